@@ -1,0 +1,1 @@
+"""The server: one folder a noun."""

@@ -1,0 +1,1 @@
+"""What machines say of themselves: one folder a protocol, transports beside them."""

@@ -1,0 +1,97 @@
+"""The closed vocabularies of the floor. Texts for people stand in floor.texts, one in each language."""
+
+from enum import StrEnum
+
+
+class DenialReason(StrEnum):
+    """Why a tap, or a request to use a machine, was refused."""
+
+    UNKNOWN_BADGE = "unknown_badge"
+    BADGE_LOST = "badge_lost"
+    BADGE_TOO_WEAK = "badge_too_weak"
+    MEMBER_SUSPENDED = "member_suspended"
+    MEMBERSHIP_EXPIRED = "membership_expired"
+    NOT_CERTIFIED = "not_certified"
+    CERTIFICATION_EXPIRED = "certification_expired"
+    MACHINE_LOCKED_OUT = "machine_locked_out"
+    MACHINE_UNREACHABLE = "machine_unreachable"
+    IN_USE = "in_use"
+    RESERVED = "reserved"
+    NO_CREDIT = "no_credit"
+    CLOSED = "closed"
+    ROSTER_TOO_OLD = "roster_too_old"
+    CLOCK_UNKNOWN = "clock_unknown"
+    MACHINE_NOT_SAFE = "machine_not_safe"
+
+
+class StopType(StrEnum):
+    """How a session ended."""
+
+    TAP_OUT = "tap_out"
+    CARD_REMOVED = "card_removed"
+    IDLE = "idle"
+    MAX_DURATION = "max_duration"
+    JOB_DONE = "job_done"
+    TAKEOVER = "takeover"
+    RESERVATION = "reservation"
+    CREDIT_SPENT = "credit_spent"
+    FAULT = "fault"
+    LOCKOUT = "lockout"
+    EMERGENCY_STOP = "emergency_stop"
+    REMOTE_STOP = "remote_stop"
+    POWER_LOST = "power_lost"
+
+
+class Activity(StrEnum):
+    """What a machine does now, by its own account or by its current draw."""
+
+    UNREACHABLE = "unreachable"
+    IDLE = "idle"
+    BUSY = "busy"
+    HELD = "held"
+    FAULTED = "faulted"
+
+
+class JobOutcome(StrEnum):
+    """How a job (a print, a cut) ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class StationState(StrEnum):
+    """What a person sees of a station on the board."""
+
+    OFFLINE = "offline"
+    FREE = "free"
+    IN_USE = "in_use"
+    HOLDING = "holding"
+    RUN_ON = "run_on"
+    LOCKED_OUT = "locked_out"
+
+
+class Role(StrEnum):
+    """What a person may do on the server; each role includes what the ones before it may do, but see docs."""
+
+    MEMBER = "member"
+    INSTRUCTOR = "instructor"
+    TECHNICIAN = "technician"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+
+class BadgeKind(StrEnum):
+    """What proves that a badge is the badge. A bare UID can be copied: it is weak."""
+
+    UID_125KHZ = "uid_125khz"
+    UID_13MHZ = "uid_13mhz"
+    WIEGAND = "wiegand"
+    NTAG424 = "ntag424"
+    DESFIRE = "desfire"
+
+    @property
+    def weak(self) -> bool:
+        """Whether a copy of the badge cannot be told from the badge."""
+        return self not in {BadgeKind.NTAG424, BadgeKind.DESFIRE}
