@@ -1,0 +1,168 @@
+"""May this badge use this machine now? Pure: the same request has the same answer, whatever else is down.
+
+Rules are tried in a fixed order and the first that says no gives the reason, so that a member is told
+what to mend first: the badge, then the person, then the machine, then the training, then the money.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from floor.policy import MachinePolicy
+from floor.words import BadgeKind, DenialReason
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeStanding:
+    """A badge as a roster knows it; it belongs to one member and is not that member."""
+
+    member: str
+    kind: BadgeKind
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemberStanding:
+    """A member as a roster knows them.
+
+    `allowed` maps a machine's id to the end of the certification in UTC milliseconds, 0 for no end.
+    `until_ms` is the end of the membership, None for no end. `spendable_micro` is this gateway's slice of
+    what the account may still spend, in micro-units of the space's currency, None for no limit.
+    """
+
+    id: str
+    shown: str
+    tier: str
+    account: str
+    language: str = "en"
+    until_ms: int | None = None
+    suspended: bool = False
+    spendable_micro: int | None = None
+    allowed: dict[str, int] = field(default_factory=dict)
+    technician: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A grant: it names one session, and ends by itself. `max_duration_s` counts from the grant."""
+
+    session_id: str
+    machine: str
+    member: str
+    account: str
+    badge: str
+    tier: str
+    shown: str
+    granted_ms: int
+    max_duration_s: int
+    limit_micro: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Yes, on these terms."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """No, and why. `member` is known unless the badge is not."""
+
+    reason: DenialReason
+    member: str | None = None
+
+
+Decision = Granted | Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that a decision rests on. Times in UTC milliseconds; `clock_known` says whether they mean anything.
+
+    `session_id` and `now_ms` come from the caller: rules make no ids and read no clock.
+    """
+
+    machine: str
+    policy: MachinePolicy
+    badge_reference: str
+    badge: BadgeStanding | None
+    member: MemberStanding | None
+    session_id: str
+    now_ms: int
+    clock_known: bool
+    roster_age_s: int
+    machine_reachable: bool = True
+    power_proven_off: bool = True
+
+
+def decide(request: Request) -> Decision:
+    """Grant a lease or say the first reason why not."""
+    badge, member = request.badge, request.member
+    if badge is None or member is None:
+        return Denied(DenialReason.UNKNOWN_BADGE)
+    reason = (
+        _badge_refuses(request, badge)
+        or _member_refuses(request, member)
+        or _machine_refuses(request)
+        or _certification_refuses(request, member)
+    )
+    if reason is None and member.spendable_micro is not None and member.spendable_micro <= 0:
+        reason = DenialReason.NO_CREDIT
+    if reason is not None:
+        return Denied(reason, member.id)
+    return Granted(_lease(request, member))
+
+
+def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | None:
+    if badge.lost:
+        return DenialReason.BADGE_LOST
+    if badge.kind.weak and not request.policy.accepts_weak_badges:
+        return DenialReason.BADGE_TOO_WEAK
+    return None
+
+
+def _member_refuses(request: Request, member: MemberStanding) -> DenialReason | None:
+    if member.suspended:
+        return DenialReason.MEMBER_SUSPENDED
+    if member.until_ms is None:
+        return None
+    if not request.clock_known:
+        return DenialReason.CLOCK_UNKNOWN
+    return DenialReason.MEMBERSHIP_EXPIRED if request.now_ms >= member.until_ms else None
+
+
+def _machine_refuses(request: Request) -> DenialReason | None:
+    if request.roster_age_s > request.policy.max_roster_age_s:
+        return DenialReason.ROSTER_TOO_OLD
+    if not request.power_proven_off:
+        return DenialReason.MACHINE_NOT_SAFE
+    if request.policy.needs_machine_reachable and not request.machine_reachable:
+        return DenialReason.MACHINE_UNREACHABLE
+    return None
+
+
+def _certification_refuses(request: Request, member: MemberStanding) -> DenialReason | None:
+    until_ms = member.allowed.get(request.machine)
+    if until_ms is None:
+        return DenialReason.NOT_CERTIFIED
+    if until_ms == 0:
+        return None
+    if not request.clock_known:
+        return DenialReason.CLOCK_UNKNOWN
+    return DenialReason.CERTIFICATION_EXPIRED if request.now_ms >= until_ms else None
+
+
+def _lease(request: Request, member: MemberStanding) -> Lease:
+    return Lease(
+        session_id=request.session_id,
+        machine=request.machine,
+        member=member.id,
+        account=member.account,
+        badge=request.badge_reference,
+        tier=member.tier,
+        shown=member.shown,
+        granted_ms=request.now_ms,
+        max_duration_s=request.policy.max_duration_s,
+        limit_micro=member.spendable_micro,
+    )

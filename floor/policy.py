@@ -1,0 +1,72 @@
+"""How one machine behaves: data that the server keeps, the roster carries and floor.session obeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+DAY_S = 86_400
+
+
+class OnLeave(StrEnum):
+    """What a tap-out does while a job runs."""
+
+    OPEN = "open"
+    HOLD_FOR_JOB = "hold_for_job"
+
+
+class OnCreditSpent(StrEnum):
+    """What happens when a session has used what its lease may spend."""
+
+    FINISH_AND_OWE = "finish_and_owe"
+    STOP_WHEN_IDLE = "stop_when_idle"
+    STOP_AT_ONCE = "stop_at_once"
+
+
+class OnProcessLoss(StrEnum):
+    """What the relay does when the gateway's process is gone."""
+
+    OPEN = "open"
+    FINISH = "finish"
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePolicy:
+    """The policy of one machine; times in whole seconds, 0 meaning "never" where a field says so.
+
+    Raises ValueError that names the field and its range when a value cannot be meant.
+    """
+
+    on_leave: OnLeave = OnLeave.OPEN
+    card_must_stay: bool = False
+    takeover: bool = False
+    max_duration_s: int = 8 * 3600
+    idle_after_s: int = 0
+    idle_warn_s: int = 60
+    run_on_s: int = 0
+    on_credit_spent: OnCreditSpent = OnCreditSpent.FINISH_AND_OWE
+    on_process_loss: OnProcessLoss = OnProcessLoss.OPEN
+    needs_machine_reachable: bool = False
+    accepts_weak_badges: bool = True
+    hazardous: bool = False
+    max_roster_age_s: int = 7 * DAY_S
+    door_pulse_s: int = 0
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "max_duration_s": (1, 31 * DAY_S),
+            "idle_after_s": (0, DAY_S),
+            "idle_warn_s": (0, 3600),
+            "run_on_s": (0, 3600),
+            "max_roster_age_s": (60, 90 * DAY_S),
+            "door_pulse_s": (0, 60),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"{name} is {value}, but must be from {low} to {high} seconds")
+        if self.hazardous and self.on_process_loss is OnProcessLoss.FINISH:
+            raise ValueError('on_process_loss is "finish", but a hazardous machine must be "open"')
+
+
+POLICY_KEYS = tuple(field.name for field in fields(MachinePolicy))

@@ -1,0 +1,111 @@
+"""What people read for each denial reason, stop type and state, in each language of the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import cast
+
+from floor.words import Activity, DenialReason, StationState, StopType
+
+LANGUAGES = ("en", "zh")
+
+DENIALS: dict[DenialReason, tuple[str, str]] = {
+    DenialReason.UNKNOWN_BADGE: (
+        "This badge is not known here. Ask staff to enrol it.",
+        "此卡未登记，请联系工作人员登记。",
+    ),
+    DenialReason.BADGE_LOST: (
+        "This badge was reported lost. Please hand it to staff.",
+        "此卡已挂失，请交给工作人员。",
+    ),
+    DenialReason.BADGE_TOO_WEAK: (
+        "This machine needs a badge that cannot be copied.",
+        "此设备需要使用防复制的卡。",
+    ),
+    DenialReason.MEMBER_SUSPENDED: (
+        "Your membership is suspended. Please talk to staff.",
+        "您的会员资格已暂停，请联系工作人员。",
+    ),
+    DenialReason.MEMBERSHIP_EXPIRED: (
+        "Your membership has ended. Renew it to go on.",
+        "您的会员资格已到期，请续费后使用。",
+    ),
+    DenialReason.NOT_CERTIFIED: (
+        "You need the training for this machine first.",
+        "您需要先完成此设备的培训。",
+    ),
+    DenialReason.CERTIFICATION_EXPIRED: (
+        "Your training for this machine has lapsed. Renew it first.",
+        "您在此设备上的培训已过期，请先更新。",
+    ),
+    DenialReason.MACHINE_LOCKED_OUT: (
+        "Out of order. Staff have to clear this machine.",
+        "设备停用，须由工作人员解除。",
+    ),
+    DenialReason.MACHINE_UNREACHABLE: (
+        "The machine does not answer. Staff have been told.",
+        "设备无响应，已通知工作人员。",
+    ),
+    DenialReason.IN_USE: ("Somebody else is using this machine.", "设备正在被他人使用。"),
+    DenialReason.NO_CREDIT: ("No credit left. Top up to go on.", "余额不足，请充值后使用。"),
+    DenialReason.ROSTER_TOO_OLD: (
+        "The station has been offline too long to decide safely.",
+        "站点离线过久，无法安全判断。",
+    ),
+    DenialReason.CLOCK_UNKNOWN: (
+        "The station does not know the time, so it cannot check your dates.",
+        "站点时间未知，无法核对有效期。",
+    ),
+    DenialReason.MACHINE_NOT_SAFE: (
+        "The power switch did not obey. Do not use this machine.",
+        "电源开关未响应，请勿使用此设备。",
+    ),
+}
+
+STOPS: dict[StopType, tuple[str, str]] = {
+    StopType.TAP_OUT: ("Tapped out", "刷卡结束"),
+    StopType.CARD_REMOVED: ("Card removed", "取卡结束"),
+    StopType.IDLE: ("Idle too long", "闲置超时"),
+    StopType.MAX_DURATION: ("Longest time reached", "达到最长时限"),
+    StopType.JOB_DONE: ("Job done", "作业完成"),
+    StopType.TAKEOVER: ("Taken over", "他人接管"),
+    StopType.RESERVATION: ("Reserved by another member", "他人预约"),
+    StopType.CREDIT_SPENT: ("Credit spent", "余额用尽"),
+    StopType.FAULT: ("Machine fault", "设备故障"),
+    StopType.LOCKOUT: ("Taken out of order", "设备停用"),
+    StopType.EMERGENCY_STOP: ("Emergency stop", "急停"),
+    StopType.REMOTE_STOP: ("Stopped by staff", "工作人员停止"),
+    StopType.POWER_LOST: ("Power lost", "断电"),
+}
+
+STATES: dict[StationState, tuple[str, str]] = {
+    StationState.OFFLINE: ("Offline", "离线"),
+    StationState.FREE: ("Free", "空闲"),
+    StationState.IN_USE: ("In use", "使用中"),
+    StationState.HOLDING: ("Finishing a job", "作业进行中"),
+    StationState.RUN_ON: ("Run-on", "延时排风"),
+    StationState.LOCKED_OUT: ("Out of order", "停用"),
+}
+
+ACTIVITIES: dict[Activity, tuple[str, str]] = {
+    Activity.UNREACHABLE: ("not answering", "无响应"),
+    Activity.IDLE: ("idle", "待机"),
+    Activity.BUSY: ("working", "工作中"),
+    Activity.HELD: ("paused", "已暂停"),
+    Activity.FAULTED: ("fault", "故障"),
+}
+
+
+TEXTS: dict[type[StrEnum], Mapping[StrEnum, tuple[str, str]]] = {
+    DenialReason: cast("Mapping[StrEnum, tuple[str, str]]", DENIALS),
+    StopType: cast("Mapping[StrEnum, tuple[str, str]]", STOPS),
+    StationState: cast("Mapping[StrEnum, tuple[str, str]]", STATES),
+    Activity: cast("Mapping[StrEnum, tuple[str, str]]", ACTIVITIES),
+}
+"""One table an enum, because words of two enums may be spelled alike and would be one key."""
+
+
+def say(word: DenialReason | StopType | StationState | Activity, language: str) -> str:
+    """Return the text of a word; English for a language that is not here."""
+    return TEXTS[type(word)][word][1 if language.startswith("zh") else 0]

@@ -1,0 +1,184 @@
+"""What a gateway records and sends: facts, numbered, chained by hash, applied by the server exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from floor.meter import Quantity
+from floor.wire.base import Hash, Id, Message, Micro, Millis, Name, Text, Wire
+from floor.words import DenialReason, JobOutcome, StopType
+
+GENESIS = "0" * 64
+BATCH_LIMIT = 200
+
+Counters = dict[Quantity, Annotated[int, Field(ge=0, lt=1 << 62)]]
+
+
+class GatewayBooted(Wire):
+    """The gateway's process started; `boot_id` is new at each start of the machine."""
+
+    type: Literal["gateway_booted"] = "gateway_booted"
+    boot_id: Id
+    software: Text
+
+
+class SessionStarted(Wire):
+    """A lease was granted and its relay told to close.
+
+    `late_journal` marks a start that the disk confirmed only after the relay closed.
+    """
+
+    type: Literal["session_started"] = "session_started"
+    session_id: Id
+    machine: Id
+    member: Id
+    account: Id
+    badge: Id
+    tier: Id
+    max_duration_s: Annotated[int, Field(ge=1, le=31 * 86_400)]
+    limit_micro: Micro | None = None
+    late_journal: bool = False
+
+
+class SessionMetered(Wire):
+    """A checkpoint: what the session's own counters show since its start."""
+
+    type: Literal["session_metered"] = "session_metered"
+    session_id: Id
+    elapsed_ms: Millis
+    counters: Counters
+
+
+class SessionHeld(Wire):
+    """The member left; the machine finishes its job."""
+
+    type: Literal["session_held"] = "session_held"
+    session_id: Id
+    elapsed_ms: Millis
+
+
+class SessionEnded(Wire):
+    """The session is over. `elapsed_ms` is by the monotonic clock; `counters` are its totals."""
+
+    type: Literal["session_ended"] = "session_ended"
+    session_id: Id
+    stop_type: StopType
+    elapsed_ms: Millis
+    counters: Counters
+    words: Text = ""
+
+
+class JobFinished(Wire):
+    """A job within a session (or without one: `session_id` is None) ended."""
+
+    type: Literal["job_finished"] = "job_finished"
+    session_id: Id | None
+    machine: Id
+    name: Text
+    outcome: JobOutcome
+    job_time_ms: Millis
+    counters: Counters
+    user: Text = ""
+
+
+class TapRefused(Wire):
+    """Somebody was told no. `member` is None for an unknown badge."""
+
+    type: Literal["tap_refused"] = "tap_refused"
+    machine: Id
+    reason: DenialReason
+    badge: Id
+    member: Id | None = None
+
+
+class MachineLockedOut(Wire):
+    """A machine is out of order until staff clear it; `by` is a member's id, `machine` or `gateway`."""
+
+    type: Literal["machine_locked_out"] = "machine_locked_out"
+    machine: Id
+    reason: Text
+    by: Id
+
+
+class MachineCleared(Wire):
+    """Staff put a machine in order again."""
+
+    type: Literal["machine_cleared"] = "machine_cleared"
+    machine: Id
+    reason: Text
+    by: Id
+
+
+class AlarmRaised(Wire):
+    """Something that staff must know; `code` is stable, `words` are the machine's own."""
+
+    type: Literal["alarm_raised"] = "alarm_raised"
+    machine: Id | None
+    code: Id
+    words: Text = ""
+
+
+Fact = Annotated[
+    GatewayBooted
+    | SessionStarted
+    | SessionMetered
+    | SessionHeld
+    | SessionEnded
+    | JobFinished
+    | TapRefused
+    | MachineLockedOut
+    | MachineCleared
+    | AlarmRaised,
+    Field(discriminator="type"),
+]
+
+
+class JournalEntry(Wire):
+    """One fact in its place. `seq` counts from 1 in an epoch; `hash` covers this entry and `previous`.
+
+    `recorded_ms` is wall time as the gateway knew it, wrong by at most `clock_error_ms` (None: unknown).
+    """
+
+    seq: Annotated[int, Field(ge=1, lt=1 << 62)]
+    recorded_ms: Millis
+    clock_error_ms: Millis | None
+    monotonic_ms: Millis
+    boot_id: Id
+    previous: Hash
+    hash: Hash
+    fact: Fact
+
+
+class JournalBatch(Message):
+    """Entries of one gateway and epoch, in order, without a gap."""
+
+    gateway: Name
+    epoch: Annotated[int, Field(ge=1, lt=1 << 62)]
+    entries: Annotated[list[JournalEntry], Field(min_length=1, max_length=BATCH_LIMIT)]
+
+
+class JournalAck(Message):
+    """The server has applied every entry of `epoch` up to `seq` (0: none), durably.
+
+    `quarantined` says that the journal forked (a cloned card): the gateway must begin a new epoch.
+    """
+
+    gateway: Name
+    epoch: Annotated[int, Field(ge=1, lt=1 << 62)]
+    seq: Annotated[int, Field(ge=0, lt=1 << 62)]
+    quarantined: bool = False
+
+
+def entry_hash(previous: str, epoch: int, entry: JournalEntry) -> str:
+    """Return the SHA-256 over the hash before, the epoch and all of the entry but its two hashes."""
+    body = entry.model_dump_json(exclude={"previous", "hash"})
+    return hashlib.sha256(f"{previous}\n{epoch}\n{body}".encode()).hexdigest()
+
+
+def chained(epoch: int, previous: str, entry: JournalEntry) -> JournalEntry:
+    """Return the entry with its place in the chain filled in."""
+    linked = entry.model_copy(update={"previous": previous, "hash": GENESIS})
+    return linked.model_copy(update={"hash": entry_hash(previous, epoch, linked)})

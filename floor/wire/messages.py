@@ -1,0 +1,137 @@
+"""Presence, live state, commands and their replies, and the signed envelope of what the server orders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from floor.meter import Quantity
+from floor.wire.base import Id, Message, Micro, Millis, Name, Text, Wire
+from floor.wire.roster import Roster, RosterDelta, Version
+from floor.words import Activity, StationState
+
+
+class Alive(Message):
+    """Retained; the broker publishes `online: false` as the gateway's last will."""
+
+    gateway: Name
+    online: bool
+
+
+class Hello(Message):
+    """A gateway has connected: what it holds, and where its journal stands."""
+
+    gateway: Name
+    boot_id: Id
+    software: Text
+    journal_epoch: Annotated[int, Field(ge=1)]
+    next_seq: Annotated[int, Field(ge=1)]
+    roster: Version | None = None
+
+
+class Station(Wire):
+    """What a station shows now. Prices are what the session would cost if it ended now."""
+
+    machine: Id
+    state: StationState
+    activity: Activity
+    since_ms: Millis
+    session_id: Id | None = None
+    member: Id | None = None
+    elapsed_ms: Millis = 0
+    counters: dict[Quantity, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    price_micro: Micro | None = None
+    commodity: Text = ""
+    progress: Annotated[float, Field(ge=0, le=1)] | None = None
+    left_s: Annotated[int, Field(ge=0)] | None = None
+    job: Text = ""
+    words: Text = ""
+
+
+class Stations(Message):
+    """All stations of a gateway, sent on each change and every few seconds; losing one loses nothing."""
+
+    gateway: Name
+    at_ms: Millis
+    roster: Version | None = None
+    roster_age_s: Annotated[int, Field(ge=0)] | None = None
+    journal_lag: Annotated[int, Field(ge=0)] = 0
+    degraded: bool = False
+    stations: Annotated[list[Station], Field(max_length=64)]
+
+
+class LockOut(Wire):
+    """Take a machine out of order."""
+
+    type: Literal["lock_out"] = "lock_out"
+    machine: Id
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Clear(Wire):
+    """Put a machine in order again; gives no power."""
+
+    type: Literal["clear"] = "clear"
+    machine: Id
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Stop(Wire):
+    """End one session: names it, so that a late order cannot end another."""
+
+    type: Literal["stop"] = "stop"
+    machine: Id
+    session_id: Id
+
+
+class Identify(Wire):
+    """Make a station blink and beep, so that a person finds it."""
+
+    type: Literal["identify"] = "identify"
+    machine: Id
+
+
+Order = Annotated[LockOut | Clear | Stop | Identify, Field(discriminator="type")]
+
+
+class Command(Message):
+    """An order of staff. It dies at `expires_ms`, and a gateway carries an `id` out once."""
+
+    id: Id
+    gateway: Name
+    by: Id
+    issued_ms: Millis
+    expires_ms: Millis
+    order: Order
+
+
+class Reply(Message):
+    """What came of a command, by its id."""
+
+    id: Id
+    gateway: Name
+    done: bool
+    words: Text = ""
+
+
+class Signed(Message):
+    """What the server orders: `body` is a message of `kind` as JSON, `signature` its Ed25519, base64."""
+
+    kind: Literal["roster", "roster_delta", "command"]
+    body: str
+    signature: Annotated[str, Field(min_length=88, max_length=88)]
+
+    def message(self) -> Roster | RosterDelta | Command:
+        """Read the body; call it only after the signature was verified. Raises PeerError."""
+        shapes: dict[str, type[Roster] | type[RosterDelta] | type[Command]] = {
+            "roster": Roster,
+            "roster_delta": RosterDelta,
+            "command": Command,
+        }
+        body = self.body.encode()
+        return shapes[self.kind].decode(body, len(body))
+
+    def signed_bytes(self) -> bytes:
+        """Return what the signature covers: the kind too, so that no body passes for another kind."""
+        return f"makerfloor/{self.v}/{self.kind}\n{self.body}".encode()

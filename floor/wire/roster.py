@@ -1,0 +1,86 @@
+"""The roster: all that a gateway needs to decide by itself, signed by the server, kept on disk."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import Field
+
+from floor.access import BadgeStanding, MemberStanding
+from floor.policy import MachinePolicy
+from floor.wire.base import Id, Message, Millis, Name, Text, Wire
+
+T = TypeVar("T")
+JsonTable = dict[str, object]
+
+
+class RosterVersion(NamedTuple):
+    """A restored server signs a new epoch, so a version that was given out is never given out again."""
+
+    epoch: int
+    n: int
+
+
+class RosterMachine(Wire):
+    """One machine of this gateway: how it behaves, what it costs, whether staff took it out of order.
+
+    `tariffs` are all versions that may matter, as tables of docs/tariffs.md.
+    """
+
+    id: Id
+    name: Text
+    policy: MachinePolicy
+    tariffs: list[JsonTable]
+    lockout: Text | None = None
+
+
+Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
+
+
+class Roster(Message):
+    """A snapshot for one gateway; `badges` maps a badge's HMAC under the gateway's key to its standing."""
+
+    gateway: Name
+    version: Version
+    issued_ms: Millis
+    members: dict[Id, MemberStanding]
+    badges: dict[Id, BadgeStanding]
+    machines: list[RosterMachine]
+
+
+class RosterDelta(Message):
+    """What changed from `base` to `version`; a gateway that does not hold `base` says hello again."""
+
+    gateway: Name
+    base: Version
+    version: Version
+    issued_ms: Millis
+    members: dict[Id, MemberStanding | None] = Field(default_factory=dict)
+    badges: dict[Id, BadgeStanding | None] = Field(default_factory=dict)
+    machines: list[RosterMachine] = Field(default_factory=list)
+
+
+def apply(roster: Roster, delta: RosterDelta) -> Roster:
+    """Return the roster after a delta; raises ValueError when the delta is not for it."""
+    if (roster.gateway, roster.version) != (delta.gateway, delta.base):
+        raise ValueError(f"a delta from {delta.base} does not fit {roster.version} of {roster.gateway}")
+    changed = {machine.id: machine for machine in delta.machines}
+    return roster.model_copy(
+        update={
+            "version": delta.version,
+            "issued_ms": delta.issued_ms,
+            "members": _merged(roster.members, delta.members),
+            "badges": _merged(roster.badges, delta.badges),
+            "machines": [changed.get(machine.id, machine) for machine in roster.machines],
+        }
+    )
+
+
+def _merged(held: dict[str, T], changes: dict[str, T | None]) -> dict[str, T]:
+    merged = dict(held)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = value
+    return merged
