@@ -71,35 +71,40 @@ def difference(earlier: Counters, later: Counters) -> dict[Quantity, int]:
 def usage(readings: Sequence[Reading], edges: Iterable[int] = ()) -> list[Usage]:
     """Turn readings in order of time into usages, one for each stretch between edges (UTC milliseconds).
 
-    Within two readings a quantity is taken to have grown evenly; the parts of a stretch that an edge cuts add
-    up to the whole to the last unit. Raises ValueError when readings run backwards in time.
+    A counter that a reading leaves out still shows what it last showed. Between two readings a quantity is
+    taken to have grown evenly; the parts that edges cut add up to the whole to the last unit. Raises ValueError when readings run backwards in time.
     """
     cuts = sorted(set(edges))
     stretches: list[Usage] = []
+    shown: dict[Quantity, int] = {}
     for one, two in pairwise(readings):
         if two.at_ms < one.at_ms:
             raise ValueError(f"readings run backwards: {two.at_ms} follows {one.at_ms}")
-        _add_pair(stretches, one, two, [cut for cut in cuts if one.at_ms < cut < two.at_ms], cuts)
+        shown |= one.counters
+        used = difference(shown, two.counters)
+        for part in _split(used, one.at_ms, two.at_ms, cuts):
+            _append(stretches, part, cuts)
     return stretches
 
 
-def _add_pair(stretches: list[Usage], one: Reading, two: Reading, inside: list[int], cuts: list[int]) -> None:
-    used = difference(one.counters, two.counters)
-    bounds = [one.at_ms, *inside, two.at_ms]
-    span = two.at_ms - one.at_ms
-    for start, end in pairwise(bounds):
-        part = {
-            name: _share(amount, end - one.at_ms, span) - _share(amount, start - one.at_ms, span)
+def _split(used: Counters, start_ms: int, end_ms: int, cuts: Sequence[int]) -> Iterable[Usage]:
+    """Yield the parts of a growth between the cuts inside it; the last takes what division left."""
+    span, before = end_ms - start_ms, dict.fromkeys(used, 0)
+    for start, end in pairwise([start_ms, *(cut for cut in cuts if start_ms < cut < end_ms), end_ms]):
+        until = {
+            name: amount if end == end_ms else amount * (end - start_ms) // span
             for name, amount in used.items()
         }
-        if stretches and start not in cuts and stretches[-1].ended_ms == start:
-            last = stretches.pop()
-            start, part = last.started_ms, add(last.quantities, part)
-        stretches.append(Usage(start, end, part))
+        yield Usage(start, end, {name: until[name] - before[name] for name in used})
+        before = until
 
 
-def _share(amount: int, elapsed: int, span: int) -> int:
-    return amount if span == 0 or elapsed == span else amount * elapsed // span
+def _append(stretches: list[Usage], part: Usage, cuts: Sequence[int]) -> None:
+    """Join a part to the stretch that it goes on; a stretch that begins at a cut may begin with no length."""
+    if stretches and (part.started_ms not in cuts or stretches[-1].started_ms == part.started_ms):
+        last = stretches.pop()
+        part = Usage(last.started_ms, part.ended_ms, add(last.quantities, part.quantities))
+    stretches.append(part)
 
 
 def add(one: Counters, two: Counters) -> dict[Quantity, int]:
