@@ -6,6 +6,7 @@ at the group that the tariff declares, and what rounding took or gave is a posti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 MICRO = 1_000_000
+AMOUNT = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class RoundingMode(StrEnum):
@@ -80,13 +82,9 @@ def share(amount: int, weights: Sequence[int]) -> list[int]:
 
 def parse(text: str) -> int:
     """Return the micro-units of a decimal amount such as "-1.50"; raises ValueError for anything else."""
-    try:
-        micro = Decimal(text) * MICRO
-    except ArithmeticError as error:
-        raise ValueError(f"{text!r} is not an amount; write it like 12.50") from error
-    if not micro.is_finite() or micro != micro.to_integral_value():
-        raise ValueError(f"{text!r} is not an amount of at most six decimals")
-    return int(micro)
+    if not AMOUNT.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not an amount of at most six decimals; write it like 12.50")
+    return int(Decimal(text) * MICRO)
 
 
 def plain(amount_micro: int, commodity: Commodity, mode: RoundingMode = RoundingMode.HALF_UP) -> str:

@@ -21,6 +21,8 @@ TARIFF_KEYS = frozenset(
     | {"rounding", "components"}
 )
 COMPONENT_KEYS = frozenset({"id", "per", "price", "unit", "block", "free", "tiers", "minimum", "maximum"})
+MOST = 10**12
+DECIMALS = 18
 PER = {quantity.rpartition("_")[0] or str(quantity): quantity for quantity in Quantity} | {
     "filament_length": Quantity.FILAMENT_UM,
     "filament_mass": Quantity.FILAMENT_MG,
@@ -43,6 +45,7 @@ def load(table: Table, file: str) -> Tariff:
             raise at.error("components.id", f"two components are called {id!r}", "Give each its own id.")
     if not components:
         raise at.error("components", "there is none", "Add a [[components]] table with a price.")
+    low, high = at.bounds(table)
     return Tariff(
         id=at.text(table, "id"),
         name=at.text(table, "name"),
@@ -50,8 +53,8 @@ def load(table: Table, file: str) -> Tariff:
         components=components,
         tiers=tiers,
         valid_from_ms=_instant(at, table, "valid_from"),
-        minimum_micro=at.amount(table, "minimum"),
-        maximum_micro=at.amount(table, "maximum"),
+        minimum_micro=low,
+        maximum_micro=high,
         rounding=_rounding(at.table(table, "rounding"), commodity, file),
     )
 
@@ -100,15 +103,17 @@ class _At:
         value = table.get(key)
         if value is None:
             return None
-        remedy = f"Write a number of 0 or more, such as {key} = 1.50."
+        remedy = f"Write a number of 0 or more, at most {MOST}, such as {key} = 1.50."
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise self.error(key, f"is {value!r}, which is not an exact number", remedy)
         try:
             number = Decimal(value)
         except InvalidOperation:
             raise self.error(key, f"is {value!r}, which is not a number", remedy) from None
-        if not number.is_finite() or number < 0:
-            raise self.error(key, f"is {number}", remedy)
+        if not number.is_finite() or not 0 <= number <= MOST:
+            raise self.error(key, f"is {value}", remedy)
+        if int(number.as_tuple().exponent) < -DECIMALS:
+            raise self.error(key, f"has more than {DECIMALS} decimals", remedy)
         return Fraction(number)
 
     def amount(self, table: Table, key: str) -> int | None:
@@ -120,11 +125,23 @@ class _At:
             raise self.error(key, "has more than six decimals", "Write at most six decimals.")
         return micro.numerator
 
+    def price(self, table: Table, key: str) -> int:
+        amount = self.amount(table, key)
+        if amount is None:
+            raise self.error(key, "is missing", f"Write {key} = 1.50 (0 is allowed).")
+        return amount
+
+    def bounds(self, table: Table) -> tuple[int | None, int | None]:
+        low, high = self.amount(table, "minimum"), self.amount(table, "maximum")
+        if low is not None and high is not None and low > high:
+            raise self.error("minimum", "is more than the maximum", "Swap them, or take one away.")
+        return low, high
+
     def choice(self, table: Table, key: str, enum: type[E], default: E) -> E:
         value = table.get(key, default)
-        if value not in set(enum):
+        if not isinstance(value, str) or value not in set(enum):
             raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(enum)}.")
-        return enum(str(value))
+        return enum(value)
 
     def measure(self, table: Table, key: str, quantity: Quantity, unit: str) -> Fraction | None:
         """Read an amount of a quantity such as "20 min", in `unit`."""
@@ -160,14 +177,10 @@ def _component(table: Table, index: int, tiers: Mapping[str, Tier], file: str) -
     per = at.text(table, "per")
     if per != "flat" and per not in PER:
         raise at.error("per", f"is {per!r}", f"Write one of: flat, {', '.join(sorted(PER))}.")
-    price = at.amount(table, "price")
-    if price is None:
-        raise at.error("price", "is missing", "Write price = 1.50 (0 is allowed).")
+    price = at.price(table, "price")
     prices = _own_prices(at.table(table, "tiers"), at, tiers)
     id = at.text(table, "id") if "id" in table else per
-    low, high = at.amount(table, "minimum"), at.amount(table, "maximum")
-    if low is not None and high is not None and low > high:
-        raise at.error("minimum", "is more than the maximum", "Swap them, or take one away.")
+    low, high = at.bounds(table)
     if per == "flat":
         for key in ("unit", "block", "free"):
             if key in table:
@@ -185,10 +198,9 @@ def _component(table: Table, index: int, tiers: Mapping[str, Tier], file: str) -
 def _own_prices(table: Table, at: _At, tiers: Mapping[str, Tier]) -> dict[str, int]:
     prices: dict[str, int] = {}
     for name in table:
-        price = _At(at.file, f"{at.prefix}tiers.").amount(table, name)
         if name not in tiers:
             raise at.error(f"tiers.{name}", "is not a tier of this tariff", f"Add [tiers.{name}].")
-        prices[name] = price or 0
+        prices[name] = _At(at.file, f"{at.prefix}tiers.").price(table, name)
     return prices
 
 

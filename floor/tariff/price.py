@@ -76,7 +76,9 @@ def _line(component: Component, used: Usage, tariff: Tariff, tier: str) -> Line 
     if metered == 0:
         return None
     exact = billed * each
-    amount, bound = _bound(round_fraction(exact), component.minimum_micro, component.maximum_micro)
+    pays = each > 0 or component.price_micro == 0
+    minimum = component.minimum_micro if pays else None
+    amount, bound = _bound(round_fraction(exact), minimum, component.maximum_micro)
     return Line(component.id, component.unit, metered, billed, each, amount, bound)
 
 
