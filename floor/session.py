@@ -43,6 +43,7 @@ class Holding:
     since_ms: int
     active_ms: int
     spent: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,14 +315,15 @@ def _works(state: InSession) -> bool:
 
 def _tapped_again(state: InSession, at_ms: int, policy: MachinePolicy) -> Step:
     if isinstance(state, Holding):
-        back = Running(state.lease, state.since_ms, at_ms, busy=True, job=True, spent=state.spent)
+        back = Running(state.lease, state.since_ms, at_ms, state.busy, job=True, spent=state.spent)
         return back, ()
     return _leave(state, StopType.TAP_OUT, at_ms, policy)
 
 
 def _leave(state: Running, stop_type: StopType, at_ms: int, policy: MachinePolicy) -> Step:
     if state.job and policy.on_leave is OnLeave.HOLD_FOR_JOB:
-        return Holding(state.lease, state.since_ms, at_ms, state.spent), (HoldSession(state.lease),)
+        held = Holding(state.lease, state.since_ms, at_ms, state.spent, state.busy)
+        return held, (HoldSession(state.lease),)
     return _end(state, stop_type, at_ms, policy)
 
 
@@ -378,6 +380,8 @@ def _holding(state: Holding, event: Event, policy: MachinePolicy) -> Step:
     match event:
         case JobChanged(False, at_ms):
             return _end(state, StopType.JOB_DONE, at_ms, policy)
+        case BusyChanged(busy):
+            return replace(state, busy=busy), ()
         case CreditSpent(at_ms) if not state.spent:
             if policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:
                 return _end(state, StopType.CREDIT_SPENT, at_ms, policy)
