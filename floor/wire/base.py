@@ -17,6 +17,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:@
 Millis = Annotated[int, Field(ge=0, lt=MAX_MS)]
 Text = Annotated[str, Field(max_length=400)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=1 << 62)]
 Micro = Annotated[int, Field(gt=-(1 << 62), lt=1 << 62)]
 
 

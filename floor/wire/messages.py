@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from floor.meter import Quantity
-from floor.wire.base import Id, Message, Micro, Millis, Name, Text, Wire
+from floor.wire.base import Count, Id, Message, Micro, Millis, Name, Text, Wire
 from floor.wire.roster import Roster, RosterDelta, Version
 from floor.words import Activity, StationState
 
@@ -25,8 +25,8 @@ class Hello(Message):
     gateway: Name
     boot_id: Id
     software: Text
-    journal_epoch: Annotated[int, Field(ge=1)]
-    next_seq: Annotated[int, Field(ge=1)]
+    journal_epoch: Annotated[Count, Field(ge=1)]
+    next_seq: Annotated[Count, Field(ge=1)]
     roster: Version | None = None
 
 
@@ -40,11 +40,11 @@ class Station(Wire):
     session_id: Id | None = None
     member: Id | None = None
     elapsed_ms: Millis = 0
-    counters: dict[Quantity, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    counters: dict[Quantity, Count] = Field(default_factory=dict)
     price_micro: Micro | None = None
     commodity: Text = ""
     progress: Annotated[float, Field(ge=0, le=1)] | None = None
-    left_s: Annotated[int, Field(ge=0)] | None = None
+    left_s: Count | None = None
     job: Text = ""
     words: Text = ""
 
@@ -55,8 +55,8 @@ class Stations(Message):
     gateway: Name
     at_ms: Millis
     roster: Version | None = None
-    roster_age_s: Annotated[int, Field(ge=0)] | None = None
-    journal_lag: Annotated[int, Field(ge=0)] = 0
+    roster_age_s: Count | None = None
+    journal_lag: Count = 0
     degraded: bool = False
     stations: Annotated[list[Station], Field(max_length=64)]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, NamedTuple, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from floor.access import BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
-from floor.wire.base import Id, Message, Millis, Name, Text, Wire
+from floor.wire.base import Count, Id, Message, Millis, Name, Text, Wire
 
 T = TypeVar("T")
 JsonTable = dict[str, object]
@@ -17,8 +17,8 @@ JsonTable = dict[str, object]
 class RosterVersion(NamedTuple):
     """A restored server signs a new epoch, so a version that was given out is never given out again."""
 
-    epoch: int
-    n: int
+    epoch: Count
+    n: Count
 
 
 class RosterMachine(Wire):
@@ -34,6 +34,17 @@ class RosterMachine(Wire):
     lockout: Text | None = None
 
 
+_ID: TypeAdapter[str] = TypeAdapter(Id)
+
+
+def _recordable(member: MemberStanding) -> MemberStanding:
+    """Refuse a member whose session could not be written to the journal."""
+    for value in (member.id, member.tier, member.account, *member.allowed):
+        _ID.validate_python(value)
+    return member
+
+
+Member = Annotated[MemberStanding, AfterValidator(_recordable)]
 Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
 
 
@@ -43,19 +54,23 @@ class Roster(Message):
     gateway: Name
     version: Version
     issued_ms: Millis
-    members: dict[Id, MemberStanding]
+    members: dict[Id, Member]
     badges: dict[Id, BadgeStanding]
     machines: list[RosterMachine]
 
 
 class RosterDelta(Message):
-    """What changed from `base` to `version`; a gateway that does not hold `base` says hello again."""
+    """What changed from `base` to `version`; a gateway that does not hold `base` says hello again.
+
+    A member or badge of None is gone. A machine here is new or takes the place of the one that has its id; to
+    take a machine away, the server sends a whole roster.
+    """
 
     gateway: Name
     base: Version
     version: Version
     issued_ms: Millis
-    members: dict[Id, MemberStanding | None] = Field(default_factory=dict)
+    members: dict[Id, Member | None] = Field(default_factory=dict)
     badges: dict[Id, BadgeStanding | None] = Field(default_factory=dict)
     machines: list[RosterMachine] = Field(default_factory=list)
 
@@ -64,14 +79,16 @@ def apply(roster: Roster, delta: RosterDelta) -> Roster:
     """Return the roster after a delta; raises ValueError when the delta is not for it."""
     if (roster.gateway, roster.version) != (delta.gateway, delta.base):
         raise ValueError(f"a delta from {delta.base} does not fit {roster.version} of {roster.gateway}")
-    changed = {machine.id: machine for machine in delta.machines}
+    if delta.version <= delta.base:
+        raise ValueError(f"a delta goes on from {delta.base}, not back to {delta.version}")
+    machines = {machine.id: machine for machine in (*roster.machines, *delta.machines)}
     return roster.model_copy(
         update={
             "version": delta.version,
             "issued_ms": delta.issued_ms,
             "members": _merged(roster.members, delta.members),
             "badges": _merged(roster.badges, delta.badges),
-            "machines": [changed.get(machine.id, machine) for machine in roster.machines],
+            "machines": list(machines.values()),
         }
     )
 
