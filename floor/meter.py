@@ -72,7 +72,8 @@ def usage(readings: Sequence[Reading], edges: Iterable[int] = ()) -> list[Usage]
     """Turn readings in order of time into usages, one for each stretch between edges (UTC milliseconds).
 
     A counter that a reading leaves out still shows what it last showed. Between two readings a quantity is
-    taken to have grown evenly; the parts that edges cut add up to the whole to the last unit. Raises ValueError when readings run backwards in time.
+    taken to have grown evenly; the parts that edges cut add up to the whole to the last unit.
+    Raises ValueError when readings run backwards in time.
     """
     cuts = sorted(set(edges))
     stretches: list[Usage] = []
