@@ -1,0 +1,25 @@
+"""The table of badges."""
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field, SQLModel
+
+from booking_api.db import word_column
+from floor.words import BadgeKind
+
+
+class Badge(SQLModel, table=True):
+    """A badge of one member.
+
+    The UID is kept sealed (`uid_sealed`); `uid_lookup` is its keyed hash, by which it is found again.
+    """
+
+    __tablename__ = "badge"
+
+    id: str = Field(primary_key=True, max_length=64)
+    member: str = Field(foreign_key="member.id", index=True, max_length=64)
+    uid_sealed: str = Field(max_length=200)
+    uid_lookup: str = Field(unique=True, max_length=64)
+    kind: BadgeKind = Field(sa_type=word_column(BadgeKind))
+    label: str = Field(default="", max_length=100)
+    lost_ms: int | None = Field(default=None, sa_type=BigInteger)
+    enrolled_ms: int = Field(sa_type=BigInteger)

@@ -1,0 +1,1 @@
+"""Certifications: the standing result of a training, for one member and one machine."""

@@ -1,0 +1,146 @@
+"""The database: SQLite on one machine, PostgreSQL beyond it; one place that begins and ends transactions.
+
+Reads are short and run where they are asked for. Writes are transactions that commit before anybody is told
+that they happened; in an event loop they go through `transact`, which runs them one at a time in a thread.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Enum, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlmodel import Session
+
+from floor.errors import ConfigError, FloorError
+
+T = TypeVar("T")
+BUSY_TIMEOUT_MS = 30_000
+AFTER_COMMIT = "after_commit"
+DATA = "data"
+_FULL = ("disk is full", "no space left", "could not extend file")
+
+
+class StorageFull(FloorError):
+    """The disk or the database has no room left: nothing was written, and what was written before stands."""
+
+
+def word_column(words: type[StrEnum]) -> Enum:
+    """Return a column type for a closed vocabulary: text in the database, the enum in Python."""
+    return Enum(
+        words, native_enum=False, length=32, create_constraint=False, values_callable=lambda kind: list(kind)
+    )
+
+
+class Database:
+    """One database. `data` is the directory for what must lie outside of it (ledger heads, keys)."""
+
+    def __init__(self, url: str, data: Path) -> None:
+        self.url = url
+        self.data = data
+        self.engine = _make_engine(url)
+        self._begins_writing = self.engine.execution_options(writes=True)
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session for reading; nothing that it changes is kept."""
+        with Session(self.engine, expire_on_commit=False, info={DATA: self.data}) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session whose block is one transaction, committed at its end. Raises StorageFull."""
+        info: dict[Any, Any] = {DATA: self.data, AFTER_COMMIT: []}
+        try:
+            with Session(self._begins_writing, expire_on_commit=False, info=info) as session:
+                yield session
+                session.commit()
+        except DBAPIError as error:
+            raise explain(error, self.data) from error
+        for act in info[AFTER_COMMIT]:
+            act()
+
+    async def transact(self, work: Callable[[Session], T]) -> T:
+        """Run `work` as one transaction in the writer's thread; what it returns is durable when this returns.
+
+        A caller that is cancelled does not stop the transaction: it commits or fails as a whole.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._run, work)
+
+    def _run(self, work: Callable[[Session], T]) -> T:
+        with self.write() as session:
+            return work(session)
+
+    def close(self) -> None:
+        """Wait for the writer and give back every connection."""
+        self._writer.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def after_commit(session: Session, act: Callable[[], None]) -> None:
+    """Do something once the session's transaction is durable; only in sessions of `Database.write`."""
+    session.info[AFTER_COMMIT].append(act)
+
+
+def explain(error: DBAPIError, data: Path) -> Exception:
+    """Return StorageFull for a full disk, else the error itself."""
+    text = str(error.orig).lower()
+    if any(words in text for words in _FULL):
+        return StorageFull(f"The disk that holds {data} is full. Free some space; what was recorded stands.")
+    return error
+
+
+def check_reachable(database: Database) -> None:
+    """Raise ConfigError with a clear sentence when the database cannot be opened."""
+    try:
+        with database.engine.connect():
+            pass
+    except OperationalError as error:
+        words = str(error.orig).strip().splitlines()[0]
+        remedy = "Check that the server runs, the name and password are right, and the disk is there."
+        raise ConfigError("makerfloor.toml", "database.url", f"cannot be opened ({words})", remedy) from error
+
+
+def _make_engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _bad_url(url) from error
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"check_same_thread": False}, pool_size=10)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if parsed.drivername != "postgresql+psycopg":
+        raise _bad_url(url)
+    return create_engine(parsed, pool_pre_ping=True, pool_size=10)
+
+
+def _bad_url(url: str) -> ConfigError:
+    remedy = "Write sqlite:////absolute/path.db or postgresql+psycopg://user:password@host/name."
+    return ConfigError("makerfloor.toml", "database.url", f"is {url.split('@')[-1]!r}", remedy)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # Without this the driver begins transactions by itself, deferred, and a write may fail half-way as busy.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

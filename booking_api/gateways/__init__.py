@@ -1,0 +1,1 @@
+"""Gateways: their identity, their keys, and the roster by which they decide alone."""

@@ -1,0 +1,1 @@
+"""The books: balanced entries that nobody changes, sealed in a chain."""

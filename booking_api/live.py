@@ -1,0 +1,118 @@
+"""What the floor shows now: the latest state of every station, and who wants to hear of changes.
+
+Lives in memory only and in one event loop: losing it loses nothing, a gateway sends it again in seconds.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from floor.wire.messages import Station, Stations
+
+SUBSCRIBERS_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayPresence:
+    """How a gateway is doing by its own last words; `seen_ms` is floor time in UTC milliseconds."""
+
+    name: str
+    online: bool
+    seen_ms: int
+    roster_age_s: int | None = None
+    journal_lag: int = 0
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FloorSnapshot:
+    """All stations by machine id, and all gateways by name."""
+
+    stations: dict[str, Station]
+    gateways: dict[str, GatewayPresence]
+
+
+@dataclass(eq=False, slots=True)
+class _Subscriber:
+    """A set, not a queue: a slow reader gets the latest of each machine once and cannot fall behind."""
+
+    changed: set[str] = field(default_factory=set)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class LiveFloor:
+    """The floor as it is now."""
+
+    def __init__(self) -> None:
+        self._stations: dict[str, Station] = {}
+        self._station_of: dict[str, str] = {}
+        self._gateways: dict[str, GatewayPresence] = {}
+        self._subscribers: set[_Subscriber] = set()
+
+    def snapshot(self) -> FloorSnapshot:
+        """Return what is known now."""
+        return FloorSnapshot(dict(self._stations), dict(self._gateways))
+
+    def station(self, machine: str) -> Station | None:
+        """Return the latest state of a machine's station."""
+        return self._stations.get(machine)
+
+    def gateway_of(self, machine: str) -> str | None:
+        """Return the gateway that last spoke for a machine."""
+        return self._station_of.get(machine)
+
+    def received(self, message: Stations, now_ms: int) -> None:
+        """Take a gateway's stations; the caller has checked that the topic names the same gateway."""
+        self._gateways[message.gateway] = GatewayPresence(
+            message.gateway, True, now_ms, message.roster_age_s, message.journal_lag, message.degraded
+        )
+        changed = {
+            station.machine
+            for station in message.stations
+            if self._stations.get(station.machine) != station
+            or self._station_of.get(station.machine) != message.gateway
+        }
+        for station in message.stations:
+            self._stations[station.machine] = station
+            self._station_of[station.machine] = message.gateway
+        self._tell(changed)
+
+    def presence(self, gateway: str, online: bool, now_ms: int) -> None:
+        """Take that a gateway came or went; its machines change with it, for they may show as offline."""
+        before = self._gateways.get(gateway)
+        if before is not None and before.online == online:
+            return
+        kept = before or GatewayPresence(gateway, online, now_ms)
+        self._gateways[gateway] = GatewayPresence(
+            gateway, online, now_ms, kept.roster_age_s, kept.journal_lag, kept.degraded
+        )
+        self._tell({machine for machine, name in self._station_of.items() if name == gateway})
+
+    def touch(self, machine: str) -> None:
+        """Say that something about a machine changed that pages show (a lockout, a charge)."""
+        self._tell({machine})
+
+    async def subscribe(self) -> AsyncIterator[frozenset[str]]:
+        """Yield sets of machine ids that changed since the last; read them with `station` or `snapshot`.
+
+        Raises RuntimeError beyond 512 readers.
+        """
+        if len(self._subscribers) >= SUBSCRIBERS_MAX:
+            raise RuntimeError(f"{SUBSCRIBERS_MAX} readers follow the floor already")
+        me = _Subscriber()
+        self._subscribers.add(me)
+        with contextlib.ExitStack() as leaving:
+            leaving.callback(self._subscribers.discard, me)
+            while True:
+                await me.wake.wait()
+                me.wake.clear()
+                changed, me.changed = frozenset(me.changed), set()
+                yield changed
+
+    def _tell(self, machines: set[str]) -> None:
+        if not machines:
+            return
+        for subscriber in self._subscribers:
+            subscriber.changed |= machines
+            subscriber.wake.set()

@@ -1,0 +1,1 @@
+"""Machines: where they stand, how they behave, what they cost, whether they are out of order."""

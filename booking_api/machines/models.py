@@ -1,0 +1,29 @@
+"""The table of machines."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger
+from sqlmodel import Field, SQLModel
+
+
+class Machine(SQLModel, table=True):
+    """A machine and its place on the floor.
+
+    `id` is a short name such as `laser-1`. `policy` holds the keys of floor.policy that differ from its
+    defaults. Without a tariff its use costs nothing. `lockout_reason` is set while it is out of order.
+    """
+
+    __tablename__ = "machine"
+
+    id: str = Field(primary_key=True, max_length=64)
+    name: str = Field(max_length=100)
+    kind: str = Field(default="other", max_length=32)
+    gateway: str | None = Field(default=None, foreign_key="gateway.name", index=True, max_length=32)
+    location: str = Field(default="", max_length=100)
+    policy: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    tariff: str | None = Field(default=None, max_length=64)
+    requires_certification: bool = Field(default=True)
+    lockout_reason: str | None = Field(default=None, max_length=400)
+    lockout_by: str | None = Field(default=None, max_length=64)
+    lockout_ms: int | None = Field(default=None, sa_type=BigInteger)
+    archived_ms: int | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,1 @@
+"""Metering: the journals of the gateways, applied exactly once."""

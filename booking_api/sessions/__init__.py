@@ -1,0 +1,1 @@
+"""Sessions: what was used, by whom, and what came of it; refusals, jobs and alarms beside them."""

@@ -1,0 +1,1 @@
+"""Tariffs: versions of price lists, kept as they were written."""
