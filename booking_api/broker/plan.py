@@ -7,7 +7,6 @@ one holds on the other. The password format is Mosquitto's own (`$7$`, mosquitto
 import base64
 import hashlib
 import hmac
-import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from floor.errors import ConfigError
+from floor.ids import GATEWAY_NAME
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""What may be called an identity: it becomes one topic level and one line of two files."""
-
+PACKET_BYTES_MAX = 4 * 1024 * 1024 + 64 * 1024
+"""The largest MQTT packet that a broker takes: a full roster with its topic (floor.wire.topics)."""
 _PASSWORD_BYTES_MAX = 1024
 _ITERATIONS = (
     1000  # passwords are random keys, not words: what counts is that a broker's one thread is not held up
@@ -98,18 +97,18 @@ class Listener:
     host: str
     port: int
     tls: Tls | None = None
-    packet_bytes_max: int = 4 * 1024 * 1024
+    packet_bytes_max: int = PACKET_BYTES_MAX
     queued_bytes_max: int = 256 * 1024 * 1024
 
 
 def check_name(name: str) -> None:
     """Refuse a name that would reach beyond its own topic level or line (ConfigError): `/ + # :`, spaces."""
-    if not NAME.fullmatch(name):
+    if not GATEWAY_NAME.fullmatch(name):
         raise ConfigError(
             "broker identities",
             repr(name[:80]),
             "not a name for the broker",
-            "Use 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or a digit",
+            "Use 1 to 32 small letters, digits or '-', beginning with a letter or a digit",
         )
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from booking_api.broker.plan import (
+    PACKET_BYTES_MAX,
     Identity,
     Listener,
     Tls,
@@ -50,7 +51,7 @@ class BrokerSettings:
     port: int = 0
     tls: Tls | None = None
     engine: Engine | None = None
-    packet_bytes_max: int = 4 * 1024 * 1024
+    packet_bytes_max: int = PACKET_BYTES_MAX
 
     def listener(self, port: int) -> Listener:
         """Where and how the broker listens, on a port that is not 0."""
