@@ -1,0 +1,74 @@
+# Everything is set up by the target that needs it: begin with `make demo` or `make test`.
+# Needed on the machine: Python 3.11 to 3.13 with pip, node with npm. ARGS passes arguments on:
+#   make demo ARGS="--speed 60 --fresh"      make test ARGS="tests/unit -k tariff"
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARGS ?=
+UV := build/uv/bin/uv
+VENV := .venv/bin
+STAMPS := build/stamps
+LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-header --python-version 3.11
+
+export UV_LINK_MODE := copy
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help setup demo test lint bench screenshots docs lock clean
+.DELETE_ON_ERROR:
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+setup: $(STAMPS)/python $(STAMPS)/assets ## Make .venv and the pages' assets from the lock files
+
+demo: setup ## Run a whole floor on this machine
+	@$(PYTHON) scripts/system.py demo
+	@$(VENV)/makerfloor demo $(ARGS)
+
+test: setup ## Run every test, real peers included
+	@$(PYTHON) scripts/system.py test
+	@$(VENV)/python scripts/peers.py octoprint
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint: setup ## Check style, types, the house's arrows and the sizes of files
+	@$(VENV)/python -m pytest tests/house $(ARGS)
+
+bench: setup ## Measure, and print a table and JSON
+	@$(PYTHON) scripts/system.py demo
+	@$(VENV)/python -m tests.benchmarks $(ARGS)
+
+screenshots: setup ## Make the pictures of the README
+	@$(PYTHON) scripts/system.py test
+	@$(VENV)/python scripts/screenshots.py $(ARGS)
+
+docs: setup ## Write the generated pages of docs/ anew
+	@$(VENV)/python scripts/docs.py
+
+lock: $(UV) ## Choose versions anew within pyproject.toml and package.json (ARGS=--upgrade for the newest)
+	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements/dev.txt > /dev/null
+	@$(LOCK) --extra gateway -c requirements/dev.txt pyproject.toml -o requirements/gateway.txt > /dev/null
+	@npm install --package-lock-only --omit-lockfile-registry-resolved --silent
+
+clean: ## Remove what was built; .venv and the demo's data stay
+	@rm -rf build dist node_modules dashboards/web/vendor .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -m pip install --quiet --upgrade --target build/uv --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/bin/python:
+	@$(MAKE) --no-print-directory $(UV)
+	@$(UV) venv --quiet --python $(PYTHON) .venv
+
+# Installed beside what is there, never anew from nothing: others may be at work in the same environment.
+$(STAMPS)/python: requirements/dev.txt requirements/build.txt pyproject.toml $(UV) | .venv/bin/python
+	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r requirements/dev.txt
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --build-constraints requirements/build.txt -e .
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/assets: package.json package-lock.json .npmrc scripts/assets.py
+	@npm ci --ignore-scripts --silent
+	@$(PYTHON) scripts/assets.py
+	@mkdir -p $(STAMPS) && touch $@
