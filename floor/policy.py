@@ -50,7 +50,6 @@ class MachinePolicy:
     accepts_weak_badges: bool = True
     hazardous: bool = False
     max_roster_age_s: int = 7 * DAY_S
-    door_pulse_s: int = 0
 
     def __post_init__(self) -> None:
         ranges = {
@@ -59,7 +58,6 @@ class MachinePolicy:
             "idle_warn_s": (0, 3600),
             "run_on_s": (0, 3600),
             "max_roster_age_s": (60, 90 * DAY_S),
-            "door_pulse_s": (0, 60),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)

@@ -161,7 +161,7 @@ class JournalBatch(Message):
 
 
 class JournalAck(Message):
-    """The server has applied every entry of `epoch` up to `seq` (0: none), durably.
+    """The server has applied every entry of `epoch` up to `seq` (0: none), durably; `hash` is that entry's.
 
     `quarantined` says that the journal forked (a cloned card): the gateway must begin a new epoch.
     """
@@ -169,6 +169,7 @@ class JournalAck(Message):
     gateway: Name
     epoch: Annotated[int, Field(ge=1, lt=1 << 62)]
     seq: Annotated[int, Field(ge=0, lt=1 << 62)]
+    hash: Hash | None = None
     quarantined: bool = False
 
 

@@ -1,0 +1,192 @@
+"""The gateway's process: stations, journal, roster, link and metrics in one tree of tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from floor.errors import ConfigError
+from floor.ids import uuid7
+from floor.timescale import TimeScale
+from floor.wire.journal import AlarmRaised, GatewayBooted
+from floor.wire.messages import Command, Reply, Stations
+from gateway import devices
+from gateway.clock import Clock, SystemClock
+from gateway.config import GatewayConfig
+from gateway.http import Http
+from gateway.journal import Journal
+from gateway.journal_store import refuse_volatile
+from gateway.link import Link, shown
+from gateway.metrics import Metrics
+from gateway.roster import RosterStore
+from gateway.station import Devices, Ordered, RosterChanged, Services, Station, Tick
+from gateway.watchdog import Heartbeat, notify
+
+log = logging.getLogger(__name__)
+SOFTWARE = f"makerfloor {version('makerfloor')}"
+TICK_S = 1.0
+
+
+class Gateway:
+    """Everything that one gateway runs. Build it with `opened`, then `run` it."""
+
+    def __init__(self, config: GatewayConfig, wired: dict[str, Devices], clock: Clock) -> None:
+        self.config = config
+        self.clock = clock
+        self.metrics = Metrics(SOFTWARE)
+        data = config.data
+        self.roster = RosterStore(
+            data / "roster.jsonl", config.name, config.badge_key, config.server_key, clock
+        )
+        roster_problem = self.roster.load()
+        self.journal = Journal(data / "journal.db", clock, self._degraded)
+        self.journal.append_seconds = self.metrics.journal_append.observe
+        services = Services(
+            clock=clock,
+            journal=self.journal,
+            roster=self.roster,
+            metrics=self.metrics,
+            new_id=self._new_id,
+            changed=self._changed,
+            checkpoint_ms=config.checkpoint_s * 1000,
+        )
+        self.link = Link(
+            config.name,
+            config.broker,
+            self.journal,
+            self.roster,
+            self.metrics,
+            software=SOFTWARE,
+            boot_id=clock.boot_id,
+            show=self.shown,
+            carry=self._carry,
+            roster_changed=self._roster_changed,
+        )
+        self.stations = {name: Station(name, wired[name], services) for name in wired}
+        self.http = Http(self.metrics, self.shown, self._refresh)
+        self._heart = Heartbeat()
+        self._recover(roster_problem)
+
+    def _recover(self, roster_problem: str | None) -> None:
+        """Take up where the last process stopped: locked out stays locked out, cut sessions end."""
+        found, lockouts = self.journal.open_sessions(), self.journal.lockouts()
+        self.journal.append(GatewayBooted(boot_id=self.clock.boot_id, software=SOFTWARE))
+        if self.journal.position.torn:
+            self._alarm("journal_torn", f"a broken journal was kept as {self.journal.position.torn}")
+        if roster_problem:
+            self._alarm("no_roster", roster_problem)
+        for open_session in found:
+            if station := self.stations.get(open_session.started.machine):
+                station.restore(open_session)
+        for machine, reason in lockouts.items():
+            if machine in self.stations:
+                self.stations[machine].lock_out(reason)
+
+    def _new_id(self) -> str:
+        return uuid7(self.clock.wall_ms(), secrets.token_bytes(10))
+
+    def _alarm(self, code: str, words: str) -> None:
+        log.warning("alarm %s: %s", code, words)
+        self.metrics.alarms.labels("", code).inc()
+        self.journal.append(AlarmRaised(machine=None, code=code, words=words[:400]))
+
+    def _degraded(self, why: str) -> None:
+        self._alarm("journal_degraded", why)
+
+    def _changed(self) -> None:
+        self.link.changed()
+
+    def _roster_changed(self) -> None:
+        for station in self.stations.values():
+            station.offer(RosterChanged())
+
+    def _carry(self, command: Command) -> Reply:
+        """Hand a command to its station; the reply says whether there is one."""
+        station = self.stations.get(command.order.machine)
+        if station is None:
+            words = f"{command.order.machine} is not a station of {self.config.name}"
+            return Reply(id=command.id, gateway=self.config.name, done=False, words=words)
+        if not station.offer(Ordered(command.order, command.by)):
+            return Reply(
+                id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
+            )
+        return Reply(id=command.id, gateway=self.config.name, done=True)
+
+    def shown(self) -> Stations:
+        """Return what the board is told."""
+        stations = [station.view.wire() for station in self.stations.values()]
+        return shown(self.config.name, self.clock.wall_ms(), self.roster, self.journal, stations)
+
+    def _refresh(self) -> None:
+        """Bring the gauges up to date before they are read."""
+        self.metrics.journal_lag.set(self.journal.lag)
+        self.metrics.journal_degraded.set(bool(self.journal.degraded))
+        if self.roster.version:
+            self.metrics.roster_age.set(self.roster.age_s())
+
+    async def run(self) -> None:
+        """Run until cancelled; whatever happens, every relay is off afterwards."""
+        config = self.config
+        async with AsyncExitStack() as stack:
+            stack.callback(self._make_safe)
+            await stack.enter_async_context(
+                self.http.serving(config.http_host, config.http_port, config.file)
+            )
+            async with asyncio.TaskGroup() as tasks:
+                for station in self.stations.values():
+                    tasks.create_task(station.run(), name=station.machine)
+                    tasks.create_task(self._listen(station))
+                    tasks.create_task(self._watch(station))
+                tasks.create_task(self.link.run())
+                tasks.create_task(self._tick())
+                notify("READY=1")
+
+    def _make_safe(self) -> None:
+        notify("STOPPING=1")
+        for station in self.stations.values():
+            station.devices.relay.close()
+            if station.devices.extraction:
+                station.devices.extraction.close()
+
+    async def _listen(self, station: Station) -> None:
+        async for event in station.devices.reader.events():
+            await station.put(event)
+
+    async def _watch(self, station: Station) -> None:
+        if station.devices.driver:
+            async for event in station.devices.driver.events():
+                await station.put(event)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._heart.beat([station.beats for station in self.stations.values()])
+            for station in self.stations.values():
+                station.offer(Tick())
+
+
+@asynccontextmanager
+async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> AsyncIterator[Gateway]:
+    """Build a gateway and close what it holds; raises ConfigError for what cannot be wired or written."""
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(config.file, "data", f"{error}", "Name a folder that can be written.") from error
+    if config.storage == "durable":
+        refuse_volatile(config.data)
+    clock = SystemClock(scale)
+    try:
+        wired = {station.machine: devices.build(config, station) for station in config.stations}
+        gateway = Gateway(config, wired, clock)
+    except sqlite3.Error as error:
+        problem = f"the journal cannot be written: {error}"
+        raise ConfigError(str(config.data), "", problem, "Free some space, or check the card.") from error
+    try:
+        yield gateway
+    finally:
+        gateway.journal.close()

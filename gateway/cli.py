@@ -1,0 +1,121 @@
+"""makerfloor-gateway: run a gateway, check its settings, switch everything off."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from floor.errors import ConfigError
+from floor.timescale import TimeScale
+from gateway import config as configuration
+from gateway import devices
+from gateway.app import Gateway, opened
+from gateway.config import GatewayConfig
+from gateway.journal_store import refuse_volatile
+from gateway.simulation import crowd
+
+USAGE_ERROR = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, or 2 with one clear sentence on standard error."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        config = configuration.load(arguments.config)
+        return int(arguments.command(config, arguments))
+    except ConfigError as error:
+        print(f"makerfloor-gateway: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "makerfloor-gateway", description="The process on a Pi beside the machines."
+    )
+    parser.add_argument(
+        "--config", type=Path, default=Path("gateway.toml"), help="settings (default: %(default)s)"
+    )
+    parser.add_argument("--log", default="info", choices=["debug", "info", "warning", "error"])
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="run the stations until stopped")
+    run.add_argument("--time-scale", type=TimeScale.parse, help="real_ms:floor_ms:speed, for demonstrations")
+    run.set_defaults(command=_run)
+    simulate = commands.add_parser("simulate", help="run with simulated people at the simulated stations")
+    simulate.add_argument("--time-scale", type=TimeScale.parse, help="real_ms:floor_ms:speed")
+    simulate.set_defaults(command=_simulate)
+    check = commands.add_parser("check", help="read the settings, build every device, say what is missing")
+    check.set_defaults(command=_check)
+    off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
+    off.set_defaults(command=_off)
+    return parser
+
+
+def _run(config: GatewayConfig, arguments: argparse.Namespace) -> int:
+    asyncio.run(_until_stopped(config, arguments.time_scale, simulated=False))
+    return 0
+
+
+def _simulate(config: GatewayConfig, arguments: argparse.Namespace) -> int:
+    asyncio.run(_until_stopped(config, arguments.time_scale, simulated=True))
+    return 0
+
+
+async def _until_stopped(config: GatewayConfig, scale: TimeScale | None, *, simulated: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopped.set)
+    async with opened(config, scale) as gateway:
+        tasks = [asyncio.create_task(gateway.run())]
+        if simulated:
+            tasks.append(asyncio.create_task(_people(gateway)))
+        tasks.append(asyncio.create_task(_wait(stopped)))
+        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for task in done:
+            _raise_plain(task)
+
+
+async def _wait(stopped: asyncio.Event) -> None:
+    await stopped.wait()
+
+
+async def _people(gateway: Gateway) -> None:
+    await crowd.run(gateway)
+
+
+def _raise_plain(task: asyncio.Task[None]) -> None:
+    """Raise a task's failure; a ConfigError that came out of a group of tasks is raised alone."""
+    try:
+        task.result()
+    except* ConfigError as group:
+        raise group.exceptions[0] from None
+
+
+def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
+    if config.storage == "durable":
+        refuse_volatile(config.data)
+    for station in config.stations:
+        built = devices.build(config, station)
+        names = [device.name for device in (built.reader, built.relay, built.panel, built.driver) if device]
+        print(f"{station.machine}: {', '.join(names)}: can be built")
+        built.relay.close()
+    return 0
+
+
+def _off(config: GatewayConfig, _: argparse.Namespace) -> int:
+    """Building a relay switches it off, and closing it leaves it so."""
+    for station in config.stations:
+        built = devices.build(config, station)
+        built.relay.close()
+        if built.extraction:
+            built.extraction.close()
+    return 0

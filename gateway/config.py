@@ -1,0 +1,199 @@
+"""A gateway's own settings: who it is, where its broker is, and what is wired to which station.
+
+What machines are and how they behave comes with the roster; here stands only what the server cannot know.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from floor.errors import ConfigError
+from floor.ids import GATEWAY_NAME
+
+Table = Mapping[str, object]
+Decoder = Callable[[str], bytes]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerConfig:
+    """Where the broker listens; `ca` is the file of its certificate authority, "" for no TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    password: str = ""
+    ca: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StationConfig:
+    """What is wired to one station: each device is a kind and its settings."""
+
+    machine: str
+    reader: Table
+    relay: Table
+    panel: Table | None = None
+    extraction: Table | None = None
+    driver: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayConfig:
+    """All settings of a gateway. `file` is where they stand, for errors."""
+
+    file: str
+    name: str
+    data: Path
+    badge_key: bytes
+    server_key: bytes
+    broker: BrokerConfig
+    stations: tuple[StationConfig, ...]
+    http_host: str = "127.0.0.1"
+    http_port: int = 9780
+    checkpoint_s: int = 30
+    storage: str = "durable"
+    simulation: Table = field(default_factory=dict)
+
+
+def load(path: Path) -> GatewayConfig:
+    """Read gateway.toml; raises ConfigError that names the file, the key and what would be right."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), "", "there is no such file", "Write one with `makerfloor gateway enrol`."
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            str(path), "", f"it cannot be read: {error.strerror}", "Check who owns it."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), "", f"it is not TOML: {error}", "Mend that line.") from error
+    return _Reader(str(path)).gateway(table, path.parent)
+
+
+class _Reader:
+    """Reads typed values and knows the file for the error."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+
+    def gateway(self, table: Table, folder: Path) -> GatewayConfig:
+        keys = "name data badge_key server_key broker http journal stations simulation"
+        self.only(table, "", keys)
+        name = self.value(table, "", "name", str, None)
+        if not GATEWAY_NAME.fullmatch(name):
+            raise self.wrong("name", f"is {name!r}", "Use small letters, digits and hyphens, at most 32.")
+        http = self.table(table, "http", "host port")
+        journal = self.table(table, "journal", "checkpoint_s storage")
+        storage = self.value(journal, "journal.", "storage", str, "durable")
+        if storage not in {"durable", "volatile"}:
+            raise self.wrong("journal.storage", f"is {storage!r}", 'Write "durable" or "volatile".')
+        return GatewayConfig(
+            file=self._file,
+            name=name,
+            data=folder / self.value(table, "", "data", str, "."),
+            badge_key=self.key(table, "badge_key", bytes.fromhex, "64 hex digits"),
+            server_key=self.key(table, "server_key", lambda text: b64decode(text, validate=True), "base64"),
+            broker=self.broker(table, folder),
+            stations=self.stations(table),
+            http_host=self.value(http, "http.", "host", str, "127.0.0.1"),
+            http_port=self.number(http, "http.", "port", 9780, 0, 65_535),
+            checkpoint_s=self.number(journal, "journal.", "checkpoint_s", 30, 1, 600),
+            storage=storage,
+            simulation=self.table(table, "simulation", None),
+        )
+
+    def wrong(self, key: str, problem: str, remedy: str) -> ConfigError:
+        return ConfigError(self._file, key, problem, remedy)
+
+    def only(self, table: Table, prefix: str, keys: str) -> None:
+        for key in table:
+            if key not in keys.split():
+                raise self.wrong(prefix + key, "is not a key here", f"Use one of: {', '.join(keys.split())}.")
+
+    def value(self, table: Table, prefix: str, key: str, kind: type[T], default: T | None) -> T:
+        value = table.get(key, default)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            what = "a text in quotes" if kind is str else "a whole number"
+            problem = "is missing" if value is None else f"is {value!r}"
+            raise self.wrong(prefix + key, problem, f"Write {key} = {what}.")
+        return value
+
+    def number(self, table: Table, prefix: str, key: str, default: int, low: int, high: int) -> int:
+        value = self.value(table, prefix, key, int, default)
+        if not low <= value <= high:
+            raise self.wrong(prefix + key, f"is {value}", f"Write a number from {low} to {high}.")
+        return value
+
+    def table(self, table: Table, key: str, keys: str | None) -> Table:
+        value = table.get(key, {})
+        if not isinstance(value, Mapping):
+            raise self.wrong(key, "is not a table", f"Write [{key}] and its keys below.")
+        if keys is not None:
+            self.only(value, f"{key}.", keys)
+        return value
+
+    def key(self, table: Table, key: str, decode: Decoder, how: str) -> bytes:
+        try:
+            raw = decode(self.value(table, "", key, str, None))
+        except (ValueError, Base64Error):
+            raw = b""
+        if len(raw) != 32:
+            raise self.wrong(key, f"is not 32 bytes written as {how}", "Copy it from the enrolment.")
+        return raw
+
+    def broker(self, table: Table, folder: Path) -> BrokerConfig:
+        broker = self.table(table, "broker", "host port password ca")
+        ca = self.value(broker, "broker.", "ca", str, "")
+        if ca and not (folder / ca).is_file():
+            raise self.wrong("broker.ca", f"names {ca}, which is no file", "Copy the CA's certificate there.")
+        return BrokerConfig(
+            host=self.value(broker, "broker.", "host", str, "127.0.0.1"),
+            port=self.number(broker, "broker.", "port", 1883, 1, 65_535),
+            password=self.value(broker, "broker.", "password", str, ""),
+            ca=str(folder / ca) if ca else "",
+        )
+
+    def stations(self, table: Table) -> tuple[StationConfig, ...]:
+        value = table.get("stations", [])
+        if not isinstance(value, list) or not value:
+            raise self.wrong(
+                "stations", "there is none", "Write [[stations]] and machine, reader, relay below."
+            )
+        stations = tuple(self.station(item, f"stations[{index}].") for index, item in enumerate(value, 1))
+        names = [station.machine for station in stations]
+        for name in names:
+            if names.count(name) > 1:
+                raise self.wrong(
+                    "stations.machine", f"{name!r} stands twice", "Give each machine one station."
+                )
+        return stations
+
+    def station(self, table: Table, prefix: str) -> StationConfig:
+        self.only(table, prefix, "machine reader relay panel extraction driver")
+        devices: dict[str, Table | None] = {}
+        for key in ("reader", "relay", "panel", "extraction", "driver"):
+            device = table.get(key)
+            needed = key in {"reader", "relay"}
+            if device is None and not needed:
+                devices[key] = None
+            elif isinstance(device, Mapping) and isinstance(device.get("kind"), str):
+                devices[key] = device
+            else:
+                raise self.wrong(prefix + key, "is not a table with a kind", f'Write {key} = {{kind = "…"}}.')
+        machine = self.value(table, prefix, "machine", str, None)
+        return StationConfig(
+            machine=machine,
+            reader=devices["reader"] or {},
+            relay=devices["relay"] or {},
+            panel=devices["panel"],
+            extraction=devices["extraction"],
+            driver=devices["driver"],
+        )

@@ -1,0 +1,27 @@
+"""What the configuration says is wired becomes objects; the first that cannot be built stops the start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from firmware_bridge import registry as drivers
+from gateway.config import GatewayConfig, StationConfig
+from gateway.station import Devices
+from hardware import registry as wired
+
+
+def build(config: GatewayConfig, station: StationConfig) -> Devices:
+    """Build one station's devices; raises ConfigError that names the file, the key and the remedy."""
+    where = f"{config.file}: station {station.machine}"
+    return Devices(
+        reader=wired.build_reader(*_split(station.reader), where),
+        relay=wired.build_relay(*_split(station.relay), where),
+        panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
+        extraction=wired.build_relay(*_split(station.extraction), where) if station.extraction else None,
+        driver=drivers.build(*_split(station.driver), where) if station.driver else None,
+    )
+
+
+def _split(device: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """Return a device's kind and its settings; the configuration has proven that the kind is a text."""
+    return str(device["kind"]), {key: value for key, value in device.items() if key != "kind"}

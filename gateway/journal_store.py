@@ -1,0 +1,181 @@
+"""The journal on disk: one SQLite file, durable at each commit (WAL, synchronous=FULL)."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from floor.errors import ConfigError
+from floor.wire.journal import (
+    GENESIS,
+    Counters,
+    JournalEntry,
+    MachineCleared,
+    MachineLockedOut,
+    SessionEnded,
+    SessionMetered,
+    SessionStarted,
+)
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+    epoch INTEGER NOT NULL, seq INTEGER NOT NULL, recorded_ms INTEGER NOT NULL, kind TEXT NOT NULL,
+    hash TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lockouts (machine TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS position (
+    one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, acknowledged INTEGER NOT NULL);
+INSERT OR IGNORE INTO position VALUES (1, 1, 0);
+"""
+OF_SESSIONS = "('session_started', 'session_metered', 'session_held', 'session_ended')"
+VOLATILE = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session that had no end when the process stopped; `elapsed_ms` is its last proven activity."""
+
+    started: SessionStarted
+    started_ms: int
+    elapsed_ms: int = 0
+    counters: Counters = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the journal stands. `torn` names the file that a broken journal was moved to."""
+
+    epoch: int
+    seq: int
+    hash: str
+    acknowledged: int
+    last_recorded_ms: int
+    torn: str | None = None
+
+
+class JournalStore:
+    """All SQL of the journal. One thread writes; another may read through its own store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=0"):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def position(self) -> Position:
+        """Return where the journal stands; raises sqlite3.DatabaseError when the file is broken."""
+        if (verdict := self._db.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        epoch, acknowledged = self._db.execute("SELECT epoch, acknowledged FROM position").fetchone()
+        last = self._db.execute(
+            "SELECT seq, hash FROM entries WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (epoch,)
+        ).fetchone()
+        newest = self._db.execute("SELECT max(recorded_ms) FROM entries").fetchone()[0]
+        return Position(
+            epoch, last[0] if last else 0, last[1] if last else GENESIS, acknowledged, newest or 0
+        )
+
+    def write(self, entries: Iterable[tuple[int, JournalEntry, str]]) -> None:
+        """Append entries (epoch, entry, its JSON) in one durable transaction."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for epoch, entry, body in entries:
+                row = (epoch, entry.seq, entry.recorded_ms, entry.fact.type, entry.hash, body)
+                self._db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", row)
+                match entry.fact:
+                    case MachineLockedOut(machine=machine, reason=reason):
+                        self._db.execute("INSERT OR REPLACE INTO lockouts VALUES (?, ?)", (machine, reason))
+                    case MachineCleared(machine=machine):
+                        self._db.execute("DELETE FROM lockouts WHERE machine = ?", (machine,))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def read(self, epoch: int, after: int, limit: int) -> list[JournalEntry]:
+        """Return up to `limit` entries of an epoch that follow `after`."""
+        rows = self._db.execute(
+            "SELECT body FROM entries WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?", (epoch, after, limit)
+        )
+        return [JournalEntry.model_validate_json(row[0]) for row in rows]
+
+    def open_sessions(self) -> list[OpenSession]:
+        """Return the sessions without an end by reading what is kept: no tap pays for a table of them."""
+        found: dict[str, OpenSession] = {}
+        for (body,) in self._db.execute(
+            f"SELECT body FROM entries WHERE kind IN {OF_SESSIONS} ORDER BY epoch, seq"
+        ):
+            entry = JournalEntry.model_validate_json(body)
+            match entry.fact:
+                case SessionStarted(session_id=session_id) as started:
+                    found[session_id] = OpenSession(started, entry.recorded_ms)
+                case SessionMetered(session_id=session_id) as metered if session_id in found:
+                    found[session_id] = replace(
+                        found[session_id], elapsed_ms=metered.elapsed_ms, counters=metered.counters
+                    )
+                case SessionEnded(session_id=session_id):
+                    found.pop(session_id, None)
+        return list(found.values())
+
+    def lockouts(self) -> dict[str, str]:
+        """Return the machines that are out of order, with the reason."""
+        return dict(self._db.execute("SELECT machine, reason FROM lockouts").fetchall())
+
+    def set_position(self, epoch: int, acknowledged: int) -> None:
+        """Remember what the server has; needs no durability of its own, the server says it again."""
+        self._db.execute("UPDATE position SET epoch = ?, acknowledged = ?", (epoch, acknowledged))
+
+    def tidy(self, epoch: int, acknowledged: int, before_ms: int) -> None:
+        """Drop acknowledged entries from before an instant, and fold the write-ahead log into the file."""
+        self._db.execute(
+            "DELETE FROM entries WHERE recorded_ms < ? AND (epoch < ? OR (epoch = ? AND seq <= ?))",
+            (before_ms, epoch, epoch, acknowledged),
+        )
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def open_store(path: Path, now_ms: int) -> tuple[JournalStore, Position]:
+    """Open a journal. One that a power cut or a dying card broke is moved aside, and a new epoch begun."""
+    try:
+        store = JournalStore(path)
+        return store, store.position()
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            raise ConfigError(
+                str(path),
+                "",
+                f"the journal cannot be opened: {error}",
+                "Check the disk, and who owns the folder.",
+            ) from error
+        torn = path.with_name(f"{path.name}.torn-{now_ms}")
+        for suffix in ("", "-wal", "-shm"):
+            if (part := path.with_name(path.name + suffix)).exists():
+                part.rename(torn.with_name(torn.name + suffix))
+        store = JournalStore(path)
+        store.set_position(now_ms, 0)
+        return store, Position(now_ms, 0, GENESIS, 0, 0, str(torn))
+
+
+def refuse_volatile(folder: Path) -> None:
+    """Raise ConfigError when a folder would lose what is written to it at a power cut."""
+    best = ("", "")
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, mount, kind, *_ = line.split(" ")
+        inside = os.path.commonpath([mount, folder.resolve()]) == mount
+        if inside and len(mount) >= len(best[0]):
+            best = (mount, kind)
+    if best[1] in VOLATILE:
+        raise ConfigError(
+            str(folder),
+            "journal.storage",
+            f"the journal would lie on {best[1]}, which a power cut empties",
+            'Put data on a disk or card, or write storage = "volatile" for a trial.',
+        )

@@ -1,0 +1,266 @@
+"""The link to the server: journal up, roster and commands down, over MQTT; the floor runs on without it.
+
+The broker's own acknowledgement proves nothing durable, so only the server's JournalAck moves the journal on;
+what it does not acknowledge in time is sent again, and applied once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import socket
+from collections import OrderedDict
+from collections.abc import Callable
+
+import aiomqtt
+
+from floor.errors import PeerError
+from floor.wire.base import Message
+from floor.wire.journal import BATCH_LIMIT, JournalAck, JournalBatch
+from floor.wire.messages import Alive, Command, Hello, Reply, Stations
+from floor.wire.messages import Station as StationShown
+from floor.wire.topics import DELIVERY, Channel, topic
+from gateway.config import BrokerConfig
+from gateway.journal import Journal
+from gateway.metrics import Metrics
+from gateway.roster import RosterStore
+
+log = logging.getLogger(__name__)
+ACK_DEADLINE_S = 10
+UNACKNOWLEDGED_LIMIT = 2_000
+SHOW_EVERY_S = 5
+HELLO_EVERY_S = 900
+BACKOFF_S = (0.5, 30.0)
+REMEMBERED_COMMANDS = 256
+Carry = Callable[[Command], Reply]
+
+
+class Link:
+    """Keeps one gateway in touch with its server. `run` never ends; it reconnects with bounded backoff."""
+
+    def __init__(
+        self,
+        name: str,
+        broker: BrokerConfig,
+        journal: Journal,
+        roster: RosterStore,
+        metrics: Metrics,
+        *,
+        software: str,
+        boot_id: str,
+        show: Callable[[], Stations],
+        carry: Carry,
+        roster_changed: Callable[[], None],
+    ) -> None:
+        self._name = name
+        self._broker = broker
+        self._journal = journal
+        self._roster = roster
+        self._metrics = metrics
+        self._software = software
+        self._boot_id = boot_id
+        self._show = show
+        self._carry = carry
+        self._roster_changed = roster_changed
+        self._changed = asyncio.Event()
+        self._acknowledged = asyncio.Event()
+        self._sent = 0
+        self._greeted = False
+        self._carried: OrderedDict[str, Reply] = OrderedDict()
+        self.connected = False
+
+    def changed(self) -> None:
+        """Say that a station changed, so that the board is told soon."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Connect, and connect again, for ever."""
+        failures = 0
+        while True:
+            try:
+                async with self._client() as client:
+                    failures = 0
+                    await self._connected(client)
+            except* (aiomqtt.MqttError, OSError) as lost:
+                log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
+            self.connected = self._greeted = False
+            self._metrics.broker_connected.set(0)
+            low, high = BACKOFF_S
+            delay_s = min(high, low * 2**failures)
+            failures = min(failures + 1, 16)
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1))
+
+    def _client(self) -> aiomqtt.Client:
+        gone = Alive(gateway=self._name, online=False).encode()
+        return aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            username=self._name,
+            password=self._broker.password,
+            identifier=f"gateway-{self._name}",
+            clean_session=False,
+            will=aiomqtt.Will(topic(self._name, Channel.ALIVE), gone, 1, True),
+            tls_params=aiomqtt.TLSParameters(ca_certs=self._broker.ca) if self._broker.ca else None,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            timeout=10,
+            keepalive=20,
+        )
+
+    async def _connected(self, client: aiomqtt.Client) -> None:
+        for channel in (Channel.ACK, Channel.ROSTER, Channel.COMMAND):
+            await client.subscribe(topic(self._name, channel), qos=1)
+        await self._publish(client, Channel.ALIVE, Alive(gateway=self._name, online=True))
+        await self._hello(client)
+        self.connected = True
+        self._metrics.broker_connected.set(1)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._receive(client))
+            tasks.create_task(self._send_journal(client))
+            tasks.create_task(self._send_stations(client))
+            tasks.create_task(self._say_hello_again(client))
+
+    async def _publish(self, client: aiomqtt.Client, channel: Channel, message: Message) -> None:
+        how = DELIVERY[channel]
+        await client.publish(topic(self._name, channel), message.encode(), qos=how.qos, retain=how.retained)
+
+    async def _hello(self, client: aiomqtt.Client) -> None:
+        hello = Hello(
+            gateway=self._name,
+            boot_id=self._boot_id,
+            software=self._software,
+            journal_epoch=self._journal.epoch,
+            next_seq=self._journal.next_seq,
+            roster=self._roster.version,
+        )
+        await self._publish(client, Channel.HELLO, hello)
+
+    async def _say_hello_again(self, client: aiomqtt.Client) -> None:
+        """Ask from time to time, so that an unchanged roster stays fresh; soon while nobody answered."""
+        while True:
+            await asyncio.sleep(HELLO_EVERY_S if self._greeted else ACK_DEADLINE_S)
+            await self._hello(client)
+
+    async def _send_journal(self, client: aiomqtt.Client) -> None:
+        self._sent = self._journal.acknowledged
+        while True:
+            if not self._greeted:
+                await self._acknowledged.wait()
+                self._acknowledged.clear()
+                continue
+            room = self._journal.acknowledged + UNACKNOWLEDGED_LIMIT - self._sent
+            entries = await self._journal.to_send(self._sent, min(BATCH_LIMIT, room))
+            if entries:
+                batch = JournalBatch(gateway=self._name, epoch=self._journal.epoch, entries=entries)
+                await self._publish(client, Channel.JOURNAL, batch)
+                self._sent = entries[-1].seq
+            elif self._sent > self._journal.acknowledged:
+                await self._wait_for_ack()
+            else:
+                await self._journal.grown()
+
+    async def _wait_for_ack(self) -> None:
+        """Wait for the server or for more to send; a server that stays silent gets it all again."""
+        waits = [
+            asyncio.ensure_future(self._acknowledged.wait()),
+            asyncio.ensure_future(self._journal.grown()),
+        ]
+        try:
+            done, _ = await asyncio.wait(waits, timeout=ACK_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._acknowledged.clear()
+        if not done:
+            self._sent = self._journal.acknowledged
+
+    async def _send_stations(self, client: aiomqtt.Client) -> None:
+        while True:
+            await self._publish(client, Channel.STATIONS, self._show())
+            try:
+                await asyncio.wait_for(self._changed.wait(), SHOW_EVERY_S)
+            except TimeoutError:
+                continue
+            await asyncio.sleep(0.1)  # a burst of changes is one message
+            self._changed.clear()
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            channel = message.topic.value.removeprefix(topic(self._name, Channel.ACK)[: -len(Channel.ACK)])
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            try:
+                await self._take(client, channel, payload)
+            except PeerError as error:
+                self._metrics.peer_errors.labels("broker").inc()
+                log.warning("refused from the broker: %s", error)
+
+    async def _take(self, client: aiomqtt.Client, channel: str, payload: bytes) -> None:
+        match channel:
+            case Channel.ACK:
+                ack = JournalAck.decode(payload, DELIVERY[Channel.ACK].limit_bytes)
+                await self._take_ack(client, ack)
+            case Channel.ROSTER:
+                await self._take_roster(client, payload)
+            case Channel.COMMAND:
+                await self._take_command(client, payload)
+
+    async def _take_ack(self, client: aiomqtt.Client, ack: JournalAck) -> None:
+        journal = self._journal
+        if ack.epoch > journal.epoch:
+            raise PeerError(f"the server acknowledges epoch {ack.epoch}, this journal is at {journal.epoch}")
+        if ack.epoch == journal.epoch:
+            if ack.quarantined or ack.seq >= journal.next_seq or not await journal.agrees(ack.seq, ack.hash):
+                log.error("the journal forked at or before entry %d: a new epoch begins", ack.seq)
+                await journal.begin_epoch(journal.acknowledged)
+                self._sent = 0
+                await self._hello(client)
+                return
+            if ack.seq < journal.acknowledged:
+                self._sent = ack.seq
+            self._sent = max(self._sent, ack.seq)
+            await journal.acknowledge(ack.seq)
+        self._greeted = True
+        self._acknowledged.set()
+
+    async def _take_roster(self, client: aiomqtt.Client, payload: bytes) -> None:
+        try:
+            changed = self._roster.take(payload)
+        except PeerError as error:
+            self._metrics.roster_refused.labels("delta" if "delta" in str(error) else "refused").inc()
+            if "does not fit" in str(error) or "no roster is held" in str(error):
+                await self._hello(client)
+            raise
+        await asyncio.to_thread(self._keep, payload)
+        if changed:
+            self._roster_changed()
+
+    def _keep(self, payload: bytes) -> None:
+        try:
+            self._roster.save(payload)
+        except OSError as error:
+            log.error("the roster cannot be kept on disk: %s", error)
+
+    async def _take_command(self, client: aiomqtt.Client, payload: bytes) -> None:
+        command = self._roster.command(payload)
+        reply = self._carried.get(command.id)
+        if reply is None:
+            reply = self._carry(command)
+            self._carried[command.id] = reply
+            if len(self._carried) > REMEMBERED_COMMANDS:
+                self._carried.popitem(last=False)
+        await self._publish(client, Channel.REPLY, reply)
+
+
+def shown(
+    gateway: str, at_ms: int, roster: RosterStore, journal: Journal, stations: list[StationShown]
+) -> Stations:
+    """Return what the board is told of all stations."""
+    return Stations(
+        gateway=gateway,
+        at_ms=at_ms,
+        roster=roster.version,
+        roster_age_s=roster.age_s() if roster.version else None,
+        journal_lag=journal.lag,
+        degraded=bool(journal.degraded),
+        stations=stations,
+    )

@@ -1,0 +1,169 @@
+"""The roster at a gateway: verified, kept on disk, held in memory in the shape that a tap looks up.
+
+On disk it is what the server signed, a line each: a snapshot, then the deltas that followed. So what is
+loaded after a power cut was verified like what came over the network, and a torn line is left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from base64 import b64decode
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from floor import tariff
+from floor.access import BadgeStanding, MemberStanding
+from floor.errors import ConfigError, PeerError
+from floor.ids import badge_reference
+from floor.tariff import Tariff
+from floor.wire.messages import Command, Signed
+from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
+from floor.wire.topics import DELIVERY, Channel
+from gateway.clock import Clock
+
+log = logging.getLogger(__name__)
+NO_ROSTER_AGE_S = 1 << 31
+DELTAS_BEFORE_SNAPSHOT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of this gateway with its tariff versions already read."""
+
+    entry: RosterMachine
+    tariffs: tuple[Tariff, ...]
+
+
+class RosterStore:
+    """Holds the newest roster that the server signed for this gateway."""
+
+    def __init__(self, path: Path, gateway: str, badge_key: bytes, server_key: bytes, clock: Clock) -> None:
+        self._path = path
+        self._gateway = gateway
+        self._badge_key = badge_key
+        self._server_key = Ed25519PublicKey.from_public_bytes(server_key)
+        self._clock = clock
+        self._roster: Roster | None = None
+        self._deltas = 0
+        self._taken_ms = 0
+        self._age_when_taken_ms = 0
+        self.machines: dict[str, Machine] = {}
+
+    @property
+    def version(self) -> RosterVersion | None:
+        """The version that is held; None also asks the server for a snapshot after many deltas."""
+        return self._roster.version if self._roster and self._deltas < DELTAS_BEFORE_SNAPSHOT else None
+
+    def age_s(self) -> int:
+        """Return how many seconds ago the server last vouched for this roster; at least since it was read."""
+        if self._roster is None:
+            return NO_ROSTER_AGE_S
+        return (self._clock.monotonic_ms() - self._taken_ms + self._age_when_taken_ms) // 1000
+
+    def look_up(self, uid: bytes) -> tuple[str, BadgeStanding | None, MemberStanding | None]:
+        """Return a badge's reference, its standing and its member's."""
+        reference = badge_reference(self._badge_key, uid)
+        if self._roster is None:
+            return reference, None, None
+        badge = self._roster.badges.get(reference)
+        return reference, badge, self._roster.members.get(badge.member) if badge else None
+
+    def language(self, member: str | None) -> str:
+        """Return the language of a member, English where nobody is known."""
+        standing = self._roster.members.get(member) if self._roster and member else None
+        return standing.language if standing else "en"
+
+    def load(self) -> str | None:
+        """Read the roster from disk; returns what is wrong with it, None when nothing is."""
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except FileNotFoundError:
+            return "there is no roster yet: this gateway has never heard from its server"
+        except OSError as error:
+            return f"the roster cannot be read: {error}"
+        for line in lines:
+            try:
+                self._hold(line)
+            except PeerError as error:
+                return f"the roster on disk is refused: {error}"
+        return None
+
+    def take(self, payload: bytes) -> bool:
+        """Hold a signed snapshot or delta; returns whether more than its age changed.
+
+        Raises PeerError for a wrong signature, another gateway's, an older version, or a delta that does not
+        fit: what was held stays in force.
+        """
+        before = self._roster.version if self._roster else None
+        self._hold(payload)
+        return self._roster is not None and self._roster.version != before
+
+    def _hold(self, payload: bytes) -> None:
+        message = self._verified(payload)
+        held = self._roster
+        if isinstance(message, Command):
+            raise PeerError("a command came where a roster was expected")
+        if held and message.version < held.version:
+            raise PeerError(
+                f"roster {tuple(message.version)} is older than {tuple(held.version)}, which is held"
+            )
+        deltas = 0
+        if isinstance(message, RosterDelta):
+            if held is None:
+                raise PeerError("a delta came, but no roster is held")
+            deltas = self._deltas + 1
+            try:
+                message = apply(held, message)
+            except ValueError as error:
+                raise PeerError(str(error)) from error
+        machines = {entry.id: self._machine(entry) for entry in message.machines}
+        self._roster, self.machines, self._deltas = message, machines, deltas
+        self._taken_ms = self._clock.monotonic_ms()
+        known_age = self._clock.wall_ms() - message.issued_ms if self._clock.known() else 0
+        self._age_when_taken_ms = max(0, known_age)
+
+    @staticmethod
+    def _machine(entry: RosterMachine) -> Machine:
+        try:
+            return Machine(entry, tuple(tariff.load(table, entry.id) for table in entry.tariffs))
+        except ConfigError as error:
+            raise PeerError(f"the roster carries a tariff that cannot be read: {error}") from error
+
+    def save(self, payload: bytes) -> None:
+        """Write what was just taken to disk, durably; call it off the event loop, one at a time."""
+        if self._deltas and self._path.exists():
+            with self._path.open("ab") as file:
+                file.write(payload + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            return
+        new = self._path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.write(payload + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+    def command(self, payload: bytes) -> Command:
+        """Return a command that the server signed for this gateway; raises PeerError when it has expired."""
+        command = self._verified(payload)
+        if not isinstance(command, Command):
+            raise PeerError("a roster came where a command was expected")
+        if self._clock.known() and self._clock.wall_ms() > command.expires_ms:
+            raise PeerError(f"command {command.id} expired before it came")
+        return command
+
+    def _verified(self, payload: bytes) -> Roster | RosterDelta | Command:
+        signed = Signed.decode(payload, DELIVERY[Channel.ROSTER].limit_bytes)
+        try:
+            self._server_key.verify(b64decode(signed.signature), signed.signed_bytes())
+        except (InvalidSignature, ValueError) as error:
+            raise PeerError(f"the signature of this {signed.kind} is not the server's") from error
+        message = signed.message()
+        if message.gateway != self._gateway:
+            raise PeerError(f"this {signed.kind} is for {message.gateway}, not for {self._gateway}")
+        return message
