@@ -1,0 +1,93 @@
+"""What is done with badges."""
+
+from sqlmodel import Session, select
+
+from booking_api.badges.models import Badge
+from booking_api.clock import make_id
+from booking_api.gateways.changes import Subject, changed
+from booking_api.members import service as members
+from booking_api.vault import Vault
+from floor.errors import Refused
+from floor.words import BadgeKind
+
+UID_BYTES_MAX = 32
+
+
+def parse_uid(text: str) -> bytes:
+    """Read a UID as people write it (04:A2:…, 04a2…); raises Refused for all but 2 to 32 bytes of hex."""
+    try:
+        uid = bytes.fromhex(text.replace(":", " ").replace("-", " "))
+    except ValueError:
+        uid = b""
+    if not 2 <= len(uid) <= UID_BYTES_MAX:
+        raise Refused(
+            "uid_malformed", f"{text[:80]!r} is not a badge's UID. Write it as hex, such as 04A2B3C4."
+        )
+    return uid
+
+
+def enrol(
+    session: Session, vault: Vault, member: str, uid: bytes, kind: BadgeKind, label: str, now_ms: int
+) -> Badge:
+    """Give a member a badge; raises Refused when somebody has it already, lost ones included."""
+    members.get(session, member)
+    owner = by_uid(session, vault, uid)
+    if owner is not None:
+        raise Refused("badge_taken", "This badge is enrolled already. Remove it from its member first.")
+    badge = Badge(
+        id=make_id(now_ms),
+        member=member,
+        uid_sealed=vault.seal(uid),
+        uid_lookup=vault.lookup(uid),
+        kind=kind,
+        label=label.strip()[:100],
+        enrolled_ms=now_ms,
+    )
+    session.add(badge)
+    changed(session, Subject.MEMBER, member, now_ms)
+    return badge
+
+
+def get(session: Session, id: str) -> Badge:
+    """Return a badge; raises Refused when there is none."""
+    badge = session.get(Badge, id)
+    if badge is None:
+        raise Refused("badge_not_found", f"There is no badge {id}.")
+    return badge
+
+
+def by_uid(session: Session, vault: Vault, uid: bytes) -> Badge | None:
+    """Find a badge by its UID."""
+    return session.exec(select(Badge).where(Badge.uid_lookup == vault.lookup(uid))).first()
+
+
+def report_lost(session: Session, id: str, now_ms: int) -> Badge:
+    """Make a badge useless at every gateway; reporting it again changes nothing."""
+    badge = get(session, id)
+    if badge.lost_ms is None:
+        badge.lost_ms = now_ms
+        session.add(badge)
+        changed(session, Subject.MEMBER, badge.member, now_ms)
+    return badge
+
+
+def report_found(session: Session, id: str, now_ms: int) -> Badge:
+    """Take a lost badge into use again."""
+    badge = get(session, id)
+    badge.lost_ms = None
+    session.add(badge)
+    changed(session, Subject.MEMBER, badge.member, now_ms)
+    return badge
+
+
+def remove(session: Session, id: str, now_ms: int) -> None:
+    """Forget a badge, so that it may be enrolled for somebody else."""
+    badge = get(session, id)
+    session.delete(badge)
+    # A gateway is told which badges a member has; one that left the list is gone.
+    changed(session, Subject.FLOOR, badge.member, now_ms)
+
+
+def of_member(session: Session, member: str) -> list[Badge]:
+    """Return a member's badges in the order in which they were enrolled."""
+    return list(session.exec(select(Badge).where(Badge.member == member).order_by(Badge.id)))

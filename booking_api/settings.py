@@ -1,0 +1,171 @@
+"""The settings of a server, from `makerfloor.toml`; secrets may come from the environment instead."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from floor.errors import ConfigError
+from floor.money import Commodity
+from floor.texts import LANGUAGES
+
+FILE = "makerfloor.toml"
+SECRETS = {"database.url": "MAKERFLOOR_DATABASE_URL", "broker.password": "MAKERFLOOR_BROKER_PASSWORD"}
+KEYS: dict[str, tuple[str, ...]] = {
+    "space": ("name", "timezone", "language", "currency", "decimals"),
+    "server": ("data", "host", "port", "address"),
+    "database": ("url",),
+    "broker": ("host", "port", "username", "password", "ca"),
+    "prometheus": ("url",),
+}
+Table = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """Where the MQTT broker is; `ca` is the authority's PEM file, None for a broker without TLS."""
+
+    host: str
+    port: int
+    username: str
+    password: str
+    ca: Path | None
+
+    def __repr__(self) -> str:
+        return f"BrokerSettings({self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; docs/settings.md says what each means. Paths are absolute."""
+
+    file: Path
+    data: Path
+    database_url: str
+    space_name: str
+    timezone: str
+    language: str
+    currency: Commodity
+    host: str
+    port: int
+    address: str
+    broker: BrokerSettings
+    prometheus_url: str | None
+
+    def __repr__(self) -> str:
+        return f"Settings({str(self.file)!r})"
+
+
+def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read a settings file; raises ConfigError with file, key and remedy."""
+    tables = _Tables(file, _load(file), os.environ if environment is None else environment)
+    tables.check_keys()
+    data = (file.parent / tables.text("server.data", "data")).resolve()
+    host, port = tables.text("server.host", "127.0.0.1"), tables.whole("server.port", 8080, 1, 65535)
+    return Settings(
+        file=file,
+        data=data,
+        database_url=tables.text("database.url", f"sqlite:///{data / 'makerfloor.db'}"),
+        space_name=tables.text("space.name", "Makerfloor"),
+        timezone=_timezone(tables),
+        language=tables.choice("space.language", "en", LANGUAGES),
+        currency=Commodity(
+            tables.text("space.currency", "EUR")[:16], tables.whole("space.decimals", 2, 0, 6)
+        ),
+        host=host,
+        port=port,
+        address=_address(tables, "server.address") or f"http://{host}:{port}",
+        broker=_broker(tables),
+        prometheus_url=_address(tables, "prometheus.url"),
+    )
+
+
+def _load(file: Path) -> Table:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        remedy = "Run `makerfloor init DIR` to make one, or name it with --config."
+        raise ConfigError(str(file), "", f"cannot be read ({error.strerror})", remedy) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
+
+
+def _broker(tables: "_Tables") -> BrokerSettings:
+    ca = tables.text("broker.ca", "")
+    path = (tables.file.parent / ca).resolve() if ca else None
+    if path is not None and not path.is_file():
+        raise tables.error("broker.ca", f"is {ca!r}, and there is no such file", "Name a PEM file.")
+    return BrokerSettings(
+        host=tables.text("broker.host", "127.0.0.1"),
+        port=tables.whole("broker.port", 8883 if ca else 1883, 1, 65535),
+        username=tables.text("broker.username", "server"),
+        password=tables.text("broker.password", ""),
+        ca=path,
+    )
+
+
+def _timezone(tables: "_Tables") -> str:
+    name = tables.text("space.timezone", "UTC")
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        remedy = 'Write a name such as "Europe/Berlin".'
+        raise tables.error("space.timezone", f"is {name!r}", remedy) from None
+    return name
+
+
+def _address(tables: "_Tables", key: str) -> str | None:
+    value = tables.text(key, "")
+    if value and not value.startswith(("http://", "https://")):
+        raise tables.error(key, f"is {value!r}", "Write an address that begins with http:// or https://.")
+    return value.rstrip("/") or None
+
+
+class _Tables:
+    """Typed values by "table.key"; each error says where it stands."""
+
+    def __init__(self, file: Path, tables: Table, environment: Mapping[str, str]) -> None:
+        self.file = file
+        self._tables = tables
+        self._environment = environment
+
+    def error(self, key: str, problem: str, remedy: str) -> ConfigError:
+        return ConfigError(str(self.file), key, problem, remedy)
+
+    def check_keys(self) -> None:
+        for name, table in self._tables.items():
+            if name not in KEYS:
+                raise self.error(name, "is not a table here", f"Use one of: {', '.join(KEYS)}.")
+            if not isinstance(table, Mapping):
+                raise self.error(name, "is not a table", f"Write [{name}] and its keys below.")
+            for key in table:
+                if key not in KEYS[name]:
+                    remedy = f"Use one of: {', '.join(KEYS[name])}."
+                    raise self.error(f"{name}.{key}", "is not a key here", remedy)
+
+    def _value(self, key: str, default: object) -> object:
+        name, _, inner = key.partition(".")
+        if key in SECRETS and SECRETS[key] in self._environment:
+            return self._environment[SECRETS[key]]
+        table = self._tables.get(name, {})
+        return table.get(inner, default) if isinstance(table, Mapping) else default
+
+    def text(self, key: str, default: str) -> str:
+        value = self._value(key, default)
+        if not isinstance(value, str) or (not value.strip() and default):
+            raise self.error(key, f"is {value!r}, which is not a text", f'Write {key} = "{default or "…"}".')
+        return value
+
+    def whole(self, key: str, default: int, low: int, high: int) -> int:
+        value = self._value(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.error(key, f"is {value!r}", f"Write a whole number from {low} to {high}.")
+        return value
+
+    def choice(self, key: str, default: str, words: tuple[str, ...]) -> str:
+        value = self.text(key, default)
+        if value not in words:
+            raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(words)}.")
+        return value
