@@ -1,35 +1,58 @@
-"""What one server process works with: opened once at start, given to the pages and to the link."""
+"""What a request needs of the server, made once by `makerfloor serve` and handed to `create_app`."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from booking_api.clock import Clock
-from booking_api.db import Database, check_reachable
-from booking_api.gateways.keys import Signer, open_signer
-from booking_api.link import Link
+from booking_api.db import Database
 from booking_api.live import LiveFloor
 from booking_api.settings import Settings
-from booking_api.vault import Vault, open_vault
+from booking_api.vault import Vault
+from floor.wire.messages import Order, Reply
+
+WRITERS = 4
 
 
-@dataclass(frozen=True, slots=True)
+class Orders(Protocol):
+    """The link to the gateways, as far as this side of the server uses it."""
+
+    async def run(self) -> None:
+        """Hold the link until cancelled."""
+
+    async def send_command(self, gateway: str, order: Order, by: str) -> Reply:
+        """Send a signed order and return its reply; raises MachineUnreachable without one."""
+        ...
+
+
+@dataclass(frozen=True)
 class Context:
-    """The parts of a running server. The link runs only while somebody runs `link.run()` (`serve` does)."""
+    """The settings, the database, the clocks (of the floor, and of the wall), the secrets, the live floor and
+    the link (None: without gateways, for tests and tools).
+
+    `writes` bounds how many requests wait for the database's one writer, so that they never hold every
+    thread while the one that has it needs a thread to commit.
+    """
 
     settings: Settings
-    db: Database
+    database: Database
     clock: Clock
     vault: Vault
-    signer: Signer
     live: LiveFloor
-    link: Link
+    link: Orders | None = None
+    wall: Clock = field(default_factory=Clock)
+    writes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
 
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The space's time zone."""
+        return ZoneInfo(self.settings.timezone)
 
-def open_context(settings: Settings, clock: Clock | None = None) -> Context:
-    """Open the data directory and the database, migrated to the newest form. Raises ConfigError."""
-    clock = clock or Clock()
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = Database(settings.database_url, settings.data)
-    check_reachable(db)
-    vault, signer, live = open_vault(settings.data), open_signer(settings.data), LiveFloor()
-    link = Link(settings, db, clock, vault, signer, live)
-    return Context(settings, db, clock, vault, signer, live, link)
+    @property
+    def https(self) -> bool:
+        """Whether browsers reach this server by TLS."""
+        return self.settings.address.startswith("https://")

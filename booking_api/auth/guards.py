@@ -1,0 +1,116 @@
+"""What endpoints ask for before they run: a transaction, who asks, and the right to ask.
+
+A transaction of a request is committed before the answer leaves: `scope="function"`. With FastAPI's default
+a client would be told 201 although the commit failed.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.concurrency import contextmanager_in_threadpool
+from sqlmodel import Session
+
+from booking_api.auth import service
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.context import Context
+from floor.errors import Refused
+
+COOKIE = "makerfloor"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def context_of(request: Request) -> Context:
+    """Return the server's context."""
+    return cast(Context, request.app.state.context)
+
+
+Ctx = Annotated[Context, Depends(context_of)]
+
+
+def _reading(context: Ctx) -> Iterator[Session]:
+    with context.database.read() as session:
+        yield session
+
+
+async def _writing(context: Ctx) -> AsyncIterator[Session]:
+    async with context.writes, contextmanager_in_threadpool(context.database.write()) as session:
+        yield session
+
+
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+"""A session for reading only."""
+Writing = Annotated[Session, Depends(_writing, scope="function")]
+"""A session whose transaction commits before the answer; it begins by taking the database's write lock."""
+
+
+def cookie_name(context: Context) -> str:
+    """Return the cookie's name; with https a browser holds it to this very host."""
+    return f"__Host-{COOKIE}" if context.https else COOKIE
+
+
+def who_asks(request: Request, context: Ctx) -> Who | None:
+    """Return who asks, None for anybody: an API token goes before a browser's cookie."""
+    now_ms = context.wall.now_ms()
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    cookie = request.cookies.get(cookie_name(context))
+    if not scheme and not cookie:
+        return None
+    with context.database.read() as session:
+        if scheme:
+            who = service.by_token(session, secret.strip(), now_ms) if scheme.lower() == "bearer" else None
+            if who is None:
+                raise Refused("not_signed_in", "This token is not known, has expired or was revoked.")
+            return who
+        return service.by_cookie(session, cookie or "", now_ms)
+
+
+MaybeWho = Annotated[Who | None, Depends(who_asks)]
+"""Who asks, or nobody."""
+
+
+async def signed_in(request: Request, who: MaybeWho) -> Who:
+    """Return who asks; raises Refused for nobody, and for a write that a page of ours did not send."""
+    if who is None:
+        raise Refused("not_signed_in", "Please sign in.")
+    if who.session and request.method not in SAFE and not await _from_our_page(request, who.csrf):
+        raise Refused("csrf_failed", "This form is out of date. Load the page again, and try once more.")
+    return who
+
+
+SignedIn = Annotated[Who, Depends(signed_in)]
+"""Who asks; nobody is refused."""
+
+
+async def _from_our_page(request: Request, csrf: str) -> bool:
+    sent = request.headers.get("x-csrf-token")
+    if sent is None and "json" not in request.headers.get("content-type", ""):
+        field = (await request.form()).get("csrf")
+        sent = field if isinstance(field, str) else None
+    return sent is not None and hmac.compare_digest(sent.encode(), csrf.encode())
+
+
+def holds(permission: Permission) -> Callable[[Who], Who]:
+    """Return a dependency that lets through whoever has the right."""
+
+    def check(who: SignedIn) -> Who:
+        require(who, permission)
+        return who
+
+    return check
+
+
+def require(who: Who, permission: Permission) -> None:
+    """Raise Refused for whoever has not the right."""
+    if not who.may(permission):
+        raise Refused("forbidden", f"You may not do this: it takes the right {permission}.")
+
+
+def own_or(who: Who, member: str, others: Permission) -> None:
+    """Raise Refused unless it is the asker's own, or they may see everybody's."""
+    if not who.may_see(member, others):
+        raise Refused("forbidden", "This is another member's.")

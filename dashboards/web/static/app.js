@@ -1,0 +1,15 @@
+// Small helps that the pages work without: asking before what cannot be undone, and saying when live news stop.
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+for (const box of document.querySelectorAll("select[data-submit]")) {
+  box.addEventListener("change", () => box.form.requestSubmit());
+}
+
+const stale = (yes) => document.body.classList.toggle("is-stale", yes);
+document.addEventListener("htmx:sse:after:message", () => stale(false));
+document.addEventListener("htmx:sse:after:connection", () => stale(false));
+document.addEventListener("htmx:sse:error", () => stale(true));
+document.addEventListener("htmx:sse:close", () => stale(true));
