@@ -1,0 +1,290 @@
+"""What must hold on every edge of the walk, said from what a member or a machinist may rely on."""
+
+from __future__ import annotations
+
+from session_walk import HELD, MAX_TICKS, NOW_MS, TICK_MS, Edge, Seen, kinds, walk
+
+from floor.access import Denied, Granted
+from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
+from floor.session import (
+    BusyChanged,
+    CardRemoved,
+    ClearOrdered,
+    CloseRelay,
+    CreditSpent,
+    EndPressed,
+    EndSession,
+    Extraction,
+    Faulted,
+    Free,
+    Holding,
+    HoldSession,
+    JobChanged,
+    LockedOut,
+    LockOutOrdered,
+    OpenRelay,
+    RecordClear,
+    RecordLockout,
+    Refuse,
+    Running,
+    RunOn,
+    StartSession,
+    State,
+    Step,
+    Stopped,
+    Tapped,
+    Ticked,
+    Warn,
+    powered,
+    step,
+)
+from floor.words import DenialReason, StopType
+
+
+def check_outputs(edge: Edge) -> None:
+    """Relay, extraction and open session follow the state; each change is one effect, in a safe order."""
+    after, effects = edge.result
+    closes = [i for i, e in enumerate(effects) if isinstance(e, CloseRelay)]
+    opens = [i for i, e in enumerate(effects) if isinstance(e, OpenRelay)]
+    starts = [i for i, e in enumerate(effects) if isinstance(e, StartSession)]
+    ends = [i for i, e in enumerate(effects) if isinstance(e, EndSession)]
+    assert max(map(len, (closes, opens, starts, ends))) <= 1, "an effect is doubled"
+    assert len(closes) == len(starts), "a relay closes with a session's start, and only with it"
+    assert not closes or starts[0] < closes[0] == len(effects) - 1, "the relay closes last"
+    assert not opens or opens[0] == 0, "the safe effect comes first"
+    assert not ends or (opens and opens[0] < ends[0]), "power goes before the end is recorded"
+    assert not (starts and ends) or ends[0] < starts[0], "one session ends before the next starts"
+    if powered(edge.state) and not powered(after):
+        assert opens, "power was not taken away"
+        assert ends, "the session was not ended"
+    watched = _outputs(edge.seen, edge.result)
+    runs = isinstance(after, Running | Holding)
+    assert powered(after) == runs
+    assert watched == (runs, isinstance(after, Running | Holding | RunOn), runs), f"outputs are {watched}"
+
+
+def _outputs(seen: Seen, result: Step) -> tuple[bool, bool, bool]:
+    relay, extraction, session = seen.relay, seen.extraction, seen.session
+    for effect in result[1]:
+        match effect:
+            case OpenRelay() | CloseRelay():
+                relay = isinstance(effect, CloseRelay)
+            case Extraction(on):
+                extraction = on
+            case StartSession():
+                assert not session, "a second session starts"
+                session = True
+            case EndSession(lease):
+                assert session, "a session ends that is not open"
+                assert lease == HELD, "another session ends than the one that runs"
+                session = False
+            case HoldSession(lease):
+                assert session
+                assert lease == HELD, "another session is held"
+    return relay, extraction, session
+
+
+def check_starts(edge: Edge) -> None:
+    """Only a granted tap starts, and only what it granted; it starts whenever nothing stands against it."""
+    after, effects = edge.result
+    started = [e.lease for e in effects if isinstance(e, StartSession)]
+    event, state = edge.event, edge.state
+    may = isinstance(event, Tapped) and isinstance(event.decision, Granted)
+    if isinstance(state, Running | Holding):
+        busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
+        own = isinstance(event, Tapped) and event.member == HELD.member
+        may = may and edge.policy.takeover and not busy and not own
+    may = may and not isinstance(state, LockedOut)
+    assert bool(started) == may, f"started: {started}"
+    if started:
+        assert isinstance(event, Tapped)
+        assert isinstance(event.decision, Granted)
+        assert started == [event.decision.lease]
+        assert after == Running(started[0], edge.at_ms, edge.at_ms)
+    elif isinstance(after, Running | Holding):
+        assert after.lease == HELD, "a lease changed without a start"
+        assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"
+    check_refusal(edge)
+
+
+def check_refusal(edge: Edge) -> None:
+    """A tap that may not is told why, and nothing else happens; nothing but a tap is refused."""
+    after, effects = edge.result
+    told = [e for e in effects if isinstance(e, Refuse)]
+    if not isinstance(edge.event, Tapped):
+        assert not told
+        return
+    tap, state, reason = edge.event, edge.state, None
+    own = isinstance(state, Running | Holding) and tap.member == HELD.member
+    if isinstance(state, LockedOut):
+        reason = DenialReason.MACHINE_LOCKED_OUT
+    elif isinstance(tap.decision, Denied) and not own:
+        reason = tap.decision.reason
+    elif isinstance(state, Running | Holding) and not own:
+        reason = None if powered(after) and after != state else DenialReason.IN_USE
+    assert told == ([Refuse(reason, tap.member)] if reason else [])
+    if reason:
+        assert (after, effects) == (state, tuple(told)), "a refusal changes nothing else"
+
+
+def check_ends(edge: Edge) -> None:
+    """A session ends exactly when it must, and says why."""
+    ended = [e.stop_type for e in edge.result[1] if isinstance(e, EndSession)]
+    due = _due(edge)
+    assert ended == ([due] if due else []), f"ended {ended}, but should {due}"
+    assert not edge.seen.job or StopType.IDLE not in ended, "a running job is idle to nobody"
+
+
+def _due(edge: Edge) -> StopType | None:
+    state, event, policy, seen = edge.state, edge.event, edge.policy, edge.seen
+    if not isinstance(state, Running | Holding):
+        return None
+    working = isinstance(state, Holding) or seen.job or seen.busy
+    match event:
+        case Faulted(stop_type) | Stopped(stop_type):
+            return stop_type
+        case LockOutOrdered():
+            return StopType.LOCKOUT
+        case Ticked():
+            if seen.age * 10 >= state.lease.max_duration_s:
+                return StopType.MAX_DURATION
+            idle = policy.idle_after_s and seen.quiet * 10 >= policy.idle_after_s
+            return StopType.IDLE if idle and not working else None
+        case Tapped(Granted(), member) if member != HELD.member:
+            return StopType.TAKEOVER if policy.takeover and not working else None
+        case CreditSpent() if not state.spent:
+            if policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:
+                return StopType.CREDIT_SPENT
+            gently = policy.on_credit_spent is OnCreditSpent.STOP_WHEN_IDLE
+            return StopType.CREDIT_SPENT if gently and not working else None
+        case JobChanged(False) if isinstance(state, Holding):
+            return StopType.JOB_DONE
+    return _due_running(edge, state) if isinstance(state, Running) else None
+
+
+def _due_running(edge: Edge, state: Running) -> StopType | None:
+    seen, policy = edge.seen, edge.policy
+    stays = seen.job and policy.on_leave is OnLeave.HOLD_FOR_JOB
+    match edge.event:
+        case CardRemoved() if policy.card_must_stay:
+            return None if stays else StopType.CARD_REMOVED
+        case EndPressed():
+            return None if stays else StopType.TAP_OUT
+        case Tapped(member=HELD.member):
+            return None if stays else StopType.TAP_OUT
+        case BusyChanged(False) if seen.busy and not seen.job:
+            return _quiet(state, policy)
+        case JobChanged(False) if seen.job and not seen.busy:
+            return _quiet(state, policy)
+    return None
+
+
+def _quiet(state: Running, policy: MachinePolicy) -> StopType | None:
+    waits = state.spent and policy.on_credit_spent is OnCreditSpent.STOP_WHEN_IDLE
+    return StopType.CREDIT_SPENT if waits else None
+
+
+def check_life(edge: Edge) -> None:
+    """Where a session goes when it neither starts nor ends, and what the state remembers of the machine."""
+    after, effects = edge.result
+    state, event = edge.state, edge.event
+    if isinstance(after, Holding) and isinstance(state, Running):
+        assert effects == (HoldSession(HELD),)
+        assert edge.seen.job, "held without a job"
+        assert edge.policy.on_leave is OnLeave.HOLD_FOR_JOB
+    else:
+        assert HoldSession(HELD) not in effects
+    if isinstance(state, Holding) and isinstance(after, Running):
+        assert isinstance(event, Tapped)
+        assert event.member == HELD.member, "somebody else took a held machine"
+    if isinstance(after, Running | Holding) and after.lease == HELD:
+        busy = event.busy if isinstance(event, BusyChanged) else edge.seen.busy
+        job = event.running if isinstance(event, JobChanged) else edge.seen.job
+        assert (after.busy, isinstance(after, Holding) or after.job) == (busy, job), (
+            "the machine is forgotten"
+        )
+        was = isinstance(state, Running | Holding) and state.spent
+        assert after.spent == (was or isinstance(event, CreditSpent)), "what is owed is forgotten"
+
+
+def check_warnings(edge: Edge) -> None:
+    """Warned once of idleness, before it ends the session; once of credit, where the session goes on."""
+    codes = [e.code for e in edge.result[1] if isinstance(e, Warn)]
+    state, seen, after = edge.state, edge.seen, edge.result[0]
+    if isinstance(edge.event, CreditSpent) and isinstance(state, Running | Holding):
+        assert codes == (["credit"] if not state.spent and powered(after) else [])
+    elif isinstance(edge.event, Ticked) and isinstance(state, Running) and powered(after):
+        quiet = not seen.job and not seen.busy and edge.policy.idle_after_s
+        close = quiet and seen.quiet * 10 + edge.policy.idle_warn_s >= edge.policy.idle_after_s
+        assert codes == (["idle"] if close and not state.warned else [])
+        assert isinstance(after, Running)
+        assert after.warned == (state.warned or bool(close))
+    else:
+        assert codes == []
+
+
+def check_lockout(edge: Edge) -> None:
+    """A fault locks out at once and from anywhere; staff alone clear it, and that gives no power."""
+    after, effects = edge.result
+    if isinstance(edge.event, Faulted | LockOutOrdered):
+        assert isinstance(after, LockedOut)
+        assert effects[:1] == (OpenRelay(),), "power is taken again even where it should be off"
+        if not isinstance(edge.state, LockedOut):
+            assert after == LockedOut(edge.event.reason)
+            assert effects[-1] == RecordLockout(edge.event.reason)
+    else:
+        assert isinstance(after, LockedOut) <= isinstance(edge.state, LockedOut)
+    if isinstance(edge.state, LockedOut):
+        cleared = isinstance(edge.event, ClearOrdered)
+        assert (after == Free()) == cleared, "only staff clear a machine"
+        assert isinstance(after, LockedOut) != cleared
+        assert (RecordClear() in effects) == cleared
+
+
+def check_run_on(edge: Edge) -> None:
+    """After a session extraction runs on for its time, then goes off."""
+    after, state = edge.result[0], edge.state
+    if isinstance(state, Running | Holding) and not powered(after) and not isinstance(after, LockedOut):
+        run_on_ms = edge.policy.run_on_s * 1000
+        assert after == (RunOn(edge.at_ms + run_on_ms) if run_on_ms else Free())
+    if isinstance(state, RunOn) and isinstance(edge.event, Ticked):
+        assert after == (Free() if edge.at_ms >= state.until_ms else state)
+
+
+def check_tick(edge: Edge) -> None:
+    """A tick does what is due once; time that stands still changes nothing."""
+    if isinstance(edge.event, Ticked):
+        assert step(edge.result[0], edge.event, edge.policy) == (edge.result[0], ()), "a tick acts twice"
+    elif isinstance(edge.event, Tapped) and edge.at_ms == NOW_MS:
+        assert step(edge.state, edge.event, edge.policy) == edge.result, "the same step has two results"
+
+
+CHECKS = (
+    check_outputs,
+    check_starts,
+    check_ends,
+    check_life,
+    check_warnings,
+    check_lockout,
+    check_run_on,
+    check_tick,
+)
+
+
+def check(policy: MachinePolicy) -> set[type[State]]:
+    """Walk one policy and hold every rule on every edge; return the kinds of states that were reached."""
+    reached: set[type[State]] = set()
+    for edge in walk(policy):
+        reached.add(type(edge.result[0]))
+        for rule in CHECKS:
+            try:
+                rule(edge)
+            except AssertionError as error:
+                raise AssertionError(f"{rule.__name__}: {error}\n{edge}") from error
+    return reached
+
+
+def check_kinds() -> None:
+    """Walk the machines that people know."""
+    for policy in kinds().values():
+        check(policy)

@@ -1,0 +1,136 @@
+"""floor.access.decide as a table: one row for each reason, their order, and what a grant says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import floor
+from floor.access import BadgeStanding, Denied, Granted, Lease, MemberStanding, Request, decide
+from floor.policy import DAY_S, MachinePolicy
+from floor.words import BadgeKind, DenialReason
+
+NOW_MS = 1_800_000_000_000
+R = DenialReason
+Change = Callable[[Request], Request]
+
+GOOD = Request(
+    machine="saw",
+    policy=MachinePolicy(
+        max_duration_s=600, max_roster_age_s=DAY_S, needs_machine_reachable=True, accepts_weak_badges=False
+    ),
+    badge_reference="b1",
+    badge=BadgeStanding("m1", BadgeKind.DESFIRE),
+    member=MemberStanding(
+        "m1",
+        "Ann",
+        "staff",
+        "acc1",
+        until_ms=NOW_MS + 1,
+        spendable_micro=1,
+        allowed={"saw": NOW_MS + 1},
+    ),
+    session_id="s1",
+    now_ms=NOW_MS,
+    clock_known=True,
+    roster_age_s=DAY_S,
+)
+"""A request that only just passes every rule: each row below moves one value past its edge."""
+
+
+def badge(request: Request, **changes: object) -> Request:
+    assert request.badge
+    return replace(request, badge=replace(request.badge, **changes))
+
+
+def member(request: Request, **changes: object) -> Request:
+    assert request.member
+    return replace(request, member=replace(request.member, **changes))
+
+
+ROWS: list[tuple[str, DenialReason, Change]] = [
+    ("nobody knows the badge", R.UNKNOWN_BADGE, lambda r: replace(r, badge=None)),
+    ("the badge's member is not known", R.UNKNOWN_BADGE, lambda r: replace(r, member=None)),
+    ("lost", R.BADGE_LOST, lambda r: badge(r, lost=True)),
+    ("a UID alone", R.BADGE_TOO_WEAK, lambda r: badge(r, kind=BadgeKind.UID_13MHZ)),
+    ("suspended", R.MEMBER_SUSPENDED, lambda r: member(r, suspended=True)),
+    ("no clock for a membership", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), allowed={"saw": 0})),
+    ("the membership ends now", R.MEMBERSHIP_EXPIRED, lambda r: member(r, until_ms=NOW_MS)),
+    ("a roster a second too old", R.ROSTER_TOO_OLD, lambda r: replace(r, roster_age_s=DAY_S + 1)),
+    ("power not proven off", R.MACHINE_NOT_SAFE, lambda r: replace(r, power_proven_off=False)),
+    ("the machine is silent", R.MACHINE_UNREACHABLE, lambda r: replace(r, machine_reachable=False)),
+    ("trained on another machine", R.NOT_CERTIFIED, lambda r: member(r, allowed={"laser": 0})),
+    ("no clock for a training", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), until_ms=None)),
+    ("the training ends now", R.CERTIFICATION_EXPIRED, lambda r: member(r, allowed={"saw": NOW_MS})),
+    ("nothing left", R.NO_CREDIT, lambda r: member(r, spendable_micro=0)),
+    ("owes", R.NO_CREDIT, lambda r: member(r, spendable_micro=-1)),
+]
+"""In the order of the rules: what stands higher is the reason that a member is told first."""
+
+
+def no_clock(request: Request) -> Request:
+    return replace(request, clock_known=False)
+
+
+def test_a_request_that_only_just_passes_is_granted_with_the_terms_of_the_roster() -> None:
+    expected = Lease("s1", "saw", "m1", "acc1", "b1", "staff", "Ann", NOW_MS, 600, limit_micro=1)
+    assert decide(GOOD) == Granted(expected)
+
+
+def test_each_rule_refuses_by_itself() -> None:
+    for name, reason, change in ROWS:
+        who = None if reason is R.UNKNOWN_BADGE else "m1"
+        assert decide(change(GOOD)) == Denied(reason, who), name
+
+
+def test_of_two_reasons_the_earlier_rule_is_told() -> None:
+    for higher, (first_name, reason, first) in enumerate(ROWS):
+        for lower, (second_name, _, second) in enumerate(ROWS):
+            request = first(second(GOOD)) if higher <= lower else second(first(GOOD))
+            earlier = reason if higher <= lower else ROWS[lower][1]
+            if _same_value(first_name, second_name):
+                continue
+            answer = decide(request)
+            assert isinstance(answer, Denied)
+            assert answer.reason is earlier, f"{first_name} with {second_name}"
+
+
+def _same_value(one: str, two: str) -> bool:
+    """Whether two rows set the same value, so that only one of them can hold."""
+    sets = [
+        {"no clock for a membership", "the membership ends now", "no clock for a training"},
+        {"no clock for a membership", "no clock for a training", "trained on another machine"}
+        | {"the training ends now"},
+        {"nothing left", "owes"},
+    ]
+    return one != two and any({one, two} <= rows for rows in sets)
+
+
+def test_where_a_policy_or_a_roster_asks_for_nothing_nothing_is_refused() -> None:
+    lenient: list[Change] = [
+        lambda r: replace(badge(r, kind=BadgeKind.UID_125KHZ), policy=MachinePolicy()),
+        lambda r: replace(r, machine_reachable=False, policy=MachinePolicy()),
+        lambda r: member(no_clock(r), until_ms=None, allowed={"saw": 0}),
+        lambda r: member(r, until_ms=None, allowed={"saw": 0}, spendable_micro=None),
+    ]
+    for change in lenient:
+        assert isinstance(decide(change(GOOD)), Granted), change(GOOD)
+
+
+def test_a_copyable_badge_is_weak_and_a_cryptographic_one_is_not() -> None:
+    strong = {BadgeKind.NTAG424, BadgeKind.DESFIRE}
+    for kind in BadgeKind:
+        granted = isinstance(decide(badge(GOOD, kind=kind)), Granted)
+        assert granted == (kind in strong), kind
+
+
+def test_every_denial_reason_is_given_somewhere() -> None:
+    """What decide never says, the session says; the walk and the rows above prove that it is reached."""
+    assert floor.__file__
+    rules = Path(floor.__file__).parent
+    said_by_session = set(re.findall(r"DenialReason\.([A-Z_]+)", (rules / "session.py").read_text()))
+    said_by_decide = {reason.name for _, reason, _ in ROWS}
+    assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE"}
+    assert said_by_decide | said_by_session == set(DenialReason.__members__)
