@@ -2,7 +2,7 @@
 # Needed on the machine: Python 3.11 to 3.13 with pip, node with npm. ARGS passes arguments on:
 #   make demo ARGS="--speed 60 --fresh"      make test ARGS="tests/unit -k tariff"
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 ARGS ?=
 UV := build/uv/bin/uv
 VENV := .venv/bin
@@ -13,6 +13,7 @@ LOCK := $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-
 export UV_LINK_MODE := copy
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help setup demo test lint bench screenshots docs lock clean
 .DELETE_ON_ERROR:
@@ -55,11 +56,12 @@ clean: ## Remove what was built; .venv and the demo's data stay
 		.import_linter_cache .hypothesis
 
 $(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(1)' \
+		|| { echo "Python 3.11 to 3.13 is needed; name one: make PYTHON=python3.11"; exit 1; }
 	@$(PYTHON) -m pip install --quiet --upgrade --target build/uv --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/bin/python:
-	@$(MAKE) --no-print-directory $(UV)
+.venv/bin/python: | $(UV)
 	@$(UV) venv --quiet --python $(PYTHON) .venv
 
 # Installed beside what is there, never anew from nothing: others may be at work in the same environment.
@@ -69,6 +71,7 @@ $(STAMPS)/python: requirements/dev.txt requirements/build.txt pyproject.toml $(U
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/assets: package.json package-lock.json .npmrc scripts/assets.py
+	@command -v npm > /dev/null || { echo "npm is missing: apt-get install nodejs npm"; exit 1; }
 	@npm ci --ignore-scripts --silent
 	@$(PYTHON) scripts/assets.py
 	@mkdir -p $(STAMPS) && touch $@

@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 from queue import Empty, Queue
+from typing import IO
 
 from playwright.sync_api import sync_playwright
 
@@ -20,13 +21,18 @@ LIFE_S = 20
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
 
+def read(output: IO[str], lines: "Queue[str]") -> None:
+    """Keep on reading, so that the demo never waits for us; what does not fit any more is let go."""
+    for line in output:
+        if not lines.full():
+            lines.put(line)
+
+
 def address(demo: "subprocess.Popen[str]") -> str:
     """Wait until the demo says where it is; SystemExit with its words when it does not."""
     lines: Queue[str] = Queue(maxsize=1000)
     assert demo.stdout
-    threading.Thread(
-        target=lambda out: [lines.put(line) for line in out], args=[demo.stdout], daemon=True
-    ).start()
+    threading.Thread(target=read, args=[demo.stdout, lines], daemon=True).start()
     said, deadline = "", time.monotonic() + START_S
     while time.monotonic() < deadline and demo.poll() is None:
         try:
@@ -45,7 +51,7 @@ def main() -> None:
         raise SystemExit("screenshots: chromium is missing; apt-get install chromium")
     makerfloor = Path(sys.executable).with_name("makerfloor")
     with tempfile.TemporaryDirectory() as data:
-        command = [makerfloor, "demo", "--data", data, "--port", "0", "--speed", "60"]
+        command = [str(makerfloor), "demo", "--data", data, "--port", "0", "--speed", "60"]
         demo = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
         )

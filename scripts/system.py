@@ -1,7 +1,7 @@
 """Bring the system packages of `demo` or `test` (scripts/system_packages.txt), where apt may.
 
-`python scripts/system.py demo|test`. Quick and silent when all is there. Without root or password-less sudo it
-names what is missing: the demo goes on without, a test run ends here.
+`python scripts/system.py demo|test`. Quick and silent when all is there. Without root or password-less sudo
+it names what is missing: the demo goes on without, a test run ends here.
 """
 
 import os
