@@ -1,0 +1,57 @@
+"""What readers, buttons and inputs report."""
+
+from dataclasses import dataclass
+
+from floor.words import BadgeKind
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeTapped:
+    """A badge came into the field. `uid` is as the reader sent it, most significant byte first."""
+
+    uid: bytes
+    kind: BadgeKind
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeRemoved:
+    """The badge that was tapped last has left the field."""
+
+    uid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderLost:
+    """The reader cannot be read; `reason` is for technicians. Said once, however long it lasts."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderFound:
+    """The reader can be read from now on: at the start, and after each ReaderLost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderNoise:
+    """Bytes came that are no frame; `detail` is for technicians and never holds a badge's number."""
+
+    detail: str
+
+
+ReaderEvent = BadgeTapped | BadgeRemoved | ReaderLost | ReaderFound | ReaderNoise
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPressed:
+    """Somebody pressed the button of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged:
+    """The input of this name became active or inactive."""
+
+    name: str
+    active: bool

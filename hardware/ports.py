@@ -1,0 +1,112 @@
+"""What a gateway may ask of hardware. Every class here has a simulated twin in hardware.simulated."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from hardware.events import InputChanged, ReaderEvent
+
+
+class Reader(Protocol):
+    """A badge reader. One consumer at a time."""
+
+    name: str
+
+    def events(self) -> AsyncIterator[ReaderEvent]:
+        """Yield what happens until `aclose`; the reader reconnects by itself, with bounded backoff.
+
+        The first event is ReaderFound or ReaderLost. A badge that stays in the field is tapped once.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release the reader and end `events`; safe to call repeatedly."""
+        ...
+
+
+class Relay(Protocol):
+    """A relay that gives power to a machine. It is off once constructed, and off once closed.
+
+    No method blocks. `on`, `off` and `close` are safe to call repeatedly and raise MachineFault when the
+    command could not be given. `on` after `close` is a programmer error.
+    """
+
+    name: str
+
+    @property
+    def is_on(self) -> bool:
+        """What was commanded last; it proves nothing about the contact."""
+        ...
+
+    def on(self) -> None:
+        """Command the contact closed: power."""
+        ...
+
+    def off(self) -> None:
+        """Command the contact open: no power."""
+        ...
+
+    def feedback(self) -> bool | None:
+        """Return whether the contact is closed, or None where nothing tells.
+
+        A contact follows its command after some milliseconds. Raises MachineFault.
+        """
+        ...
+
+    def close(self) -> None:
+        """Switch off and give the relay up."""
+        ...
+
+
+class Lamp(StrEnum):
+    """The colour of a station's lamp."""
+
+    OFF = "off"
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+    BLUE = "blue"
+
+
+class Sound(StrEnum):
+    """What a station's buzzer plays once, when the screen is shown."""
+
+    NONE = "none"
+    OK = "ok"
+    REFUSED = "refused"
+    WARN = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """All that a panel shows at one time, top line first. A panel cuts what does not fit."""
+
+    lines: tuple[str, ...]
+    lamp: Lamp = Lamp.OFF
+    sound: Sound = Sound.NONE
+    blink: bool = False
+
+
+class Panel(Protocol):
+    """A display with a lamp and a buzzer, or what there is of them."""
+
+    name: str
+
+    def show(self, screen: Screen) -> None:
+        """Replace what is shown; never blocks."""
+        ...
+
+
+class Input(Protocol):
+    """A contact that is read: an interlock, an emergency stop, a door. One consumer at a time."""
+
+    name: str
+
+    def events(self) -> AsyncIterator[InputChanged]:
+        """Yield the present state first, then each change, until `aclose`."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release the input and end `events`; safe to call repeatedly."""
+        ...
