@@ -1,0 +1,153 @@
+"""Settings become hardware: `kind = "rdm6300"`, `port = "/dev/ttyUSB0"`, and what else that kind takes.
+
+A kind is a row of a table here: its settings and how it is built. docs/wiring/ names every setting.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from floor.errors import ConfigError, MachineFault
+from hardware.panels.console import ConsolePanel
+from hardware.ports import Panel, Reader, Relay
+from hardware.readers.serial_reader import SerialReader
+from hardware.relays.gpio import GpioRelay, Line, load_gpio
+from hardware.relays.rig import RigRelay
+from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
+
+_Built = TypeVar("_Built")
+Level = Literal["high", "low"]
+
+
+class Settings(BaseModel):
+    """The settings that every kind takes; each description says what would be right."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    name: str = Field("", max_length=100, description="a name for logs, at most 100 characters")
+
+
+class Rdm6300Settings(Settings):
+    """A reader of kind `rdm6300`."""
+
+    port: str = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
+    removal_ms: int = Field(
+        500,
+        ge=150,
+        le=60_000,
+        description="the silence, 150 to 60000 ms, after which a badge counts as removed",
+    )
+
+
+class GpioSettings(Settings):
+    """A relay of kind `gpio`."""
+
+    pin: int = Field(ge=0, le=27, description="a BCM pin number from 0 to 27")
+    active: Level = Field("high", description='the level that switches on, "high" or "low"')
+    feedback_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
+    feedback_active: Level = Field("low", description='the level of a closed contact, "high" or "low"')
+
+
+class RigSettings(Settings):
+    """A relay of kind `rig`."""
+
+    name: str = Field(min_length=1, max_length=100, description="the relay's name on the rig")
+    socket: str = Field(min_length=1, description="the Unix socket of `python -m hardware.relays.rig`")
+    levels_file: str | None = Field(None, description="where that rig keeps its levels (SOCKET.json)")
+
+
+class SimulatedRelaySettings(Settings):
+    """A relay of kind `simulated`."""
+
+    feedback: bool = Field(True, description="true or false: whether the contact is read back")
+
+
+_Row = tuple[type[Settings], Callable[[Any, str], _Built]]
+
+
+def _gpio(given: GpioSettings, where: str) -> Relay:
+    if given.pin == given.feedback_pin:
+        raise ConfigError(where, "feedback_pin", "it is the relay's own pin", "Give the pin of the contact.")
+    feedback = None
+    if given.feedback_pin is not None:
+        feedback = Line(given.feedback_pin, given.feedback_active == "high")
+    output = Line(given.pin, given.active == "high")
+    try:
+        return GpioRelay(given.name, load_gpio(where, "kind"), output, feedback)
+    except MachineFault as error:
+        remedy = "See that no other program uses the pin, and that the user is in the group gpio."
+        raise ConfigError(where, "pin", str(error), remedy) from error
+
+
+def _rig(given: RigSettings, where: str) -> Relay:
+    levels_file = Path(given.levels_file) if given.levels_file else None
+    try:
+        return RigRelay(given.name, Path(given.socket), levels_file)
+    except MachineFault as error:
+        remedy = f"Start it: python -m hardware.relays.rig {given.socket}"
+        raise ConfigError(where, "socket", str(error), remedy) from error
+
+
+_READERS: dict[str, _Row[Reader]] = {
+    "rdm6300": (Rdm6300Settings, lambda given, _: SerialReader(given.name, given.port, given.removal_ms)),
+    "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),
+}
+_RELAYS: dict[str, _Row[Relay]] = {
+    "gpio": (GpioSettings, _gpio),
+    "rig": (RigSettings, _rig),
+    "simulated": (SimulatedRelaySettings, lambda given, _: SimulatedRelay(given.name, given.feedback)),
+}
+_PANELS: dict[str, _Row[Panel]] = {
+    "console": (Settings, lambda given, _: ConsolePanel(given.name)),
+    "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
+}
+
+
+def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reader:
+    """Build a reader; ConfigError names `where` (file and place), the key, and what would be right.
+
+    In all three, the setting `name` is optional, except on a rig; it is the kind where it is not given.
+    """
+    return _build(_READERS, kind, settings, where)
+
+
+def build_relay(kind: str, settings: Mapping[str, object], where: str) -> Relay:
+    """Build a relay, which is off; ConfigError as for a reader, also where the relay cannot be had."""
+    return _build(_RELAYS, kind, settings, where)
+
+
+def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:
+    """Build a panel; ConfigError as for a reader."""
+    return _build(_PANELS, kind, settings, where)
+
+
+def _build(rows: Mapping[str, _Row[_Built]], kind: str, settings: Mapping[str, object], where: str) -> _Built:
+    if kind not in rows:
+        raise ConfigError(where, "kind", f'"{kind}" is unknown', _one_of(kind, rows))
+    model, build = rows[kind]
+    try:
+        given = model.model_validate(settings)
+    except ValidationError as error:
+        raise _config_error(error, model, where) from error
+    return build(given if given.name else given.model_copy(update={"name": kind}), where)
+
+
+def _config_error(error: ValidationError, model: type[Settings], where: str) -> ConfigError:
+    # A mistyped key explains a missing one, so unknown keys are told first.
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return ConfigError(where, key, "this setting is unknown", _one_of(key, model.model_fields))
+    right = f"Give {model.model_fields[key].description}."
+    if first["type"] == "missing":
+        return ConfigError(where, key, "this setting is missing", right)
+    return ConfigError(where, key, f"{first['input']!r} does not fit", right)
+
+
+def _one_of(wrong: str, known: Mapping[str, object]) -> str:
+    near = get_close_matches(wrong, known, n=1)
+    hint = f'Did you mean "{near[0]}"? ' if near else ""
+    return f"{hint}Known: {', '.join(known)}."

@@ -1,0 +1,71 @@
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from floor.errors import ConfigError
+from hardware import registry
+from hardware.panels.console import ConsolePanel
+from hardware.readers.serial_reader import SerialReader
+from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
+
+WHERE = "gateway.toml, station laser"
+WIRING = Path(__file__).parents[2] / "docs" / "wiring"
+
+
+def test_every_kind_that_needs_no_hardware_builds() -> None:
+    built = [
+        registry.build_reader("rdm6300", {"name": "laser", "port": "/dev/serial0", "removal_ms": 300}, WHERE),
+        registry.build_reader("simulated", {}, WHERE),
+        registry.build_relay("simulated", {"feedback": False}, WHERE),
+        registry.build_panel("console", {}, WHERE),
+        registry.build_panel("simulated", {}, WHERE),
+    ]
+    kinds = [SerialReader, SimulatedReader, SimulatedRelay, ConsolePanel, SimulatedPanel]
+    assert [type(one) for one in built] == kinds
+    assert [one.name for one in built[:2]] == ["laser", "simulated"]
+
+
+@pytest.mark.parametrize(
+    ("build", "kind", "settings", "key", "sentence"),
+    [
+        (registry.build_reader, "rdm630", {}, "kind", 'Did you mean "rdm6300"? Known: rdm6300, simulated.'),
+        (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, simulated.'),
+        (registry.build_panel, "oled", {}, "kind", '"oled" is unknown. Known: console, simulated.'),
+        (registry.build_reader, "rdm6300", {}, "port", "missing. Give the serial device, such as"),
+        (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),
+        (registry.build_reader, "rdm6300", {"port": 3}, "port", "3 does not fit. Give the serial device"),
+        (registry.build_reader, "rdm6300", {"port": "x", "removal_ms": 10}, "removal_ms", "150 to 60000 ms"),
+        (registry.build_relay, "gpio", {"pin": True}, "pin", "True does not fit. Give a BCM pin number"),
+        (registry.build_relay, "gpio", {"pin": 28}, "pin", "28 does not fit"),
+        (registry.build_relay, "gpio", {"pin": 17, "active": "hi"}, "active", '"high" or "low"'),
+        (registry.build_relay, "gpio", {"pin": 17, "feedback_pin": 17}, "feedback_pin", "own pin"),
+        (registry.build_relay, "rig", {"socket": "/absent"}, "name", "missing. Give the relay's name"),
+        (registry.build_relay, "rig", {"name": "a", "socket": "/absent"}, "socket", "does not listen"),
+    ],
+)
+def test_a_wrong_setting_names_file_key_and_remedy(
+    build: Callable[[str, Mapping[str, object], str], object],
+    kind: str,
+    settings: dict[str, object],
+    key: str,
+    sentence: str,
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build(kind, settings, WHERE)
+    assert (caught.value.file, caught.value.key) == (WHERE, key)
+    assert sentence in str(caught.value)
+
+
+def test_without_gpio_the_remedy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "RPi.GPIO", None)
+    with pytest.raises(ConfigError, match="Install the gateway extra on a Raspberry Pi"):
+        registry.build_relay("gpio", {"pin": 17}, WHERE)
+
+
+def test_every_setting_stands_in_the_wiring_guide() -> None:
+    guide = "".join(page.read_text(encoding="utf-8") for page in WIRING.glob("*.md"))
+    models = [registry.Settings, *registry.Settings.__subclasses__()]
+    missing = {key for model in models for key in model.model_fields if f"`{key}`" not in guide}
+    assert not missing, f"docs/wiring/ says nothing of {sorted(missing)}"
