@@ -1,0 +1,1 @@
+"""OctoPrint: a print server beside a printer, spoken to by its REST API and its push socket."""

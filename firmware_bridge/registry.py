@@ -1,0 +1,27 @@
+"""The kinds of machines that a gateway can drive, by the name that its configuration gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from firmware_bridge.driver import Driver
+from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+from firmware_bridge.settings import read
+from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
+from floor.errors import ConfigError
+
+KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
+    "octoprint": (OctoPrintSettings, OctoPrintDriver),
+    "simulated": (SimulatedSettings, SimulatedMachine),
+}
+
+
+def build(kind: str, settings: Mapping[str, object], where: str) -> Driver:
+    """Make the driver of a machine; nothing is connected until its events are read.
+
+    Raises ConfigError with `where` as file for an unknown kind or key, a missing key or a wrong value.
+    """
+    if kind not in KINDS:
+        raise ConfigError(where, "kind", f"{kind!r} is no kind of machine", f"Known are: {', '.join(KINDS)}")
+    shape, make = KINDS[kind]
+    return make(read(shape, settings, where))

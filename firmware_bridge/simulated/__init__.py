@@ -1,0 +1,1 @@
+"""A machine that exists only in memory: the whole floor runs on a laptop."""

@@ -1,0 +1,67 @@
+"""How bytes reach a machine. Drivers know these two shapes; each has a real and a scripted form.
+
+Every wait in a transport has a deadline; what does not come in time raises MachineUnreachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: its status, and its body of at most MAX_BODY_BYTES."""
+
+    status: int
+    body: bytes
+
+
+MAX_BODY_BYTES = 1 << 20
+MAX_FRAME_BYTES = 4 << 20
+
+
+class Http(Protocol):
+    """Requests to one machine. Nothing raises for a status: the driver knows what it means."""
+
+    async def get(self, path: str) -> Answer:
+        """Ask for a short body. Raises MachineUnreachable without an answer within the deadline."""
+        ...
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Answer:
+        """Send a JSON body. Raises as `get` does."""
+        ...
+
+    def download(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield a file of any size, each piece within the deadline. Raises MachineFault unless it is 200."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; the transport is of no use afterwards."""
+        ...
+
+
+class Socket(Protocol):
+    """One open websocket that carries text."""
+
+    async def send(self, text: str) -> None:
+        """Send one frame. Raises MachineUnreachable when the socket is closed."""
+        ...
+
+    async def receive(self) -> str:
+        """Wait for the next text frame. Raises MachineUnreachable on loss, silence or an oversized frame."""
+        ...
+
+
+class WebSockets(Protocol):
+    """Opens websockets to one machine."""
+
+    def open(self, path: str) -> AbstractAsyncContextManager[Socket]:
+        """Open a socket for the length of a `with`. Raises MachineUnreachable when it cannot be had."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; the transport is of no use afterwards."""
+        ...

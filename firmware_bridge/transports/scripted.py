@@ -1,0 +1,88 @@
+"""Transports that play a script: what the machine would answer, in order, for tests and for trying things.
+
+A line of a script that is a MachineError is raised in its place.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from firmware_bridge.transports import Answer, Socket
+from floor.errors import MachineError, MachineFault, MachineUnreachable
+
+
+@dataclass(slots=True)
+class ScriptedHttp:
+    """Answers each path with its queued answers; the last one stays. `asked` keeps what was asked for."""
+
+    answers: Mapping[str, Iterable[Answer | MachineError]] = field(default_factory=dict)
+    asked: list[tuple[str, str, Mapping[str, object] | None]] = field(default_factory=list)
+    _left: dict[str, deque[Answer | MachineError]] = field(default_factory=lambda: defaultdict(deque))
+
+    async def get(self, path: str) -> Answer:
+        """Play the next answer of the path; a path without a script is a 404."""
+        return self._play("GET", path, None)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Answer:
+        """Play the next answer of the path, whatever the body."""
+        return self._play("POST", path, body)
+
+    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
+        """Yield the body of the next answer in two pieces. Raises MachineFault unless it is 200."""
+        answer = self._play("GET", path, None)
+        if answer.status != 200:
+            raise MachineFault(f"the script answers {answer.status} for {path}")
+        half = len(answer.body) // 2
+        yield answer.body[:half]
+        yield answer.body[half:]
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+    def _play(self, method: str, path: str, body: Mapping[str, object] | None) -> Answer:
+        self.asked.append((method, path, body))
+        if path not in self._left:
+            self._left[path].extend(self.answers.get(path, [Answer(404, b"")]))
+        queue = self._left[path]
+        answer = queue.popleft() if len(queue) > 1 else queue[0]
+        if isinstance(answer, MachineError):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class _ScriptedSocket:
+    frames: deque[str | MachineError]
+    sent: list[str]
+
+    async def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    async def receive(self) -> str:
+        if not self.frames:
+            raise MachineUnreachable("the script ended the connection")
+        frame = self.frames.popleft()
+        if isinstance(frame, MachineError):
+            raise frame
+        return frame
+
+
+@dataclass(slots=True)
+class ScriptedWebSockets:
+    """Plays one list of frames for each connection; after the last list nothing can be opened."""
+
+    connections: list[list[str | MachineError]] = field(default_factory=list)
+    sent: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self, path: str) -> AsyncGenerator[Socket, None]:
+        """Open the next connection. Raises MachineUnreachable when the script has none left."""
+        if not self.connections:
+            raise MachineUnreachable(f"the script has no connection left at {path}")
+        yield _ScriptedSocket(deque(self.connections.pop(0)), self.sent)
+
+    async def aclose(self) -> None:
+        """Do nothing."""

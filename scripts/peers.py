@@ -1,0 +1,65 @@
+"""Install the real peers that contract tests drive, each in a virtual environment of its own below .peers/.
+
+A peer's licence may differ from ours: it runs as its own process and is never imported.
+Usage: python scripts/peers.py octoprint
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ("octoprint",)
+PYTHON = "3.11"
+INSTALL_TIMEOUT_S = 900
+
+
+def install(peer: str, root: Path = ROOT) -> str:
+    """Bring a peer to what its lock file says, and return a sentence; nothing is done when it is so already.
+
+    Raises RuntimeError with a sentence for a person when uv is missing or fails.
+    """
+    lock, home = root / "tests" / "peers" / f"{peer}.txt", root / ".peers" / peer
+    stamp, wanted = home / "lock.sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return f"{peer} is installed in {home.relative_to(root)} as its lock file says."
+    python = home / "bin" / "python"
+    _uv(root, "venv", "--quiet", "--clear", "--python", PYTHON, str(home))
+    _uv(root, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock))
+    stamp.write_text(wanted)
+    return f"{peer} was installed in {home.relative_to(root)}."
+
+
+def _uv(root: Path, *arguments: str) -> None:
+    beside = Path(sys.executable).parent / "uv"
+    uv = str(beside) if beside.is_file() else shutil.which("uv")
+    if uv is None:
+        raise RuntimeError("uv is missing: install it with `python -m pip install uv`, then try again.")
+    done = subprocess.run(
+        [uv, *arguments], cwd=root, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"uv {arguments[0]} failed: {done.stderr.strip()[-2000:]}")
+
+
+def main(arguments: list[str]) -> int:
+    """Install the named peers; return 0, or 1 after saying what is wrong."""
+    unknown = [peer for peer in arguments if peer not in PEERS]
+    if unknown or not arguments:
+        print(f"Usage: python scripts/peers.py PEER...; the peers are: {', '.join(PEERS)}.", file=sys.stderr)
+        return 1
+    try:
+        for peer in arguments:
+            print(install(peer))
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
