@@ -24,8 +24,9 @@ from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
-from gateway.station import Devices, Ordered, RosterChanged, Services, Station, Tick
+from gateway.station import Station
 from gateway.watchdog import Heartbeat, notify
+from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
 
 log = logging.getLogger(__name__)
 SOFTWARE = f"makerfloor {version('makerfloor')}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from firmware_bridge import registry as drivers
 from gateway.config import GatewayConfig, StationConfig
-from gateway.station import Devices
+from gateway.wiring import Devices
 from hardware import registry as wired
 
 

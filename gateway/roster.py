@@ -89,6 +89,7 @@ class RosterStore:
             try:
                 self._hold(line)
             except PeerError as error:
+                self._deltas = DELTAS_BEFORE_SNAPSHOT  # ask for a snapshot, which rewrites the file
                 return f"the roster on disk is refused: {error}"
         return None
 

@@ -8,17 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from firmware_bridge.driver import Driver
 from firmware_bridge.events import (
     ActivityChanged,
     Identified,
     JobEnded,
     JobProgressed,
     JobStarted,
-    MachineEvent,
     Noise,
     ReadingTaken,
 )
@@ -41,74 +37,24 @@ from floor.wire.journal import (
 )
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import Activity, DenialReason, StopType
-from gateway.clock import Clock
-from gateway.journal import Journal
+from gateway.contact import Contact
 from gateway.journal_store import OpenSession
-from gateway.metering import SessionMeter, price_now
-from gateway.metrics import Metrics
-from gateway.roster import RosterStore
+from gateway.metering import SessionMeter
 from gateway.view import View
+from gateway.wiring import Devices, Ordered, RosterChanged, Services, StationEvent, Tick
 from hardware.events import (
     BadgeRemoved,
     BadgeTapped,
     ButtonPressed,
     InputChanged,
-    ReaderEvent,
     ReaderFound,
     ReaderLost,
     ReaderNoise,
 )
-from hardware.ports import Panel, Reader, Relay
+from hardware.ports import Relay
 
 log = logging.getLogger(__name__)
-FEEDBACK_MS = 1000
 QUEUE_LIMIT = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """What is wired to one station."""
-
-    reader: Reader
-    relay: Relay
-    panel: Panel | None = None
-    extraction: Relay | None = None
-    driver: Driver | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all stations of a gateway share."""
-
-    clock: Clock
-    journal: Journal
-    roster: RosterStore
-    metrics: Metrics
-    new_id: Callable[[], str]
-    changed: Callable[[], None]
-    checkpoint_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passed; sent about once a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class RosterChanged:
-    """A new roster is in force."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ordered:
-    """Staff order something; `by` is their id."""
-
-    order: Order
-    by: str
-
-
-HardwareEvent = ReaderEvent | ButtonPressed | InputChanged
-StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered
 
 
 class Station:
@@ -124,12 +70,12 @@ class Station:
         self.counters: dict[Quantity, int] = {}
         self.job: JobStarted | None = None
         self.view = View(self)
+        self.contact = Contact(devices.relay)
         self._at_job_start: dict[Quantity, int] = {}
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
         self._ticked_ms = services.clock.monotonic_ms()
-        self._mismatch_since_ms: int | None = None
         self._queue: asyncio.Queue[tuple[float, StationEvent]] = asyncio.Queue(QUEUE_LIMIT)
         self.beats = 0
         self._take_roster()
@@ -193,7 +139,7 @@ class Station:
             case Ordered(order, by):
                 await self._ordered(order, by, since)
             case ReaderFound() | BadgeRemoved() | ButtonPressed() | InputChanged():
-                return
+                pass
             case _:
                 await self._machine_says(event, since)
         self.beats += 1
@@ -239,7 +185,7 @@ class Station:
             clock_known=services.clock.known(),
             roster_age_s=services.roster.age_s(),
             machine_reachable=self.reachable,
-            power_proven_off=self._mismatch_since_ms is None,
+            power_proven_off=self.contact.obeys,
         )
         decision = access.decide(request)
         await self._step(
@@ -356,18 +302,9 @@ class Station:
             )
 
     async def _check_relay(self, at_ms: int, since: float) -> None:
-        """Compare what the relay was told with what its contact says; a contact gets a second to move."""
-        relay = self.devices.relay
-        contact = relay.feedback()
-        if contact is None or contact == relay.is_on:
-            self._mismatch_since_ms = None
-            self.services.metrics.mismatch.labels(self.machine).set(0)
-            return
-        if self._mismatch_since_ms is None:
-            self._mismatch_since_ms = at_ms
-        elif at_ms - self._mismatch_since_ms >= FEEDBACK_MS and not isinstance(self.state, LockedOut):
-            self.services.metrics.mismatch.labels(self.machine).set(1)
-            words = "The relay did not open" if contact else "The relay did not close"
+        words = self.contact.disobeys(at_ms)
+        self.services.metrics.mismatch.labels(self.machine).set(bool(words))
+        if words and not isinstance(self.state, LockedOut):
             self.alarm("relay_mismatch", words)
             await self._step(session.Faulted(StopType.FAULT, words, at_ms), since)
 
@@ -421,17 +358,7 @@ class Station:
         at_ms = self._now()
         self.meter = SessionMeter(at_ms, self.counters, self.activity)
         self._checkpoint_ms = at_ms
-        started = SessionStarted(
-            session_id=lease.session_id,
-            machine=lease.machine,
-            member=lease.member,
-            account=lease.account,
-            badge=lease.badge,
-            tier=lease.tier,
-            max_duration_s=lease.max_duration_s,
-            limit_micro=lease.limit_micro,
-            late_journal=bool(self.services.journal.degraded),
-        )
+        started = SessionStarted.of(lease, late_journal=bool(self.services.journal.degraded))
         if not await self.services.journal.append_durably(started) and not started.late_journal:
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
         self.view.say("granted")
@@ -442,11 +369,7 @@ class Station:
     def _end(self, lease: access.Lease, stop_type: StopType, before: State) -> None:
         at_ms = self._now()
         counters = self.meter.counters(at_ms) if self.meter else {}
-        machine = self.services.roster.machines.get(self.machine)
-        charge = machine and price_now(
-            machine.tariffs, lease.tier, lease.granted_ms, self._elapsed(before), counters
-        )
-        self.view.ended(stop_type, charge or None)
+        self.view.ended(stop_type, self.view.price_of(lease, self._elapsed(before), counters))
         self.meter = None
         self._journal(
             SessionEnded(

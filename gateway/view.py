@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floor import money, texts
+from floor.access import Lease
+from floor.meter import Quantity
 from floor.session import Free, Holding, LockedOut, Running, RunOn
 from floor.tariff import Charge
 from floor.wire import messages
@@ -100,27 +102,30 @@ class View:
         if self._station.devices.panel is None:
             return
         note, sound = self._note or ("", Sound.NONE)
+        if isinstance(self._station.state, LockedOut) and sound is not Sound.REFUSED:
+            note = self._station.state.reason
         self._note = None
         lines = (self._name(), texts.say(state, "en"), note or self._default_note())
         lamp = Lamp.RED if sound is Sound.REFUSED else LAMPS[state]
         self._station.devices.panel.show(Screen(lines, lamp, sound))
 
     def _default_note(self) -> str:
-        match self._station.state:
-            case LockedOut(reason):
-                return reason
-            case Running(lease) | Holding(lease):
-                return lease.shown
-        return NOTES["tap"][0]
+        state = self._station.state
+        return state.lease.shown if isinstance(state, Running | Holding) else NOTES["tap"][0]
 
     def price(self, at_ms: int) -> Charge | None:
         """Return what the running session would cost if it ended now."""
         station = self._station
-        machine = station.services.roster.machines.get(station.machine)
-        if not isinstance(station.state, Running | Holding) or station.meter is None or machine is None:
+        if not isinstance(station.state, Running | Holding) or station.meter is None:
             return None
-        lease, elapsed_ms = station.state.lease, at_ms - station.state.since_ms
-        counters = station.meter.counters(at_ms)
+        elapsed_ms = at_ms - station.state.since_ms
+        return self.price_of(station.state.lease, elapsed_ms, station.meter.counters(at_ms))
+
+    def price_of(self, lease: Lease, elapsed_ms: int, counters: dict[Quantity, int]) -> Charge | None:
+        """Return the price of a session; None for a machine without a tariff in force."""
+        machine = self._station.services.roster.machines.get(self._station.machine)
+        if machine is None:
+            return None
         return price_now(machine.tariffs, lease.tier, lease.granted_ms, elapsed_ms, counters)
 
     def wire(self) -> messages.Station:
@@ -155,8 +160,7 @@ class View:
         metrics.observed.labels(station.machine).inc(elapsed_s)
         metrics.states.labels(station.machine, self._use(in_session)).inc(elapsed_s)
         metrics.reachable.labels(station.machine).set(station.reachable)
-        powered = station.devices.relay.feedback()
-        powered = station.devices.relay.is_on if powered is None else powered
+        powered = station.contact.powered
         metrics.powered_without_session.labels(station.machine).inc(
             elapsed_s if powered and not in_session else 0
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from floor.access import Lease
 from floor.meter import Quantity
 from floor.wire.base import Hash, Id, Message, Micro, Millis, Name, Text, Wire
 from floor.words import DenialReason, JobOutcome, StopType
@@ -41,6 +42,21 @@ class SessionStarted(Wire):
     max_duration_s: Annotated[int, Field(ge=1, le=31 * 86_400)]
     limit_micro: Micro | None = None
     late_journal: bool = False
+
+    @classmethod
+    def of(cls, lease: Lease, *, late_journal: bool) -> SessionStarted:
+        """Return the fact that a lease began."""
+        return cls(
+            session_id=lease.session_id,
+            machine=lease.machine,
+            member=lease.member,
+            account=lease.account,
+            badge=lease.badge,
+            tier=lease.tier,
+            max_duration_s=lease.max_duration_s,
+            limit_micro=lease.limit_micro,
+            late_journal=late_journal,
+        )
 
 
 class SessionMetered(Wire):

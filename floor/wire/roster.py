@@ -62,7 +62,8 @@ class Roster(Message):
 class RosterDelta(Message):
     """What changed from `base` to `version`; a gateway that does not hold `base` says hello again.
 
-    A member or badge of None is gone. A machine here is new or takes the place of the one that has its id; to
+    With both versions alike it changes nothing: the server vouches again for what is held. A member or badge
+    of None is gone. A machine here is new or takes the place of the one that has its id; to
     take a machine away, the server sends a whole roster.
     """
 
@@ -79,7 +80,7 @@ def apply(roster: Roster, delta: RosterDelta) -> Roster:
     """Return the roster after a delta; raises ValueError when the delta is not for it."""
     if (roster.gateway, roster.version) != (delta.gateway, delta.base):
         raise ValueError(f"a delta from {delta.base} does not fit {roster.version} of {roster.gateway}")
-    if delta.version <= delta.base:
+    if delta.version < delta.base:
         raise ValueError(f"a delta goes on from {delta.base}, not back to {delta.version}")
     machines = {machine.id: machine for machine in (*roster.machines, *delta.machines)}
     return roster.model_copy(

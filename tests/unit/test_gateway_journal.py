@@ -1,0 +1,184 @@
+"""The journal against slow, full, broken and restored disks."""
+
+import asyncio
+import sqlite3
+import threading
+from itertools import pairwise
+
+import pytest
+
+from floor.errors import ConfigError
+from floor.wire.journal import GENESIS, AlarmRaised, SessionStarted, entry_hash
+from gateway import journal_store
+from gateway.journal import Journal
+from gateway.journal_store import JournalStore, open_store
+from tests.kit.gateway import FakeClock
+
+
+def fact(n: int) -> AlarmRaised:
+    return AlarmRaised(machine=None, code=f"n{n}")
+
+
+@pytest.fixture
+async def alarms():
+    return []
+
+
+@pytest.fixture
+async def journal(tmp_path, alarms):
+    made = Journal(tmp_path / "journal.db", FakeClock(), alarms.append)
+    yield made
+    made.close()
+
+
+async def settled(journal: Journal) -> None:
+    while journal.durable < journal.next_seq - 1:
+        await asyncio.sleep(0.005)
+
+
+async def test_entries_are_numbered_chained_and_read_back(journal):
+    for n in range(5):
+        assert await journal.append_durably(fact(n))
+    entries = await journal.to_send(0, 10)
+    assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
+    assert entries[0].previous == GENESIS
+    for before, entry in pairwise(entries):
+        assert entry.previous == before.hash
+        assert entry.hash == entry_hash(before.hash, journal.epoch, entry)
+
+
+async def test_a_reopened_journal_goes_on_where_it_stood(tmp_path, journal):
+    await journal.append_durably(fact(1))
+    await journal.acknowledge(1)
+    journal.close()
+    again = Journal(tmp_path / "journal.db", FakeClock(), print)
+    assert (again.next_seq, again.acknowledged) == (2, 1)
+    again.close()
+
+
+class HungDisk:
+    """Lets every write wait until released, as a dying card does."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.released = threading.Event()
+        real = JournalStore.write
+
+        def write(store, entries):
+            assert self.released.wait(30)
+            real(store, entries)
+
+        monkeypatch.setattr(JournalStore, "write", write)
+
+
+async def test_a_hung_disk_delays_one_tap_and_then_nobody(journal, alarms, monkeypatch):
+    disk = HungDisk(monkeypatch)
+    assert not await journal.append_durably(fact(1))
+    assert len(alarms) == 1
+    assert "not on disk after" in alarms[0]
+    waits: list[float] = []
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", lambda delay, *_: waits.append(delay))
+    assert not await journal.append_durably(fact(2))
+    assert waits == []  # nobody waits for the disk any more
+    monkeypatch.undo()
+    sent = await journal.to_send(0, 10)
+    assert [entry.seq for entry in sent] == [1, 2]  # from memory, the disk has none
+    disk.released.set()
+    await settled(journal)
+    assert [entry.seq for entry in await journal.to_send(0, 10)] == [1, 2]
+
+
+async def test_the_degraded_state_ends_after_the_disk_proved_quick(journal, monkeypatch):
+    disk = HungDisk(monkeypatch)
+    await journal.append_durably(fact(1))
+    disk.released.set()
+    await settled(journal)
+    assert journal.degraded
+    for n in range(8):
+        journal.append(fact(n))
+        await settled(journal)
+    assert not journal.degraded
+
+
+async def test_a_full_disk_loses_nothing_and_is_told(journal, alarms, monkeypatch):
+    real, full = JournalStore.write, [True]
+
+    def write(store, entries):
+        if full[0]:
+            raise sqlite3.OperationalError("database or disk is full")
+        real(store, entries)
+
+    monkeypatch.setattr(JournalStore, "write", write)
+    monkeypatch.setattr("gateway.journal.RETRY_S", 0.01)
+    journal.append(fact(1))
+    assert not await journal.append_durably(fact(2))
+    assert "database or disk is full" in alarms[0]
+    full[0] = False
+    await settled(journal)
+    assert [entry.seq for entry in await journal.to_send(0, 10)] == [1, 2]
+
+
+async def test_a_broken_journal_is_moved_aside_whole_and_a_new_epoch_begins(tmp_path):
+    path = tmp_path / "journal.db"
+    store, _ = open_store(path, 5)
+    store.close()
+    path.write_bytes(path.read_bytes()[:100] + b"\xff" * 4000)
+    store, position = open_store(path, 1234)
+    assert position.epoch == 1234
+    assert position.torn
+    assert (tmp_path / "journal.db.torn-1234").exists()
+    store.close()
+
+
+async def test_every_truncation_of_the_write_ahead_log_opens_with_a_prefix(tmp_path):
+    path = tmp_path / "journal.db"
+    journal = Journal(path, FakeClock(), print)
+    for n in range(6):
+        await journal.append_durably(fact(n))
+    image = {suffix: path.with_name(path.name + suffix).read_bytes() for suffix in ("", "-wal")}
+    journal.close()
+    seen = set()
+    for cut in (*range(0, len(image["-wal"]), 512), len(image["-wal"])):
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir()
+        (folder / "journal.db").write_bytes(image[""])
+        (folder / "journal.db-wal").write_bytes(image["-wal"][:cut])
+        store, position = open_store(folder / "journal.db", 99)
+        entries = store.read(position.epoch, 0, 100)
+        assert [entry.seq for entry in entries] == list(range(1, position.seq + 1))
+        seen.add(position.seq)
+        store.close()
+    assert seen == set(range(7))
+
+
+async def test_a_new_epoch_carries_what_the_server_does_not_have(journal):
+    for n in range(4):
+        await journal.append_durably(fact(n))
+    await journal.acknowledge(2)
+    old = journal.epoch
+    await journal.begin_epoch(2)
+    assert journal.epoch > old
+    await settled(journal)
+    entries = await journal.to_send(0, 10)
+    assert [(entry.seq, entry.fact.code) for entry in entries] == [(1, "n2"), (2, "n3")]
+    assert entries[0].previous == GENESIS
+
+
+async def test_a_volatile_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        journal_store.Path, "read_text", lambda *_: f"none / ext4 rw\nnone {tmp_path} tmpfs rw\n"
+    )
+    with pytest.raises(ConfigError, match="would lie on tmpfs"):
+        journal_store.refuse_volatile(tmp_path)
+
+
+async def test_old_acknowledged_entries_are_dropped_and_open_sessions_found(journal):
+    started = SessionStarted(
+        session_id="s1", machine="m", member="a", account="a", badge="b", tier="t", max_duration_s=60
+    )
+    await journal.append_durably(started)
+    await journal.append_durably(fact(1))
+    assert [found.started.session_id for found in journal.open_sessions()] == ["s1"]
+    store = JournalStore(journal._store.path)
+    store.tidy(journal.epoch, 1, 1 << 46)
+    assert [entry.seq for entry in store.read(journal.epoch, 0, 10)] == [2]
+    store.close()
