@@ -80,7 +80,7 @@ def listed(session: Session, archived: bool = False) -> list[Machine]:
 
 
 def add(session: Session, details: MachineDetails, now_ms: int) -> Machine:
-    """Put a machine on the floor; raises Refused for a name in use and an unknown gateway, tariff or policy."""
+    """Put a machine on the floor; raises Refused for a name in use, an unknown gateway, tariff, policy."""
     if session.get(Machine, details.id) is not None:
         raise Refused("machine_exists", f"There is a machine {details.id} already.")
     given = details.model_dump()

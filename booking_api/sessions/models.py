@@ -56,12 +56,14 @@ class MachineSession(SQLModel, table=True):
 
 
 class SessionReading(SQLModel, table=True):
-    """A checkpoint of a session's meters since its start; several may show the same instant."""
+    """A checkpoint of a session's meters since its start, by the journal entry that brought it."""
 
     __tablename__ = "session_reading"
 
     session: str = Field(primary_key=True, max_length=64)
-    elapsed_ms: int = Field(primary_key=True, sa_type=BigInteger)
+    epoch: int = Field(primary_key=True, sa_type=BigInteger)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    elapsed_ms: int = Field(sa_type=BigInteger)
     counters: dict[str, Any] = Field(sa_type=JSON)
 
 

@@ -1,0 +1,55 @@
+"""Gateways over HTTP: how each is doing. They are enrolled at the command line, which shows their secrets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+from sqlmodel import col, select
+
+from booking_api.auth.guards import Ctx, Reading, holds
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.gateways.models import Gateway
+
+router = APIRouter(prefix="/api/v1/gateways", tags=["gateways"])
+
+
+class GatewaySeen(BaseModel):
+    """A gateway: the figures of its last message. `journal_lag` counts entries that it has yet to deliver."""
+
+    name: str
+    online: bool
+    software: str
+    enrolled_ms: int
+    last_seen_ms: int | None
+    roster_age_s: int | None
+    journal_lag: int | None
+    degraded: bool
+    quarantined_ms: int | None
+
+
+@router.get("")
+def list_gateways(
+    session: Reading, context: Ctx, who: Annotated[Who, Depends(holds(Permission.GATEWAYS_READ))]
+) -> list[GatewaySeen]:
+    """List the gateways."""
+    present = context.live.snapshot().gateways
+    seen: list[GatewaySeen] = []
+    for row in session.exec(select(Gateway).order_by(col(Gateway.name))):
+        live = present.get(row.name)
+        seen.append(
+            GatewaySeen(
+                name=row.name,
+                online=live is not None and live.online,
+                software=row.software,
+                enrolled_ms=row.enrolled_ms,
+                last_seen_ms=live.seen_ms if live else row.last_seen_ms,
+                roster_age_s=live.roster_age_s if live else None,
+                journal_lag=live.journal_lag if live else None,
+                degraded=live is not None and live.degraded,
+                quarantined_ms=row.quarantined_ms,
+            )
+        )
+    return seen

@@ -1,0 +1,208 @@
+"""Posting: entries are sealed in their chain in the transaction that posts them, by whoever holds the book.
+
+The head of the chain is also appended to a file outside of the database, so that a book that was cut short
+or rewritten as a whole shows.
+"""
+
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, select
+
+from booking_api.clock import make_id
+from booking_api.db import DATA, after_commit
+from booking_api.gateways.changes import credit_changed
+from booking_api.ledger.accounts import CASH, member_account
+from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
+from floor.errors import Refused
+from floor.ledger import GENESIS, Entry, EntryKind, Posting, Sealed, reversal, seal
+
+HEADS_FILE = "ledger-heads.log"
+
+
+def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> list[Sealed]:
+    """Post entries in order; raises Refused when a cause was posted before (`source`)."""
+    if not entries:
+        return []
+    _check_new(session, entries, book)
+    head = _hold(session, book)
+    sealed: list[Sealed] = []
+    seq, previous = head.seq, head.hash
+    for entry in entries:
+        seq += 1
+        one = seal(previous, seq, entry)
+        previous = one.hash
+        sealed.append(one)
+    session.execute(insert(LedgerEntry), [_entry_row(one, book) for one in sealed])
+    session.execute(insert(LedgerPosting), [row for one in sealed for row in _posting_rows(one.entry)])
+    session.execute(update(Book).where(col(Book.id) == book).values(seq=seq, hash=previous))
+    session.expire(head)
+    _add_to_balances(session, (posting for entry in entries for posting in entry.postings))
+    prefix = member_account("")
+    accounts = {p.account for entry in entries for p in entry.postings if p.account.startswith(prefix)}
+    credit_changed(session, {account.removeprefix(prefix) for account in accounts}, entries[-1].posted_ms)
+    line = f"{book} {seq} {previous} {entries[-1].posted_ms}\n"
+    after_commit(session, functools.partial(_publish_head, session.info[DATA] / HEADS_FILE, line))
+    return sealed
+
+
+def take_payment(
+    session: Session,
+    account: str,
+    amount_micro: int,
+    commodity: str,
+    now_ms: int,
+    author: str,
+    memo: str = "",
+    source: str = "",
+) -> Sealed:
+    """Post money that was paid in cash to an account; raises Refused for nothing or less.
+
+    `source` makes a payment that is sent twice post once.
+    """
+    if amount_micro <= 0:
+        raise Refused("amount_not_positive", "A payment is more than 0.")
+    id = make_id(now_ms)
+    entry = Entry(
+        id=id,
+        kind=EntryKind.PAYMENT,
+        source=source or f"payment:{id}",
+        occurred_ms=now_ms,
+        posted_ms=now_ms,
+        postings=(
+            Posting(CASH, commodity, amount_micro),
+            Posting(member_account(account), commodity, -amount_micro),
+        ),
+        author=author,
+        memo=memo,
+    )
+    return post(session, [entry])[0]
+
+
+def reverse(session: Session, entry: str, reason: str, author: str, now_ms: int) -> Sealed:
+    """Undo an entry by its reversal; raises Refused for no entry, no reason, and when undone before."""
+    row = session.get(LedgerEntry, entry)
+    if row is None:
+        raise Refused("entry_not_found", f"There is no entry {entry}.")
+    original = read_entry(row, postings_of(session, [entry])[entry])
+    try:
+        undone = reversal(original, id=make_id(now_ms), posted_ms=now_ms, author=author, reason=reason)
+    except ValueError as error:
+        raise Refused("reversal_refused", f"{str(error).capitalize()}.") from None
+    return post(session, [undone], row.book)[0]
+
+
+def balance(session: Session, account: str, commodity: str) -> int:
+    """Return what an account stands at, in micro-units; positive is a debit (a member owes it)."""
+    kept = session.get(AccountBalance, (account, commodity), populate_existing=True)
+    return kept.amount_micro if kept else 0
+
+
+def postings_of(session: Session, entries: Iterable[str]) -> dict[str, list[LedgerPosting]]:
+    """Return the postings of entries, in order."""
+    found: dict[str, list[LedgerPosting]] = {}
+    query = select(LedgerPosting).where(col(LedgerPosting.entry).in_(list(entries)))
+    for row in session.exec(query.order_by(LedgerPosting.entry, col(LedgerPosting.n))):
+        found.setdefault(row.entry, []).append(row)
+    return found
+
+
+def read_entry(row: LedgerEntry, postings: Sequence[LedgerPosting]) -> Entry:
+    """Return what was posted; raises ValueError when it does not balance, which only tampering can cause."""
+    return Entry(
+        id=row.id,
+        kind=row.kind,
+        source=row.source,
+        occurred_ms=row.occurred_ms,
+        posted_ms=row.posted_ms,
+        postings=tuple(Posting(p.account, p.commodity, p.amount_micro) for p in postings),
+        reverses=row.reverses,
+        author=row.author,
+        memo=row.memo,
+        detail=row.detail,
+    )
+
+
+def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:
+    sources = [entry.source for entry in entries]
+    known = select(LedgerEntry.source).where(LedgerEntry.book == book, col(LedgerEntry.source).in_(sources))
+    posted = session.exec(known).first()
+    if posted is not None or len(set(sources)) < len(sources):
+        raise Refused("posted_already", f"This was posted before ({posted or sources[0]}).")
+
+
+def _hold(session: Session, book: str) -> Book:
+    """Lock the book until the transaction ends, so that it has one sealer; SQLite has one writer anyway."""
+    query = select(Book).where(Book.id == book).with_for_update().execution_options(populate_existing=True)
+    held = session.exec(query).first()
+    if held is None:
+        held = Book(id=book, seq=0, hash=GENESIS)
+        session.add(held)
+        session.flush()
+    return held
+
+
+def _entry_row(sealed: Sealed, book: str) -> dict[str, Any]:
+    entry = sealed.entry
+    return {
+        "id": entry.id,
+        "book": book,
+        "seq": sealed.seq,
+        "kind": entry.kind,
+        "source": entry.source,
+        "occurred_ms": entry.occurred_ms,
+        "posted_ms": entry.posted_ms,
+        "reverses": entry.reverses,
+        "author": entry.author,
+        "memo": entry.memo,
+        "detail": entry.detail,
+        "previous": sealed.previous,
+        "hash": sealed.hash,
+    }
+
+
+def _posting_rows(entry: Entry) -> list[dict[str, Any]]:
+    return [
+        {
+            "entry": entry.id,
+            "n": n,
+            "account": p.account,
+            "commodity": p.commodity,
+            "amount_micro": p.amount_micro,
+        }
+        for n, p in enumerate(entry.postings, 1)
+    ]
+
+
+def _add_to_balances(session: Session, postings: Iterable[Posting]) -> None:
+    """Keep the sums beside the postings; the held book keeps others from doing the same meanwhile."""
+    more: dict[tuple[str, str], int] = {}
+    for posting in postings:
+        key = (posting.account, posting.commodity)
+        more[key] = more.get(key, 0) + posting.amount_micro
+    accounts = {account for account, _ in more}
+    columns = (AccountBalance.account, AccountBalance.commodity, AccountBalance.amount_micro)
+    kept = {
+        (account, commodity): amount
+        for account, commodity, amount in session.exec(
+            select(*columns).where(col(AccountBalance.account).in_(accounts))
+        )
+    }
+    new: list[dict[str, Any]] = []
+    old: list[dict[str, Any]] = []
+    for (account, commodity), amount in more.items():
+        before = kept.get((account, commodity))
+        row = {"account": account, "commodity": commodity, "amount_micro": amount + (before or 0)}
+        (new if before is None else old).append(row)
+    if new:
+        session.execute(insert(AccountBalance), new)
+    if old:
+        session.execute(update(AccountBalance), old)
+
+
+def _publish_head(file: Path, line: str) -> None:
+    with file.open("a", encoding="ascii") as log:
+        log.write(line)

@@ -1,0 +1,232 @@
+"""What each fact of a journal changes. Gathers rows for a whole batch, so that they are written at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from booking_api.metering.models import BootClock
+from booking_api.sessions.models import MachineSession, SessionState
+from booking_api.sessions.settle import NO_CLOCK, NO_START, Row, repair_time
+from floor.wire.journal import (
+    AlarmRaised,
+    GatewayBooted,
+    JobFinished,
+    JournalEntry,
+    MachineCleared,
+    MachineLockedOut,
+    SessionEnded,
+    SessionHeld,
+    SessionMetered,
+    SessionStarted,
+    TapRefused,
+)
+
+_COLUMNS = tuple(MachineSession.model_fields)
+
+
+@dataclass(slots=True)
+class Gathered:
+    """What a batch changes, by table. `lockouts` are in order: (machine, reason or None, by, recorded_ms)."""
+
+    sessions: dict[str, Row] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
+    readings: list[Row] = field(default_factory=list)
+    refusals: list[Row] = field(default_factory=list)
+    jobs: list[Row] = field(default_factory=list)
+    alarms: list[Row] = field(default_factory=list)
+    clocks: dict[str, Row] = field(default_factory=dict)
+    lockouts: list[tuple[str, str | None, str, int]] = field(default_factory=list)
+    software: str | None = None
+    boot_id: str = ""
+
+
+class Gatherer:
+    """Takes the new entries of one gateway and epoch in order."""
+
+    def __init__(self, session: Session, gateway: str, epoch: int, entries: Sequence[JournalEntry]) -> None:
+        self.gateway = gateway
+        self.epoch = epoch
+        self.gathered = Gathered()
+        self._boots = _boots(session, gateway, {entry.boot_id for entry in entries})
+        self._load(session, {id for entry in entries if (id := getattr(entry.fact, "session_id", None))})
+        for entry in entries:
+            self._clock(entry)
+            self._take(entry)
+        self._wake_undated(session)
+
+    def _load(self, session: Session, ids: set[str]) -> None:
+        for kept in session.exec(select(MachineSession).where(col(MachineSession.id).in_(ids))):
+            self.gathered.sessions[kept.id] = {name: getattr(kept, name) for name in _COLUMNS}
+            self.gathered.known.add(kept.id)
+
+    def _clock(self, entry: JournalEntry) -> None:
+        """Remember when a boot was, from its first entry that knew the time."""
+        if entry.clock_error_ms is None or entry.boot_id in self._boots:
+            return
+        offset, error = entry.recorded_ms - entry.monotonic_ms, entry.clock_error_ms
+        self._boots[entry.boot_id] = (offset, error)
+        self.gathered.clocks[entry.boot_id] = {
+            "gateway": self.gateway,
+            "boot_id": entry.boot_id,
+            "offset_ms": offset,
+            "clock_error_ms": error,
+        }
+
+    def _wake_undated(self, session: Session) -> None:
+        """Settle the sessions that waited for their gateway to learn the time."""
+        if not self.gathered.clocks:
+            return
+        waiting = select(MachineSession).where(
+            MachineSession.gateway == self.gateway,
+            col(MachineSession.boot_id).in_(self.gathered.clocks),
+            MachineSession.state == SessionState.EXCEPTION,
+            MachineSession.exception == NO_CLOCK,
+        )
+        for kept in session.exec(waiting):
+            if kept.id not in self.gathered.sessions:
+                self.gathered.sessions[kept.id] = {name: getattr(kept, name) for name in _COLUMNS}
+                self.gathered.known.add(kept.id)
+            self.gathered.touched.add(kept.id)
+            self.gathered.ended.add(kept.id)
+
+    def _take(self, entry: JournalEntry) -> None:
+        match entry.fact:
+            case SessionStarted() as fact:
+                self._started(entry, fact)
+            case SessionMetered() as fact:
+                self._metered(entry, fact)
+            case SessionHeld() as fact:
+                row = self._row(entry, fact.session_id)
+                row["held_ms"] = row["started_ms"] + fact.elapsed_ms
+            case SessionEnded() as fact:
+                self._ended(entry, fact)
+            case TapRefused(machine=machine, reason=reason, badge=badge, member=member):
+                row = {"machine": machine, "reason": reason, "badge": badge, "member": member}
+                self.gathered.refusals.append(self._placed(entry, row))
+            case JobFinished() as fact:
+                self.gathered.jobs.append(self._placed(entry, _job(fact)))
+            case AlarmRaised(machine=machine, code=code, words=words):
+                self._alarm(entry, machine, code, words)
+            case MachineLockedOut(machine=machine, reason=reason, by=by):
+                self.gathered.lockouts.append((machine, reason or "-", by, entry.recorded_ms))
+                self._alarm(entry, machine, "locked_out", reason)
+            case MachineCleared(machine=machine, by=by):
+                self.gathered.lockouts.append((machine, None, by, entry.recorded_ms))
+            case GatewayBooted(boot_id=boot_id, software=software):
+                self.gathered.boot_id, self.gathered.software = boot_id, software
+
+    def _placed(self, entry: JournalEntry, row: Row) -> Row:
+        place = {"gateway": self.gateway, "epoch": self.epoch, "seq": entry.seq, "at_ms": entry.recorded_ms}
+        return {**place, **row}
+
+    def _alarm(self, entry: JournalEntry, machine: str | None, code: str, words: str) -> None:
+        row = {"machine": machine, "code": code, "words": words, "seen_ms": None, "seen_by": None}
+        self.gathered.alarms.append(self._placed(entry, row))
+
+    def _row(self, entry: JournalEntry, id: str) -> Row:
+        """Return a session's row; one whose start has not come is an exception until it does."""
+        row = self.gathered.sessions.get(id)
+        if row is None:
+            row = _unknown(self.gateway, entry, id)
+            self.gathered.sessions[id] = row
+        self.gathered.touched.add(id)
+        return row
+
+    def _started(self, entry: JournalEntry, fact: SessionStarted) -> None:
+        row = self._row(entry, fact.session_id)
+        if row["machine"]:
+            return  # a journal that began anew tells again what it was not sure of
+        row |= {
+            "gateway": self.gateway,
+            "machine": fact.machine,
+            "member": fact.member,
+            "account": fact.account,
+            "tier": fact.tier,
+            "badge": fact.badge,
+            "boot_id": entry.boot_id,
+            "started_ms": entry.recorded_ms,
+            "start_monotonic_ms": entry.monotonic_ms,
+            "clock_error_ms": entry.clock_error_ms,
+            "limit_micro": fact.limit_micro,
+            "late_journal": fact.late_journal,
+            "state": SessionState.OPEN,
+            "exception": "",
+        }
+        repair_time(row, self._boots.get(entry.boot_id))
+        if row["stop_type"] is not None:
+            self.gathered.ended.add(fact.session_id)
+
+    def _metered(self, entry: JournalEntry, fact: SessionMetered) -> None:
+        row = self._row(entry, fact.session_id)
+        counters = _plain(fact.counters)
+        self.gathered.readings.append(
+            {
+                "session": fact.session_id,
+                "epoch": self.epoch,
+                "seq": entry.seq,
+                "elapsed_ms": fact.elapsed_ms,
+                "counters": counters,
+            }
+        )
+        if row["stop_type"] is None and fact.elapsed_ms >= row["elapsed_ms"]:
+            row["elapsed_ms"], row["counters"] = fact.elapsed_ms, counters
+
+    def _ended(self, entry: JournalEntry, fact: SessionEnded) -> None:
+        row = self._row(entry, fact.session_id)
+        if row["stop_type"] is not None:
+            return  # told again, as above
+        row |= {
+            "stop_type": fact.stop_type,
+            "elapsed_ms": fact.elapsed_ms,
+            "ended_ms": row["started_ms"] + fact.elapsed_ms,
+            "counters": _plain(fact.counters),
+            "words": fact.words,
+        }
+        self.gathered.ended.add(fact.session_id)
+
+
+def _plain(counters: Any) -> dict[str, int]:
+    return {str(name): amount for name, amount in counters.items()}
+
+
+def _job(fact: JobFinished) -> Row:
+    return {
+        "session": fact.session_id,
+        "machine": fact.machine,
+        "name": fact.name,
+        "outcome": fact.outcome,
+        "job_time_ms": fact.job_time_ms,
+        "counters": _plain(fact.counters),
+        "user": fact.user,
+    }
+
+
+def _unknown(gateway: str, entry: JournalEntry, id: str) -> Row:
+    empty: Row = dict.fromkeys(_COLUMNS)
+    return empty | {
+        "id": id,
+        "gateway": gateway,
+        "machine": "",
+        "member": "",
+        "account": "",
+        "tier": "",
+        "badge": "",
+        "boot_id": entry.boot_id,
+        "state": SessionState.EXCEPTION,
+        "exception": NO_START,
+        "started_ms": entry.recorded_ms,
+        "start_monotonic_ms": entry.monotonic_ms,
+        "elapsed_ms": 0,
+        "words": "",
+        "counters": {},
+        "late_journal": False,
+    }
+
+
+def _boots(session: Session, gateway: str, boots: set[str]) -> dict[str, tuple[int, int]]:
+    known = select(BootClock).where(BootClock.gateway == gateway, col(BootClock.boot_id).in_(boots))
+    return {clock.boot_id: (clock.offset_ms, clock.clock_error_ms) for clock in session.exec(known)}

@@ -1,0 +1,187 @@
+"""Applies journal batches exactly once, one transaction each, whatever is lost, repeated or reordered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, SQLModel, col, select
+
+from booking_api.gateways.changes import Subject, changed, credit_changed
+from booking_api.gateways.models import Gateway
+from booking_api.machines.models import Machine
+from booking_api.metering.facts import Gathered, Gatherer
+from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
+from booking_api.metering.plan import Head, Misfit, Plan, plan
+from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
+from booking_api.sessions.settle import settle
+from floor.errors import PeerError
+from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What came of a batch: the answer to its gateway, entries of each kind, and the machines concerned."""
+
+    ack: JournalAck
+    applied: int
+    duplicates: int
+    quarantined: int
+    machines: frozenset[str]
+
+
+def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
+    """Apply what is new of a batch, in the caller's transaction; answer only after it is committed.
+
+    Raises PeerError when the gateway is not enrolled.
+    """
+    gateway = hold_gateway(session, batch.gateway)
+    head = _head(session, batch.gateway, batch.epoch)
+    planned = plan(head, _applied(session, batch, head), batch)
+    gathered = Gathered()
+    if planned.apply:
+        gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply).gathered
+        _write_records(session, batch, planned.apply, now_ms)
+        _write_facts(session, gathered, now_ms)
+    if planned.misfits:
+        _quarantine(session, batch, planned.misfits, now_ms)
+        gateway.quarantined_ms = now_ms
+    _write_head(session, batch, planned, head)
+    gateway.last_seen_ms = now_ms
+    if gathered.software is not None:
+        gateway.software, gateway.boot_id = gathered.software, gathered.boot_id
+    session.add(gateway)
+    return Ingested(
+        _ack(batch.gateway, batch.epoch, planned.head),
+        len(planned.apply),
+        planned.duplicates,
+        len(planned.misfits),
+        frozenset(gathered.sessions[id]["machine"] for id in gathered.touched),
+    )
+
+
+def standing(session: Session, gateway: str, epoch: int) -> JournalAck:
+    """Return how far an epoch of a gateway's journal is applied: the answer to its hello."""
+    return _ack(gateway, epoch, _head(session, gateway, epoch))
+
+
+def hold_gateway(session: Session, name: str) -> Gateway:
+    """Lock a gateway's row until the transaction ends; ingest goes one batch at a time for each gateway."""
+    query = select(Gateway).where(Gateway.name == name).with_for_update()
+    gateway = session.exec(query.execution_options(populate_existing=True)).first()
+    if gateway is None:
+        raise PeerError(f"the gateway {name} is not enrolled")
+    return gateway
+
+
+def _ack(gateway: str, epoch: int, head: Head) -> JournalAck:
+    hash = head.hash if head.seq else None
+    return JournalAck(gateway=gateway, epoch=epoch, seq=head.seq, hash=hash, quarantined=head.quarantined)
+
+
+def _head(session: Session, gateway: str, epoch: int) -> Head:
+    kept = session.get(JournalHead, (gateway, epoch))
+    return Head(kept.seq, kept.hash, kept.quarantined) if kept else Head()
+
+
+def _applied(session: Session, batch: JournalBatch, head: Head) -> dict[int, str]:
+    """Return the hashes of the batch's places that are taken."""
+    low, high = min(e.seq for e in batch.entries), max(e.seq for e in batch.entries)
+    if low > head.seq:
+        return {}
+    taken = select(JournalRecord.seq, JournalRecord.hash).where(
+        JournalRecord.gateway == batch.gateway,
+        JournalRecord.epoch == batch.epoch,
+        col(JournalRecord.seq).between(low, high),
+    )
+    return dict(session.exec(taken).all())
+
+
+def _write_records(
+    session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int
+) -> None:
+    rows = [
+        {
+            "gateway": batch.gateway,
+            "epoch": batch.epoch,
+            "seq": entry.seq,
+            "hash": entry.hash,
+            "kind": entry.fact.type,
+            "body": entry.model_dump_json(),
+            "recorded_ms": entry.recorded_ms,
+            "clock_error_ms": entry.clock_error_ms,
+            "monotonic_ms": entry.monotonic_ms,
+            "boot_id": entry.boot_id,
+            "received_ms": now_ms,
+        }
+        for entry in entries
+    ]
+    session.execute(insert(JournalRecord), rows)
+
+
+def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
+    _insert(session, BootClock, list(gathered.clocks.values()))
+    _insert(session, SessionReading, gathered.readings)
+    _insert(session, Refusal, gathered.refusals)
+    _insert(session, Job, gathered.jobs)
+    _insert(session, Alarm, gathered.alarms)
+    settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
+    touched = {id: gathered.sessions[id] for id in gathered.touched}
+    _insert(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
+    old = [row for id, row in touched.items() if id in gathered.known]
+    if old:
+        session.execute(update(MachineSession), old)
+    # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
+    credit_changed(session, {row["account"] for row in touched.values() if row["limit_micro"]}, now_ms)
+    for machine, reason, by, at_ms in gathered.lockouts:
+        _lock(session, machine, reason, by, at_ms, now_ms)
+
+
+def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(table), rows)
+
+
+def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, now_ms: int) -> None:
+    """Take over a lockout of the floor; a clearing that is older than the lockout clears nothing."""
+    machine = session.get(Machine, id)
+    if machine is None or (reason is None and (machine.lockout_ms or 0) > at_ms):
+        return
+    machine.lockout_reason = reason
+    machine.lockout_by, machine.lockout_ms = (by, at_ms) if reason is not None else (None, None)
+    session.add(machine)
+    changed(session, Subject.MACHINE, id, now_ms)
+
+
+def _quarantine(session: Session, batch: JournalBatch, misfits: Sequence[Misfit], now_ms: int) -> None:
+    kept = select(Quarantined.seq, Quarantined.hash).where(
+        Quarantined.gateway == batch.gateway, Quarantined.epoch == batch.epoch
+    )
+    known = set(session.exec(kept).all())
+    rows: dict[tuple[int, str], dict[str, Any]] = {
+        (misfit.entry.seq, misfit.entry.hash): {
+            "gateway": batch.gateway,
+            "epoch": batch.epoch,
+            "seq": misfit.entry.seq,
+            "hash": misfit.entry.hash,
+            "problem": misfit.problem,
+            "body": misfit.entry.model_dump_json(),
+            "received_ms": now_ms,
+            "resolved_ms": None,
+            "resolved_by": None,
+        }
+        for misfit in misfits
+        if (misfit.entry.seq, misfit.entry.hash) not in known
+    }
+    _insert(session, Quarantined, list(rows.values()))
+
+
+def _write_head(session: Session, batch: JournalBatch, planned: Plan, before: Head) -> None:
+    head = planned.head
+    if head == before:
+        return
+    kept = session.get(JournalHead, (batch.gateway, batch.epoch)) or JournalHead(
+        gateway=batch.gateway, epoch=batch.epoch, seq=0, hash=head.hash
+    )
+    kept.seq, kept.hash, kept.quarantined = head.seq, head.hash, head.quarantined
+    session.add(kept)

@@ -1,0 +1,46 @@
+"""Sessions over HTTP: one's own, or the floor's for staff."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlmodel import select
+
+from booking_api.auth.guards import Reading, SignedIn, own_or
+from booking_api.auth.permissions import Permission
+from booking_api.ledger.statement import charge_lines
+from booking_api.paging import Cursor, Limit, Page, page
+from booking_api.sessions.models import MachineSession
+from booking_api.sessions.seen import SessionSeen, session_seen
+from floor.errors import Refused
+
+router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+Of = Annotated[str, Query(max_length=64)]
+
+
+@router.get("")
+def list_sessions(
+    session: Reading, who: SignedIn, member: Of = "", machine: Of = "", cursor: Cursor = "", limit: Limit = 50
+) -> Page[SessionSeen]:
+    """List sessions, newest first: one's own unless a right to others' is held."""
+    wanted = member if member or who.may(Permission.SESSIONS_READ) else who.id
+    own_or(who, wanted, Permission.SESSIONS_READ)
+    query = select(MachineSession)
+    if wanted:
+        query = query.where(MachineSession.member == wanted)
+    if machine:
+        query = query.where(MachineSession.machine == machine)
+    rows, following = page(session, query, MachineSession.id, cursor, limit, newest_first=True)
+    items = [session_seen(row, who.may_see(row.member, Permission.LEDGER_READ)) for row in rows]
+    return Page(items=items, next=following)
+
+
+@router.get("/{id}")
+def get_session(session: Reading, who: SignedIn, id: str) -> SessionSeen:
+    """Return a session with the lines of its charge."""
+    used = session.get(MachineSession, id)
+    if used is None or not who.may_see(used.member, Permission.SESSIONS_READ):
+        raise Refused("session_not_found", f"There is no session {id} of yours.")
+    money = who.may_see(used.member, Permission.LEDGER_READ)
+    return session_seen(used, money, charge_lines(session, [id]).get(id, ()))

@@ -1,0 +1,100 @@
+"""Tariff versions: added as they were written, never edited."""
+
+import functools
+import hashlib
+import tomllib
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from booking_api.gateways.changes import Subject, changed
+from booking_api.machines.models import Machine
+from booking_api.tariffs.models import TariffVersion
+from floor.errors import ConfigError, Refused
+from floor.tariff import Tariff, load
+
+TEXT_MAX = 65_536
+
+
+def read(text: str, file: str) -> Tariff:
+    """Read a tariff; raises ConfigError that names `file`, the key and what would be right."""
+    if len(text) > TEXT_MAX:
+        raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
+    return load(_toml(text, file), file)
+
+
+def add(session: Session, text: str, author: str, now_ms: int, file: str = "tariff") -> TariffVersion:
+    """Keep a new version; the same text again is the same version.
+
+    Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin.
+    """
+    tariff = read(text, file)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    kept = session.get(TariffVersion, tariff.version)
+    if kept is not None:
+        if kept.sha256 == sha256:
+            return kept
+        words = (
+            f"There is a version of {tariff.id} from that time already. Give the new one a later valid_from."
+        )
+        raise Refused("tariff_version_exists", words)
+    version = TariffVersion(
+        id=tariff.version,
+        tariff=tariff.id,
+        valid_from_ms=tariff.valid_from_ms,
+        text=text,
+        sha256=sha256,
+        author=author,
+        created_ms=now_ms,
+    )
+    session.add(version)
+    for machine in session.exec(select(Machine.id).where(Machine.tariff == tariff.id)):
+        changed(session, Subject.MACHINE, machine, now_ms)
+    return version
+
+
+def versions(session: Session, tariffs: Iterable[str]) -> dict[str, list[TariffVersion]]:
+    """Return the versions of these tariffs, by tariff, oldest first."""
+    found: dict[str, list[TariffVersion]] = {}
+    query = select(TariffVersion).where(col(TariffVersion.tariff).in_(set(tariffs)))
+    for version in session.exec(query.order_by(col(TariffVersion.valid_from_ms))):
+        found.setdefault(version.tariff, []).append(version)
+    return found
+
+
+def listed(session: Session) -> list[TariffVersion]:
+    """Return every version of every tariff, by tariff, newest first."""
+    order = (col(TariffVersion.tariff), col(TariffVersion.valid_from_ms).desc())
+    return list(session.exec(select(TariffVersion).order_by(*order)))
+
+
+@functools.lru_cache(maxsize=256)
+def parsed(text: str, id: str) -> Tariff:
+    """Return what a kept version says."""
+    return read(text, id)
+
+
+def table(version: TariffVersion) -> dict[str, Any]:
+    """Return a kept version as the table that a roster carries: plain JSON, numbers with decimals as text."""
+    plain: dict[str, Any] = _plain(_toml(version.text, version.id))
+    return plain
+
+
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+        raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.") from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, datetime | date | time) else value
