@@ -1,0 +1,1 @@
+"""People who do not exist, at stations that are simulated: `makerfloor-gateway simulate`."""
