@@ -6,6 +6,14 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 DAY_S = 86_400
+RANGES = {
+    "max_duration_s": (1, 31 * DAY_S),
+    "idle_after_s": (0, DAY_S),
+    "idle_warn_s": (0, 3600),
+    "run_on_s": (0, 3600),
+    "max_roster_age_s": (60, 90 * DAY_S),
+}
+"""What each time of a policy may be, in seconds."""
 
 
 class OnLeave(StrEnum):
@@ -52,14 +60,7 @@ class MachinePolicy:
     max_roster_age_s: int = 7 * DAY_S
 
     def __post_init__(self) -> None:
-        ranges = {
-            "max_duration_s": (1, 31 * DAY_S),
-            "idle_after_s": (0, DAY_S),
-            "idle_warn_s": (0, 3600),
-            "run_on_s": (0, 3600),
-            "max_roster_age_s": (60, 90 * DAY_S),
-        }
-        for name, (low, high) in ranges.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}, but must be from {low} to {high} seconds")

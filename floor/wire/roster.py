@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from floor.access import BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
-from floor.wire.base import Count, Id, Message, Millis, Name, Text, Wire
+from floor.wire.base import Count, Id, Message, Micro, Millis, Name, Text, Wire
 
 T = TypeVar("T")
 JsonTable = dict[str, object]
@@ -35,12 +35,14 @@ class RosterMachine(Wire):
 
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
+_LIMIT: TypeAdapter[int | None] = TypeAdapter(Micro | None)
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:
     """Refuse a member whose session could not be written to the journal."""
     for value in (member.id, member.tier, member.account, *member.allowed):
         _ID.validate_python(value)
+    _LIMIT.validate_python(member.spendable_micro)
     return member
 
 
@@ -63,8 +65,8 @@ class RosterDelta(Message):
     """What changed from `base` to `version`; a gateway that does not hold `base` says hello again.
 
     With both versions alike it changes nothing: the server vouches again for what is held. A member or badge
-    of None is gone. A machine here is new or takes the place of the one that has its id; to
-    take a machine away, the server sends a whole roster.
+    of None is gone. A machine here is new or takes the place of the one that has its id; to take a machine
+    away, the server sends a whole roster.
     """
 
     gateway: Name

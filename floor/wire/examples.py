@@ -1,0 +1,188 @@
+"""One real message for each topic: the examples of docs/topics.md, and what the fuzz tests begin with."""
+
+from __future__ import annotations
+
+from floor.access import BadgeStanding, MemberStanding
+from floor.meter import Quantity
+from floor.policy import MachinePolicy, OnLeave
+from floor.wire.base import Message
+from floor.wire.journal import (
+    GENESIS,
+    AlarmRaised,
+    Fact,
+    GatewayBooted,
+    JobFinished,
+    JournalAck,
+    JournalBatch,
+    JournalEntry,
+    MachineCleared,
+    MachineLockedOut,
+    SessionEnded,
+    SessionHeld,
+    SessionMetered,
+    SessionStarted,
+    TapRefused,
+    chained,
+)
+from floor.wire.messages import Alive, Clear, Command, Hello, LockOut, Reply, Signed, Station, Stations, Stop
+from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion
+from floor.wire.topics import Channel
+from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StationState, StopType
+
+GATEWAY = "wood-shop"
+NOW_MS = 1_767_261_600_000
+BOOT = "019b7f6e-8d00-7a31-9c52-6f1d5e0b7a10"
+SESSION = "019b7f70-1234-7c00-8a6b-3f0e9d2c1b4a"
+MEMBER = "019b0000-0000-7000-8000-0000000000a1"
+BADGE = "5f2b9c1e7a6d4083b1c2d3e4f5061728"
+USED = {Quantity.MACHINE_TIME_MS: 754_000, Quantity.JOB_TIME_MS: 731_000, Quantity.FILAMENT_UM: 4_210_500}
+
+FACTS: tuple[Fact, ...] = (
+    GatewayBooted(boot_id=BOOT, software="0.1.0"),
+    SessionStarted(
+        session_id=SESSION,
+        machine="printer-1",
+        member=MEMBER,
+        account=MEMBER,
+        badge=BADGE,
+        tier="member",
+        max_duration_s=28_800,
+        limit_micro=20_000_000,
+    ),
+    SessionMetered(session_id=SESSION, elapsed_ms=60_000, counters={Quantity.MACHINE_TIME_MS: 60_000}),
+    SessionHeld(session_id=SESSION, elapsed_ms=71_000),
+    JobFinished(
+        session_id=SESSION,
+        machine="printer-1",
+        name="bracket.gcode",
+        outcome=JobOutcome.DONE,
+        job_time_ms=731_000,
+        counters={Quantity.FILAMENT_UM: 4_210_500},
+    ),
+    SessionEnded(session_id=SESSION, stop_type=StopType.JOB_DONE, elapsed_ms=754_000, counters=USED),
+    TapRefused(machine="saw", reason=DenialReason.NOT_CERTIFIED, badge=BADGE, member=MEMBER),
+    MachineLockedOut(machine="saw", reason="blade guard cracked", by=MEMBER),
+    MachineCleared(machine="saw", reason="guard replaced", by=MEMBER),
+    AlarmRaised(machine="saw", code="relay_mismatch", words="power without a command"),
+)
+
+
+def journal(epoch: int = 1) -> list[JournalEntry]:
+    """Return a journal of every kind of fact, chained."""
+    entries: list[JournalEntry] = []
+    for seq, fact in enumerate(FACTS, 1):
+        blank = JournalEntry(
+            seq=seq,
+            recorded_ms=NOW_MS + seq * 1000,
+            clock_error_ms=40,
+            monotonic_ms=90_000 + seq * 1000,
+            boot_id=BOOT,
+            previous=GENESIS,
+            hash=GENESIS,
+            fact=fact,
+        )
+        entries.append(chained(epoch, entries[-1].hash if entries else GENESIS, blank))
+    return entries
+
+
+TARIFF: dict[str, object] = {
+    "id": "printer",
+    "name": "3D printer",
+    "commodity": "EUR",
+    "valid_from": "2026-01-01",
+    "tiers": {"member": {"multiplier": "0.5"}},
+    "components": [{"per": "job_time", "price": "1.00", "unit": "h"}],
+}
+ROSTER = Roster(
+    gateway=GATEWAY,
+    version=RosterVersion(1, 41),
+    issued_ms=NOW_MS,
+    members={
+        MEMBER: MemberStanding(
+            MEMBER, "Ann", "member", MEMBER, "en", spendable_micro=20_000_000, allowed={"printer-1": 0}
+        )
+    },
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424)},
+    machines=[
+        RosterMachine(
+            id="printer-1",
+            name="Printer 1",
+            policy=MachinePolicy(on_leave=OnLeave.HOLD_FOR_JOB, idle_after_s=900),
+            tariffs=[TARIFF],
+        ),
+        RosterMachine(
+            id="saw", name="Table saw", policy=MachinePolicy(hazardous=True), tariffs=[], lockout="guard"
+        ),
+    ],
+)
+DELTA = RosterDelta(
+    gateway=GATEWAY,
+    base=RosterVersion(1, 41),
+    version=RosterVersion(1, 42),
+    issued_ms=NOW_MS + 5_000,
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424, lost=True)},
+)
+COMMAND = Command(
+    id="019b7f71-0000-7000-8000-000000000001",
+    gateway=GATEWAY,
+    by=MEMBER,
+    issued_ms=NOW_MS,
+    expires_ms=NOW_MS + 10_000,
+    order=LockOut(machine="saw", reason="blade guard cracked"),
+)
+ORDERS = (
+    COMMAND,
+    COMMAND.model_copy(update={"order": Clear(machine="saw", reason="guard replaced")}),
+    COMMAND.model_copy(update={"order": Stop(machine="printer-1", session_id=SESSION)}),
+)
+
+
+def signed(kind: str, message: Message) -> Signed:
+    """Return an envelope of the right shape; its signature is not one."""
+    return Signed.model_validate(
+        {"kind": kind, "body": message.encode().decode(), "signature": "A" * 86 + "=="}
+    )
+
+
+STATION = Station(
+    machine="printer-1",
+    state=StationState.IN_USE,
+    activity=Activity.BUSY,
+    since_ms=NOW_MS,
+    session_id=SESSION,
+    member=MEMBER,
+    elapsed_ms=60_000,
+    counters={Quantity.MACHINE_TIME_MS: 60_000},
+    price_micro=8_333,
+    commodity="EUR",
+    progress=0.08,
+    left_s=671,
+    job="bracket.gcode",
+)
+EXAMPLES: dict[Channel, Message] = {
+    Channel.ALIVE: Alive(gateway=GATEWAY, online=True),
+    Channel.HELLO: Hello(
+        gateway=GATEWAY,
+        boot_id=BOOT,
+        software="0.1.0",
+        journal_epoch=1,
+        next_seq=11,
+        roster=RosterVersion(1, 41),
+    ),
+    Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
+    Channel.STATIONS: Stations(
+        gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
+    ),
+    Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
+    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=10),
+    Channel.ROSTER: signed("roster_delta", DELTA),
+    Channel.COMMAND: signed("command", COMMAND),
+}
+ALL: tuple[Message, ...] = (
+    *EXAMPLES.values(),
+    JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()),
+    ROSTER,
+    DELTA,
+    *ORDERS,
+    signed("roster", ROSTER),
+)
