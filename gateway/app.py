@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import secrets
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 from floor.errors import ConfigError
@@ -149,10 +150,10 @@ class Gateway:
 
     def _make_safe(self) -> None:
         notify("STOPPING=1")
-        for station in self.stations.values():
-            station.devices.relay.close()
-            if station.devices.extraction:
-                station.devices.extraction.close()
+        wired = [station.devices for station in self.stations.values()]
+        relays = [relay for device in wired for relay in (device.relay, device.extraction) if relay]
+        for error in devices.switch_off(relays):
+            log.error("a relay could not be switched off: %s", error)
 
     async def _listen(self, station: Station) -> None:
         async for event in station.devices.reader.events():
@@ -171,23 +172,36 @@ class Gateway:
                 station.offer(Tick())
 
 
+@contextmanager
+def locked(config: GatewayConfig) -> Iterator[None]:
+    """Hold a gateway's data for this process alone; raises ConfigError while another one does."""
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+        lock = (config.data / "gateway.lock").open("a")
+    except OSError as error:
+        raise ConfigError(config.file, "data", f"{error}", "Name a folder that can be written.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            problem = f"another gateway runs with {config.data}"
+            raise ConfigError(config.file, "data", problem, "Stop it first.") from error
+        yield
+
+
 @asynccontextmanager
 async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> AsyncIterator[Gateway]:
     """Build a gateway and close what it holds; raises ConfigError for what cannot be wired or written."""
-    try:
-        config.data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(config.file, "data", f"{error}", "Name a folder that can be written.") from error
     if config.storage == "durable":
         refuse_volatile(config.data)
-    clock = SystemClock(scale)
-    try:
+    with locked(config):
         wired = {station.machine: devices.build(config, station) for station in config.stations}
-        gateway = Gateway(config, wired, clock)
-    except sqlite3.Error as error:
-        problem = f"the journal cannot be written: {error}"
-        raise ConfigError(str(config.data), "", problem, "Free some space, or check the card.") from error
-    try:
-        yield gateway
-    finally:
-        gateway.journal.close()
+        try:
+            gateway = Gateway(config, wired, SystemClock(scale))
+        except sqlite3.Error as error:
+            problem = f"the journal cannot be written: {error}"
+            raise ConfigError(str(config.data), "", problem, "Free some space, or check the card.") from error
+        try:
+            yield gateway
+        finally:
+            gateway.journal.close()

@@ -14,7 +14,7 @@ from floor.errors import ConfigError
 from floor.timescale import TimeScale
 from gateway import config as configuration
 from gateway import devices
-from gateway.app import Gateway, opened
+from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
 from gateway.simulation import crowd
@@ -101,21 +101,24 @@ def _raise_plain(task: asyncio.Task[None]) -> None:
 
 
 def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
+    """Building a relay switches it off, so a running gateway is left alone."""
     if config.storage == "durable":
         refuse_volatile(config.data)
-    for station in config.stations:
-        built = devices.build(config, station)
-        names = [device.name for device in (built.reader, built.relay, built.panel, built.driver) if device]
-        print(f"{station.machine}: {', '.join(names)}: can be built")
-        built.relay.close()
+    with locked(config):
+        for station in config.stations:
+            built = devices.build(config, station)
+            switched = [relay for relay in (built.relay, built.extraction) if relay]
+            names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
+            print(f"{station.machine}: {', '.join(names)}: can be built")
+            devices.switch_off(switched)
     return 0
 
 
 def _off(config: GatewayConfig, _: argparse.Namespace) -> int:
-    """Building a relay switches it off, and closing it leaves it so."""
-    for station in config.stations:
-        built = devices.build(config, station)
-        built.relay.close()
-        if built.extraction:
-            built.extraction.close()
-    return 0
+    """Switch off what can be switched off; one relay that cannot be had stops no other."""
+    built = list(devices.relays(config))
+    relays = [relay for relay in built if not isinstance(relay, ConfigError)]
+    errors = [error for error in built if isinstance(error, ConfigError)]
+    for error in (*errors, *devices.switch_off(relays)):
+        print(f"makerfloor-gateway: {error}", file=sys.stderr)
+    return 1 if len(relays) < len(built) else 0

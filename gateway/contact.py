@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from floor.errors import MachineFault
 from hardware.ports import Relay
 
 SETTLES_MS = 1000
@@ -22,12 +23,18 @@ class Contact:
     @property
     def powered(self) -> bool:
         """Whether the machine has power, as far as anything tells."""
-        contact = self._relay.feedback()
+        try:
+            contact = self._relay.feedback()
+        except MachineFault:
+            contact = None
         return self._relay.is_on if contact is None else contact
 
     def disobeys(self, at_ms: int) -> str:
         """Look at the contact; returns what is wrong once it has been wrong for a second, else ""."""
-        contact = self._relay.feedback()
+        try:
+            contact = self._relay.feedback()
+        except MachineFault as error:
+            return str(error)
         if contact is None or contact == self._relay.is_on:
             self._off_since_ms = None
             return ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from firmware_bridge import registry as drivers
+from floor.errors import ConfigError, MachineError
 from gateway.config import GatewayConfig, StationConfig
 from gateway.wiring import Devices
 from hardware import registry as wired
+from hardware.ports import Relay
 
 
 def build(config: GatewayConfig, station: StationConfig) -> Devices:
@@ -20,6 +22,28 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
         extraction=wired.build_relay(*_split(station.extraction), where) if station.extraction else None,
         driver=drivers.build(*_split(station.driver), where) if station.driver else None,
     )
+
+
+def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:
+    """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on."""
+    for station in config.stations:
+        for device in (station.relay, station.extraction):
+            if device:
+                try:
+                    yield wired.build_relay(*_split(device), f"{config.file}: station {station.machine}")
+                except ConfigError as error:
+                    yield error
+
+
+def switch_off(relays: Iterable[Relay]) -> list[MachineError]:
+    """Close every relay; returns what went wrong, after all were told."""
+    errors: list[MachineError] = []
+    for relay in relays:
+        try:
+            relay.close()
+        except MachineError as error:
+            errors.append(error)
+    return errors
 
 
 def _split(device: Mapping[str, object]) -> tuple[str, dict[str, object]]:

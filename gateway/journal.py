@@ -229,6 +229,7 @@ class Journal:
     async def acknowledge(self, seq: int) -> None:
         """Take note of what the server has; it may go back, when the server was restored."""
         self.acknowledged = min(seq, self._seq)
+        self._grown.set()
         if not self.degraded:
             await asyncio.to_thread(self._reader.set_position, self.epoch, self.acknowledged)
 
