@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -71,9 +71,3 @@ async def on_invalid(_request: Request, error: Exception) -> Response:
     where = ".".join(str(part) for part in first["loc"])
     return problem(422, "request_invalid", f"{where}: {first['msg']}")
 
-
-def install(app: FastAPI) -> None:
-    """Make every error of an application a problem."""
-    app.add_exception_handler(FloorError, on_floor_error)
-    app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)

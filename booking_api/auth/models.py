@@ -55,6 +55,5 @@ class IdempotentAnswer(SQLModel, table=True):
     author: str = Field(primary_key=True, max_length=64)
     key: str = Field(primary_key=True, max_length=100)
     request_hash: str = Field(max_length=64)
-    status: int
     body: str
     created_ms: int = Field(sa_type=BigInteger, index=True)

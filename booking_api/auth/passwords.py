@@ -35,8 +35,3 @@ def verify_password(kept: str | None, password: str) -> bool:
         return _hasher.verify(kept or _NOBODY, password) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
-
-
-def outdated(kept: str) -> bool:
-    """Whether the hash was made with weaker parameters than today's."""
-    return _hasher.check_needs_rehash(kept)

@@ -1,0 +1,118 @@
+"""The server's application: every router, the answers' headers, and the link that runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from booking_api.auth import endpoints as tokens
+from booking_api.auth.desk import Desk
+from booking_api.badges import endpoints as badges
+from booking_api.certifications import endpoints as certifications
+from booking_api.context import Context
+from booking_api.gateways import endpoints as gateways
+from booking_api.ledger import endpoints as ledger
+from booking_api.machines import endpoints as machines
+from booking_api.members import endpoints as members
+from booking_api.metrics import Exposition, Timed
+from booking_api.sessions import endpoints as sessions
+from booking_api.tariffs import endpoints as tariffs
+from booking_api.web import errors, machine, me, pages, staff, workshop
+from booking_api.web.render import WEB
+
+API = (tokens, members, badges, certifications, machines, sessions, ledger, tariffs, gateways)
+PAGES = (pages, me, machine, staff, workshop)
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+"""What every answer carries: nothing from elsewhere is loaded, and no script stands in a page."""
+FOR_A_YEAR = "max-age=31536000"
+
+
+class Guarded:
+    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache."""
+
+    def __init__(self, app: ASGIApp, https: bool) -> None:
+        self._app = app
+        self._headers = HEADERS | ({"Strict-Transport-Security": FOR_A_YEAR} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_asset = scope["path"].startswith(("/static/", "/vendor/"))
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache" if is_asset else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+def create_app(context: Context) -> FastAPI:
+    """Build the application; its lifespan holds the link to the gateways, when there is one."""
+    app = FastAPI(
+        title="Makerfloor",
+        summary="Members, machines, sessions and the books of a makerspace.",
+        version="1",
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.context = context
+    app.state.desk = Desk()
+    app.state.exposition = Exposition()
+    errors.install(app)
+    for room in (*API, *PAGES):
+        app.include_router(room.router)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
+    app.add_api_route("/healthz", _healthz, include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=WEB / "static"))
+    app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
+    app.add_middleware(Timed)
+    app.add_middleware(Guarded, https=context.https)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    async with asyncio.TaskGroup() as group:
+        link = group.create_task(context.link.run()) if context.link else None
+        yield
+        if link is not None:
+            link.cancel()
+
+
+async def _metrics(request: Request) -> Response:
+    exposition: Exposition = request.app.state.exposition
+    return await exposition.answer()
+
+
+def _healthz(request: Request) -> Response:
+    """Say that the server answers and its database does."""
+    context: Context = request.app.state.context
+    with context.database.read() as session:
+        session.connection().exec_driver_sql("SELECT 1")
+    return PlainTextResponse("ok\n")

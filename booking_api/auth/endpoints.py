@@ -1,0 +1,71 @@
+"""API tokens over HTTP: everybody makes and revokes their own, from a signed-in browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from booking_api.auth import service
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, require
+from booking_api.auth.models import ApiToken
+from booking_api.auth.permissions import Permission
+from floor.errors import Refused
+
+router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
+
+
+class TokenDetails(BaseModel):
+    """A new token: what it is for, what it may, and until when (UTC milliseconds; None: until revoked)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    scopes: Annotated[set[Permission], Field(min_length=1)]
+    expires_ms: Annotated[int, Field(ge=0, lt=1 << 47)] | None = None
+
+
+class TokenSeen(BaseModel):
+    """A token without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created_ms: int
+    expires_ms: int | None
+    revoked_ms: int | None
+
+
+class TokenMade(TokenSeen):
+    """A new token with its secret, which is shown this once."""
+
+    secret: str
+
+
+@router.get("")
+def list_tokens(session: Reading, who: SignedIn) -> list[TokenSeen]:
+    """List one's own tokens, newest first."""
+    require(who, Permission.ME_READ)
+    return [TokenSeen.model_validate(_seen(token)) for token in service.tokens_of(session, who.id)]
+
+
+@router.post("", status_code=201)
+def make_token(who: SignedIn, session: Writing, context: Ctx, details: TokenDetails) -> TokenMade:
+    """Make a token with a part of one's own rights; no token makes another."""
+    if not who.session:
+        raise Refused("forbidden", "Tokens are made in a signed-in browser.")
+    require(who, Permission.ME_WRITE)
+    scopes = frozenset(details.scopes)
+    now_ms = context.wall.now_ms()
+    token, secret = service.issue_token(session, who, details.name, scopes, details.expires_ms, now_ms)
+    return TokenMade.model_validate(_seen(token) | {"secret": secret})
+
+
+@router.delete("/{id}", status_code=204)
+def revoke_token(who: SignedIn, session: Writing, context: Ctx, id: str) -> None:
+    """End one of one's own tokens."""
+    require(who, Permission.ME_WRITE)
+    service.revoke_token(session, who.id, id, context.wall.now_ms())
+
+
+def _seen(token: ApiToken) -> dict[str, object]:
+    return token.model_dump(exclude={"token_hash", "scopes"}) | {"scopes": token.scopes.split()}

@@ -1,0 +1,81 @@
+"""Badges over HTTP. A UID goes in and never comes out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.badges import service
+from floor.errors import Refused
+from floor.words import BadgeKind
+
+router = APIRouter(prefix="/api/v1", tags=["badges"])
+Writes = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
+
+
+class BadgeSeen(BaseModel):
+    """A badge. Times are UTC milliseconds; `lost_ms` is when it was reported lost."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    member: str
+    kind: BadgeKind
+    label: str
+    lost_ms: int | None
+    enrolled_ms: int
+
+
+class BadgeDetails(BaseModel):
+    """A new badge; `uid` as people write it: 04:A2:B3:C4."""
+
+    uid: Annotated[str, Field(min_length=4, max_length=128)]
+    kind: BadgeKind
+    label: Annotated[str, Field(max_length=100)] = ""
+
+
+@router.get("/members/{member}/badges")
+def list_badges(session: Reading, who: SignedIn, member: str) -> list[BadgeSeen]:
+    """List a member's badges."""
+    own_or(who, member, Permission.BADGES_WRITE)
+    return [BadgeSeen.model_validate(badge) for badge in service.of_member(session, member)]
+
+
+@router.post("/members/{member}/badges", status_code=201)
+def enrol_badge(who: Writes, session: Writing, context: Ctx, member: str, details: BadgeDetails) -> BadgeSeen:
+    """Give a member a badge."""
+    uid = service.parse_uid(details.uid)
+    now_ms = context.clock.now_ms()
+    badge = service.enrol(session, context.vault, member, uid, details.kind, details.label, now_ms)
+    return BadgeSeen.model_validate(badge)
+
+
+@router.post("/badges/{id}/lost")
+def report_lost(who: SignedIn, session: Writing, context: Ctx, id: str) -> BadgeSeen:
+    """Report a badge lost: one's own, or any for operators. It opens nothing from then on."""
+    check_reporter(who, service.get(session, id).member)
+    return BadgeSeen.model_validate(service.report_lost(session, id, context.clock.now_ms()))
+
+
+@router.post("/badges/{id}/found")
+def report_found(who: Writes, session: Writing, context: Ctx, id: str) -> BadgeSeen:
+    """Take a lost badge into use again; staff have it in their hands."""
+    return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms()))
+
+
+@router.delete("/badges/{id}", status_code=204)
+def remove_badge(who: Writes, session: Writing, context: Ctx, id: str) -> None:
+    """Forget a badge, so that it may be enrolled again."""
+    service.remove(session, id, context.clock.now_ms())
+
+
+def check_reporter(who: Who, member: str) -> None:
+    """Raise Refused unless the badge is the asker's own or they manage badges."""
+    own = member == who.id and who.may(Permission.ME_WRITE)
+    if not own and not who.may(Permission.BADGES_WRITE):
+        raise Refused("forbidden", "This is another member's badge.")

@@ -1,0 +1,136 @@
+"""Members over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import or_
+from sqlmodel import col, select
+
+from booking_api.auth import service as auth
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.members import service
+from booking_api.members.models import Member
+from booking_api.paging import Cursor, Limit, Page, page
+from floor.errors import Refused
+from floor.words import Role
+
+router = APIRouter(prefix="/api/v1/members", tags=["members"])
+Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
+Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
+
+
+class MemberSeen(BaseModel):
+    """What instructors and technicians see of a member. Times are UTC milliseconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    number: str
+    first_name: str
+    last_name: str
+    shown_name: str
+    role: Role
+    tier: str
+    valid_until_ms: int | None
+    suspended_reason: str | None
+
+
+class MemberWhole(MemberSeen):
+    """All of a member: for themselves and for operators."""
+
+    email: str | None
+    language: str
+    account: str
+    credit_limit_micro: int | None
+    created_ms: int
+
+
+class Suspension(BaseModel):
+    """Why a member is suspended."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SignInDetails(BaseModel):
+    """How a member signs in."""
+
+    login: Annotated[str, Field(min_length=1, max_length=200)]
+    password: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+@router.get("")
+def list_members(
+    session: Reading, who: Reads, text: Annotated[str, Query(max_length=100)] = "",
+    cursor: Cursor = "", limit: Limit = 50,
+) -> Page[MemberSeen]:  # fmt: skip
+    """List members in the order of their admission; `text` is a part of a name, a number or an email."""
+    query = select(Member)
+    if text:
+        parts = (Member.first_name, Member.last_name, Member.shown_name, Member.number, Member.email)
+        query = query.where(or_(*(col(part).icontains(text, autoescape=True) for part in parts)))
+    rows, following = page(session, query, Member.id, cursor, limit)
+    return Page(items=[MemberSeen.model_validate(row) for row in rows], next=following)
+
+
+@router.get("/me")
+def get_me(who: SignedIn) -> MemberWhole:
+    """Return who asks."""
+    require(who, Permission.ME_READ)
+    return MemberWhole.model_validate(who.member)
+
+
+@router.get("/{id}")
+def get_member(session: Reading, who: SignedIn, id: str) -> MemberWhole | MemberSeen:
+    """Return a member: whole for themselves and operators, without address and account for other staff."""
+    own_or(who, id, Permission.MEMBERS_READ)
+    member = service.get(session, id)
+    whole = who.may_see(id, Permission.MEMBERS_WRITE)
+    return (MemberWhole if whole else MemberSeen).model_validate(member)
+
+
+@router.post("", status_code=201)
+def add_member(who: Writes, session: Writing, context: Ctx, details: service.MemberDetails) -> MemberWhole:
+    """Admit a member."""
+    _check_role(who, details.role, None)
+    return MemberWhole.model_validate(service.add(session, details, context.clock.now_ms()))
+
+
+@router.patch("/{id}")
+def change_member(
+    who: Writes, session: Writing, context: Ctx, id: str, changes: service.MemberChanges
+) -> MemberWhole:
+    """Change what is given of a member."""
+    if "role" in changes.model_fields_set:
+        _check_role(who, changes.role, service.get(session, id))
+    return MemberWhole.model_validate(service.change(session, id, changes, context.clock.now_ms()))
+
+
+@router.post("/{id}/suspend")
+def suspend_member(who: Writes, session: Writing, context: Ctx, id: str, why: Suspension) -> MemberWhole:
+    """Stop a member from using machines, at every gateway."""
+    return MemberWhole.model_validate(service.suspend(session, id, why.reason, context.clock.now_ms()))
+
+
+@router.post("/{id}/restore")
+def restore_member(who: Writes, session: Writing, context: Ctx, id: str) -> MemberWhole:
+    """End a suspension."""
+    return MemberWhole.model_validate(service.restore(session, id, context.clock.now_ms()))
+
+
+@router.put("/{id}/sign-in", status_code=204)
+def set_sign_in(who: Writes, session: Writing, context: Ctx, id: str, details: SignInDetails) -> None:
+    """Give a member a sign-in name and a password; whoever was signed in as them is signed out."""
+    _check_role(who, Role.MEMBER, service.get(session, id))
+    auth.set_password(session, id, details.login, details.password, context.wall.now_ms())
+
+
+def _check_role(who: Who, given: Role, before: Member | None) -> None:
+    """Let only those who may give roles touch anybody's but a plain member's: no operator makes an admin."""
+    touched = {given} | ({before.role} if before else set())
+    if touched != {Role.MEMBER} and not who.may(Permission.ROLES_WRITE):
+        raise Refused("forbidden", "Only an admin gives or takes a role, or changes the sign-in of staff.")

@@ -1,0 +1,57 @@
+"""Long lists, a page at a time: a cursor names the last row seen, so that none is skipped or told twice."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+from sqlmodel import Session
+from sqlmodel.sql.expression import SelectOfScalar
+
+from floor.errors import Refused
+
+LIMIT_MAX = 200
+T = TypeVar("T")
+R = TypeVar("R")
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
+Cursor = Annotated[
+    str, Query(max_length=200, description="`next` of the page before; empty: the first page.")
+]
+
+
+class Page(BaseModel, Generic[T]):
+    """A part of a list. `next` is the cursor of the next page, None when this is the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def read_cursor(cursor: str) -> str:
+    """Return the key of the last row seen; raises Refused for what is no cursor of ours."""
+    try:
+        return base64.urlsafe_b64decode(cursor.encode()).decode()
+    except (binascii.Error, UnicodeError):
+        raise Refused("cursor_malformed", "This is not a cursor. Take `next` of the page before.") from None
+
+
+def write_cursor(key: str) -> str:
+    """Return a key as a cursor."""
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def page(
+    session: Session, query: SelectOfScalar[R], key: Any, cursor: str, limit: int, newest_first: bool = False
+) -> tuple[list[R], str | None]:
+    """Return rows of a query in the order of `key`, a unique text column, and the next page's cursor."""
+    if cursor:
+        last = read_cursor(cursor)
+        query = query.where(key < last if newest_first else key > last)
+    ordered = query.order_by(key.desc() if newest_first else key)
+    rows = list(session.exec(ordered.limit(limit + 1)))
+    if len(rows) <= limit:
+        return rows, None
+    return rows[:limit], write_cursor(str(getattr(rows[limit - 1], key.key)))

@@ -1,0 +1,68 @@
+"""Errors of pages, as pages; those of the API are problems."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import RedirectResponse, Response
+
+from booking_api import problems
+from booking_api.auth.guards import context_of, who_asks
+from booking_api.auth.who import Who
+from booking_api.web.render import make_page
+from floor.errors import FloorError, Refused
+
+
+async def on_floor_error(request: Request, error: Exception) -> Response:
+    """Answer an error of the floor; a page that needs sign-in leads there."""
+    if not _is_page(request):
+        return await problems.on_floor_error(request, error)
+    assert isinstance(error, FloorError)
+    status, code, sentence = problems.problem_of(error)
+    if code == "not_signed_in" and request.method == "GET":
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+    return await _page(request, status, sentence)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer an error of HTTP itself."""
+    if not _is_page(request):
+        return await problems.on_http_error(request, error)
+    assert isinstance(error, HTTPException)
+    sentence = "There is no such page." if error.status_code == 404 else "This is not possible here."
+    return await _page(request, error.status_code, sentence)
+
+
+async def on_invalid(request: Request, error: Exception) -> Response:
+    """Answer a form that was not filled in as it must be."""
+    if not _is_page(request):
+        return await problems.on_invalid(request, error)
+    return await _page(request, 422, "Something in the form is missing or not as it should be.")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an application a page or a problem."""
+    app.add_exception_handler(FloorError, on_floor_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+
+
+def _is_page(request: Request) -> bool:
+    return not request.url.path.startswith(("/api/", "/metrics", "/healthz"))
+
+
+async def _page(request: Request, status: int, sentence: str) -> Response:
+    context = context_of(request)
+    page = make_page(request, context, await run_in_threadpool(_who, request))
+    return page.answer("error.html", {"sentence": page.f.texts.gettext(sentence)}, status)
+
+
+def _who(request: Request) -> Who | None:
+    try:
+        return who_asks(request, context_of(request))
+    except Refused:
+        return None

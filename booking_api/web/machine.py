@@ -1,0 +1,133 @@
+"""A machine's page: what it shows, what it costs, how it behaves, and what staff may order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from markupsafe import Markup
+from sqlmodel import Session, col, select
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from booking_api.auth.guards import holds
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.certifications import service as certifications
+from booking_api.machines import orders, service
+from booking_api.machines.orders import Outcome
+from booking_api.sessions.models import MachineSession
+from booking_api.tariffs import service as tariffs
+from booking_api.web.board import draw, names_of, read_cards
+from booking_api.web.live import events
+from booking_api.web.pages import STREAM_HEADERS, Paged
+from booking_api.web.render import Page
+from booking_api.web.wording import policy_words, tariff_words
+from floor.tariff import Tariff, in_force
+from floor.texts import say
+
+router = APIRouter(prefix="/machines/{id}", include_in_schema=False)
+Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
+Reason = Annotated[str, Form(max_length=200)]
+RECENT = 15
+
+
+@router.get("")
+def machine_page(page: Paged, id: str) -> Response:
+    """Show a machine; anybody may read what it costs and how it behaves."""
+    with page.context.database.read() as session:
+        machine = service.get(session, id)
+        cards = read_cards(session, page, frozenset({id}))
+        held = certifications.of_machine(session, id)
+        staff = page.may(Permission.CERTIFICATIONS_READ)
+        mine = next((one for one in held if page.who is not None and one.member == page.who.id), None)
+        values = {
+            "machine": machine,
+            "card": draw(cards[id], page.f.language) if id in cards else "",
+            "price": _price_words(session, machine.tariff, page),
+            "policy": policy_words(service.policy_of(machine), page.f),
+            "held": held if staff else [],
+            "mine": mine,
+            "people": names_of(session, {one.member for one in held}) if staff else {},
+            "recent": _recent(session, page, id),
+            "now_ms": page.context.clock.now_ms(),
+        }
+    return page.answer("machine.html", values)
+
+
+@router.get("/live")
+async def live_machine(page: Paged, id: str) -> Response:
+    """Stream the machine's card."""
+
+    def parts(reader: Page) -> dict[str, Markup]:
+        with reader.context.database.read() as session:
+            cards = read_cards(session, reader, frozenset({id}))
+        return {name: draw(card, reader.f.language, oob=True) for name, card in cards.items()}
+
+    return StreamingResponse(events(page, parts), 200, STREAM_HEADERS, "text/event-stream")
+
+
+@router.post("/lockout")
+async def lock_out(who: Operates, page: Paged, id: str, reason: Reason) -> Response:
+    """Take the machine out of order."""
+    return _back(id, await orders.lock_out(page.context, id, reason, who.id))
+
+
+@router.post("/clear")
+async def clear(who: Operates, page: Paged, id: str, reason: Reason) -> Response:
+    """Put the machine in order again."""
+    return _back(id, await orders.clear(page.context, id, reason, who.id))
+
+
+@router.post("/stop")
+async def stop(who: Operates, page: Paged, id: str) -> Response:
+    """End the session that runs there."""
+    return _back(id, await orders.stop(page.context, id, who.id))
+
+
+@router.post("/identify")
+async def identify(who: Operates, page: Paged, id: str) -> Response:
+    """Make the station blink and beep."""
+    return _back(id, await orders.identify(page.context, id, who.id))
+
+
+def _back(id: str, outcome: Outcome) -> Response:
+    notice = "done" if outcome.done else "recorded" if outcome.recorded else "refused"
+    return RedirectResponse(f"/machines/{id}?notice={notice}", 303)
+
+
+def _price_words(session: Session, tariff: str | None, page: Page) -> list[str]:
+    current = _current(session, tariff, page.context.clock.now_ms()) if tariff else None
+    return tariff_words(current, page.f) if current else []
+
+
+def _current(session: Session, tariff: str, now_ms: int) -> Tariff | None:
+    kept = tariffs.versions(session, [tariff]).get(tariff, [])
+    read = [tariffs.parsed(version.text, version.id) for version in kept]
+    return in_force(read, now_ms) if any(version.valid_from_ms <= now_ms for version in read) else None
+
+
+def _recent(session: Session, page: Page, machine: str) -> list[dict[str, object]]:
+    """Return the latest sessions that the reader may know of: staff all, a member their own."""
+    if page.who is None:
+        return []
+    query = select(MachineSession).where(MachineSession.machine == machine)
+    if not page.may(Permission.SESSIONS_READ):
+        query = query.where(MachineSession.member == page.who.id)
+    rows = list(session.exec(query.order_by(col(MachineSession.started_ms).desc()).limit(RECENT)))
+    people = names_of(session, {row.member for row in rows})
+    return [
+        {
+            "person": people.get(row.member, ""),
+            "started_ms": row.started_ms,
+            "elapsed_ms": row.elapsed_ms,
+            "stop": say(row.stop_type, page.f.language) if row.stop_type else "",
+            "cost": _cost(row, page, page.who),
+        }
+        for row in rows
+    ]
+
+
+def _cost(row: MachineSession, page: Page, who: Who) -> str:
+    if row.total_micro is None or not who.may_see(row.member, Permission.LEDGER_READ):
+        return ""
+    return page.f.money(row.total_micro, row.commodity or page.context.settings.currency.code)

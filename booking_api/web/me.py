@@ -1,0 +1,82 @@
+"""My statement: what I owe and why, what runs now, my badges and my training."""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from markupsafe import Markup
+from sqlmodel import Session
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+
+from booking_api.auth.guards import SignedIn, Writing, require
+from booking_api.auth.permissions import Permission
+from booking_api.badges import service as badges
+from booking_api.badges.endpoints import check_reporter
+from booking_api.certifications import service as certifications
+from booking_api.members.models import Member
+from booking_api.web.board import Card, read_cards
+from booking_api.web.live import events
+from booking_api.web.pages import STREAM_HEADERS, Paged
+from booking_api.web.render import Page
+from booking_api.web.statement import machine_names, month_of, read_month
+
+router = APIRouter(include_in_schema=False)
+MonthText = Annotated[str, Query(max_length=7)]
+
+
+@router.get("/me")
+def my_statement(who: SignedIn, page: Paged, month: MonthText = "") -> Response:
+    """Show the reader's own account."""
+    require(who, Permission.ME_READ)
+    with page.context.database.read() as session:
+        values = account_values(session, page, who.member, month)
+        running = running_cards(session, page, who.id)
+    values["running"] = page.part("part_running.html", cards=running, oob=False)
+    return page.answer("me.html", values)
+
+
+@router.get("/live/me")
+async def live_me(who: SignedIn, page: Paged) -> Response:
+    """Stream the reader's running sessions."""
+    require(who, Permission.ME_READ)
+    draw = functools.partial(my_parts, member=who.id)
+    return StreamingResponse(events(page, draw), 200, STREAM_HEADERS, "text/event-stream")
+
+
+@router.post("/me/badges/{id}/lost")
+def report_lost(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+    """Report a badge lost."""
+    check_reporter(who, badges.get(session, id).member)
+    badges.report_lost(session, id, page.context.clock.now_ms())
+    return RedirectResponse("/me?notice=lost", 303)
+
+
+def account_values(session: Session, page: Page, member: Member, month: str) -> dict[str, object]:
+    """Return what the account part of a page shows of a member."""
+    now_ms = page.context.clock.now_ms()
+    chosen = month_of(month, now_ms, page.f)
+    view = read_month(session, member, page.context.settings.currency.code, chosen, page.f)
+    return {
+        "member": member,
+        "view": view,
+        "badges": badges.of_member(session, member.id),
+        "certifications": certifications.of_member(session, member.id),
+        "names": machine_names(session),
+        "now_ms": now_ms,
+    }
+
+
+def running_cards(session: Session, page: Page, member: str) -> list[Card]:
+    """Return the cards of the machines that a member uses now."""
+    stations = page.context.live.snapshot().stations.values()
+    mine = frozenset(station.machine for station in stations if station.member == member)
+    return [card for card in read_cards(session, page, mine).values() if card.mine]
+
+
+def my_parts(page: Page, member: str) -> dict[str, Markup]:
+    """Draw what changes on the page."""
+    with page.context.database.read() as session:
+        cards = running_cards(session, page, member)
+    return {"running": page.part("part_running.html", cards=cards, oob=True)}

@@ -1,0 +1,112 @@
+"""Templates become answers: one Jinja environment a language, autoescaped, undefined names are errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+import dashboards
+from booking_api.auth.guards import Ctx, MaybeWho
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.context import Context
+from booking_api.web.formats import Formats
+from booking_api.web.language import NAMES, catalogue, choose
+
+WEB = Path(dashboards.__file__).parent / "web"
+LANGUAGE_COOKIE = "language"
+NOTICES: dict[str, tuple[str, str]] = {
+    "paid": ("good", "The payment is posted."),
+    "lost": ("good", "The badge is reported lost: it opens nothing any more."),
+    "found": ("good", "The badge is in use again."),
+    "granted": ("good", "The certification is granted."),
+    "revoked": ("good", "The certification is revoked."),
+    "done": ("good", "Done: the machine has answered."),
+    "recorded": ("accent", "Recorded. The gateway is out of touch and will be told when it is back."),
+    "refused": ("bad", "The machine's gateway refused."),
+    "seen": ("good", "The alarm is marked as seen."),
+}
+"""What a page says after a form, by the word in its address; a catalogue has each text."""
+_NAV: tuple[tuple[str, str, Permission | None], ...] = (
+    ("/", "The floor", None),
+    ("/me", "My statement", Permission.ME_READ),
+    ("/members", "Members", Permission.MEMBERS_READ),
+    ("/workshop", "Workshop", Permission.GATEWAYS_READ),
+    ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+)
+
+
+@cache
+def environment(language: str) -> Environment:
+    """Return the templates that speak a language."""
+    made = Environment(
+        loader=FileSystemLoader(WEB / "templates"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = catalogue(language)
+    made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every page knows: who reads it, in which language, where."""
+
+    context: Context
+    who: Who | None
+    f: Formats
+    path: str
+    notice: str = ""
+
+    def part(self, template: str, **values: object) -> Markup:
+        """Render a part of a page."""
+        known = {"f": self.f, "who": self.who} | values
+        return Markup(environment(self.f.language).get_template(template).render(known))
+
+    def answer(self, template: str, values: Mapping[str, object], status: int = 200) -> HTMLResponse:
+        """Render a whole page."""
+        gettext = self.f.texts.gettext
+        other = "en" if self.f.language == "zh" else "zh"
+        tone, text = NOTICES.get(self.notice, ("", ""))
+        frame: dict[str, object] = {
+            "space": self.context.settings.space_name,
+            "zone": self.context.settings.timezone,
+            "path": self.path,
+            "nav": [(href, gettext(name)) for href, name, need in _NAV if need is None or self.may(need)],
+            "notice": {"tone": tone, "text": gettext(text)} if text else None,
+            "other_language": other,
+            "other_language_name": NAMES[other],
+            "may": self.may,
+        }
+        return HTMLResponse(self.part(template, **(frame | dict(values))), status)
+
+    def may(self, permission: Permission | str) -> bool:
+        """Whether the reader has a right."""
+        return self.who is not None and self.who.may(Permission(permission))
+
+
+def page_of(request: Request, context: Ctx, who: MaybeWho) -> Page:
+    """Return what a request's page knows."""
+    return make_page(request, context, who)
+
+
+def make_page(request: Request, context: Context, who: Who | None) -> Page:
+    """Return what a page of this request knows, for a reader who is known already."""
+    language = choose(
+        request.cookies.get(LANGUAGE_COOKIE),
+        who.member.language if who else None,
+        request.headers.get("accept-language", context.settings.language),
+    )
+    formats = Formats(language, context.zone)
+    return Page(context, who, formats, request.url.path, request.query_params.get("notice", ""))

@@ -1,0 +1,161 @@
+"""Members as staff see them: the list, and one member with training, badges and account."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from sqlmodel import Session
+from starlette.responses import RedirectResponse, Response
+
+from booking_api.auth.guards import Writing, holds
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.badges import service as badges
+from booking_api.certifications import service as certifications
+from booking_api.clock import make_id
+from booking_api.idempotency import once
+from booking_api.ledger import service as ledger
+from booking_api.ledger.endpoints import Posted
+from booking_api.machines import service as machines
+from booking_api.members import service as members
+from booking_api.members.models import Member
+from booking_api.web.me import MonthText, account_values
+from booking_api.web.pages import Paged
+from booking_api.web.render import Page
+from booking_api.web.statement import machine_names
+from floor import money
+from floor.errors import Refused
+
+router = APIRouter(prefix="/members", include_in_schema=False)
+Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
+Certifies = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
+Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
+BadgeKeeper = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
+ROWS = 50
+PAYMENT_MAX_MICRO = 100_000 * money.MICRO
+
+
+@router.get("")
+def member_list(
+    request: Request,
+    who: Reads,
+    page: Paged,
+    text: Annotated[str, Query(max_length=100)] = "",
+    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """List members; a search as one types asks for the rows only."""
+    with page.context.database.read() as session:
+        rows = members.listed(session, text, ROWS + 1, at)
+    values = {
+        "rows": rows[:ROWS],
+        "text": text,
+        "before": max(0, at - ROWS) if at else None,
+        "after": at + ROWS if len(rows) > ROWS else None,
+    }
+    if request.headers.get("hx-request"):
+        return page.answer("part_members.html", values)
+    return page.answer("members.html", values)
+
+
+@router.get("/{id}")
+def member_page(who: Reads, page: Paged, id: str, month: MonthText = "") -> Response:
+    """Show a member: training for instructors and technicians, badges and account for operators."""
+    with page.context.database.read() as session:
+        member = members.get(session, id)
+        if page.may(Permission.LEDGER_READ):
+            values = account_values(session, page, member, month)
+        else:
+            values = _without_account(session, page, member)
+        values["machines"] = machines.listed(session)
+    values["payment_key"] = make_id(page.context.wall.now_ms())
+    return page.answer("member.html", values)
+
+
+@router.post("/{id}/certify")
+def certify(
+    who: Certifies,
+    session: Writing,
+    page: Paged,
+    id: str,
+    machine: Annotated[str, Form(max_length=64)],
+    until: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Certify a member for a machine until the end of a day, or without an end."""
+    until_ms = _end_of_day(until, page) if until else None
+    certifications.grant(session, id, machine, who.id, page.context.clock.now_ms(), until_ms)
+    return RedirectResponse(f"/members/{id}?notice=granted", 303)
+
+
+@router.post("/{id}/certifications/{machine}/revoke")
+def revoke(who: Certifies, session: Writing, page: Paged, id: str, machine: str) -> Response:
+    """Take a certification away."""
+    certifications.revoke(session, id, machine, who.id, page.context.clock.now_ms())
+    return RedirectResponse(f"/members/{id}?notice=revoked", 303)
+
+
+@router.post("/{id}/payments")
+def take_payment(
+    who: Cashier,
+    session: Writing,
+    page: Paged,
+    id: str,
+    amount: Annotated[str, Form(max_length=20)],
+    key: Annotated[str, Form(min_length=8, max_length=100)],
+    memo: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Post a payment in cash; the form's key makes a second click post nothing."""
+    member, context = members.get(session, id), page.context
+    paid_micro, code = _amount(amount, page), context.settings.currency.code
+
+    def pay() -> Posted:
+        now_ms = context.clock.now_ms()
+        sealed = ledger.take_payment(session, member.account, paid_micro, code, now_ms, who.id, memo)
+        return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
+
+    once(session, who.id, key, f"payment {id} {paid_micro} {memo}", context.wall.now_ms(), Posted, pay)
+    return RedirectResponse(f"/members/{id}?notice=paid", 303)
+
+
+@router.post("/{id}/badges/{badge}/{state}")
+def report_badge(
+    who: BadgeKeeper, session: Writing, page: Paged, id: str, badge: str, state: str
+) -> Response:
+    """Report a member's badge lost or found."""
+    if badges.get(session, badge).member != id or state not in {"lost", "found"}:
+        raise Refused("badge_not_found", "This member has no such badge.")
+    report = badges.report_lost if state == "lost" else badges.report_found
+    report(session, badge, page.context.clock.now_ms())
+    return RedirectResponse(f"/members/{id}?notice={state}", 303)
+
+
+def _without_account(session: Session, page: Page, member: Member) -> dict[str, object]:
+    return {
+        "member": member,
+        "view": None,
+        "badges": [],
+        "certifications": certifications.of_member(session, member.id),
+        "names": machine_names(session),
+        "now_ms": page.context.clock.now_ms(),
+    }
+
+
+def _amount(text: str, page: Page) -> int:
+    """Read what an operator typed; a comma counts as the decimal point."""
+    try:
+        amount_micro = money.parse(text.strip().replace(",", "."))
+    except ValueError:
+        amount_micro = 0
+    unit = page.context.settings.currency.minor_micro
+    if not 0 < amount_micro <= PAYMENT_MAX_MICRO or amount_micro % unit:
+        raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.")
+    return amount_micro
+
+
+def _end_of_day(text: str, page: Page) -> int:
+    try:
+        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
+    except ValueError:
+        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
+    return round((day + timedelta(days=1)).timestamp() * 1000)

@@ -1,0 +1,53 @@
+"""The technicians' page: alarms, machines out of order, gateways."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlmodel import col, select
+from starlette.responses import RedirectResponse, Response
+
+from booking_api.auth.guards import Reading, Writing, holds
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.gateways.endpoints import list_gateways
+from booking_api.machines import service as machines
+from booking_api.sessions.models import Alarm
+from booking_api.web.board import names_of
+from booking_api.web.pages import Paged
+from booking_api.web.statement import machine_names
+from floor.errors import Refused
+
+router = APIRouter(prefix="/workshop", include_in_schema=False)
+Reads = Annotated[Who, Depends(holds(Permission.GATEWAYS_READ))]
+Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
+ALARMS = 50
+
+
+@router.get("")
+def workshop(who: Reads, session: Reading, page: Paged) -> Response:
+    """Show what needs a technician."""
+    unseen = select(Alarm).where(col(Alarm.seen_ms).is_(None)).order_by(col(Alarm.at_ms).desc())
+    out_of_order = [row for row in machines.listed(session) if row.lockout_reason is not None]
+    values = {
+        "alarms": list(session.exec(unseen.limit(ALARMS))),
+        "locked": out_of_order,
+        "people": names_of(session, {row.lockout_by or "" for row in out_of_order}),
+        "gateways": list_gateways(session, page.context, who),
+        "names": machine_names(session),
+        "now_ms": page.context.clock.now_ms(),
+    }
+    return page.answer("workshop.html", values)
+
+
+@router.post("/alarms/{gateway}/{epoch}/{seq}/seen")
+def alarm_seen(who: Operates, session: Writing, page: Paged, gateway: str, epoch: int, seq: int) -> Response:
+    """Mark an alarm as seen."""
+    alarm = session.get(Alarm, (gateway, epoch, seq))
+    if alarm is None:
+        raise Refused("alarm_not_found", "There is no such alarm.")
+    if alarm.seen_ms is None:
+        alarm.seen_ms, alarm.seen_by = page.context.clock.now_ms(), who.id
+        session.add(alarm)
+    return RedirectResponse("/workshop?notice=seen", 303)
