@@ -1,0 +1,67 @@
+"""Every example of docs/tariffs.md costs what the page says; every key, unit and mode is on the page."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from floor.errors import ConfigError
+from floor.meter import Quantity, Usage
+from floor.money import MICRO, RoundingMode
+from floor.tariff import RoundWhere, Tariff, load, price
+from floor.tariff.load import COMPONENT_KEYS, PER, TARIFF_KEYS
+from floor.tariff.model import units_of
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tariffs.md").read_text(encoding="utf-8")
+EXAMPLE = re.compile(r"```toml\n(.+?)```\n\n\| used [^\n]+\n\|[^\n]+\n((?:\|[^\n]+\n)+)", re.DOTALL)
+
+
+def examples() -> list[tuple[Tariff, str, str, str]]:
+    found = []
+    for source, rows in EXAMPLE.findall(TEXT):
+        tariff = load(tomllib.loads(source, parse_float=Decimal), "docs/tariffs.md")
+        for row in rows.splitlines():
+            used, tier, costs = (cell.strip() for cell in row.strip("|").split("|"))
+            found.append((tariff, used, tier, costs))
+    return found
+
+
+def metered(used: str) -> Usage:
+    quantities: dict[Quantity, int] = {}
+    for part in used.split(", "):
+        number, unit, per = part.split()
+        base = Fraction(number) * units_of(PER[per])[unit]
+        quantities[PER[per]] = round(base)
+    return Usage(0, 1, quantities)
+
+
+@pytest.mark.parametrize(("tariff", "used", "tier", "costs"), examples())
+def test_an_example_costs_what_the_page_says(tariff: Tariff, used: str, tier: str, costs: str) -> None:
+    charge = price(metered(used), tariff, tier)
+    assert Decimal(charge.total_micro) / MICRO == Decimal(costs)
+
+
+def test_every_example_has_its_figures() -> None:
+    assert len(EXAMPLE.findall(TEXT)) == TEXT.count("```toml") == 8
+
+
+def test_every_key_unit_and_word_is_on_the_page() -> None:
+    words = (
+        TARIFF_KEYS - {"tiers", "components", "rounding"} | COMPONENT_KEYS | set(PER) | {"flat", "multiplier"}
+    )
+    words |= {unit for quantity in Quantity for unit in units_of(quantity)} | set(RoundingMode)
+    words |= {f'where = "{where}"' for where in RoundWhere} | {"[tiers.NAME]", "[[components]]", "[rounding]"}
+    assert [word for word in sorted(words) if f"`{word}`" not in TEXT] == []
+
+
+def test_the_error_that_the_page_quotes_is_the_one_that_is_raised() -> None:
+    table = tomllib.loads(EXAMPLE.findall(TEXT)[0][0], parse_float=Decimal)
+    table["components"][0] |= {"block": "20", "unit": "min"}
+    with pytest.raises(ConfigError, match="block") as caught:
+        load(table, "laser.toml")
+    assert f"`{caught.value}`" in TEXT.replace("\n", " ")
