@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from floor.errors import FloorError, PeerError
+from floor.errors import FloorError
 
 DEADLINE_S = 10.0
 
@@ -52,7 +52,7 @@ class Prometheus:
         try:
             values = {_labels(row): float(row["value"][1]) for row in rows}
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise PeerError(f"Prometheus: a vector without {error}") from error
+            raise self._stranger() from error
         return {labels: value for labels, value in values.items() if math.isfinite(value)}
 
     async def over(self, expression: str, first_ms: int, last_ms: int, step_ms: int) -> Matrix:
@@ -74,7 +74,7 @@ class Prometheus:
                 for row in rows
             }
         except (KeyError, TypeError, ValueError) as error:
-            raise PeerError(f"Prometheus: a matrix without {error}") from error
+            raise self._stranger() from error
 
     async def _ask(self, what: str, question: Mapping[str, str]) -> list[dict[str, Any]]:
         if self.url is None:
@@ -98,8 +98,11 @@ class Prometheus:
                 Absence.SILENT, f"Prometheus does not answer at {self.url} ({words[:200]})."
             ) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise NoFigures(Absence.SILENT, f"What answers at {self.url} is not Prometheus.") from error
+            raise self._stranger() from error
         return rows
+
+    def _stranger(self) -> NoFigures:
+        return NoFigures(Absence.SILENT, f"What answers at {self.url} is not Prometheus.")
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Reports: what the machines did with their time."""
