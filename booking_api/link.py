@@ -1,27 +1,344 @@
-"""The link to the gateways over MQTT."""
+"""The link to the gateways over MQTT: journals and live state come up, acknowledgements and orders go down.
+
+The broker's own acknowledgement proves nothing durable: a gateway is told "applied" only after the commit.
+What malformed peers send is counted and dropped; what the database refuses is not acknowledged, so that the
+gateway sends it again.
+"""
+
+import asyncio
+import logging
+import random
+import socket
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import aiomqtt
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import func, select
 
 from booking_api.clock import Clock
-from booking_api.db import Database
+from booking_api.db import Database, StorageFull
+from booking_api.gateways import versions
+from booking_api.gateways.changes import newest_change
 from booking_api.gateways.keys import Signer
+from booking_api.gateways.office import Office
+from booking_api.ledger import chain
 from booking_api.live import LiveFloor
-from booking_api.settings import Settings
-from booking_api.vault import Vault
-from floor.errors import MachineUnreachable
-from floor.wire.messages import Order, Reply
+from booking_api.metering import metrics
+from booking_api.metering.ingest import ingest
+from booking_api.sessions.models import MachineSession, SessionState
+from booking_api.settings import BrokerSettings
+from floor.errors import MachineUnreachable, PeerError
+from floor.wire.base import Message
+from floor.wire.journal import JournalBatch
+from floor.wire.messages import Alive, Command, Hello, Order, Reply, Stations
+from floor.wire.roster import Roster, RosterDelta, RosterVersion
+from floor.wire.topics import DELIVERY, ROOT, Channel, parse, topic
 
+log = logging.getLogger(__name__)
+_Work = JournalBatch | Hello | Stations
 REPLY_TIMEOUT_S = 5.0
+BACKOFF_S = (0.5, 30.0)
+OUTBOX_EVERY_S = 0.25
+BOOKS_EVERY_S = 10.0
+WAITING_MAX = 256
+COMMANDS_MAX = 256
+INCOMING_MAX = 4_096
+SAY_AGAIN_S = 10.0
+
+
+@dataclass(slots=True)
+class _Quiet:
+    """Logs one line of a kind every ten seconds at most: a peer that goes mad does not fill the disk."""
+
+    said_s: dict[str, float] = field(default_factory=dict)
+
+    def warn(self, kind: str, words: object) -> None:
+        now_s = time.monotonic()
+        if now_s - self.said_s.get(kind, -SAY_AGAIN_S) >= SAY_AGAIN_S:
+            self.said_s[kind] = now_s
+            log.warning("%s: %s", kind, words)
 
 
 class Link:
-    """The server's end of the wire."""
+    """The server's end of the wire. `run` never ends by itself; it reconnects with bounded backoff."""
 
     def __init__(
-        self, settings: Settings, db: Database, clock: Clock, vault: Vault, signer: Signer, live: LiveFloor
+        self,
+        broker: BrokerSettings,
+        db: Database,
+        clock: Clock,
+        signer: Signer,
+        office: Office,
+        live: LiveFloor,
     ) -> None:
-        self._settings = settings
+        self._broker = broker
+        self._db = db
+        self._clock = clock
+        self._signer = signer
+        self._office = office
+        self._live = live
+        self._client: aiomqtt.Client | None = None
+        self._work: asyncio.Queue[tuple[str, _Work]] = asyncio.Queue(WAITING_MAX)
+        self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
+        self._online: set[str] = set()
+        self._held: dict[str, RosterVersion] = {}
+        self._drained = -1
+        self._mark = chain.Mark()
+        self._quiet = _Quiet()
+
+    async def run(self) -> None:
+        """Hold the link until cancelled."""
+        if await self._db.transact(versions.check_restored):
+            log.warning("the database was restored: rosters begin a new epoch")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay_connected())
+            group.create_task(self._watch_books())
 
     async def send_command(
         self, gateway: str, order: Order, by: str, timeout_s: float = REPLY_TIMEOUT_S
     ) -> Reply:
-        """Sign an order, send it and return the gateway's answer; raises MachineUnreachable without one."""
-        raise MachineUnreachable(f"The gateway {gateway} is not connected.")
+        """Sign an order, send it and return the gateway's answer; raises MachineUnreachable without one.
+
+        The order dies with the time to wait for it: a gateway that comes back later does not obey it.
+        """
+        client = self._client
+        if client is None or gateway not in self._online or len(self._replies) >= COMMANDS_MAX:
+            raise MachineUnreachable(f"The gateway {gateway} is not connected.")
+        now_ms = self._clock.now_ms()
+        command = Command(
+            id=self._clock.new_id(),
+            gateway=gateway,
+            by=by,
+            issued_ms=now_ms,
+            expires_ms=now_ms + round(timeout_s * 1000) * self._clock.scale.speed,
+            order=order,
+        )
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[command.id] = (gateway, reply)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._publish(client, gateway, Channel.COMMAND, self._signer.sign(command))
+                return await reply
+        except (TimeoutError, aiomqtt.MqttError) as error:
+            raise MachineUnreachable(f"The gateway {gateway} did not answer in time.") from error
+        finally:
+            del self._replies[command.id]
+
+    async def _stay_connected(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with self._connect() as client:
+                    failures = 0
+                    self._client = client
+                    await self._connected(client)
+            except* (aiomqtt.MqttError, OSError) as lost:
+                self._quiet.warn("broker", "; ".join(str(error) for error in lost.exceptions))
+            self._client = None
+            for gateway in tuple(self._online):
+                self._present(gateway, False)
+            low, high = BACKOFF_S
+            await asyncio.sleep(min(high, low * 2**failures) * random.uniform(0.5, 1))
+            failures = min(failures + 1, 16)
+
+    def _connect(self) -> aiomqtt.Client:
+        ca = self._broker.ca
+        return aiomqtt.Client(
+            self._broker.host,
+            self._broker.port,
+            username=self._broker.username,
+            password=self._broker.password,
+            tls_context=ssl.create_default_context(cafile=str(ca)) if ca else None,
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            max_queued_incoming_messages=INCOMING_MAX,
+            timeout=10,
+            keepalive=20,
+        )
+
+    async def _connected(self, client: aiomqtt.Client) -> None:
+        await client.subscribe(f"{ROOT}/+/up/#", qos=1)
+        self._drained = -1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._receive(client))
+            tasks.create_task(self._answer(client))
+            tasks.create_task(self._drain(client))
+
+    async def _publish(
+        self, client: aiomqtt.Client, gateway: str, channel: Channel, message: Message
+    ) -> None:
+        how = DELIVERY[channel]
+        payload = message.encode()
+        if len(payload) > how.limit_bytes:
+            self._quiet.warn("too long", f"{channel} for {gateway} has {len(payload)} bytes")
+            return
+        await client.publish(topic(gateway, channel), payload, qos=how.qos, retain=how.retained)
+
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            try:
+                gateway, channel = parse(message.topic.value)
+                self._take(gateway, channel, payload)
+            except PeerError as error:
+                self._peer_error(error)
+
+    def _take(self, gateway: str, channel: Channel, payload: bytes) -> None:
+        limit = DELIVERY[channel].limit_bytes
+        match channel:
+            case Channel.JOURNAL:
+                self._queue(gateway, _from(gateway, JournalBatch.decode(payload, limit)))
+            case Channel.HELLO:
+                self._queue(gateway, _from(gateway, Hello.decode(payload, limit)))
+            case Channel.STATIONS:
+                self._stations(gateway, _from(gateway, Stations.decode(payload, limit)))
+            case Channel.ALIVE:
+                self._present(gateway, _from(gateway, Alive.decode(payload, limit)).online)
+            case Channel.REPLY:
+                self._reply(gateway, _from(gateway, Reply.decode(payload, limit)))
+            case _:
+                raise PeerError(f"{gateway} spoke on {channel}, which is the server's")
+
+    def _queue(self, gateway: str, message: _Work) -> None:
+        """Leave work for the database; beyond its bound it is dropped, and gateways send it again."""
+        try:
+            self._work.put_nowait((gateway, message))
+        except asyncio.QueueFull:
+            self._quiet.warn("behind", f"a {type(message).__name__} of {gateway} must be sent again")
+
+    async def _answer(self, client: aiomqtt.Client) -> None:
+        while True:
+            gateway, message = await self._work.get()
+            try:
+                match message:
+                    case JournalBatch():
+                        await self._ingest(client, gateway, message)
+                    case Hello():
+                        await self._greet(client, gateway, message)
+                    case Stations():
+                        await self._confirm(gateway, message)
+            except PeerError as error:
+                self._peer_error(error)
+            except (StorageFull, SQLAlchemyError) as error:
+                # Not acknowledged, so the gateway keeps it and sends it again.
+                self._quiet.warn("database", error)
+
+    async def _ingest(self, client: aiomqtt.Client, gateway: str, batch: JournalBatch) -> None:
+        began_s, now_ms = time.perf_counter(), self._clock.now_ms()
+        done = await self._db.transact(lambda session: ingest(session, batch, now_ms))
+        metrics.BATCH_SECONDS.observe(time.perf_counter() - began_s)
+        metrics.ENTRIES.labels("applied").inc(done.applied)
+        metrics.ENTRIES.labels("duplicate").inc(done.duplicates)
+        metrics.ENTRIES.labels("quarantined").inc(done.quarantined)
+        if done.quarantined:
+            self._quiet.warn("quarantine", f"the journal of {gateway} does not fit what was applied")
+        await self._publish(client, gateway, Channel.ACK, done.ack)
+        for machine in done.machines:
+            self._live.touch(machine)
+
+    async def _greet(self, client: aiomqtt.Client, gateway: str, hello: Hello) -> None:
+        now_ms = self._clock.now_ms()
+        ack, roster = await self._db.transact(lambda session: self._office.greet(session, hello, now_ms))
+        await self._publish(client, gateway, Channel.ACK, ack)
+        await self._send_roster(client, gateway, roster)
+
+    async def _confirm(self, gateway: str, stations: Stations) -> None:
+        now_ms, version = self._clock.now_ms(), stations.roster
+        if version is not None:
+            await self._db.transact(lambda session: self._office.confirm(session, gateway, version, now_ms))
+
+    async def _send_roster(self, client: aiomqtt.Client, gateway: str, roster: Roster | RosterDelta) -> None:
+        signed = await asyncio.to_thread(self._signer.sign, roster)
+        await self._publish(client, gateway, Channel.ROSTER, signed)
+
+    def _stations(self, gateway: str, stations: Stations) -> None:
+        now_ms = self._clock.now_ms()
+        metrics.LAST_CONTACT.labels(gateway).set(time.time())
+        self._present(gateway, True)
+        self._live.received(stations, now_ms)
+        version = stations.roster
+        if version is None or self._held.get(gateway) == version:
+            return
+        self._held[gateway] = version
+        self._queue(gateway, stations)
+
+    def _present(self, gateway: str, online: bool) -> None:
+        (self._online.add if online else self._online.discard)(gateway)
+        if not online:
+            self._held.pop(gateway, None)
+        metrics.ONLINE.labels(gateway).set(online)
+        self._live.presence(gateway, online, self._clock.now_ms())
+
+    def _reply(self, gateway: str, reply: Reply) -> None:
+        asked, future = self._replies.get(reply.id, (None, None))
+        if future is None or asked != gateway:
+            raise PeerError(f"{gateway} answered a command that waits for no answer of it")
+        if not future.done():
+            future.set_result(reply)
+
+    def _peer_error(self, error: PeerError) -> None:
+        metrics.PEER_ERRORS.labels("gateway").inc()
+        self._quiet.warn("malformed message", error)
+
+    async def _drain(self, client: aiomqtt.Client) -> None:
+        """Send what changed to every gateway that is online, within a second."""
+        while True:
+            await asyncio.sleep(OUTBOX_EVERY_S)
+            try:
+                with self._db.read() as session:
+                    newest = newest_change(session)
+                if newest != self._drained:
+                    for gateway in sorted(self._online):
+                        await self._update(client, gateway)
+                    self._drained = newest
+            except (StorageFull, SQLAlchemyError) as error:
+                self._quiet.warn("database", error)
+
+    async def _update(self, client: aiomqtt.Client, gateway: str) -> None:
+        now_ms = self._clock.now_ms()
+        try:
+            roster = await self._db.transact(lambda session: self._office.update(session, gateway, now_ms))
+        except PeerError as error:
+            self._peer_error(error)
+            return
+        if roster is not None:
+            await self._send_roster(client, gateway, roster)
+
+    async def _watch_books(self) -> None:
+        """Keep the figures of the books, and follow the chain as it grows."""
+        while True:
+            await asyncio.to_thread(self._look_at_books)
+            await asyncio.sleep(BOOKS_EVERY_S)
+
+    def _look_at_books(self) -> None:
+        try:
+            with self._db.read() as session:
+                mark, broken = chain.follow(session, self._mark)
+                waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
+                metrics.UNPRICED.set(session.exec(waiting).one())
+        except SQLAlchemyError as error:
+            self._quiet.warn("database", error)
+            return
+        if broken:
+            log.error("entry %d of the books: %s; run `makerfloor doctor`", broken[0].seq, broken[0].problem)
+            metrics.CHAIN_OK.set(0)
+            return
+        self._mark = mark
+        metrics.LEDGER_ENTRIES.set(mark.seq)
+        metrics.CHAIN_OK.set(1)
+
+
+M = TypeVar("M", JournalBatch, Hello, Stations, Alive, Reply)
+
+
+def _from(gateway: str, message: M) -> M:
+    """Return a message of a gateway; raises PeerError when it names another than its topic does."""
+    if message.gateway != gateway:
+        raise PeerError(f"a message of {message.gateway} came on a topic of {gateway}")
+    return message
+
+
+def _updating(office: Office, gateway: str, now_ms: int) -> Callable[[Session], Roster | RosterDelta | None]:
+    return lambda session: office.update(session, gateway, now_ms)

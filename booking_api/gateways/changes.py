@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from enum import StrEnum
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from booking_api.gateways.models import RosterChange
+from booking_api.gateways.models import RosterChange, RosterState
 from booking_api.members.models import Member
 
 
@@ -17,8 +18,18 @@ class Subject(StrEnum):
     FLOOR = "floor"
 
 
+def hold_rosters(session: Session) -> RosterState:
+    """Lock the rosters until the transaction ends: changes are numbered in the order in which they commit.
+
+    Whoever holds a gateway's row or the book as well has locked those first.
+    """
+    query = select(RosterState).where(RosterState.id == 1).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).one()
+
+
 def changed(session: Session, subject: Subject, ref: str, now_ms: int) -> None:
     """Record that gateways must learn of a change; `ref` is the id of what changed."""
+    hold_rosters(session)
     session.add(RosterChange(subject=subject, ref=ref, at_ms=now_ms))
 
 
@@ -27,5 +38,10 @@ def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> 
     if not accounts:
         return
     limited = col(Member.account).in_(accounts) & col(Member.credit_limit_micro).is_not(None)
-    for member in session.exec(select(Member.id).where(limited)):
+    for member in session.exec(select(Member.id).where(limited).order_by(Member.id)).all():
         changed(session, Subject.MEMBER, member, now_ms)
+
+
+def newest_change(session: Session) -> int:
+    """Return the number of the last change, 0 before the first."""
+    return session.exec(select(func.max(RosterChange.id))).one() or 0

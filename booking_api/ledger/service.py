@@ -18,7 +18,7 @@ from booking_api.gateways.changes import credit_changed
 from booking_api.ledger.accounts import CASH, member_account
 from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
 from floor.errors import Refused
-from floor.ledger import GENESIS, Entry, EntryKind, Posting, Sealed, reversal, seal
+from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
 
 HEADS_FILE = "ledger-heads.log"
 
@@ -137,12 +137,7 @@ def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:
 def _hold(session: Session, book: str) -> Book:
     """Lock the book until the transaction ends, so that it has one sealer; SQLite has one writer anyway."""
     query = select(Book).where(Book.id == book).with_for_update().execution_options(populate_existing=True)
-    held = session.exec(query).first()
-    if held is None:
-        held = Book(id=book, seq=0, hash=GENESIS)
-        session.add(held)
-        session.flush()
-    return held
+    return session.exec(query).one()
 
 
 def _entry_row(sealed: Sealed, book: str) -> dict[str, Any]:

@@ -120,6 +120,8 @@ def _write_records(
 
 
 def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
+    for machine, reason, by, at_ms in gathered.lockouts:
+        _lock(session, machine, reason, by, at_ms, now_ms)
     _insert(session, BootClock, list(gathered.clocks.values()))
     _insert(session, SessionReading, gathered.readings)
     _insert(session, Refusal, gathered.refusals)
@@ -133,8 +135,6 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
         session.execute(update(MachineSession), old)
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     credit_changed(session, {row["account"] for row in touched.values() if row["limit_micro"]}, now_ms)
-    for machine, reason, by, at_ms in gathered.lockouts:
-        _lock(session, machine, reason, by, at_ms, now_ms)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:

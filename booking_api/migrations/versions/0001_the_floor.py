@@ -283,6 +283,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member", "machine"),
     )
     op.create_index("ix_certification_machine", "certification", ["machine"])
+    op.execute("INSERT INTO roster_state (id, epoch, n) VALUES (1, 1, 0)")
 
 
 def downgrade() -> None:

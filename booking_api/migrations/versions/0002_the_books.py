@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry", "n"),
     )
     op.create_index("ix_ledger_posting_account", "ledger_posting", ["account"])
+    op.execute(f"INSERT INTO book (id, seq, hash) VALUES ('main', 0, '{'0' * 64}')")
     guard()
 
 

@@ -1,0 +1,96 @@
+"""Answers gateways: where their journal stands, and rosters when something changed."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func
+from sqlmodel import Session, col, delete, select
+
+from booking_api.gateways import credit, versions
+from booking_api.gateways.changes import Subject, newest_change
+from booking_api.gateways.models import Gateway, RosterChange
+from booking_api.gateways.roster import Writer
+from booking_api.metering.ingest import hold_gateway, standing
+from booking_api.vault import Vault
+from floor.wire.journal import JournalAck
+from floor.wire.messages import Hello
+from floor.wire.roster import Roster, RosterDelta, RosterVersion
+
+DELTA_MAX = 500
+KEPT_MAX = 5_000
+"""Changes kept for gateways that are away; one that missed more is given a whole roster anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What it takes to write rosters."""
+
+    vault: Vault
+    commodity: str
+
+    def greet(self, session: Session, hello: Hello, now_ms: int) -> tuple[JournalAck, Roster | RosterDelta]:
+        """Answer a hello: how far the journal is applied, and a roster.
+
+        A gateway that holds the newest is given an empty delta: that the server still vouches for it.
+        """
+        gateway = hold_gateway(session, hello.gateway)
+        gateway.last_seen_ms, gateway.software, gateway.boot_id = now_ms, hello.software, hello.boot_id
+        if hello.roster is not None:
+            versions.seen(session, hello.roster)
+        ack = standing(session, hello.gateway, hello.journal_epoch)
+        if hello.roster is not None and hello.roster == _given(gateway):
+            self._confirm(session, gateway, hello.roster.n, now_ms)
+            return ack, self._update(session, gateway, now_ms)
+        return ack, self._whole(session, gateway, now_ms)
+
+    def update(self, session: Session, name: str, now_ms: int) -> Roster | RosterDelta | None:
+        """Return what a gateway that is online must be told now; None when it knows all."""
+        gateway = hold_gateway(session, name)
+        if not gateway.roster_n or newest_change(session) == gateway.roster_change:
+            return None
+        return self._update(session, gateway, now_ms)
+
+    def confirm(self, session: Session, name: str, version: RosterVersion, now_ms: int) -> None:
+        """Take that a gateway says that it holds a version."""
+        gateway = hold_gateway(session, name)
+        if version == _given(gateway):
+            self._confirm(session, gateway, version.n, now_ms)
+
+    def _confirm(self, session: Session, gateway: Gateway, n: int, now_ms: int) -> None:
+        if gateway.roster_confirmed_n != n:
+            gateway.roster_confirmed_n = n
+            session.add(gateway)
+            credit.confirm(session, gateway.name, n, now_ms)
+
+    def _update(self, session: Session, gateway: Gateway, now_ms: int) -> Roster | RosterDelta:
+        query = select(RosterChange).where(col(RosterChange.id) > gateway.roster_change).limit(DELTA_MAX + 1)
+        base, version = _given(gateway), versions.next_version(session)
+        pending = session.exec(query).all()
+        oldest = session.exec(select(func.min(RosterChange.id))).one() or 0
+        missed = oldest > gateway.roster_change + 1 or version.epoch != base.epoch
+        if missed or len(pending) > DELTA_MAX or any(c.subject == Subject.FLOOR for c in pending):
+            return self._write_whole(session, gateway, version, now_ms)
+        members = {change.ref for change in pending if change.subject == Subject.MEMBER}
+        machines = {change.ref for change in pending if change.subject == Subject.MACHINE}
+        writer = Writer(session, self.vault, self.commodity, gateway, now_ms)
+        delta = writer.changes(members, machines, base, version)
+        self._gave(session, gateway, version)
+        return delta
+
+    def _whole(self, session: Session, gateway: Gateway, now_ms: int) -> Roster:
+        return self._write_whole(session, gateway, versions.next_version(session), now_ms)
+
+    def _write_whole(self, session: Session, gateway: Gateway, version: RosterVersion, now_ms: int) -> Roster:
+        roster = Writer(session, self.vault, self.commodity, gateway, now_ms).whole(version)
+        self._gave(session, gateway, version)
+        return roster
+
+    def _gave(self, session: Session, gateway: Gateway, version: RosterVersion) -> None:
+        """Record what the gateway was given; taking a version locked the rosters till the end."""
+        newest = newest_change(session)
+        gateway.roster_epoch, gateway.roster_n, gateway.roster_change = version.epoch, version.n, newest
+        session.add(gateway)
+        session.exec(delete(RosterChange).where(col(RosterChange.id) <= newest - KEPT_MAX))
+
+
+def _given(gateway: Gateway) -> RosterVersion:
+    return RosterVersion(gateway.roster_epoch, gateway.roster_n)

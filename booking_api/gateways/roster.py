@@ -1,0 +1,140 @@
+"""What a gateway is told: a whole roster, or what of it changed."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from booking_api.badges.models import Badge
+from booking_api.certifications.models import Certification
+from booking_api.gateways import credit
+from booking_api.gateways.models import Gateway
+from booking_api.machines.models import Machine
+from booking_api.machines.service import policy_of
+from booking_api.members.models import Member
+from booking_api.tariffs import service as tariffs
+from booking_api.tariffs.models import TariffVersion
+from booking_api.vault import Vault
+from floor.access import BadgeStanding, MemberStanding
+from floor.ids import badge_reference
+from floor.wire.roster import JsonTable, Roster, RosterDelta, RosterMachine, RosterVersion
+from floor.words import BadgeKind, Role
+
+STAFF = frozenset({Role.TECHNICIAN, Role.OPERATOR, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes rosters for one gateway; `commodity` is the space's currency, in which credit is counted."""
+
+    session: Session
+    vault: Vault
+    commodity: str
+    gateway: Gateway
+    now_ms: int
+
+    def whole(self, version: RosterVersion) -> Roster:
+        """Return everything that the gateway needs; members without a badge are left out."""
+        machines = self._machines()
+        badges = self._badges(None)
+        members = self._members({standing.member for standing in badges.values()}, machines, version, True)
+        versions = self._versions(machines)
+        return Roster(
+            gateway=self.gateway.name,
+            version=version,
+            issued_ms=self.now_ms,
+            members=members,
+            badges=badges,
+            machines=[self._machine(machine, versions) for machine in machines],
+        )
+
+    def changes(
+        self, members: Collection[str], machines: Collection[str], base: RosterVersion, version: RosterVersion
+    ) -> RosterDelta:
+        """Return what these members and machines are now."""
+        mine = self._machines()
+        told = [machine for machine in mine if machine.id in machines]
+        badges = self._badges(members)
+        holders = {standing.member for standing in badges.values()}
+        standings: dict[str, MemberStanding | None] = dict.fromkeys(set(members) - holders)
+        standings |= self._members(holders, mine, version, False)
+        versions = self._versions(told)
+        return RosterDelta(
+            gateway=self.gateway.name,
+            base=base,
+            version=version,
+            issued_ms=self.now_ms,
+            members=standings,
+            badges=dict(badges),
+            machines=[self._machine(machine, versions) for machine in told],
+        )
+
+    def _machines(self) -> list[Machine]:
+        mine = col(Machine.archived_ms).is_(None) & (col(Machine.gateway) == self.gateway.name)
+        return list(self.session.exec(select(Machine).where(mine).order_by(Machine.id)))
+
+    def _badges(self, members: Collection[str] | None) -> dict[str, BadgeStanding]:
+        query = select(Badge.member, Badge.uid_sealed, Badge.kind, Badge.lost_ms)
+        if members is not None:
+            query = query.where(col(Badge.member).in_(members))
+        key = self.vault.open(self.gateway.badge_key_sealed)
+        return {
+            badge_reference(key, self.vault.open(sealed)): BadgeStanding(
+                member, BadgeKind(kind), lost_ms is not None
+            )
+            for member, sealed, kind, lost_ms in self.session.exec(query)
+        }
+
+    def _members(
+        self, ids: Collection[str], machines: list[Machine], version: RosterVersion, every: bool
+    ) -> dict[str, MemberStanding]:
+        query = select(Member) if every else select(Member).where(col(Member.id).in_(ids))
+        members = [member for member in self.session.exec(query) if member.id in ids]
+        allowed = self._allowed(None if every else ids, machines)
+        open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
+        spendable = credit.issue(self.session, self.gateway.name, members, self.commodity, version.n)
+        return {
+            member.id: MemberStanding(
+                id=member.id,
+                shown=member.shown_name,
+                tier=member.tier,
+                account=member.account,
+                language=member.language,
+                until_ms=member.valid_until_ms,
+                suspended=member.suspended_reason is not None,
+                spendable_micro=spendable[member.id],
+                allowed=allowed.get(member.id, {}) | open_to_all,
+                technician=member.role in STAFF,
+            )
+            for member in members
+        }
+
+    def _allowed(self, members: Collection[str] | None, machines: list[Machine]) -> dict[str, dict[str, int]]:
+        needed = [machine.id for machine in machines if machine.requires_certification]
+        query = select(Certification.member, Certification.machine, Certification.expires_ms).where(
+            col(Certification.machine).in_(needed), col(Certification.revoked_ms).is_(None)
+        )
+        if members is not None:
+            query = query.where(col(Certification.member).in_(members))
+        found: dict[str, dict[str, int]] = {}
+        for member, machine, expires_ms in self.session.exec(query):
+            found.setdefault(member, {})[machine] = expires_ms or 0
+        return found
+
+    def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
+        return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
+
+    def _machine(self, machine: Machine, versions: dict[str, list[TariffVersion]]) -> RosterMachine:
+        return RosterMachine(
+            id=machine.id,
+            name=machine.name,
+            policy=policy_of(machine),
+            tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
+            lockout=machine.lockout_reason,
+        )
+
+
+def _that_matter(versions: list[TariffVersion], now_ms: int) -> list[JsonTable]:
+    """Return the version in force, the one before (a session may have begun under it) and all that follow."""
+    past = [version for version in versions if version.valid_from_ms <= now_ms]
+    return [tariffs.table(version) for version in versions[max(0, len(past) - 2) :]]

@@ -1,0 +1,45 @@
+"""Opens what a server process works with."""
+
+from booking_api import migrations
+from booking_api.clock import Clock
+from booking_api.context import Context
+from booking_api.db import Database, check_reachable
+from booking_api.gateways.keys import open_signer
+from booking_api.gateways.office import Office
+from booking_api.link import Link
+from booking_api.live import LiveFloor
+from booking_api.settings import Settings
+from booking_api.vault import open_vault
+from floor.errors import ConfigError
+from floor.timescale import TimeScale
+
+
+def open_database(settings: Settings, *, migrate: bool = False) -> Database:
+    """Open the database; raises ConfigError when it cannot be, or is not of this software's form."""
+    make_data(settings)
+    database = Database(settings.database_url, settings.data)
+    check_reachable(database)
+    if migrate:
+        migrations.upgrade(database.engine)
+    elif migrations.current(database.engine) != migrations.newest():
+        problem = "is not of the form that this software needs"
+        raise ConfigError(str(settings.file), "database.url", problem, "Run `makerfloor migrate` first.")
+    return database
+
+
+def make_data(settings: Settings) -> None:
+    """Make the data directory when it is missing; raises ConfigError when it cannot be made."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        problem = f"{settings.data} cannot be made ({error.strerror})"
+        raise ConfigError(str(settings.file), "server.data", problem, "Name another directory.") from error
+
+
+def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate: bool = False) -> Context:
+    """Open everything; the link runs while somebody runs `context.link.run()`, as the application does."""
+    database = open_database(settings, migrate=migrate)
+    clock, live, vault = Clock(scale), LiveFloor(), open_vault(settings.data)
+    office = Office(vault, settings.currency.code)
+    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live)
+    return Context(settings, database, clock, vault, live, link)
