@@ -84,6 +84,8 @@ class Link:
                     await self._connected(client)
             except* (aiomqtt.MqttError, OSError) as lost:
                 log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # a group that fails while it is cancelled forgets that it was
             self.connected = self._greeted = False
             self._metrics.broker_connected.set(0)
             low, high = BACKOFF_S

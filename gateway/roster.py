@@ -24,6 +24,7 @@ from floor.wire.messages import Command, Signed
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
 from floor.wire.topics import DELIVERY, Channel
 from gateway.clock import Clock
+from gateway.memory import give_back
 
 log = logging.getLogger(__name__)
 NO_ROSTER_AGE_S = 1 << 31
@@ -91,6 +92,7 @@ class RosterStore:
             except PeerError as error:
                 self._deltas = DELTAS_BEFORE_SNAPSHOT  # ask for a snapshot, which rewrites the file
                 return f"the roster on disk is refused: {error}"
+        give_back()
         return None
 
     def take(self, payload: bytes) -> bool:
@@ -148,6 +150,7 @@ class RosterStore:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path)
+        give_back()
 
     def command(self, payload: bytes) -> Command:
         """Return a command that the server signed for this gateway; raises PeerError when it has expired."""
