@@ -90,7 +90,7 @@ class OctoPrintDriver:
             raise MachineUnreachable(fact.why)
         events: list[MachineEvent] = []
         job = self._tracker.job
-        if job and Tracker.may_end_job(fact):
+        if job and self._tracker.may_end_job(fact):
             events += await self._files.wait(job)
         events += self._tracker.receive(fact)
         if job and job is not self._tracker.job:

@@ -157,9 +157,10 @@ def _activity(flags: Mapping[str, object], error: bool) -> Activity:
 
     if any_of("error") or (any_of("closedOrError") and error):
         return Activity.FAULTED
-    if any_of("paused", "pausing"):
+    if any_of("paused"):
         return Activity.HELD
-    if any_of("printing", "cancelling", "finishing", "resuming"):
+    # while it is pausing it still moves, and it takes no order to resume
+    if any_of("printing", "pausing", "cancelling", "finishing", "resuming"):
         return Activity.BUSY
     return Activity.IDLE if any_of("operational") else Activity.UNREACHABLE
 

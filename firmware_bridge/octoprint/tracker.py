@@ -81,10 +81,11 @@ class Tracker:
         """Forget what was said: after a lost connection the next snapshot speaks anew."""
         self._said = None
 
-    @staticmethod
-    def may_end_job(fact: Fact) -> bool:
-        """Whether the driver is to have read the G-code before this fact is received."""
-        return isinstance(fact, PrintEvent) or (isinstance(fact, Snapshot) and not fact.printing)
+    def may_end_job(self, fact: Fact) -> bool:
+        """Whether the driver is to have read the running job's G-code before this fact is received."""
+        if self.job is None or not isinstance(fact, Snapshot):
+            return self.job is not None and isinstance(fact, PrintEvent)
+        return not fact.printing or self._another(self.job, fact)
 
     def receive(self, fact: Fact) -> list[MachineEvent]:
         """Take one fact and return what follows from it."""
@@ -137,12 +138,13 @@ class Tracker:
             return events
         if self.job is not None and self._another(self.job, now):
             events += self._abandon()
+        joins = first and self.job is None
         if self.job is None:
             events += self._begin(now)
         job = self.job
         assert job is not None
         self._advance(job, now)
-        if first:
+        if joins:
             job.joined_ms, job.joined_filepos = job.time_ms, job.filepos
         fraction = min(1.0, (now.completion or 0.0) / 100)
         return [*events, JobProgressed(job.job_id, fraction, now.left_s), self.reading()]

@@ -72,7 +72,8 @@ class SimulatedMachine:
         self._count = 0
         self._plugged = True
         self._done: dict[Quantity, int] = {Quantity.JOB_TIME_MS: 0, Quantity.JOBS: 0}
-        self._waiting: deque[MachineEvent] = deque(maxlen=MAX_WAITING)
+        first = (Identified(name, "simulated"), self._said)
+        self._waiting: deque[MachineEvent] = deque(first, maxlen=MAX_WAITING)
         self._kept: deque[MachineEvent] = deque(maxlen=MAX_WAITING)
         self._news = asyncio.Event()
 
@@ -83,8 +84,9 @@ class SimulatedMachine:
 
     async def events(self) -> AsyncGenerator[MachineEvent, None]:
         """Say what happens, for ever; see Driver.events."""
-        yield Identified(self.name, "simulated")
-        yield self._said if self._plugged else ActivityChanged(Activity.UNREACHABLE, PULLED)
+        if not self._waiting:  # a second reader is told where the machine stands
+            yield Identified(self.name, "simulated")
+            yield self._said if self._plugged else ActivityChanged(Activity.UNREACHABLE, PULLED)
         while True:
             self._advance()
             self._report()
