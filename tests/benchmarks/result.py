@@ -52,8 +52,8 @@ def machine() -> str:
     )
     memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
     return (
-        f"{os.cpu_count()} cores of {cpu}, {memory_kib / 1048576:.0f} GiB, Python {platform.python_version()}, "
-        f"SQLite {sqlite3.sqlite_version}, Linux {platform.release()}"
+        f"{os.cpu_count()} cores of {cpu}, {memory_kib / 1048576:.0f} GiB, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, Linux {platform.release()}"
     )
 
 
