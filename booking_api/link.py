@@ -248,6 +248,7 @@ class Link:
         now_ms, version = self._clock.now_ms(), stations.roster
         if version is not None:
             await self._db.transact(lambda session: self._office.confirm(session, gateway, version, now_ms))
+            self._held[gateway] = version
 
     async def _send_roster(self, client: aiomqtt.Client, gateway: str, roster: Roster | RosterDelta) -> None:
         signed = await asyncio.to_thread(self._signer.sign, roster)
@@ -258,11 +259,8 @@ class Link:
         metrics.LAST_CONTACT.labels(gateway).set(time.time())
         self._present(gateway, True)
         self._live.received(stations, now_ms)
-        version = stations.roster
-        if version is None or self._held.get(gateway) == version:
-            return
-        self._held[gateway] = version
-        self._queue(gateway, stations)
+        if stations.roster is not None and self._held.get(gateway) != stations.roster:
+            self._queue(gateway, stations)
 
     def _present(self, gateway: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(gateway)
@@ -338,7 +336,3 @@ def _from(gateway: str, message: M) -> M:
     if message.gateway != gateway:
         raise PeerError(f"a message of {message.gateway} came on a topic of {gateway}")
     return message
-
-
-def _updating(office: Office, gateway: str, now_ms: int) -> Callable[[Session], Roster | RosterDelta | None]:
-    return lambda session: office.update(session, gateway, now_ms)

@@ -31,6 +31,32 @@ TABLES = (
 
 
 def upgrade() -> None:
+    _alarm()
+    _gateway()
+    _job()
+    _machine_session()
+    _member()
+    _refusal()
+    _roster_change()
+    _roster_state()
+    _session_reading()
+    _badge()
+    _boot_clock()
+    _credit_slice()
+    _journal_head()
+    _journal_quarantine()
+    _journal_record()
+    _machine()
+    _certification()
+    op.execute("INSERT INTO roster_state (id, epoch, n) VALUES (1, 1, 0)")
+
+
+def downgrade() -> None:
+    for table in reversed(TABLES):
+        op.drop_table(table)
+
+
+def _alarm() -> None:
     op.create_table(
         "alarm",
         text("gateway", 32),
@@ -46,6 +72,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_alarm_at_ms", "alarm", ["at_ms"])
     op.create_index("ix_alarm_machine", "alarm", ["machine"])
+
+
+def _gateway() -> None:
     op.create_table(
         "gateway",
         text("name", 32),
@@ -63,6 +92,9 @@ def upgrade() -> None:
         big("roster_change"),
         sa.PrimaryKeyConstraint("name"),
     )
+
+
+def _job() -> None:
     op.create_table(
         "job",
         text("gateway", 32),
@@ -80,6 +112,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_job_machine", "job", ["machine"])
     op.create_index("ix_job_session", "job", ["session"])
+
+
+def _machine_session() -> None:
     op.create_table(
         "machine_session",
         text("id", 64),
@@ -116,6 +151,9 @@ def upgrade() -> None:
     op.create_index("ix_machine_session_member", "machine_session", ["member"])
     op.create_index("ix_machine_session_started_ms", "machine_session", ["started_ms"])
     op.create_index("ix_machine_session_state", "machine_session", ["state"])
+
+
+def _member() -> None:
     op.create_table(
         "member",
         text("id", 64),
@@ -137,6 +175,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("number"),
     )
     op.create_index("ix_member_account", "member", ["account"])
+
+
+def _refusal() -> None:
     op.create_table(
         "refusal",
         text("gateway", 32),
@@ -152,6 +193,9 @@ def upgrade() -> None:
     op.create_index("ix_refusal_at_ms", "refusal", ["at_ms"])
     op.create_index("ix_refusal_machine", "refusal", ["machine"])
     op.create_index("ix_refusal_member", "refusal", ["member"])
+
+
+def _roster_change() -> None:
     op.create_table(
         "roster_change",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -160,6 +204,9 @@ def upgrade() -> None:
         big("at_ms"),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _roster_state() -> None:
     op.create_table(
         "roster_state",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -167,6 +214,9 @@ def upgrade() -> None:
         big("n"),
         sa.PrimaryKeyConstraint("id"),
     )
+
+
+def _session_reading() -> None:
     op.create_table(
         "session_reading",
         text("session", 64),
@@ -176,6 +226,9 @@ def upgrade() -> None:
         sa.Column("counters", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("session", "epoch", "seq"),
     )
+
+
+def _badge() -> None:
     op.create_table(
         "badge",
         text("id", 64),
@@ -191,6 +244,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("uid_lookup"),
     )
     op.create_index("ix_badge_member", "badge", ["member"])
+
+
+def _boot_clock() -> None:
     op.create_table(
         "boot_clock",
         text("gateway", 32),
@@ -200,6 +256,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway"], ["gateway.name"]),
         sa.PrimaryKeyConstraint("gateway", "boot_id"),
     )
+
+
+def _credit_slice() -> None:
     op.create_table(
         "credit_slice",
         text("gateway", 32),
@@ -211,6 +270,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("gateway", "account"),
     )
     op.create_index("ix_credit_slice_account", "credit_slice", ["account"])
+
+
+def _journal_head() -> None:
     op.create_table(
         "journal_head",
         text("gateway", 32),
@@ -221,6 +283,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway"], ["gateway.name"]),
         sa.PrimaryKeyConstraint("gateway", "epoch"),
     )
+
+
+def _journal_quarantine() -> None:
     op.create_table(
         "journal_quarantine",
         text("gateway", 32),
@@ -235,6 +300,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway"], ["gateway.name"]),
         sa.PrimaryKeyConstraint("gateway", "epoch", "seq", "hash"),
     )
+
+
+def _journal_record() -> None:
     op.create_table(
         "journal_record",
         text("gateway", 32),
@@ -251,6 +319,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["gateway"], ["gateway.name"]),
         sa.PrimaryKeyConstraint("gateway", "epoch", "seq"),
     )
+
+
+def _machine() -> None:
     op.create_table(
         "machine",
         text("id", 64),
@@ -269,6 +340,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_machine_gateway", "machine", ["gateway"])
+
+
+def _certification() -> None:
     op.create_table(
         "certification",
         text("member", 64),
@@ -283,10 +357,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member", "machine"),
     )
     op.create_index("ix_certification_machine", "certification", ["machine"])
-    op.execute("INSERT INTO roster_state (id, epoch, n) VALUES (1, 1, 0)")
-
-
-def downgrade() -> None:
-
-    for table in reversed(TABLES):
-        op.drop_table(table)

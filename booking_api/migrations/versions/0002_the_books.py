@@ -14,6 +14,23 @@ TABLES = ("account_balance", "book", "tariff_version", "ledger_entry", "charge_l
 
 
 def upgrade() -> None:
+    _account_balance()
+    _book()
+    _tariff_version()
+    _ledger_entry()
+    _charge_line()
+    _ledger_posting()
+    op.execute(f"INSERT INTO book (id, seq, hash) VALUES ('main', 0, '{'0' * 64}')")
+    guard()
+
+
+def downgrade() -> None:
+    unguard()
+    for table in reversed(TABLES):
+        op.drop_table(table)
+
+
+def _account_balance() -> None:
     op.create_table(
         "account_balance",
         text("account", 200),
@@ -21,7 +38,13 @@ def upgrade() -> None:
         big("amount_micro"),
         sa.PrimaryKeyConstraint("account", "commodity"),
     )
+
+
+def _book() -> None:
     op.create_table("book", text("id", 32), big("seq"), text("hash", 64), sa.PrimaryKeyConstraint("id"))
+
+
+def _tariff_version() -> None:
     op.create_table(
         "tariff_version",
         text("id", 100),
@@ -34,6 +57,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_tariff_version_tariff", "tariff_version", ["tariff"])
+
+
+def _ledger_entry() -> None:
     op.create_table(
         "ledger_entry",
         text("id", 64),
@@ -55,6 +81,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("book", "source"),
     )
     op.create_index("ix_ledger_entry_occurred_ms", "ledger_entry", ["occurred_ms"])
+
+
+def _charge_line() -> None:
     op.create_table(
         "charge_line",
         text("session", 64),
@@ -75,6 +104,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_charge_line_entry", "charge_line", ["entry"])
     op.create_index("ix_charge_line_tariff_version", "charge_line", ["tariff_version"])
+
+
+def _ledger_posting() -> None:
     op.create_table(
         "ledger_posting",
         text("entry", 64),
@@ -86,11 +118,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entry", "n"),
     )
     op.create_index("ix_ledger_posting_account", "ledger_posting", ["account"])
-    op.execute(f"INSERT INTO book (id, seq, hash) VALUES ('main', 0, '{'0' * 64}')")
-    guard()
-
-
-def downgrade() -> None:
-    unguard()
-    for table in reversed(TABLES):
-        op.drop_table(table)

@@ -13,6 +13,18 @@ TABLES = ("idempotent_answer", "api_token", "browser_session", "credential")
 
 
 def upgrade() -> None:
+    _idempotent_answer()
+    _api_token()
+    _browser_session()
+    _credential()
+
+
+def downgrade() -> None:
+    for table in reversed(TABLES):
+        op.drop_table(table)
+
+
+def _idempotent_answer() -> None:
     op.create_table(
         "idempotent_answer",
         text("author", 64),
@@ -23,6 +35,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("author", "key"),
     )
     op.create_index("ix_idempotent_answer_created_ms", "idempotent_answer", ["created_ms"])
+
+
+def _api_token() -> None:
     op.create_table(
         "api_token",
         text("id", 64),
@@ -38,6 +53,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_api_token_member", "api_token", ["member"])
     op.create_index("ix_api_token_token_hash", "api_token", ["token_hash"], unique=True)
+
+
+def _browser_session() -> None:
     op.create_table(
         "browser_session",
         text("token_hash", 64),
@@ -50,6 +68,9 @@ def upgrade() -> None:
     )
     op.create_index("ix_browser_session_expires_ms", "browser_session", ["expires_ms"])
     op.create_index("ix_browser_session_member", "browser_session", ["member"])
+
+
+def _credential() -> None:
     op.create_table(
         "credential",
         text("member", 64),
@@ -60,9 +81,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("member"),
     )
     op.create_index("ix_credential_login", "credential", ["login"], unique=True)
-
-
-def downgrade() -> None:
-
-    for table in reversed(TABLES):
-        op.drop_table(table)
