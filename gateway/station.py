@@ -78,6 +78,7 @@ class Station:
         self._ticked_ms = services.clock.monotonic_ms()
         self._queue: asyncio.Queue[tuple[float, StationEvent]] = asyncio.Queue(QUEUE_LIMIT)
         self.beats = 0
+        services.metrics.begin(machine)
         self._take_roster()
 
     @property
