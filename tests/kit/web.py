@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+import functools
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypedDict
 
 import httpx
 from fastapi import FastAPI
@@ -218,21 +222,46 @@ class WebFloor:
 
 
 def build(folder: Path) -> WebFloor:
-    """Build the floor in a folder. Its clock stands at NOW_MS when it is built, and goes on."""
+    """Build the floor in a folder. Its clock stands at NOW_MS when it is built, and goes on.
+
+    People, machines and history are made once and copied: passwords are slow to hash on purpose.
+    """
+    kept, first = _first()
+    shutil.copytree(kept.name, folder, dirs_exist_ok=True)
+    floor = replace(first, **_parts(folder))
+    _all_free(floor)
+    return floor
+
+
+@functools.cache
+def _first() -> tuple[tempfile.TemporaryDirectory[str], WebFloor]:
+    kept = tempfile.TemporaryDirectory()
+    folder = Path(kept.name)
     (folder / "makerfloor.toml").write_text('[space]\nname = "Kelp Street"\ntimezone = "Europe/Dublin"\n')
-    settings = read_settings(folder / "makerfloor.toml", {})
-    settings.data.mkdir()
-    database = Database(settings.database_url, settings.data)
-    migrations.upgrade(database.engine)
-    clock = Clock(TimeScale(Clock().now_ms(), NOW_MS, 1))
-    link = FakeLink()
-    context = Context(settings, database, clock, open_vault(settings.data), LiveFloor(), link)
-    floor = WebFloor(context, create_app(context), link, {})
-    with database.write() as session:
+    (folder / "data").mkdir()
+    parts = _parts(folder)
+    floor = WebFloor(people={}, **parts)
+    migrations.upgrade(floor.context.database.engine)
+    with floor.context.database.write() as session:
         _people(session, floor)
         _machines(session, floor)
     _history(floor)
-    return floor
+    floor.context.database.close()
+    return kept, floor
+
+
+class _Parts(TypedDict):
+    context: Context
+    app: FastAPI
+    link: FakeLink
+
+
+def _parts(folder: Path) -> _Parts:
+    settings = read_settings(folder / "makerfloor.toml", {})
+    database = Database(settings.database_url, settings.data)
+    clock, link = Clock(TimeScale(Clock().now_ms(), NOW_MS, 1)), FakeLink()
+    context = Context(settings, database, clock, open_vault(settings.data), LiveFloor(), link)
+    return {"context": context, "app": create_app(context), "link": link}
 
 
 def _people(session: Session, floor: WebFloor) -> None:
@@ -282,4 +311,7 @@ def _history(floor: WebFloor) -> None:
     )
     floor.session("use-3", "otto", "laser-1", NOW_MS - 40 * MINUTE, 14)
     floor.session("use-4", "mira", "saw-1", NOW_MS - 30 * MINUTE, 7)
+
+
+def _all_free(floor: WebFloor) -> None:
     floor.shows(*(floor.free(machine[0]) for machine in MACHINES))
