@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
+from booking_api import doctor
 from booking_api.gateways.models import Gateway
 from booking_api.ledger import chain
 from booking_api.ledger.models import ChargeLine
 from booking_api.machines import service as machines
 from booking_api.metering.models import Quarantined
+from booking_api.sessions import service as sessions
 from booking_api.sessions.models import Alarm, Refusal, SessionState
 from booking_api.tariffs import service as tariffs
-from floor.errors import PeerError
+from floor.errors import PeerError, Refused
 from floor.ids import uuid7
 from floor.wire.journal import AlarmRaised, MachineCleared, MachineLockedOut, TapRefused
 from floor.words import DenialReason
@@ -214,6 +216,30 @@ def test_a_gateway_cannot_charge_for_a_machine_of_another(floor: Floor) -> None:
     id = journal.session(floor.ada, 10)
     floor.apply(journal.batch())
     assert "does not belong" in floor.sessions()[id].exception
+
+
+def test_an_operator_settles_what_waited_once_it_is_put_right(floor: Floor) -> None:
+    journal = Writer(clock_error_ms=None)
+    undated, unknown = journal.session(floor.ada, 10), journal.session(floor.ada, 10, "saw-9")
+    floor.apply(journal.batch())
+
+    def resolve(id: str, started_ms: int | None = None) -> None:
+        with floor.db.write() as session:
+            sessions.resolve(session, id, NOW_MS, started_ms)
+
+    with pytest.raises(Refused, match="did not know the time"):
+        resolve(undated)
+    resolve(undated, NOW_MS)
+    with pytest.raises(Refused, match="saw-9 is not known"):
+        resolve(unknown, NOW_MS)
+    with floor.db.write() as session:
+        details = machines.MachineDetails(id="saw-9", name="Saw", tariff="laser")
+        machines.add(session, details, NOW_MS)
+    resolve(unknown, NOW_MS)
+    with pytest.raises(Refused, match="does not wait"):
+        resolve(unknown)
+    assert floor.balances()[(f"assets:member:{floor.ada}", "EUR")] == 6_660_000
+    assert doctor.examine(floor.db) == []
 
 
 def alarms(floor: Floor) -> list[str]:
