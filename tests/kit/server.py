@@ -132,7 +132,9 @@ class Writer:
         self, member: str, minutes: int, machine: str = "laser-1", account: str = "", checkpoints: int = 0
     ) -> str:
         """Write a whole session; returns its id."""
-        id = uuid7(self.start_ms + self.monotonic_ms, (self.epoch << 32 | len(self.entries)).to_bytes(10, "big"))
+        id = uuid7(
+            self.start_ms + self.monotonic_ms, (self.epoch << 32 | len(self.entries)).to_bytes(10, "big")
+        )
         self.write(started(id, member, machine, account))
         elapsed = minutes * MINUTE_MS
         for number in range(1, checkpoints + 1):
