@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from booking_api.auth.service import set_password
+from booking_api.auth.permissions import GRANTS, Permission
+from booking_api.auth.service import issue_token, set_password
+from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
 from booking_api.certifications import service as certifications
 from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, shown_day, validated
@@ -187,6 +189,23 @@ def change_password(
         owner = members.find(at.session, who)
         set_password(at.session, owner.id, login, password, at.now_ms)
     print("The password was changed.")
+
+
+@user.command("token")
+def make_token(
+    ctx: typer.Context,
+    who: Who,
+    name: Annotated[str, typer.Argument(help="What the program is called.")],
+    scope: Annotated[list[Permission], typer.Option(help="A right that it is given; repeat it.")],
+    until: Annotated[str | None, typer.Option(help="The day from which it is dead.")] = None,
+) -> None:
+    """Make a key for a program, with some of a member's rights; it is printed once."""
+    with desk(ctx) as at:
+        owner = members.find(at.session, who)
+        end_ms = day_ms(until, at.settings.timezone)
+        stands_for = Stands(owner, GRANTS[owner.role])
+        _, secret = issue_token(at.session, stands_for, name, frozenset(scope), end_ms, at.now_ms)
+    print(secret)
 
 
 @app.command()
