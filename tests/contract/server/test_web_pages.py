@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from booking_api.ledger.statement import balances
 from booking_api.members import service as members
 from booking_api.members.service import MemberChanges
 from booking_api.web import live
+from booking_api.web.formats import Formats
+from booking_api.web.render import Page
 from floor.wire.journal import AlarmRaised
 from tests.kit.web import GATEWAY, NOW_MS, WebFloor, build
 
@@ -160,6 +163,26 @@ async def test_the_board_streams_what_changed_and_only_that(
     one, two, three = Markup("1"), Markup("2"), Markup("3")
     assert told.news({"a": one, "b": two}) == [one, two]
     assert told.news({"a": one, "b": three}) == [three]
+
+
+async def test_a_change_while_the_first_picture_is_drawn_is_told_at_once(
+    web: WebFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+    monkeypatch.setattr(live, "QUIET_S", 3600.0)
+    pictures, loop = iter(("first", "second")), asyncio.get_running_loop()
+
+    def draw(_page: Page) -> dict[str, Markup]:
+        picture = next(pictures)
+        if picture == "first":
+            loop.call_soon_threadsafe(web.context.live.touch, "laser-1")
+        return {"picture": Markup(picture)}
+
+    page = Page(web.context, None, Formats("en", web.context.zone), "/")
+    stream = live.events(page, draw)
+    told = [await asyncio.wait_for(anext(stream), 30) for _ in range(2)]
+    assert told == [b"data: first\n\n", b"data: second\n\n"]
+    await stream.aclose()
 
 
 async def test_language_and_way_back(web: WebFloor) -> None:
