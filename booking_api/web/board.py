@@ -91,7 +91,8 @@ def read_cards(session: Session, page: Page, only: frozenset[str] | None = None)
         card = _card(row, station, page.f)
         if station is not None and station.session_id is not None:
             card = _in_session(card, station, page, names)
-        cards[row.id] = replace(card, tariff=prices.get(row.id, ""))
+        asks = prices[row.id]
+        cards[row.id] = replace(card, tariff=asks, price=card.price if asks else "")
     return cards
 
 

@@ -79,8 +79,11 @@ def component_words(component: Component, code: str, formats: Formats) -> str:
 
 
 def short_price(tariff: Tariff, formats: Formats) -> str:
-    """Say the main price in a few words, for a card: "€0.06 / min"."""
-    component = next((c for c in tariff.components if c.quantity is not None), tariff.components[0])
+    """Say the main price in a few words, for a card: "€0.06 / min"; "" for a tariff that never asks any."""
+    asking = [component for component in tariff.components if component.price_micro]
+    if not asking:
+        return ""
+    component = next((c for c in asking if c.quantity is not None), asking[0])
     price = formats.money(component.price_micro, tariff.commodity.code, exact=True)
     if component.quantity is None:
         return price
