@@ -4,6 +4,10 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
+for (const box of document.querySelectorAll("select[data-submit]")) {
+  box.addEventListener("change", () => box.form.requestSubmit());
+}
+
 const stale = (yes) => document.body.classList.toggle("is-stale", yes);
 document.addEventListener("htmx:sse:after:message", () => stale(false));
 document.addEventListener("htmx:sse:after:connection", () => stale(false));
