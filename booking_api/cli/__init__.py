@@ -2,19 +2,20 @@
 
 base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
+broker.py  what Mosquitto reads
 """
 
 import sys
 
 from sqlalchemy.exc import OperationalError
 
-from booking_api.cli import floor, people, server
+from booking_api.cli import broker, floor, people, server
 from booking_api.cli.base import app
 from booking_api.db import StorageFull
 from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
-COMMANDS = (server, floor, people)
+COMMANDS = (server, floor, people, broker)
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from booking_api.broker.plan import Identity, IdentityKind, render_acl, render_passwords
 from booking_api.cli.base import (
     app,
     day_ms,
@@ -26,7 +25,6 @@ from booking_api.machines import service as machines
 from booking_api.machines.service import MachineDetails
 from booking_api.sessions import service as sessions
 from booking_api.tariffs import service as tariffs
-from booking_api.vault import open_vault
 from floor.money import plain
 
 AUTHOR = "command-line"
@@ -70,23 +68,6 @@ def _toml(values: Mapping[str, str | Mapping[str, str | int]]) -> str:
         if not isinstance(value, str)
     ]
     return "\n".join([*plain_values, *tables]) + "\n"
-
-
-@gateway.command("broker-files")
-def broker_files(
-    ctx: typer.Context, directory: Annotated[Path, typer.Argument(help="Where the broker reads its files.")]
-) -> None:
-    """Write `passwords` and `acl` for Mosquitto: each gateway may speak under its own name only."""
-    with reading(ctx) as (settings, database):
-        with database.read() as session:
-            words = gateways.passwords(session, open_vault(settings.data))
-        server = Identity(settings.broker.username, settings.broker.password, IdentityKind.SERVER)
-        identities = [server, *(Identity(name, word, IdentityKind.GATEWAY) for name, word in words.items())]
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, text in (("passwords", render_passwords(identities)), ("acl", render_acl(identities))):
-        (directory / name).unlink(missing_ok=True)
-        write_secret(directory / name, text)
-    print(f"Wrote passwords and acl for {len(identities)} identities to {directory}.")
 
 
 @machine.command("add")

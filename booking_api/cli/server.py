@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from sqlmodel import col, func, select
 
 from booking_api import doctor as examination
-from booking_api.app import create_app
 from booking_api.auth.service import set_password
 from booking_api.cli.base import app, reading, settings_of, write_secret
 from booking_api.clock import Clock
 from booking_api.context import Context
-from booking_api.demo.command import run as run_demo
-from booking_api.demo.floor import DemoSettings
 from booking_api.members.service import MemberDetails
 from booking_api.members.service import add as add_member
 from booking_api.metering.models import Quarantined
@@ -118,6 +114,11 @@ def serve(
 
 
 def _serve(context: Context, door: socket.socket) -> None:
+    # Imported here, so that no other command waits for the web stack.
+    import uvicorn
+
+    from booking_api.app import create_app
+
     config = uvicorn.Config(
         create_app(context), log_level="warning", access_log=False, timeout_graceful_shutdown=5
     )
@@ -175,4 +176,7 @@ def demo(
     seed: Annotated[int | None, typer.Option(help="The same seed, the same people.")] = None,
 ) -> None:
     """Run a whole floor here: broker, server, a gateway with simulated machines, and its members."""
-    run_demo(DemoSettings(data=data, speed=speed, port=port, fresh=fresh, seed=seed))
+    from booking_api.demo.command import run
+    from booking_api.demo.floor import DemoSettings
+
+    run(DemoSettings(data=data, speed=speed, port=port, fresh=fresh, seed=seed))
