@@ -41,6 +41,7 @@ class Journal:
         self._clock = clock
         self._on_degraded = on_degraded
         self._store, self.position = open_store(path, clock.wall_ms())
+        clock.not_before(self.position.last_recorded_ms)
         self._reader = JournalStore(path)
         self.epoch, self._seq, self._hash = self.position.epoch, self.position.seq, self.position.hash
         self.acknowledged = self.position.acknowledged

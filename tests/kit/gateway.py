@@ -49,6 +49,8 @@ class FakeClock:
     monotonic: int = 1_000
     wall: int = NOW_MS
     trusted: bool = True
+    earliest: int = 0
+    server: int = 0
 
     def monotonic_ms(self) -> int:
         return self.monotonic
@@ -61,6 +63,12 @@ class FakeClock:
 
     def error_ms(self) -> int | None:
         return None
+
+    def not_before(self, wall_ms: int) -> None:
+        self.earliest = max(self.earliest, wall_ms)
+
+    def heard(self, server_ms: int) -> None:
+        self.server = server_ms
 
     def pass_s(self, seconds: float) -> None:
         self.monotonic += round(seconds * 1000)
