@@ -71,6 +71,10 @@ class Journal:
         """Return the sessions that had no end at the last stop; call before appending."""
         return self._reader.open_sessions()
 
+    def unacknowledged(self) -> list[JournalEntry]:
+        """Return what the server had not acknowledged at the last stop; call before appending."""
+        return self._reader.read(self.epoch, self.acknowledged, self._seq - self.acknowledged)
+
     def lockouts(self) -> dict[str, str]:
         """Return the machines that were out of order at the last stop, with the reason."""
         return self._reader.lockouts()

@@ -21,6 +21,7 @@ from floor.wire.journal import Fact, JournalEntry
 from floor.wire.messages import Command, Order, Signed
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.words import BadgeKind
+from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
@@ -150,6 +151,7 @@ class Bench:
         )
         self.roster.take(self.server.roster(policy=self.policy))
         self.metrics = Metrics("test")
+        self.credit = Credit()
         self.reader = SimulatedReader("reader")
         self.relay = SimulatedRelay("relay", self.feedback)
         self.panel = SimulatedPanel("panel")
@@ -162,6 +164,7 @@ class Bench:
             clock=self.clock,
             journal=self.journal,
             roster=self.roster,
+            credit=self.credit,
             metrics=self.metrics,
             new_id=lambda: uuid7(self.clock.wall, secrets.token_bytes(10)),
             changed=changed,
