@@ -123,7 +123,7 @@ def _kind(text: str) -> BadgeKind:
         return BadgeKind(text)
     except ValueError:
         raise Refused(
-            "badge_kind_malformed", f"{text!r} is no kind of badge: {', '.join(BadgeKind)}."
+            "badge_kind_malformed", f"{text!r} is no kind of badge: {', '.join(badges.KINDS)}."
         ) from None
 
 
@@ -132,13 +132,13 @@ def add_badge(
     ctx: typer.Context,
     who: Who,
     uid: Annotated[str, typer.Argument(help="As hex, such as 04A2B3C4.")],
-    kind: Annotated[BadgeKind, typer.Option()] = BadgeKind.UID_13MHZ,
+    kind: Annotated[str, typer.Option(help=" | ".join(badges.KINDS))] = BadgeKind.UID_13MHZ,
     label: Annotated[str, typer.Option(help="What its member calls it.")] = "",
 ) -> None:
     """Give a member a badge."""
     with desk(ctx) as at:
         owner = members.find(at.session, who)
-        badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), kind, label, at.now_ms)
+        badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), _kind(kind), label, at.now_ms)
     print(f"{owner.first_name} {owner.last_name} has the badge.")
 
 

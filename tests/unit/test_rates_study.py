@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from booking_api.cli.rates import app
+from booking_api import cli
+from booking_api.cli.rates import rates
 from booking_api.costing.lines import line_of
 from booking_api.costing.study import as_json, as_text, read, read_text
 from floor.errors import ConfigError
@@ -21,7 +22,7 @@ FABLAB = CASES / "fablab.toml"
 
 
 def test_the_table_says_who_pays_what_and_adds_up() -> None:
-    done = CliRunner().invoke(app, ["study", str(FABLAB)])
+    done = CliRunner().invoke(rates, ["study", str(FABLAB)])
     assert done.exit_code == 0
     head, _, total = done.stdout.partition("Who pays what\n")
     assert head.startswith("Fab Lab, 2027 (amounts in USD)\n")
@@ -58,7 +59,7 @@ def test_a_rate_finer_than_a_cent_is_shown_whole() -> None:
 
 
 def test_json_carries_exact_amounts_and_rates() -> None:
-    done = CliRunner().invoke(app, ["study", str(FABLAB), "--json"])
+    done = CliRunner().invoke(rates, ["study", str(FABLAB), "--json"])
     found = json.loads(done.stdout)
     assert found == json.loads(as_json(read(FABLAB)))
     laser = found["pools"][0]
@@ -69,15 +70,20 @@ def test_json_carries_exact_amounts_and_rates() -> None:
     assert [fund["pays_micro"] for fund in found["funds"]] == [9_175_820_000, -487_500_000]
 
 
-def test_a_wrong_file_is_one_sentence_with_file_line_and_key(tmp_path: Path) -> None:
+def test_a_wrong_file_is_one_sentence_with_file_line_and_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "costs.toml"
     text = FABLAB.read_text()
     path.write_text(text.replace("lasts = 15\n", "lasts = 0\n"))
     line = text.splitlines().index("lasts = 15") + 1
-    done = CliRunner().invoke(app, ["study", str(path)])
-    assert done.exit_code == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith(f"makerfloor: {path}:{line}: pools[3].consumables[1].lasts: is 0. ")
+    monkeypatch.setattr("sys.argv", ["makerfloor", "rates", "study", str(path)])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"{path}:{line}: pools[3].consumables[1].lasts: is 0. ")
 
 
 @pytest.mark.parametrize(
