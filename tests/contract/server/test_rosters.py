@@ -286,7 +286,7 @@ def _crowd(session: Session, floor: Floor) -> None:
             member=f"m{n}",
             uid_sealed=floor.vault.seal(uid),
             uid_lookup=floor.vault.lookup(uid),
-            kind=BadgeKind.NTAG424,
+            kind=BadgeKind.UID_13MHZ,
             enrolled_ms=0,
         )
         for n, uid in enumerate(uids)

@@ -97,6 +97,9 @@ def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None
     file.write_text(header + "Ada,Byron,ada@example.org,2099-01-31,04A2B3C4\nBen,Hall,,,\n")
     assert run("member", "import", str(file)).out == "2 members were admitted.\n"
     assert "Byron, Ada" in run("member", "list", "byr").out
+    for kind, words in (("desfire", "a copy of its UID would pass"), ("blue", "is no kind of badge")):
+        file.write_text(f"first_name,last_name,badge,badge_kind\nEve,Li,04A2B3C5,{kind}\n")
+        assert words in run("member", "import", str(file)).err
     file.write_text("first_name,surname\nEve,Li\n")
     assert "surname: is not a column here" in run("member", "import", str(file)).err
 
@@ -114,6 +117,7 @@ def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None
         (("machine", "add", "saw", "Saw", "--policy", "run_on_s=9999"), 1, "run_on_s"),
         (("machine", "add", "saw", "Saw", "--policy", "colour=red"), 1, "'colour' is not a key"),
         (("badge", "add", "1", "xyz"), 1, "not a badge's UID"),
+        (("badge", "add", "1", "04A2B3C4", "--kind", "ntag424"), 1, "a copy of its UID would pass"),
         (("gateway", "enrol", "North!", "--out", "x.toml"), 1, "cannot be a gateway's name"),
         (("tariff", "add", "nowhere.toml"), 2, "cannot be read"),
         (("serve", "--time-scale", "1:2:9999"), 2, "--time-scale"),
