@@ -26,7 +26,7 @@ from floor.errors import ConfigError
 from floor.timescale import TimeScale
 from floor.words import Role
 
-TEMPLATE = """# Settings of a Makerfloor server; docs/settings.md says what each means.
+TEMPLATE = """# Settings of a Makerfloor server; docs/install-server.md says what each means.
 
 [space]
 name = {name}
