@@ -46,6 +46,8 @@ class Journal:
         self.epoch, self._seq, self._hash = self.position.epoch, self.position.seq, self.position.hash
         self.acknowledged = self.position.acknowledged
         self.durable = self._seq
+        # The one who writes keeps it too: a second writer would wait for the lock, and not for ever.
+        self._position = self._kept = (self.epoch, self.acknowledged)
         self._memory: deque[tuple[int, JournalEntry]] = deque()
         self._writes: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
@@ -162,8 +164,11 @@ class Journal:
     def _write_forever(self) -> None:
         """The thread's body: gather what waits, write it in one transaction, again if it fails."""
         batch: list[Write] = []
-        tidied = 0.0
+        tidied = kept = 0.0
         while True:
+            if time.monotonic() - kept > IDLE_S:
+                kept = time.monotonic()
+                self._keep_position()
             try:
                 first = self._writes.get(timeout=IDLE_S)
             except queue.Empty:
@@ -181,7 +186,19 @@ class Journal:
             if batch and not self._write(batch):
                 return
             if stop:
+                self._keep_position()
                 return
+
+    def _keep_position(self) -> None:
+        """Keep what the server has; should that fail, the server says it again."""
+        position = self._position
+        if position == self._kept:
+            return
+        try:
+            self._store.set_position(*position)
+            self._kept = position
+        except sqlite3.Error as error:
+            log.warning("journal: could not keep its position: %s", error)
 
     def _write(self, batch: list[Write]) -> bool:
         while True:
@@ -231,12 +248,11 @@ class Journal:
         found = await asyncio.to_thread(self._reader.read, self.epoch, seq - 1, 1)
         return not found or found[0].hash == hash
 
-    async def acknowledge(self, seq: int) -> None:
+    def acknowledge(self, seq: int) -> None:
         """Take note of what the server has; it may go back, when the server was restored."""
         self.acknowledged = min(seq, self._seq)
+        self._position = (self.epoch, self.acknowledged)
         self._grown.set()
-        if not self.degraded:
-            await asyncio.to_thread(self._reader.set_position, self.epoch, self.acknowledged)
 
     async def begin_epoch(self, after: int) -> None:
         """Start a new chain, because this one is behind the server's or was forked from a cloned card.
@@ -250,9 +266,9 @@ class Journal:
         in_memory = [e for epoch, e in self._memory if epoch == old and e.seq > after and e.seq not in seen]
         self.epoch = max(old + 1, self._clock.wall_ms())
         self._seq, self._hash, self.acknowledged, self.durable = 0, GENESIS, 0, 0
+        self._position = (self.epoch, 0)
         for entry in (*on_disk, *in_memory):
             self._place(entry, None)
-        await asyncio.to_thread(self._reader.set_position, self.epoch, 0)
 
     def close(self) -> None:
         """Write what waits, then close; waits at most two seconds for the disk."""

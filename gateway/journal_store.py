@@ -104,7 +104,7 @@ class JournalStore:
         """Return up to `limit` entries of an epoch that follow `after`."""
         rows = self._db.execute(
             "SELECT body FROM entries WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT ?", (epoch, after, limit)
-        )
+        ).fetchall()
         return [JournalEntry.model_validate_json(row[0]) for row in rows]
 
     def open_sessions(self) -> list[OpenSession]:

@@ -220,7 +220,7 @@ class Link:
             if ack.seq < journal.acknowledged:
                 self._sent = ack.seq
             self._sent = max(self._sent, ack.seq)
-            await journal.acknowledge(ack.seq)
+            journal.acknowledge(ack.seq)
         self._greeted = True
         self._acknowledged.set()
 

@@ -49,11 +49,24 @@ async def test_entries_are_numbered_chained_and_read_back(journal):
 
 async def test_a_reopened_journal_goes_on_where_it_stood(tmp_path, journal):
     await journal.append_durably(fact(1))
-    await journal.acknowledge(1)
+    journal.acknowledge(1)
     journal.close()
     again = Journal(tmp_path / "journal.db", FakeClock(), print)
     assert (again.next_seq, again.acknowledged) == (2, 1)
     again.close()
+
+
+async def test_an_acknowledgement_waits_for_no_lock_and_is_kept_after_it(tmp_path, journal):
+    await journal.append_durably(fact(1))
+    other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    journal.acknowledge(1)  # a second writer of ours would wait here, and then give up
+    assert journal.acknowledged == 1
+    other.execute("ROLLBACK")
+    async with asyncio.timeout(30):
+        while other.execute("SELECT acknowledged FROM position").fetchone() != (1,):
+            await asyncio.sleep(0.05)
+    other.close()
 
 
 class HungDisk:
@@ -153,7 +166,7 @@ async def test_every_truncation_of_the_write_ahead_log_opens_with_a_prefix(tmp_p
 async def test_a_new_epoch_carries_what_the_server_does_not_have(journal):
     for n in range(4):
         await journal.append_durably(fact(n))
-    await journal.acknowledge(2)
+    journal.acknowledge(2)
     old = journal.epoch
     await journal.begin_epoch(2)
     assert journal.epoch > old
