@@ -4,13 +4,13 @@ Lives in memory only and in one event loop: losing it loses nothing, a gateway s
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from weakref import WeakSet
 
+from floor.errors import Refused
 from floor.wire.messages import Station, Stations
 
-SUBSCRIBERS_MAX = 512
+READERS_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,22 @@ class FloorSnapshot:
     gateways: dict[str, GatewayPresence]
 
 
-@dataclass(eq=False, slots=True)
-class _Subscriber:
-    """A set, not a queue: a slow reader gets the latest of each machine once and cannot fall behind."""
+@dataclass(eq=False, slots=True, weakref_slot=True)
+class Changes:
+    """What changed since a reader looked last. Its place is free again as soon as nobody holds it.
+
+    A set, not a queue: a slow reader gets the latest of each machine once and cannot fall behind.
+    """
 
     changed: set[str] = field(default_factory=set)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def next(self) -> frozenset[str]:
+        """Wait for a change, and return the ids of all machines that changed; cancelled, it loses none."""
+        await self.wake.wait()
+        self.wake.clear()
+        changed, self.changed = frozenset(self.changed), set()
+        return changed
 
 
 class LiveFloor:
@@ -48,7 +58,7 @@ class LiveFloor:
         self._stations: dict[str, Station] = {}
         self._station_of: dict[str, str] = {}
         self._gateways: dict[str, GatewayPresence] = {}
-        self._subscribers: set[_Subscriber] = set()
+        self._readers: WeakSet[Changes] = WeakSet()
 
     def snapshot(self) -> FloorSnapshot:
         """Return what is known now."""
@@ -93,26 +103,20 @@ class LiveFloor:
         """Say that something about a machine changed that pages show (a lockout, a charge)."""
         self._tell({machine})
 
-    async def subscribe(self) -> AsyncIterator[frozenset[str]]:
-        """Yield sets of machine ids that changed since the last; read them with `station` or `snapshot`.
+    def subscribe(self) -> Changes:
+        """Listen from now on; read what changed with `station` or `snapshot`.
 
-        Raises RuntimeError beyond 512 readers.
+        Raises Refused beyond 512 readers.
         """
-        if len(self._subscribers) >= SUBSCRIBERS_MAX:
-            raise RuntimeError(f"{SUBSCRIBERS_MAX} readers follow the floor already")
-        me = _Subscriber()
-        self._subscribers.add(me)
-        with contextlib.ExitStack() as leaving:
-            leaving.callback(self._subscribers.discard, me)
-            while True:
-                await me.wake.wait()
-                me.wake.clear()
-                changed, me.changed = frozenset(me.changed), set()
-                yield changed
+        if len(self._readers) >= READERS_MAX:
+            raise Refused("readers_many", "Too many pages follow the floor just now. Load it again later.")
+        mine = Changes()
+        self._readers.add(mine)
+        return mine
 
     def _tell(self, machines: set[str]) -> None:
         if not machines:
             return
-        for subscriber in self._subscribers:
-            subscriber.changed |= machines
-            subscriber.wake.set()
+        for reader in self._readers:
+            reader.changed |= machines
+            reader.wake.set()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import cast
 
 from markupsafe import Markup
+from starlette.responses import StreamingResponse
 
 from booking_api.auth.permissions import Permission
+from booking_api.live import Changes
 from booking_api.web.board import draw, gateways_down, read_cards, read_charges, tally
 from booking_api.web.render import Page
 
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PAUSE_S = 0.5
 """The least time between two messages to one reader: changes in between travel together."""
 QUIET_S = 15.0
@@ -54,23 +57,25 @@ def message(parts: list[Markup]) -> bytes:
     return "".join(f"data: {line.strip()}\n" for line in lines if line.strip()).encode() + b"\n"
 
 
-async def events(page: Page, draw_parts: Callable[[Page], dict[str, Markup]]) -> AsyncGenerator[bytes, None]:
+Draw = Callable[[Page], dict[str, Markup]]
+
+
+def stream(page: Page, draw_parts: Draw) -> StreamingResponse:
+    """Answer with the parts as they are, then what changes. Raises Refused when too many listen already."""
+    # Listening begins before the first drawing, or a change between the two would be missed; and before the
+    # answer, which cannot be an error once it has begun.
+    changes = page.context.live.subscribe()
+    return StreamingResponse(events(page, draw_parts, changes), 200, STREAM_HEADERS, "text/event-stream")
+
+
+async def events(page: Page, draw_parts: Draw, changes: Changes) -> AsyncGenerator[bytes, None]:
     """Yield the parts as they are, then what changes, until the reader leaves or has to ask again."""
     told = Told()
-    # Its annotation says iterator; it is a generator, and has to be closed.
-    changes = cast(AsyncGenerator[frozenset[str], None], page.context.live.subscribe())
-    # Listening begins before the first drawing, or a change between the two would be missed.
-    change = asyncio.ensure_future(anext(changes))
     ends_at = asyncio.get_running_loop().time() + LIFE_S
-    try:
-        while asyncio.get_running_loop().time() < ends_at:
-            news = told.news(await asyncio.to_thread(draw_parts, page))
-            yield message(news) if news else b": still here\n\n"
-            await asyncio.sleep(PAUSE_S)
-            if (await asyncio.wait({change}, timeout=QUIET_S))[0]:
-                change.result()
-                change = asyncio.ensure_future(anext(changes))
-    finally:
-        change.cancel()
-        await asyncio.wait({change})
-        await changes.aclose()
+    while asyncio.get_running_loop().time() < ends_at:
+        news = told.news(await asyncio.to_thread(draw_parts, page))
+        yield message(news) if news else b": still here\n\n"
+        await asyncio.sleep(PAUSE_S)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(QUIET_S):
+                await changes.next()

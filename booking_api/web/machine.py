@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from markupsafe import Markup
 from sqlmodel import Session, col, select
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import holds
 from booking_api.auth.permissions import Permission
@@ -18,8 +18,8 @@ from booking_api.machines.orders import Outcome
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
 from booking_api.web.board import draw, names_of, read_cards
-from booking_api.web.live import events
-from booking_api.web.pages import STREAM_HEADERS, Paged
+from booking_api.web.live import stream
+from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.wording import policy_words, tariff_words
 from floor.tariff import Tariff, in_force
@@ -63,7 +63,7 @@ async def live_machine(page: Paged, id: str) -> Response:
             cards = read_cards(session, reader, frozenset({id}))
         return {name: draw(card, reader.f.language, oob=True) for name, card in cards.items()}
 
-    return StreamingResponse(events(page, parts), 200, STREAM_HEADERS, "text/event-stream")
+    return stream(page, parts)
 
 
 @router.post("/lockout")

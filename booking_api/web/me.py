@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from markupsafe import Markup
 from sqlmodel import Session
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
@@ -17,8 +17,8 @@ from booking_api.badges.endpoints import check_reporter
 from booking_api.certifications import service as certifications
 from booking_api.members.models import Member
 from booking_api.web.board import Card, read_cards
-from booking_api.web.live import events
-from booking_api.web.pages import STREAM_HEADERS, Paged
+from booking_api.web.live import stream
+from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.statement import machine_names, month_of, read_month
 
@@ -42,7 +42,7 @@ async def live_me(who: SignedIn, page: Paged) -> Response:
     """Stream the reader's running sessions."""
     require(who, Permission.ME_READ)
     draw = functools.partial(my_parts, member=who.id)
-    return StreamingResponse(events(page, draw), 200, STREAM_HEADERS, "text/event-stream")
+    return stream(page, draw)
 
 
 @router.post("/me/badges/{id}/lost")

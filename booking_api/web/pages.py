@@ -6,7 +6,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Form, Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth import service
 from booking_api.auth.desk import Desk
@@ -15,7 +15,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.service import SESSION_MS
 from booking_api.problems import status_of
 from booking_api.web.board import gateways_down, read_areas, read_charges, tally
-from booking_api.web.live import board_parts, events
+from booking_api.web.live import board_parts, stream
 from booking_api.web.render import LANGUAGE_COOKIE, Page, page_of
 from floor.errors import Refused
 from floor.texts import LANGUAGES
@@ -23,7 +23,6 @@ from floor.texts import LANGUAGES
 router = APIRouter(include_in_schema=False)
 Paged = Annotated[Page, Depends(page_of)]
 YEAR_S = 365 * 86_400
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get("/")
@@ -46,7 +45,7 @@ def board(page: Paged) -> Response:
 @router.get("/live/board")
 async def live_board(page: Paged) -> Response:
     """Stream what changes on the board."""
-    return StreamingResponse(events(page, board_parts), 200, STREAM_HEADERS, "text/event-stream")
+    return stream(page, board_parts)
 
 
 @router.get("/sign-in")

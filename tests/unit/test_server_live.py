@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from booking_api.live import SUBSCRIBERS_MAX, LiveFloor
+from booking_api.live import READERS_MAX, LiveFloor
+from floor.errors import Refused
 from floor.wire.messages import Station, Stations
 from floor.words import Activity, StationState
 
@@ -33,15 +34,13 @@ def test_a_snapshot_shows_the_latest_of_each() -> None:
 async def test_a_slow_reader_is_given_each_machine_once() -> None:
     live = LiveFloor()
     changes = live.subscribe()
-    first = asyncio.ensure_future(anext(changes))
-    await asyncio.sleep(0)
     for n in range(1_000):
         say(live, station("a", n), station("b"))
-    assert await first == {"a", "b"}
+    assert await changes.next() == {"a", "b"}
     say(live, station("a", 999), station("b"))
     say(live, station("b", 1))
     live.touch("c")
-    assert await anext(changes) == {"b", "c"}
+    assert await changes.next() == {"b", "c"}
 
 
 async def test_a_gateway_that_goes_changes_its_machines_once() -> None:
@@ -49,25 +48,31 @@ async def test_a_gateway_that_goes_changes_its_machines_once() -> None:
     say(live, station("a"))
     say(live, station("z"), gateway="other")
     changes = live.subscribe()
-    heard = asyncio.ensure_future(anext(changes))
-    await asyncio.sleep(0)
     live.presence("gw", True, 6)
     live.presence("gw", False, 7)
-    assert await heard == {"a"}
+    assert await changes.next() == {"a"}
     assert not live.snapshot().gateways["gw"].online
+
+
+async def test_a_reader_who_stops_waiting_is_told_later() -> None:
+    live = LiveFloor()
+    changes = live.subscribe()
+    waiting = asyncio.ensure_future(changes.next())
+    await asyncio.sleep(0)
+    live.touch("a")
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    live.touch("b")
+    assert await changes.next() == {"a", "b"}
 
 
 async def test_readers_are_bounded_and_leave_no_trace() -> None:
     live = LiveFloor()
-    readers = [asyncio.ensure_future(anext(live.subscribe())) for _ in range(SUBSCRIBERS_MAX)]
-    await asyncio.sleep(0)
-    with pytest.raises(RuntimeError, match="follow the floor"):
-        await anext(live.subscribe())
-    for reader in readers:
-        reader.cancel()
-    await asyncio.gather(*readers, return_exceptions=True)
-    live.touch("a")
-    late = asyncio.ensure_future(anext(live.subscribe()))
-    await asyncio.sleep(0)
+    readers = [live.subscribe() for _ in range(READERS_MAX)]
+    with pytest.raises(Refused, match="Too many pages") as refused:
+        live.subscribe()
+    assert refused.value.code == "readers_many"
+    readers.clear()
+    late = live.subscribe()
     live.touch("b")
-    assert await late == {"b"}
+    assert await late.next() == {"b"}

@@ -11,6 +11,7 @@ import pytest
 from markupsafe import Markup
 
 from booking_api.ledger.statement import balances
+from booking_api.live import READERS_MAX
 from booking_api.members import service as members
 from booking_api.members.service import MemberChanges
 from booking_api.web import live
@@ -179,10 +180,28 @@ async def test_a_change_while_the_first_picture_is_drawn_is_told_at_once(
         return {"picture": Markup(picture)}
 
     page = Page(web.context, None, Formats("en", web.context.zone), "/")
-    stream = live.events(page, draw)
+    stream = live.events(page, draw, web.context.live.subscribe())
     told = [await asyncio.wait_for(anext(stream), 30) for _ in range(2)]
     assert told == [b"data: first\n\n", b"data: second\n\n"]
     await stream.aclose()
+
+
+async def test_one_page_too_many_is_told_so_instead_of_a_stream(
+    web: WebFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LIFE_S", 0.0)
+    browser = await web.signed_in("mira")
+    others = [web.context.live.subscribe() for _ in range(READERS_MAX)]
+    for path in ("/live/board", "/live/me", "/machines/laser-1/live"):
+        answer = await browser.get(path)
+        assert (answer.status_code, "Too many pages" in answer.text) == (503, True)
+    others.pop()
+    for _ in range(2):
+        answer = await browser.get("/live/board")
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            200,
+            "text/event-stream; charset=utf-8",
+        )
 
 
 async def test_language_and_way_back(web: WebFloor) -> None:
