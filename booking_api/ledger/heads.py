@@ -3,6 +3,7 @@
 A book that was cut short or rewritten as a whole has a chain that holds; the file shows it all the same.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,11 @@ class Head:
 
 
 def append(data: Path, head: Head) -> None:
-    """Write a head down, once it is committed."""
+    """Write a head down durably, once it is committed."""
     with data.joinpath(FILE).open("a", encoding="ascii") as log:
         log.write(f"{head.book} {head.seq} {head.hash} {head.posted_ms}\n")
+        log.flush()
+        os.fsync(log.fileno())
 
 
 def read(data: Path) -> Iterator[Head]:
