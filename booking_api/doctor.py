@@ -25,6 +25,10 @@ from floor.ledger import EntryKind
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
 FINDINGS_MAX = 100
+AFTER_RESTORE = (
+    f"After a restore, enter again what is missing, then set {heads.FILE} aside and keep it: "
+    'see "Restore the server" in docs/operations/runbook.md'
+)
 _CHUNK = 1_000
 
 
@@ -91,13 +95,15 @@ def check_heads(session: Session) -> Iterator[Finding]:
         kept = session.exec(query).first()
         where = f"book {head.book}, entry {head.seq}"
         if kept is None:
-            yield Finding(
-                where, "it was posted and is gone: an older database was restored, or the book was cut"
+            words = "it was posted and is gone: an older database was restored, or the book was cut"
+        elif kept != head.hash:
+            words = (
+                "another entry was posted in its place: the book went on after a restore, or was rewritten"
             )
-            return
-        if kept != head.hash:
-            yield Finding(where, "another entry was posted in its place: the book was rewritten")
-            return
+        else:
+            continue
+        yield Finding(where, f"{words}. {AFTER_RESTORE}")
+        return
 
 
 def check_balances(session: Session) -> Iterator[Finding]:

@@ -178,3 +178,9 @@ def test_a_book_that_was_cut_short_shows_by_the_heads_outside(floor: Floor) -> N
         if table == "ledger_posting":
             run(floor, f"UPDATE book SET seq = 2, hash = '{row[0]}'")
     assert any("it was posted and is gone" in finding.words for finding in doctor.examine(floor.db))
+    with floor.db.write() as session:
+        ledger.take_payment(session, floor.ada, 2, "EUR", NOW_MS, "desk")
+    [finding] = [one for one in doctor.examine(floor.db) if "another entry" in one.words]
+    assert 'set ledger-heads.log aside and keep it: see "Restore the server"' in finding.words
+    floor.db.data.joinpath(heads.FILE).rename(floor.db.data / "old-heads.log")
+    assert not any("entry 3" in one.where for one in doctor.examine(floor.db))
