@@ -15,14 +15,14 @@ FILES = {
     "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
     "uplot/dist/uPlot.min.css": "uplot.min.css",
     "uplot/LICENSE": "uplot.LICENSE.txt",
-    "@picocss/pico/css/pico.min.css": "pico.min.css",
-    "@picocss/pico/LICENSE.md": "pico.LICENSE.txt",
 }
 
 
 def main() -> None:
-    """Copy every file; a package that no longer has one ends with a sentence."""
+    """Copy every file, and remove others; a package that no longer has one ends with a sentence."""
     TARGET.mkdir(parents=True, exist_ok=True)
+    for left in {path.name for path in TARGET.iterdir()} - set(FILES.values()):
+        (TARGET / left).unlink()
     for source, name in FILES.items():
         if not (SOURCE / source).is_file():
             sys.exit(
