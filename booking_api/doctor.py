@@ -98,7 +98,7 @@ def check_heads(session: Session) -> Iterator[Finding]:
             words = "it was posted and is gone: an older database was restored, or the book was cut"
         elif kept != head.hash:
             words = (
-                "another entry was posted in its place: the book went on after a restore, or was rewritten"
+                "another entry was posted in its place: a restored book went on, or it was rewritten"
             )
         else:
             continue
