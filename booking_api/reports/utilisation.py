@@ -88,16 +88,21 @@ class Utilisation:
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Equal stretches of real time, cut at whole local hours of the floor; the last ends at `end_ms`."""
+    """Equal stretches of real time, cut at whole local hours of the floor; the last ends at `end_ms`.
+
+    `begin_ms` is where the report begins: at the first of them, or less than one before it, where fast time
+    began. All are real UTC ms.
+    """
 
     scale: TimeScale
     end_ms: int
     length_ms: int
     count: int
+    begin_ms: int
 
     @property
     def start_ms(self) -> int:
-        """Where the first begins, in real UTC ms."""
+        """Where the first begins."""
         return self.end_ms - self.count * self.length_ms
 
     @property
@@ -109,7 +114,7 @@ class Tiles:
 def lay_tiles(period: Period, now_ms: int, scale: TimeScale, zone: tzinfo) -> Tiles:
     """Cut the period before the hour that runs at `now_ms` (floor UTC ms) into tiles.
 
-    What lies before a sped-up scale began has no place on it and is left out.
+    What lies before a sped-up scale began has no place on it and is left out; its first hour is not.
     """
     local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone)
     into_hour = local.minute * 60_000 + local.second * 1000 + now_ms % 1000
@@ -117,9 +122,12 @@ def lay_tiles(period: Period, now_ms: int, scale: TimeScale, zone: tzinfo) -> Ti
     length = HOUR_MS // scale.speed
     hours = next((some for some in _TILE_HOURS if some * length >= SHORTEST_TILE_MS), _TILE_HOURS[-1])
     length, count = length * hours, period.hours // hours
-    if scale.speed > 1:
-        count = max(0, min(count, (end_ms - scale.real_ms) // length))
-    return Tiles(scale, end_ms, length, count)
+    begin_ms = end_ms - count * length
+    if scale.speed > 1 and begin_ms < scale.real_ms:
+        begin_ms = scale.real_ms
+        end_ms = max(end_ms, begin_ms)
+        count = (end_ms - begin_ms) // length
+    return Tiles(scale, end_ms, length, count, begin_ms)
 
 
 def real_time(scale: TimeScale, floor_ms: int) -> int:
@@ -133,45 +141,49 @@ class UtilisationReports:
     def __init__(self, prometheus: Prometheus, zone: tzinfo = UTC) -> None:
         self.prometheus = prometheus
         self.zone = zone
-        self._kept: OrderedDict[tuple[object, ...], tuple[Vector, Matrix]] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], tuple[list[Vector], Matrix]] = OrderedDict()
 
     async def read(
         self, period: Period, now_ms: int, scale: TimeScale, machine: str | None = None
     ) -> Utilisation:
         """Return the report at `now_ms` (floor UTC ms); `machine` narrows `week`. Raises NoFigures."""
         tiles = lay_tiles(period, now_ms, scale, self.zone)
-        running = await self._running(tiles, real_time(scale, now_ms))
-        totals, matrix = await self._past(tiles, machine)
+        running = await self._between(tiles.end_ms, real_time(scale, now_ms))
+        vectors, matrix = await self._past(tiles, machine)
         machines: dict[str, Time] = {}
         floor = Time()
-        for vector in (totals, running):
+        for vector in (*vectors, running):
             for labels, seconds in vector.items():
                 known = dict(labels)
                 for time in (machines.setdefault(known.get("machine", ""), Time()), floor):
                     time.add(known.get("state"), seconds)
         week = self._week(tiles, matrix) if tiles.hourly else None
-        from_ms = scale.at(tiles.start_ms)
+        from_ms = scale.at(tiles.begin_ms)
         return Utilisation(period, from_ms, now_ms, dict(sorted(machines.items())), floor, week)
 
-    async def _past(self, tiles: Tiles, machine: str | None) -> tuple[Vector, Matrix]:
-        if not tiles.count:
-            return {}, {}
+    async def _past(self, tiles: Tiles, machine: str | None) -> tuple[list[Vector], Matrix]:
         key = (tiles, machine)
         if key not in self._kept:
-            where = f"{{machine={_quoted(machine)}}}" if machine else ""
-            hourly = _spent("state", f"{where}[{tiles.length_ms}ms]")
-            first_ms = tiles.start_ms + tiles.length_ms
-            matrix = await self.prometheus.over(hourly, first_ms, tiles.end_ms, tiles.length_ms)
-            self._kept[key] = await self.prometheus.instant(*_totals(tiles)), matrix
+            self._kept[key] = await self._ask(tiles, machine)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return self._kept[key]
 
-    async def _running(self, tiles: Tiles, now_real_ms: int) -> Vector:
-        elapsed_ms = now_real_ms - tiles.end_ms
-        if elapsed_ms < 1:
+    async def _ask(self, tiles: Tiles, machine: str | None) -> tuple[list[Vector], Matrix]:
+        first = await self._between(tiles.begin_ms, tiles.start_ms)
+        if not tiles.count:
+            return [first], {}
+        where = f"{{machine={_quoted(machine)}}}" if machine else ""
+        hourly = _spent("state", f"{where}[{tiles.length_ms}ms]")
+        first_ms = tiles.start_ms + tiles.length_ms
+        matrix = await self.prometheus.over(hourly, first_ms, tiles.end_ms, tiles.length_ms)
+        return [first, await self.prometheus.instant(*_totals(tiles))], matrix
+
+    async def _between(self, from_ms: int, to_ms: int) -> Vector:
+        """Ask for what was spent between two real instants."""
+        if to_ms <= from_ms:
             return {}
-        return await self.prometheus.instant(_spent("machine, state", f"[{elapsed_ms}ms]"), now_real_ms)
+        return await self.prometheus.instant(_spent("machine, state", f"[{to_ms - from_ms}ms]"), to_ms)
 
     def _week(self, tiles: Tiles, matrix: Matrix) -> list[list[Time]]:
         week = [[Time() for _ in range(24)] for _ in range(7)]

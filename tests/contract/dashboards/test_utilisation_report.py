@@ -141,6 +141,32 @@ async def test_fast_time_gives_the_same_shares(tmp_path: Path, speed: int, hourl
                 assert report.week[1][10].share(Use.BUSY) == pytest.approx((0.75 + 1) / 2, abs=0.05)
 
 
+def first_minutes(begin_ms: int, speed: int) -> Iterator[str]:
+    """A gateway is there 8 s after time began, and is scraped each 5 s; its machine works half the time."""
+    instants = [begin_ms + 8_000 + 5_000 * n for n in range(40)]
+    for name, share in (("observed_seconds_total{", 1.0), ('state_seconds_total{state="busy",', 0.5)):
+        yield f"# TYPE makerfloor_station_{name.partition('_total')[0]} counter"
+        for at_ms in instants:
+            spent_s = (at_ms - instants[0]) / 1000 * speed * share
+            yield f'makerfloor_station_{name}machine="saw"}} {spent_s} {at_ms / 1000}'
+
+
+@pytest.mark.parametrize("speed", [1, 60, 600])
+async def test_a_floor_is_shown_from_its_first_half_minute_on(tmp_path: Path, speed: int) -> None:
+    """Wherever hours of the floor begin: one that has just begun holds no scrape."""
+    begin_ms = NOW_MS // HOUR_MS * HOUR_MS - 40_000
+    async for prometheus in prometheus_with(tmp_path, first_minutes(begin_ms, speed)):
+        for minute in range(0, 60, 6):
+            scale = REAL if speed == 1 else TimeScale(begin_ms, begin_ms + minute * 60_000, speed)
+            for after_s in (30, 31, 37, 41, 43, 55, 61, 73, 101, 127):
+                now_ms = scale.at(begin_ms + after_s * 1000)
+                report = await UtilisationReports(prometheus).read(Period.DAY, now_ms, scale)
+                assert list(report.machines) == ["saw"], (minute, after_s)
+                assert report.machines["saw"].share(Use.BUSY) == pytest.approx(0.5)
+                # Each hour that begins costs at most a scrape on either side; nothing is counted twice.
+                assert 0 < report.machines["saw"].observed_s <= (after_s - 3) * speed
+
+
 async def test_past_hours_are_asked_once(month: Path) -> None:
     async with PrometheusProcess(PrometheusSettings(month)) as process:
         reports = UtilisationReports(Prometheus(process.url), BERLIN)
