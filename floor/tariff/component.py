@@ -121,7 +121,7 @@ def _bracketed(count: _Count, low: Fraction, high: Fraction) -> Iterator[Piece]:
 
 def _edges(component: Component) -> list[Fraction]:
     size = component.block or Fraction(1)
-    return [bracket.above / size for bracket in component.brackets]
+    return [Fraction(bracket.above) / size for bracket in component.brackets]
 
 
 def price_of(component: Component, tariff: Tariff, where: Where, position: Fraction) -> Fraction:

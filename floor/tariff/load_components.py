@@ -154,7 +154,7 @@ def _brackets(table: Table, by: _Measure, tiers: Mapping[str, Tier]) -> tuple[Br
         above = at.measure(value, "above", by.quantity, by.unit)
         if above is None:
             raise at.error("above", "is missing", f'Write above = "120 {by.unit}".')
-        if by.block is not None and (above / by.block).denominator != 1:
+        if by.block is not None and (Fraction(above) / by.block).denominator != 1:
             raise at.error("above", "lies inside a block", "Write a multiple of the block.")
         if any(above == other.above for other in found):
             raise at.error("above", "is that of another bracket", "Give each its own.")

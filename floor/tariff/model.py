@@ -1,4 +1,4 @@
-"""What a tariff says: components over what was used, who pays which part, and what bounds and rounds the sum."""
+"""What a tariff says: components over what was used, who pays which part, what bounds and rounds it."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """A tax that prices include, or that is added to them; rounded half up for each line, or for the whole."""
+    """A tax that prices include, or that is added; rounded half up for each line, or for the whole."""
 
     rate: Fraction
     included: bool = True

@@ -88,7 +88,7 @@ def bill(
     histories: Mapping[str, History] | None = None,
     zone: tzinfo = UTC,
 ) -> tuple[list[Bill], dict[str, History]]:
-    """Price visits in the order of (ended_ms, id), whatever order they come in; return each account's history.
+    """Price visits in the order of (ended_ms, id), however they come; return each account's history too.
 
     Raises as `price_visit` does.
     """

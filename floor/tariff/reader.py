@@ -157,7 +157,7 @@ class At:
         return enum(value)
 
     def measure(self, table: Table, key: str, quantity: Quantity | None, unit: str) -> Fraction | None:
-        """Read an amount of a quantity such as "20 min", in `unit`; a count has no quantity, only its name."""
+        """Read an amount such as "20 min" in `unit`; a count has no quantity, and its name is its unit."""
         value = table.get(key)
         if value is None:
             return None

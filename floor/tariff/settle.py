@@ -53,6 +53,7 @@ class Sheet:
 
     @property
     def owed(self) -> int:
+        """What is owed so far, in micro-units."""
         return sum(item.left for item in self.items)
 
     def rounded(self, amount: int, mode: RoundingMode | None = None) -> int:
@@ -200,10 +201,10 @@ def _tax(sheet: Sheet, *, included: bool, by_line: bool) -> None:
     unit = sheet.tariff.commodity.minor_micro
     exact: list[Fraction] = []
     for item in sheet.items:
-        part = item.rate / (1 + item.rate) if included else item.rate
+        part = item.rate / Fraction(1 + item.rate) if included else item.rate
         exact.append(item.left * part)
     amounts = exact if by_line else [sum(exact, Fraction(0))]
-    sheet.tax_micro = sum(round_fraction(amount / unit) * unit for amount in amounts)
+    sheet.tax_micro = sum(round_fraction(Fraction(amount) / unit) * unit for amount in amounts)
     if not included and sheet.tax_micro:
         tax = sheet.tax_micro
         sheet.lines.append(Line("tax", "", ONE, ONE, Fraction(tax), tax, "tax", "", sheet.tariff.version))
