@@ -42,11 +42,12 @@ def pieces(component: Component, tariff: Tariff, metered: Fraction, where: Where
     """Price `metered` (> 0, in the component's unit) and move the book's positions on."""
     count = _Count(component, tariff, where, book)
     left = count.after_pack(count.after_free(metered))
-    before = book.at("billed", component.id, "", "session")
-    book.put("billed", component.id, "", "session", before + left)
-    size = component.block
-    low, high = (before, before + left) if size is None else (-(-before // size), -(-(before + left) // size))
-    found = list(_bracketed(count, Fraction(low), Fraction(high)))
+    low, high = Fraction(0), left
+    if (size := component.block) is not None:
+        before = book.at("billed", component.id, "", "session")
+        book.put("billed", component.id, "", "session", before + left)
+        low, high = Fraction(-(-before // size)), Fraction(-(-(before + left) // size))
+    found = list(_bracketed(count, low, high))
     if not found:
         found = [Piece(ZERO, ZERO, price_of(component, tariff, where, ZERO), ZERO)]
     head = found[0]
