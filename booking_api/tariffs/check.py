@@ -150,7 +150,7 @@ def _unused(tariff: Tariff) -> Iterator[tuple[str, str]]:
         if window.id not in priced and window.multiplier == 1:
             yield (
                 f"windows[{n}].id",
-                f"no price depends on {window.id}. Give it a multiplier, or take it away.",
+                f"no price depends on {window.id}. Give it a multiplier.",
             )
     counted = {component.count for component in tariff.components}
     for name in sorted(tariff.counts - counted):

@@ -26,7 +26,7 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What an account owes for a month: the sum of its charges, rounded where the tariff rounds statements."""
+    """What an account owes for a month: its charges' sum, rounded where the tariff rounds statements."""
 
     account: str
     period: str
@@ -107,8 +107,8 @@ def _owed(bills: Sequence[tuple[Use, Bill]], tariffs: Mapping[str, Tariff]) -> I
         if rounding.where is RoundWhere.STATEMENT:
             total = round_to(total, rounding.unit_micro, rounding.mode)
         sums[account, period, commodity] = sums.get((account, period, commodity), 0) + total
-    for key in sorted(sums):
-        yield Owed(*key, sums[key])
+    for whose in sorted(sums):
+        yield Owed(*whose, sums[whose])
 
 
 def written(value: Fraction) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -137,7 +138,7 @@ class _Row:
         if end < start:
             raise self.at.error("end", "lies before the start", "Swap start and end.")
         between = [self._reading(value, n, start, end) for n, value in enumerate(self._rows(), 1)]
-        if any(one.at_ms > two.at_ms for one, two in zip(between, between[1:], strict=False)):
+        if any(one.at_ms > two.at_ms for one, two in pairwise(between)):
             raise self.at.error("readings", "run backwards in time", "Write them in order.")
         last = {**(between[-1].counters if between else {}), **used}
         return Reading(start, {}), *between, Reading(end, last)
@@ -150,7 +151,7 @@ class _Row:
         moment = self._instant(value, "at", at)
         if moment is None or not start <= moment <= end:
             raise at.error(
-                "at", "is missing, or not between start and end", "Write at = 2026-01-31T14:00:00."
+                "at", "is missing, or not in the use", "Write at = 2026-01-31T14:00:00."
             )
         counters = {key: amount for key, amount in value.items() if key != "at"}
         return Reading(moment, {Quantity.MACHINE_TIME_MS: moment - start} | self._amounts(at, counters))
