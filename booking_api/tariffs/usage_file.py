@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -116,7 +117,15 @@ class _Row:
             problem = "lies before the tariff's valid_from"
             raise self.at.error("start", problem, "Write a later start, or add an earlier version.")
         self._check_pack(visit)
-        return Use(visit, self.versions, self.at.amount(self.row, "expect"))
+        return Use(visit, self.versions, self._expect())
+
+    def _expect(self) -> int | None:
+        """Read what the use should cost; less than 0 where it gives something back."""
+        value = self.row.get("expect")
+        if isinstance(value, int | Decimal) and value < 0:
+            back = self.at.amount({"expect": -value}, "expect")
+            return None if back is None else -back
+        return self.at.amount(self.row, "expect")
 
     def _check_pack(self, visit: Visit) -> None:
         sold = {pack.id for version in self.versions for pack in version.packs}
@@ -150,9 +159,7 @@ class _Row:
         at = self.at.below(f"readings[{n}]")
         moment = self._instant(value, "at", at)
         if moment is None or not start <= moment <= end:
-            raise at.error(
-                "at", "is missing, or not in the use", "Write at = 2026-01-31T14:00:00."
-            )
+            raise at.error("at", "is missing, or not in the use", "Write at = 2026-01-31T14:00:00.")
         counters = {key: amount for key, amount in value.items() if key != "at"}
         return Reading(moment, {Quantity.MACHINE_TIME_MS: moment - start} | self._amounts(at, counters))
 

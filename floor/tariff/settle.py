@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
-from floor.money import RoundingMode, round_fraction, round_to, share
+from floor.money import round_fraction, round_to, share
 from floor.tariff.calendar import period_key
 from floor.tariff.charge import Charge, Line, Share
 from floor.tariff.gross import ONE, Visit
@@ -56,9 +56,9 @@ class Sheet:
         """What is owed so far, in micro-units."""
         return sum(item.left for item in self.items)
 
-    def rounded(self, amount: int, mode: RoundingMode | None = None) -> int:
+    def rounded(self, amount: int) -> int:
         """Bring an amount to the tariff's unit."""
-        return round_to(amount, self.tariff.rounding.unit_micro, mode or self.tariff.rounding.mode)
+        return round_to(amount, self.tariff.rounding.unit_micro, self.tariff.rounding.mode)
 
     def _rate(self, id: str) -> Fraction:
         if self.tariff.tax is None:
@@ -81,11 +81,10 @@ class Sheet:
 
     def change_each(self, name: str, kind: str, part: Fraction, fund: str = "") -> None:
         """Change each line by a part of it, each rounded by itself; half a unit goes up."""
-        total = 0
+        by_line = self.tariff.rounding.where is RoundWhere.LINE
+        total, unit = 0, Fraction(self.tariff.rounding.unit_micro if by_line else 1)
         for item in self.items:
-            more = round_fraction(item.left * part)
-            if self.tariff.rounding.where is RoundWhere.LINE:
-                more = self.rounded(more, RoundingMode.HALF_UP)
+            more = round_fraction(Fraction(item.left * part) / unit) * unit.numerator
             item.left += more
             total += more
         if total:

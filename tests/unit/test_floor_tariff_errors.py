@@ -65,7 +65,7 @@ ROWS: list[tuple[str, Change, str, str]] = [
     ("a mode that is none", top(rounding={"mode": "near"}), "rounding.mode", "half_up, half_even, up, down"),
     ("a list for a mode", top(rounding={"mode": []}), "rounding.mode", "half_up, half_even, up, down"),
     ("a place that is none", top(rounding={"where": "day"}), "rounding.where", "session, statement"),
-    ("a component's key", first(prize=1), "components[1].prize", "Use one of: block, brackets, brackets_mode,"),
+    ("a component's key", first(prize=1), "components[1].prize", "Use one of: block, brackets,"),
     ("no per", lambda t: t["components"][0].pop("per"), "components[1].per", 'Write per = "…".'),
     ("a per that is none", first(per="weight"), "components[1].per", "Write one of: flat, busy_time,"),
     ("no price", lambda t: t["components"][0].pop("price"), "components[1].price", "(0 is allowed)"),
