@@ -79,9 +79,7 @@ def _counts(at: At, table: Table) -> frozenset[str]:
     counts = at.texts(table, "counts")
     for name in sorted(counts):
         if name in taken_words() or " " in name:
-            raise at.error(
-                "counts", f"{name!r} is taken or has a space", "Give it another name, in one word."
-            )
+            raise at.error("counts", f"{name!r} is taken or has a space", "Give it another word.")
     return counts
 
 
