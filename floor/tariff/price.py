@@ -56,10 +56,15 @@ def price(used: Usage, tariff: Tariff, tier: str, machine: str = "", zone: tzinf
 
 
 def price_visit(
-    visit: Visit, versions: Sequence[Tariff], history: History = EMPTY, zone: tzinfo = UTC
+    visit: Visit,
+    versions: Sequence[Tariff],
+    history: History = EMPTY,
+    zone: tzinfo = UTC,
+    bill_at: BillAt | None = None,
 ) -> tuple[Bill, History]:
     """Price a visit after what its account used before; return what later visits depend on beside the bill.
 
+    `bill_at` stands over the tariff's own where it is given.
     Raises LookupError when no version was in force when it began, ValueError when the commodity changes
     while it runs or a pack is not of the tariff.
     """
@@ -68,19 +73,10 @@ def price_visit(
     if any(in_force(versions, at_ms).commodity != first.commodity for at_ms in changes):
         raise ValueError("its tariff changed to another commodity while it ran")
     book = Book(history)
-    version_at = _Versions(versions)
-    charges = _charges(visit, version_at, changes, book, zone, first.bill_at)
+    charges = _charges(
+        visit, lambda at_ms: in_force(versions, at_ms), changes, book, zone, bill_at or first.bill_at
+    )
     return Bill(visit.id, visit.account, tuple(charges)), book.history()
-
-
-class _Versions:
-    """The version in force at an instant of a visit."""
-
-    def __init__(self, versions: Sequence[Tariff]) -> None:
-        self._versions = sorted(versions, key=lambda version: version.valid_from_ms)
-
-    def __call__(self, at_ms: int) -> Tariff:
-        return in_force(self._versions, at_ms)
 
 
 def bill(
