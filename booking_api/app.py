@@ -22,13 +22,14 @@ from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
 from booking_api.metrics import Exposition, Timed
+from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import errors, machine, me, pages, staff, workshop
 from booking_api.web.render import WEB
 
 API = (tokens, members, badges, certifications, machines, sessions, ledger, tariffs, gateways)
-PAGES = (pages, me, machine, staff, workshop)
+PAGES = (pages, me, machine, staff, workshop, reports)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

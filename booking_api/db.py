@@ -6,6 +6,7 @@ that they happened; in an event loop they go through `transact`, which runs them
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from sqlmodel import Session
 
 from floor.errors import ConfigError, FloorError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 30_000
 AFTER_COMMIT = "after_commit"
@@ -65,7 +67,10 @@ class Database:
         except DBAPIError as error:
             raise explain(error, self.data) from error
         for act in info[AFTER_COMMIT]:
-            act()
+            try:
+                act()
+            except OSError as error:  # what is committed stands: nobody may be told that it failed
+                log.error("%s: a file beside the database could not be written: %s", self.data, error)
 
     async def transact(self, work: Callable[[Session], T]) -> T:
         """Run `work` as one transaction in the writer's thread; what it returns is durable when this returns.

@@ -33,7 +33,7 @@ class Page(BaseModel, Generic[T]):
 def read_cursor(cursor: str) -> str:
     """Return the key of the last row seen; raises Refused for what is no cursor of ours."""
     try:
-        return base64.urlsafe_b64decode(cursor.encode()).decode()
+        return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError):
         raise Refused("cursor_malformed", "This is not a cursor. Take `next` of the page before.") from None
 

@@ -70,4 +70,3 @@ async def on_invalid(_request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return problem(422, "request_invalid", f"{where}: {first['msg']}")
-

@@ -39,7 +39,7 @@ class BrokerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings; docs/settings.md says what each means. Paths are absolute."""
+    """All settings; docs/install-server.md says what each means. Paths are absolute."""
 
     file: Path
     data: Path

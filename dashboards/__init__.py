@@ -1,1 +1,1 @@
-"""Prometheus rules, Grafana dashboards and the pages' templates, styles and scripts: data that the server serves."""
+"""Prometheus rules, Grafana dashboards, and the templates, styles and scripts of pages: data, no code."""

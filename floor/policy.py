@@ -31,13 +31,6 @@ class OnCreditSpent(StrEnum):
     STOP_AT_ONCE = "stop_at_once"
 
 
-class OnProcessLoss(StrEnum):
-    """What the relay does when the gateway's process is gone."""
-
-    OPEN = "open"
-    FINISH = "finish"
-
-
 @dataclass(frozen=True, slots=True)
 class MachinePolicy:
     """The policy of one machine; times in whole seconds, 0 meaning "never" where a field says so.
@@ -53,7 +46,6 @@ class MachinePolicy:
     idle_warn_s: int = 60
     run_on_s: int = 0
     on_credit_spent: OnCreditSpent = OnCreditSpent.FINISH_AND_OWE
-    on_process_loss: OnProcessLoss = OnProcessLoss.OPEN
     needs_machine_reachable: bool = False
     accepts_weak_badges: bool = True
     hazardous: bool = False
@@ -64,8 +56,6 @@ class MachinePolicy:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"{name} is {value}, but must be from {low} to {high} seconds")
-        if self.hazardous and self.on_process_loss is OnProcessLoss.FINISH:
-            raise ValueError('on_process_loss is "finish", but a hazardous machine must be "open"')
 
 
 POLICY_KEYS = tuple(field.name for field in fields(MachinePolicy))

@@ -19,6 +19,7 @@ from floor.wire.messages import Command, Reply, Stations
 from gateway import devices
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
+from gateway.credit import Credit
 from gateway.http import Http
 from gateway.journal import Journal
 from gateway.journal_store import refuse_volatile
@@ -48,10 +49,12 @@ class Gateway:
         roster_problem = self.roster.load()
         self.journal = Journal(data / "journal.db", clock, self._degraded)
         self.journal.append_seconds = self.metrics.journal_append.observe
+        self.credit = Credit()
         services = Services(
             clock=clock,
             journal=self.journal,
             roster=self.roster,
+            credit=self.credit,
             metrics=self.metrics,
             new_id=self._new_id,
             changed=self._changed,
@@ -77,6 +80,7 @@ class Gateway:
     def _recover(self, roster_problem: str | None) -> None:
         """Take up where the last process stopped: locked out stays locked out, cut sessions end."""
         found, lockouts = self.journal.open_sessions(), self.journal.lockouts()
+        self.credit.recall(self.journal.epoch, self.journal.unacknowledged())
         self.journal.append(GatewayBooted(boot_id=self.clock.boot_id, software=SOFTWARE))
         if self.journal.position.torn:
             self._alarm("journal_torn", f"a broken journal was kept as {self.journal.position.torn}")
@@ -104,6 +108,8 @@ class Gateway:
         self.link.changed()
 
     def _roster_changed(self) -> None:
+        journal = self.journal
+        self.credit.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
         for station in self.stations.values():
             station.offer(RosterChanged())
 
@@ -135,7 +141,11 @@ class Gateway:
         """Run until cancelled; whatever happens, every relay is off afterwards."""
         config = self.config
         async with AsyncExitStack() as stack:
-            stack.callback(self._make_safe)
+            for station in self.stations.values():
+                stack.push_async_callback(station.devices.reader.aclose)
+                if station.devices.driver:
+                    stack.push_async_callback(station.devices.driver.aclose)
+            stack.callback(self._make_safe)  # first at the end, before anything that could wait
             await stack.enter_async_context(
                 self.http.serving(config.http_host, config.http_port, config.file)
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from pathlib import Path
 from typing import Protocol
@@ -9,9 +10,12 @@ from typing import Protocol
 from floor.timescale import TimeScale
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-SYNCHRONIZED = Path("/run/systemd/timesync/synchronized")
 EARLIEST_MS = 1_767_225_600_000
 """2026-01-01: a wall clock that shows less is a Pi's without a battery that has not yet learned the time."""
+UNSYNCHRONIZED = 0x40
+"""STA_UNSYNC of adjtimex(2)."""
+TRANSIT_MS = 1_000
+"""What a message from the server may take on its way, beside the difference of the clocks."""
 
 
 class Clock(Protocol):
@@ -20,7 +24,7 @@ class Clock(Protocol):
     boot_id: str
 
     def monotonic_ms(self) -> int:
-        """Return milliseconds since some instant before start, never falling."""
+        """Return milliseconds since the machine started, never falling."""
 
     def wall_ms(self) -> int:
         """Return UTC milliseconds since 1970, as far as the machine knows them."""
@@ -31,20 +35,26 @@ class Clock(Protocol):
     def error_ms(self) -> int | None:
         """Return by how much wall time may be wrong, None where nobody knows."""
 
+    def not_before(self, wall_ms: int) -> None:
+        """Take that it was this late already, by what was recorded."""
+
+    def heard(self, server_ms: int) -> None:
+        """Take the time at which the server signed a message that has just come."""
+
 
 class SystemClock:
-    """The machine's own clocks, on floor time. `last_recorded_ms` is the newest wall time in the journal."""
+    """The machine's own clocks, on floor time."""
 
-    def __init__(self, scale: TimeScale | None = None, last_recorded_ms: int = 0) -> None:
+    def __init__(self, scale: TimeScale | None = None) -> None:
         self._scale = scale
         self._speed = scale.speed if scale else 1
-        self._start_ns = time.monotonic_ns()
-        self._earliest_ms = max(EARLIEST_MS, last_recorded_ms)
+        self._earliest_ms = EARLIEST_MS
+        self._heard_error_ms: int | None = None
         self.boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else f"start-{time.time_ns()}"
 
     def monotonic_ms(self) -> int:
-        """Return floor milliseconds since this object was made."""
-        return (time.monotonic_ns() - self._start_ns) * self._speed // 1_000_000
+        """Return floor milliseconds since the machine started."""
+        return time.monotonic_ns() * self._speed // 1_000_000
 
     def wall_ms(self) -> int:
         """Return floor time."""
@@ -55,6 +65,45 @@ class SystemClock:
         """Whether the clock shows no time before one that it has shown already."""
         return self.wall_ms() >= self._earliest_ms
 
+    def not_before(self, wall_ms: int) -> None:
+        """Take that it was this late already."""
+        self._earliest_ms = max(self._earliest_ms, wall_ms)
+
+    def heard(self, server_ms: int) -> None:
+        """Bound the error by the server's time: the smallest difference that was ever seen."""
+        error_ms = abs(self.wall_ms() - server_ms) + TRANSIT_MS
+        if self._heard_error_ms is None or error_ms < self._heard_error_ms:
+            self._heard_error_ms = error_ms
+
     def error_ms(self) -> int | None:
-        """Return 1000 once systemd-timesyncd has set the clock, which keeps it well within a second."""
-        return 1000 if SYNCHRONIZED.exists() else None
+        """Return the kernel's bound where something keeps its clock, else what the server's time proved.
+
+        Floor time on a scale is 0 wrong: all of a demonstration's processes read it from one clock.
+        """
+        if self._scale:
+            return 0
+        kept_ms = _kernel_error_ms()
+        return self._heard_error_ms if kept_ms is None else kept_ms
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex` of adjtimex(2), and room for the rest of it."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 512),
+    )
+
+
+def _kernel_error_ms() -> int | None:
+    """Return the most by which the kernel's clock is wrong, None while no time service keeps it."""
+    adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
+    state = _Timex(modes=0)
+    if adjtimex is None or adjtimex(ctypes.byref(state)) < 0 or state.status & UNSYNCHRONIZED:
+        return None
+    return int(state.maxerror) // 1000 + 1

@@ -41,6 +41,7 @@ class Journal:
         self._clock = clock
         self._on_degraded = on_degraded
         self._store, self.position = open_store(path, clock.wall_ms())
+        clock.not_before(self.position.last_recorded_ms)
         self._reader = JournalStore(path)
         self.epoch, self._seq, self._hash = self.position.epoch, self.position.seq, self.position.hash
         self.acknowledged = self.position.acknowledged
@@ -69,6 +70,10 @@ class Journal:
     def open_sessions(self) -> list[OpenSession]:
         """Return the sessions that had no end at the last stop; call before appending."""
         return self._reader.open_sessions()
+
+    def unacknowledged(self) -> list[JournalEntry]:
+        """Return what the server had not acknowledged at the last stop; call before appending."""
+        return self._reader.read(self.epoch, self.acknowledged, self._seq - self.acknowledged)
 
     def lockouts(self) -> dict[str, str]:
         """Return the machines that were out of order at the last stop, with the reason."""

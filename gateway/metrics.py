@@ -5,6 +5,9 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from floor.words import DenialReason, StopType
+
+STATES = ("busy", "powered_idle", "free", "down", "reserved_unused")
 BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 
@@ -19,7 +22,7 @@ class Metrics:
         )
         self.states = self._counter(
             "station_state_seconds",
-            "Seconds in each state: busy, powered_idle, free, down, reserved_unused",
+            f"Seconds in each state: {', '.join(STATES)}",
             ("machine", "state"),
         )
         self.powered_without_session = self._counter(
@@ -55,6 +58,17 @@ class Metrics:
 
     def _histogram(self, name: str, text: str) -> Histogram:
         return Histogram(f"makerfloor_{name}", text, buckets=BUCKETS_S, registry=self.registry)
+
+    def begin(self, machine: str) -> None:
+        """Show what may be counted of a machine at 0, so that its first event is seen as an increase."""
+        self.observed.labels(machine)
+        self.powered_without_session.labels(machine)
+        for state in STATES:
+            self.states.labels(machine, state)
+        for outcome in ("granted", *DenialReason):
+            self.taps.labels(machine, outcome)
+        for stop_type in StopType:
+            self.sessions.labels(machine, stop_type)
 
     def exposition(self) -> bytes:
         """Return all metrics as text; takes milliseconds, so call it off the event loop."""

@@ -103,7 +103,9 @@ class RosterStore:
         """
         before = self._roster.version if self._roster else None
         self._hold(payload)
-        return self._roster is not None and self._roster.version != before
+        assert self._roster is not None
+        self._clock.heard(self._roster.issued_ms)
+        return self._roster.version != before
 
     def _hold(self, payload: bytes) -> None:
         message = self._verified(payload)

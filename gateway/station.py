@@ -78,6 +78,7 @@ class Station:
         self._ticked_ms = services.clock.monotonic_ms()
         self._queue: asyncio.Queue[tuple[float, StationEvent]] = asyncio.Queue(QUEUE_LIMIT)
         self.beats = 0
+        services.metrics.begin(machine)
         self._take_roster()
 
     @property
@@ -179,7 +180,7 @@ class Station:
             policy=self.policy,
             badge_reference=reference,
             badge=badge,
-            member=member,
+            member=services.credit.left(member) if member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),
             clock_known=services.clock.known(),
@@ -358,8 +359,10 @@ class Station:
         at_ms = self._now()
         self.meter = SessionMeter(at_ms, self.counters, self.activity)
         self._checkpoint_ms = at_ms
-        started = SessionStarted.of(lease, late_journal=bool(self.services.journal.degraded))
-        if not await self.services.journal.append_durably(started) and not started.late_journal:
+        journal = self.services.journal
+        started = SessionStarted.of(lease, late_journal=bool(journal.degraded))
+        self.services.credit.began(started, journal.epoch, journal.next_seq)
+        if not await journal.append_durably(started) and not started.late_journal:
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
         self.view.say("granted")
 
@@ -369,7 +372,10 @@ class Station:
     def _end(self, lease: access.Lease, stop_type: StopType, before: State) -> None:
         at_ms = self._now()
         counters = self.meter.counters(at_ms) if self.meter else {}
-        self.view.ended(stop_type, self.view.price_of(lease, self._elapsed(before), counters))
+        charge = self.view.price_of(lease, self._elapsed(before), counters)
+        self.view.ended(stop_type, charge)
+        if charge:
+            self.services.credit.ended(lease.session_id, charge.total_micro)
         self.meter = None
         self._journal(
             SessionEnded(

@@ -9,6 +9,7 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.events import MachineEvent
 from floor.wire.messages import Order
 from gateway.clock import Clock
+from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
@@ -34,6 +35,7 @@ class Services:
     clock: Clock
     journal: Journal
     roster: RosterStore
+    credit: Credit
     metrics: Metrics
     new_id: Callable[[], str]
     changed: Callable[[], None]

@@ -1,77 +1,67 @@
-"""Make the README's picture of the board: a demo of its own, seen in Chromium after a while of life."""
+"""Make the pictures of README and docs: a demonstration of its own, seen in Chromium after some life."""
 
-import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from queue import Empty, Queue
-from typing import IO
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from booking_api.demo.floor import DemoFloor, DemoSettings, demo_floor_in_background
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "docs" / "images" / "board.png"
-ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
-START_S = 60
-LIFE_S = 20
+PICTURES = ROOT / "docs" / "pictures"
+LIFE_S = 45
+SPEED = 10
 ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
 
-def read(output: IO[str], lines: "Queue[str]") -> None:
-    """Keep on reading, so that the demo never waits for us; what does not fit any more is let go."""
-    for line in output:
-        if not lines.full():
-            lines.put(line)
+def sign_in(browser: Browser, floor: DemoFloor, name: str, width: int, height: int, scheme: str) -> Page:
+    """Open a page and sign in as one of the demonstration's people."""
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(f"{floor.address}/sign-in")
+    page.fill("input[name=login]", name)
+    page.fill("input[name=password]", floor.sign_ins[name])
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{floor.address}/", wait_until="domcontentloaded")
+    return page
 
 
-def address(demo: "subprocess.Popen[str]") -> str:
-    """Wait until the demo says where it is; SystemExit with its words when it does not."""
-    lines: Queue[str] = Queue(maxsize=1000)
-    assert demo.stdout
-    threading.Thread(target=read, args=[demo.stdout, lines], daemon=True).start()
-    said, deadline = "", time.monotonic() + START_S
-    while time.monotonic() < deadline and demo.poll() is None:
-        try:
-            said += lines.get(timeout=0.2)
-        except Empty:
-            continue
-        if found := ADDRESS.search(said):
-            return found[0]
-    raise SystemExit(f"screenshots: the demo did not say where it is:\n{said[-2000:]}")
+def shoot(page: Page, address: str, name: str) -> None:
+    """Look at one page, once what it draws live is there."""
+    page.goto(address, wait_until="domcontentloaded")
+    page.wait_for_timeout(2_500)
+    page.screenshot(path=PICTURES / f"{name}.png")
+    print(f"docs/pictures/{name}.png")
+
+
+def take(browser: Browser, floor: DemoFloor) -> None:
+    """Take every picture."""
+    operator = sign_in(browser, floor, "operator", 1280, 960, "light")
+    shoot(operator, f"{floor.address}/", "board")
+    shoot(operator, f"{floor.address}/utilisation", "utilisation")
+    technician = sign_in(browser, floor, "technician", 1280, 960, "dark")
+    shoot(technician, f"{floor.address}/machines/laser-1", "machine-dark")
+    member = sign_in(browser, floor, "member", 1280, 960, "light")
+    shoot(member, f"{floor.address}/me", "statement")
+    phone = sign_in(browser, floor, "member", 360, 780, "light")
+    phone.get_by_text("中文").first.click()
+    shoot(phone, f"{floor.address}/", "phone-zh")
 
 
 def main() -> None:
-    """Run the demo on data of its own, so that nobody's is lost, and take the picture."""
+    """Run the demonstration on data of its own, so that nobody's is lost, and take the pictures."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise SystemExit("screenshots: chromium is missing; apt-get install chromium")
-    makerfloor = Path(sys.executable).with_name("makerfloor")
+    PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
-        command = [str(makerfloor), "demo", "--data", data, "--port", "0", "--speed", "60"]
-        demo = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
-        )
-        try:
-            where = address(demo)
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS.split())
-                page = browser.new_page(viewport={"width": 1280, "height": 860}, device_scale_factor=2)
-                page.goto(where, wait_until="domcontentloaded")
-                page.wait_for_timeout(LIFE_S * 1000)
-                TARGET.parent.mkdir(parents=True, exist_ok=True)
-                page.screenshot(path=TARGET)
-                browser.close()
-        finally:
-            demo.terminate()
-            try:
-                demo.wait(30)
-            except subprocess.TimeoutExpired:
-                demo.kill()
-    print(TARGET.relative_to(ROOT))
+        settings = DemoSettings(data=Path(data) / "demo", speed=SPEED, seed=7)
+        with demo_floor_in_background(settings) as floor, sync_playwright() as playwright:
+            time.sleep(LIFE_S)
+            browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS.split())
+            take(browser, floor)
+            browser.close()
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class BadgeSeen(BaseModel):
 
 
 class BadgeDetails(BaseModel):
-    """A new badge; `uid` as people write it: 04:A2:B3:C4."""
+    """A new badge; `uid` as people write it: 04:A2:B3:C4. A kind that nothing here verifies is refused."""
 
     uid: Annotated[str, Field(min_length=4, max_length=128)]
     kind: BadgeKind

@@ -11,6 +11,8 @@ from floor.errors import Refused
 from floor.words import BadgeKind
 
 UID_BYTES_MAX = 32
+KINDS = tuple(kind for kind in BadgeKind if kind.weak)
+"""What can be enrolled. Gateways look every badge up by its UID, so none proves more than that yet."""
 
 
 def parse_uid(text: str) -> bytes:
@@ -29,8 +31,18 @@ def parse_uid(text: str) -> bytes:
 def enrol(
     session: Session, vault: Vault, member: str, uid: bytes, kind: BadgeKind, label: str, now_ms: int
 ) -> Badge:
-    """Give a member a badge; raises Refused when somebody has it already, lost ones included."""
+    """Give a member a badge.
+
+    Raises Refused when somebody has it already, lost ones included, and for a kind that nothing here
+    verifies: such a badge would pass for one that cannot be copied.
+    """
     members.get(session, member)
+    if kind not in KINDS:
+        raise Refused(
+            "badge_kind_invalid",
+            f"No reader here can verify a badge of the kind {kind}, so a copy of its UID would pass for it. "
+            f"Enrol it as what is read of it: {', '.join(KINDS)}.",
+        )
     owner = by_uid(session, vault, uid)
     if owner is not None:
         raise Refused("badge_taken", "This badge is enrolled already. Remove it from its member first.")

@@ -6,7 +6,6 @@ or rewritten as a whole shows.
 
 import functools
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -15,12 +14,11 @@ from sqlmodel import Session, col, select
 from booking_api.clock import make_id
 from booking_api.db import DATA, after_commit
 from booking_api.gateways.changes import credit_changed
+from booking_api.ledger import heads
 from booking_api.ledger.accounts import CASH, member_account
 from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
-
-HEADS_FILE = "ledger-heads.log"
 
 
 def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> list[Sealed]:
@@ -44,8 +42,8 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     prefix = member_account("")
     accounts = {p.account for entry in entries for p in entry.postings if p.account.startswith(prefix)}
     credit_changed(session, {account.removeprefix(prefix) for account in accounts}, entries[-1].posted_ms)
-    line = f"{book} {seq} {previous} {entries[-1].posted_ms}\n"
-    after_commit(session, functools.partial(_publish_head, session.info[DATA] / HEADS_FILE, line))
+    newest = heads.Head(book, seq, previous, entries[-1].posted_ms)
+    after_commit(session, functools.partial(heads.append, session.info[DATA], newest))
     return sealed
 
 
@@ -196,8 +194,3 @@ def _add_to_balances(session: Session, postings: Iterable[Posting]) -> None:
         session.execute(insert(AccountBalance), new)
     if old:
         session.execute(update(AccountBalance), old)
-
-
-def _publish_head(file: Path, line: str) -> None:
-    with file.open("a", encoding="ascii") as log:
-        log.write(line)

@@ -127,6 +127,10 @@ class Gatherer:
         row = {"machine": machine, "code": code, "words": words, "seen_ms": None, "seen_by": None}
         self.gathered.alarms.append(self._placed(entry, row))
 
+    def _contradiction(self, entry: JournalEntry, row: Row, words: str) -> None:
+        """Tell staff that a session was told twice and differently; what was applied first stands."""
+        self._alarm(entry, row["machine"] or None, "session_contradicted", f"{row['id']} now {words}")
+
     def _row(self, entry: JournalEntry, id: str) -> Row:
         """Return a session's row; one whose start has not come is an exception until it does."""
         row = self.gathered.sessions.get(id)
@@ -138,8 +142,11 @@ class Gatherer:
 
     def _started(self, entry: JournalEntry, fact: SessionStarted) -> None:
         row = self._row(entry, fact.session_id)
-        if row["machine"]:
-            return  # a journal that began anew tells again what it was not sure of
+        if row["machine"]:  # a journal that began anew tells again what it was not sure of
+            told = (fact.machine, fact.member, fact.account)
+            if told != (row["machine"], row["member"], row["account"]):
+                self._contradiction(entry, row, f"starts for {fact.member}")
+            return
         row |= {
             "gateway": self.gateway,
             "machine": fact.machine,
@@ -177,8 +184,10 @@ class Gatherer:
 
     def _ended(self, entry: JournalEntry, fact: SessionEnded) -> None:
         row = self._row(entry, fact.session_id)
-        if row["stop_type"] is not None:
-            return  # told again, as above
+        if row["stop_type"] is not None:  # told again, as above
+            if (fact.elapsed_ms, _plain(fact.counters)) != (row["elapsed_ms"], row["counters"]):
+                self._contradiction(entry, row, f"ends after {fact.elapsed_ms} ms")
+            return
         row |= {
             "stop_type": fact.stop_type,
             "elapsed_ms": fact.elapsed_ms,

@@ -6,6 +6,7 @@ prices; a member sees names as their bearers chose, and prices of their own sess
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -81,7 +82,7 @@ def read_cards(session: Session, page: Page, only: frozenset[str] | None = None)
     floor = page.context.live.snapshot()
     online = {machine: _online(page, floor, machine) for machine in floor.stations}
     rows = [row for row in machines.listed(session) if only is None or row.id in only]
-    rows.sort(key=lambda row: (row.location == "", row.location, row.name))
+    rows.sort(key=lambda row: (row.location == "", row.location, _counted(row.id)))
     names = _names(session, page.who, (floor.stations[row.id] for row in rows if row.id in floor.stations))
     prices = _prices(session, rows, page)
     cards: dict[str, Card] = {}
@@ -90,7 +91,8 @@ def read_cards(session: Session, page: Page, only: frozenset[str] | None = None)
         card = _card(row, station, page.f)
         if station is not None and station.session_id is not None:
             card = _in_session(card, station, page, names)
-        cards[row.id] = replace(card, tariff=prices.get(row.id, ""))
+        asks = prices[row.id]
+        cards[row.id] = replace(card, tariff=asks, price=card.price if asks else "")
     return cards
 
 
@@ -155,6 +157,11 @@ def names_of(session: Session, members: set[str]) -> dict[str, str]:
     """Return the names that members chose to show."""
     query = select(Member.id, Member.shown_name).where(col(Member.id).in_(members))
     return {id: shown for id, shown in session.exec(query)}
+
+
+def _counted(id: str) -> str:
+    """Return a key that sorts laser-2 before laser-10."""
+    return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(9), id)
 
 
 def _online(page: Page, floor: FloorSnapshot, machine: str) -> bool:

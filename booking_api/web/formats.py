@@ -15,6 +15,7 @@ from booking_api.web.language import LOCALES, Catalogue, catalogue
 from floor.meter import Quantity
 from floor.money import MICRO
 
+NO_BREAK = "\u00a0"
 _UNIT_OF: dict[str, tuple[int, str]] = {
     "um": (1_000_000, "m"),
     "mg": (1_000, "g"),
@@ -82,16 +83,18 @@ class Formats:
         """Write a duration: "45 s", "12 min", "3 h 05 min", "2 d 4 h"."""
         seconds = max(0, ms) // 1000
         gettext = self.texts.gettext
-        if seconds < 60:
-            return f"{seconds} {gettext('s')}"
         minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
-        if minutes < 60:
-            return f"{minutes} {gettext('min')}"
-        if hours < 24:
+        if minutes < 1:
+            parts = [f"{seconds}", gettext("s")]
+        elif hours < 1:
+            parts = [f"{minutes}", gettext("min")]
+        elif days < 1:
             rest = minutes % 60
-            return f"{hours} {gettext('h')}" + (f" {rest:02} {gettext('min')}" if rest else "")
-        rest = hours % 24
-        return f"{days} {gettext('d')}" + (f" {rest} {gettext('h')}" if rest else "")
+            parts = [f"{hours}", gettext("h")] + ([f"{rest:02}", gettext("min")] if rest else [])
+        else:
+            rest = hours % 24
+            parts = [f"{days}", gettext("d")] + ([f"{rest}", gettext("h")] if rest else [])
+        return NO_BREAK.join(parts)
 
     def number(self, value: int | Fraction, digits: int = 2) -> str:
         """Write a number with at most so many decimals."""

@@ -21,18 +21,18 @@ LOCALES = {"en": Locale("en", "IE"), "zh": Locale("zh", "CN", script="Hans")}
 
 
 class Catalogue:
-    """The texts of one language, as jinja2's i18n extension asks for them."""
+    """The texts of one language, as jinja2's i18n extension asks for them; `texts` has each one's forms."""
 
     def __init__(self, texts: dict[str, tuple[str, ...]]) -> None:
-        self._texts = texts
+        self.texts = texts
 
     def gettext(self, text: str) -> str:
         """Return the text in this language."""
-        return self._texts.get(text, (text,))[0]
+        return self.texts.get(text, (text,))[0]
 
     def ngettext(self, one: str, many: str, count: int) -> str:
         """Return the form for a number; Chinese has one form."""
-        known = self._texts.get(one)
+        known = self.texts.get(one)
         if known is None:
             return one if count == 1 else many
         return known[0 if count == 1 else -1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -54,24 +54,23 @@ def message(parts: list[Markup]) -> bytes:
     return "".join(f"data: {line.strip()}\n" for line in lines if line.strip()).encode() + b"\n"
 
 
-async def events(page: Page, draw_parts: Callable[[Page], dict[str, Markup]]) -> AsyncIterator[bytes]:
+async def events(page: Page, draw_parts: Callable[[Page], dict[str, Markup]]) -> AsyncGenerator[bytes, None]:
     """Yield the parts as they are, then what changes, until the reader leaves or has to ask again."""
     told = Told()
     # Its annotation says iterator; it is a generator, and has to be closed.
     changes = cast(AsyncGenerator[frozenset[str], None], page.context.live.subscribe())
-    change: asyncio.Task[frozenset[str]] | None = None
+    # Listening begins before the first drawing, or a change between the two would be missed.
+    change = asyncio.ensure_future(anext(changes))
     ends_at = asyncio.get_running_loop().time() + LIFE_S
     try:
         while asyncio.get_running_loop().time() < ends_at:
             news = told.news(await asyncio.to_thread(draw_parts, page))
             yield message(news) if news else b": still here\n\n"
             await asyncio.sleep(PAUSE_S)
-            change = change or asyncio.ensure_future(anext(changes))
             if (await asyncio.wait({change}, timeout=QUIET_S))[0]:
                 change.result()
-                change = None
+                change = asyncio.ensure_future(anext(changes))
     finally:
-        if change is not None:
-            change.cancel()
-            await asyncio.wait({change})
+        change.cancel()
+        await asyncio.wait({change})
         await changes.aclose()

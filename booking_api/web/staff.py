@@ -82,7 +82,7 @@ def certify(
     machine: Annotated[str, Form(max_length=64)],
     until: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
-    """Certify a member for a machine until the end of a day, or without an end."""
+    """Certify a member for a machine until the end of a day, or no expiry."""
     until_ms = _end_of_day(until, page) if until else None
     certifications.grant(session, id, machine, who.id, page.context.clock.now_ms(), until_ms)
     return RedirectResponse(f"/members/{id}?notice=granted", 303)

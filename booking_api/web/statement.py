@@ -19,7 +19,7 @@ from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.web.formats import Formats
-from booking_api.web.wording import QUANTITIES
+from booking_api.web.wording import QUANTITIES, unit_text
 from floor.ledger import EntryKind
 from floor.meter import Quantity
 from floor.tariff import Tariff
@@ -199,27 +199,25 @@ def _row(line: ChargeLine, version: Tariff | None, code: str, f: Formats) -> Row
     if line.component in BOUNDS:
         return Row(gettext(BOUNDS[line.component]), "", "", "", line.amount_micro, "")
     component = next((c for c in version.components if c.id == line.component), None) if version else None
-    if component is None:
-        what = line.component
-    else:
-        what = gettext(QUANTITIES[component.quantity]) if component.quantity else gettext("flat price")
-    unit = gettext(line.unit) if line.unit else ""
-    metered, billed = Fraction(line.metered), Fraction(line.billed)
-    blocks = component is not None and component.block is not None
-    flat = component is not None and component.quantity is None
-    if component is not None and component.block is not None:
-        unit_text = f"{f.number(component.block, 3)} {unit}"
-        billed_text = gettext("%(count)s × %(block)s") % {"count": f.number(billed), "block": unit_text}
-    else:
-        unit_text, billed_text = unit, f"{f.number(billed)} {unit}".strip()
+    quantity, block = (component.quantity, component.block) if component else (None, None)
+    note = gettext(BOUNDS[line.bound]) if line.bound in BOUNDS else ""
     price = f.money(Fraction(line.price_micro), code, exact=True)
+    if quantity is None:
+        what = gettext("flat price") if component else line.component
+        return Row(what, "", "", price, line.amount_micro, note)
+    unit = unit_text(line.unit, f)
+    metered, billed = Fraction(line.metered), Fraction(line.billed)
+    each, billed_text = unit, f"{f.number(billed)} {unit}"
+    if block is not None:
+        each = f"{f.number(block, 3)} {unit}"
+        billed_text = gettext("%(count)s × %(block)s") % {"count": f.number(billed), "block": each}
     return Row(
-        what=what,
-        metered="" if flat else f"{f.number(metered)} {unit}".strip(),
-        billed="" if flat or (billed == metered and not blocks) else billed_text,
-        price=price if flat or not unit_text else f"{price} / {unit_text}",
+        what=gettext(QUANTITIES[quantity]),
+        metered=f"{f.number(metered)} {unit}",
+        billed=billed_text if block is not None or billed != metered else "",
+        price=f"{price} / {each}",
         amount_micro=line.amount_micro,
-        note=gettext(BOUNDS[line.bound]) if line.bound in BOUNDS else "",
+        note=note,
     )
 
 

@@ -26,6 +26,13 @@ QUANTITIES: dict[Quantity, str] = {
     Quantity.JOBS: "jobs",
 }
 """What people call each quantity; a catalogue has each of them."""
+SYMBOLS = {"wh": "Wh", "kwh": "kWh", "cm3": "cm³", "in3": "in³"}
+"""How people write the units that tariff files write otherwise."""
+
+
+def unit_text(unit: str, formats: Formats) -> str:
+    """Return how people write a tariff's unit."""
+    return formats.texts.gettext(SYMBOLS.get(unit, unit))
 
 
 def tariff_words(tariff: Tariff, formats: Formats) -> list[str]:
@@ -53,7 +60,7 @@ def component_words(component: Component, code: str, formats: Formats) -> str:
     if component.quantity is None:
         return gettext("%(price)s for each session") % {"price": price}
     what = gettext(QUANTITIES[component.quantity])
-    words = {"price": price, "unit": gettext(component.unit), "what": what}
+    words = {"price": price, "unit": unit_text(component.unit, formats), "what": what}
     if component.quantity is Quantity.JOBS:
         said = gettext("%(price)s for each job") % words
     elif component.block is not None:
@@ -72,15 +79,17 @@ def component_words(component: Component, code: str, formats: Formats) -> str:
 
 
 def short_price(tariff: Tariff, formats: Formats) -> str:
-    """Say the main price in a few words, for a card: "€0.06 / min"."""
-    component = next((c for c in tariff.components if c.quantity is not None), tariff.components[0])
+    """Say the main price in a few words, for a card: "€0.06 / min"; "" for a tariff that never asks any."""
+    asking = [component for component in tariff.components if component.price_micro]
+    if not asking:
+        return ""
+    component = next((c for c in asking if c.quantity is not None), asking[0])
     price = formats.money(component.price_micro, tariff.commodity.code, exact=True)
     if component.quantity is None:
         return price
-    gettext = formats.texts.gettext
     if component.block is not None:
         return f"{price} / {_amount(component.block, component.unit, formats)}"
-    return f"{price} / {gettext(component.unit)}"
+    return f"{price} / {unit_text(component.unit, formats)}"
 
 
 def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
@@ -132,4 +141,4 @@ def _bounds(low: int | None, high: int | None, code: str, formats: Formats) -> l
 
 
 def _amount(value: Fraction, unit: str, formats: Formats) -> str:
-    return f"{formats.number(value, 3)} {formats.texts.gettext(unit)}"
+    return f"{formats.number(value, 3)} {unit_text(unit, formats)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from firmware_bridge.octoprint.parser import (
     PrintStage,
     SessionEnded,
     parse_error,
+    parse_flags,
     parse_frame,
     parse_login,
 )
@@ -30,6 +31,8 @@ from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 READ_FILE_S = 900.0
 AWAIT_FILE_S = 60.0
+ORDER_S = 30.0
+ORDER_CHECK_S = 0.2
 MAX_MESSAGE = 64
 
 
@@ -121,17 +124,46 @@ class OctoPrintDriver:
     async def _order(self, path: str, body: Mapping[str, object]) -> None:
         self._expect(await self._http.post(path, body))
 
+    async def _order_job(
+        self, order: Mapping[str, object], again: str, done: Callable[[_Flags], bool]
+    ) -> None:
+        """Give an order until OctoPrint's state shows that it was obeyed, at most ORDER_S.
+
+        OctoPrint 1.11.8 answers 204 to a pause in its state STARTING, and then prints all the same (comm.py,
+        setPause): an order is given once, and once more whenever the flag `again` shows that it was lost.
+        """
+        await self._order("/api/job", order)
+        deadline_s = asyncio.get_running_loop().time() + ORDER_S
+        while True:
+            await asyncio.sleep(ORDER_CHECK_S)
+            answer = await self._http.get("/api/printer?exclude=temperature,sd")
+            self._expect(answer)
+            flags = parse_flags(answer.body)
+            if done(flags):
+                return
+            if asyncio.get_running_loop().time() > deadline_s:
+                words = order.get("action", order["command"])
+                raise MachineFault(f"{self.name} was told to {words}, and did not within {ORDER_S:g} s")
+            if again in flags and not flags & _UNDER_WAY:
+                await self._order("/api/job", order)
+
     async def hold(self) -> None:
-        """Pause the print; see Driver.hold."""
-        await self._order("/api/job", {"command": "pause", "action": "pause"})
+        """Pause the print, and see that it is paused; see Driver.hold."""
+        await self._order_job(
+            {"command": "pause", "action": "pause"}, "printing", lambda flags: "paused" in flags
+        )
 
     async def resume(self) -> None:
-        """Resume the print; see Driver.resume."""
-        await self._order("/api/job", {"command": "pause", "action": "resume"})
+        """Resume the print, and see that it prints; see Driver.resume."""
+        await self._order_job(
+            {"command": "pause", "action": "resume"},
+            "paused",
+            lambda flags: not flags & {"paused", "pausing"},
+        )
 
     async def cancel(self) -> None:
-        """Cancel the print; see Driver.cancel."""
-        await self._order("/api/job", {"command": "cancel"})
+        """Cancel the print, and see that it has ended; see Driver.cancel."""
+        await self._order_job({"command": "cancel"}, "printing", lambda flags: "ready" in flags)
 
     async def message(self, text: str) -> None:
         """Show one line of at most MAX_MESSAGE characters by M117; see Driver.message."""
@@ -145,6 +177,9 @@ class OctoPrintDriver:
         await self._sockets.aclose()
         await self._http.aclose()
 
+
+_Flags = frozenset[str]
+_UNDER_WAY = frozenset({"pausing", "resuming", "cancelling"})
 
 _SUBSCRIBE = {
     "subscribe": {

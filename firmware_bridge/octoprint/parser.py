@@ -206,6 +206,12 @@ def parse_login(body: bytes) -> Login | None:
     return Login(user, session) if user and session else None
 
 
+def parse_flags(body: bytes) -> frozenset[str]:
+    """Read the flags that are set in an answer of /api/printer; empty when there are none."""
+    flags = _table(_table(_table(_load(body)).get("state")).get("flags"))
+    return frozenset(name for name, value in flags.items() if value is True)
+
+
 def parse_error(body: bytes) -> str:
     """Read OctoPrint's own words in a refusal; empty when there are none."""
     return _words(_table(_load(body)).get("error"))

@@ -30,9 +30,9 @@ UM_PER_MG = 335
 PARTS = ("bracket", "gear", "lamp-shade", "hinge", "phone-stand", "vase", "planter", "drawer-knob", "whistle")
 CUTS = ("box-sides", "coaster", "sign", "puzzle", "gasket", "front-panel", "earrings", "stencil")
 FAULTS = {
-    Use.PRINTER: ("Thermal runaway on heater 1", "The filament is jammed"),
-    Use.LASER: ("The chiller has no flow", "The lid switch bounced during a cut"),
-    Use.CNC: ("The spindle stalled", "A limit switch was hit"),
+    Use.PRINTER: ("Thermal runaway on heater 1 (simulated)", "The filament is jammed (simulated)"),
+    Use.LASER: ("The chiller has no flow (simulated)", "The lid opened during a cut (simulated)"),
+    Use.CNC: ("The spindle stalled (simulated)", "A limit switch was hit (simulated)"),
 }
 
 

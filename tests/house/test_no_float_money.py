@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("floor/money.py", "floor/ledger.py", "floor/tariff/", "booking_api/ledger/", "booking_api/tariffs/")
+ROOMS = ("floor/money.py", "floor/ledger.py", "floor/tariff/", "floor/costing/", "booking_api/ledger/")
+ROOMS += ("booking_api/tariffs/", "booking_api/costing/")
 EXACT = {"Fraction", "Decimal"}
 
 

@@ -21,6 +21,7 @@ from floor.wire.journal import Fact, JournalEntry
 from floor.wire.messages import Command, Order, Signed
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.words import BadgeKind
+from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
@@ -49,6 +50,8 @@ class FakeClock:
     monotonic: int = 1_000
     wall: int = NOW_MS
     trusted: bool = True
+    earliest: int = 0
+    server: int = 0
 
     def monotonic_ms(self) -> int:
         return self.monotonic
@@ -61,6 +64,12 @@ class FakeClock:
 
     def error_ms(self) -> int | None:
         return None
+
+    def not_before(self, wall_ms: int) -> None:
+        self.earliest = max(self.earliest, wall_ms)
+
+    def heard(self, server_ms: int) -> None:
+        self.server = server_ms
 
     def pass_s(self, seconds: float) -> None:
         self.monotonic += round(seconds * 1000)
@@ -142,6 +151,7 @@ class Bench:
         )
         self.roster.take(self.server.roster(policy=self.policy))
         self.metrics = Metrics("test")
+        self.credit = Credit()
         self.reader = SimulatedReader("reader")
         self.relay = SimulatedRelay("relay", self.feedback)
         self.panel = SimulatedPanel("panel")
@@ -154,6 +164,7 @@ class Bench:
             clock=self.clock,
             journal=self.journal,
             roster=self.roster,
+            credit=self.credit,
             metrics=self.metrics,
             new_id=lambda: uuid7(self.clock.wall, secrets.token_bytes(10)),
             changed=changed,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from floor.access import Denied, Granted, Lease
-from floor.policy import MachinePolicy, OnCreditSpent, OnLeave, OnProcessLoss
+from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
     BusyChanged,
     CardRemoved,
@@ -126,7 +126,6 @@ def kinds() -> dict[str, MachinePolicy]:
             takeover=True,
             idle_after_s=20,
             on_credit_spent=OnCreditSpent.STOP_WHEN_IDLE,
-            on_process_loss=OnProcessLoss.FINISH,
         ),
         "held laser": replace(
             base,

@@ -260,6 +260,27 @@ async def test_refused_orders(answer: Answer, error: type[Exception], words: str
         await driver.cancel()
 
 
+def flags(*names: str) -> Answer:
+    return Answer(200, json.dumps({"state": {"flags": dict.fromkeys(names, True)}}).encode())
+
+
+async def test_an_order_that_was_lost_is_given_again_until_it_is_obeyed() -> None:
+    states = [flags("pausing"), flags("printing"), flags("pausing"), flags("paused")]
+    http = ScriptedHttp({"/api/job": [Answer(204, b"")], "/api/printer?exclude=temperature,sd": states})
+    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    await driver.hold()
+    assert [path for method, path, _ in http.asked if method == "POST"] == ["/api/job"] * 2
+
+
+async def test_an_order_that_is_never_obeyed_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("firmware_bridge.octoprint.driver.ORDER_S", 0.0)
+    state_path = "/api/printer?exclude=temperature,sd"
+    http = ScriptedHttp({"/api/job": [Answer(204, b"")], state_path: [flags("printing")]})
+    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    with pytest.raises(MachineFault, match="was told to pause"):
+        await driver.hold()
+
+
 async def test_a_message_cannot_become_a_command() -> None:
     http = ScriptedHttp({"/api/printer/command": [Answer(204, b"")]})
     driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())

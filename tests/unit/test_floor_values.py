@@ -18,7 +18,7 @@ from floor.errors import (
     Refused,
 )
 from floor.ids import badge_reference, uuid7
-from floor.policy import POLICY_KEYS, RANGES, MachinePolicy, OnProcessLoss
+from floor.policy import POLICY_KEYS, RANGES, MachinePolicy
 from floor.timescale import TimeScale
 
 
@@ -55,12 +55,6 @@ def test_a_policy_s_time_is_held_to_its_range_and_says_so(name: str) -> None:
 
 def test_every_time_of_a_policy_has_a_range() -> None:
     assert {name for name in POLICY_KEYS if name.endswith("_s")} == set(RANGES)
-
-
-def test_a_hazardous_machine_never_keeps_power_without_its_gateway() -> None:
-    with pytest.raises(ValueError, match='must be "open"'):
-        MachinePolicy(hazardous=True, on_process_loss=OnProcessLoss.FINISH)
-    assert MachinePolicy(on_process_loss=OnProcessLoss.FINISH).on_process_loss is OnProcessLoss.FINISH
 
 
 def test_floor_time_runs_from_its_start_at_its_speed() -> None:

@@ -31,23 +31,23 @@ TABLES = (
 
 
 def upgrade() -> None:
-    _alarm()
-    _gateway()
-    _job()
-    _machine_session()
-    _member()
-    _refusal()
-    _roster_change()
-    _roster_state()
-    _session_reading()
-    _badge()
-    _boot_clock()
-    _credit_slice()
-    _journal_head()
-    _journal_quarantine()
-    _journal_record()
-    _machine()
-    _certification()
+    _make_alarm()
+    _make_gateway()
+    _make_job()
+    _make_machine_session()
+    _make_member()
+    _make_refusal()
+    _make_roster_change()
+    _make_roster_state()
+    _make_session_reading()
+    _make_badge()
+    _make_boot_clock()
+    _make_credit_slice()
+    _make_journal_head()
+    _make_journal_quarantine()
+    _make_journal_record()
+    _make_machine()
+    _make_certification()
     op.execute("INSERT INTO roster_state (id, epoch, n) VALUES (1, 1, 0)")
 
 
@@ -56,7 +56,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _alarm() -> None:
+def _make_alarm() -> None:
     op.create_table(
         "alarm",
         text("gateway", 32),
@@ -74,7 +74,7 @@ def _alarm() -> None:
     op.create_index("ix_alarm_machine", "alarm", ["machine"])
 
 
-def _gateway() -> None:
+def _make_gateway() -> None:
     op.create_table(
         "gateway",
         text("name", 32),
@@ -94,7 +94,7 @@ def _gateway() -> None:
     )
 
 
-def _job() -> None:
+def _make_job() -> None:
     op.create_table(
         "job",
         text("gateway", 32),
@@ -114,7 +114,7 @@ def _job() -> None:
     op.create_index("ix_job_session", "job", ["session"])
 
 
-def _machine_session() -> None:
+def _make_machine_session() -> None:
     op.create_table(
         "machine_session",
         text("id", 64),
@@ -153,7 +153,7 @@ def _machine_session() -> None:
     op.create_index("ix_machine_session_state", "machine_session", ["state"])
 
 
-def _member() -> None:
+def _make_member() -> None:
     op.create_table(
         "member",
         text("id", 64),
@@ -177,7 +177,7 @@ def _member() -> None:
     op.create_index("ix_member_account", "member", ["account"])
 
 
-def _refusal() -> None:
+def _make_refusal() -> None:
     op.create_table(
         "refusal",
         text("gateway", 32),
@@ -195,7 +195,7 @@ def _refusal() -> None:
     op.create_index("ix_refusal_member", "refusal", ["member"])
 
 
-def _roster_change() -> None:
+def _make_roster_change() -> None:
     op.create_table(
         "roster_change",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -206,7 +206,7 @@ def _roster_change() -> None:
     )
 
 
-def _roster_state() -> None:
+def _make_roster_state() -> None:
     op.create_table(
         "roster_state",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -216,7 +216,7 @@ def _roster_state() -> None:
     )
 
 
-def _session_reading() -> None:
+def _make_session_reading() -> None:
     op.create_table(
         "session_reading",
         text("session", 64),
@@ -228,7 +228,7 @@ def _session_reading() -> None:
     )
 
 
-def _badge() -> None:
+def _make_badge() -> None:
     op.create_table(
         "badge",
         text("id", 64),
@@ -246,7 +246,7 @@ def _badge() -> None:
     op.create_index("ix_badge_member", "badge", ["member"])
 
 
-def _boot_clock() -> None:
+def _make_boot_clock() -> None:
     op.create_table(
         "boot_clock",
         text("gateway", 32),
@@ -258,7 +258,7 @@ def _boot_clock() -> None:
     )
 
 
-def _credit_slice() -> None:
+def _make_credit_slice() -> None:
     op.create_table(
         "credit_slice",
         text("gateway", 32),
@@ -272,7 +272,7 @@ def _credit_slice() -> None:
     op.create_index("ix_credit_slice_account", "credit_slice", ["account"])
 
 
-def _journal_head() -> None:
+def _make_journal_head() -> None:
     op.create_table(
         "journal_head",
         text("gateway", 32),
@@ -285,7 +285,7 @@ def _journal_head() -> None:
     )
 
 
-def _journal_quarantine() -> None:
+def _make_journal_quarantine() -> None:
     op.create_table(
         "journal_quarantine",
         text("gateway", 32),
@@ -302,7 +302,7 @@ def _journal_quarantine() -> None:
     )
 
 
-def _journal_record() -> None:
+def _make_journal_record() -> None:
     op.create_table(
         "journal_record",
         text("gateway", 32),
@@ -321,7 +321,7 @@ def _journal_record() -> None:
     )
 
 
-def _machine() -> None:
+def _make_machine() -> None:
     op.create_table(
         "machine",
         text("id", 64),
@@ -342,7 +342,7 @@ def _machine() -> None:
     op.create_index("ix_machine_gateway", "machine", ["gateway"])
 
 
-def _certification() -> None:
+def _make_certification() -> None:
     op.create_table(
         "certification",
         text("member", 64),

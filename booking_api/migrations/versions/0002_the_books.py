@@ -14,12 +14,12 @@ TABLES = ("account_balance", "book", "tariff_version", "ledger_entry", "charge_l
 
 
 def upgrade() -> None:
-    _account_balance()
-    _book()
-    _tariff_version()
-    _ledger_entry()
-    _charge_line()
-    _ledger_posting()
+    _make_account_balance()
+    _make_book()
+    _make_tariff_version()
+    _make_ledger_entry()
+    _make_charge_line()
+    _make_ledger_posting()
     op.execute(f"INSERT INTO book (id, seq, hash) VALUES ('main', 0, '{'0' * 64}')")
     guard()
 
@@ -30,7 +30,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _account_balance() -> None:
+def _make_account_balance() -> None:
     op.create_table(
         "account_balance",
         text("account", 200),
@@ -40,11 +40,11 @@ def _account_balance() -> None:
     )
 
 
-def _book() -> None:
+def _make_book() -> None:
     op.create_table("book", text("id", 32), big("seq"), text("hash", 64), sa.PrimaryKeyConstraint("id"))
 
 
-def _tariff_version() -> None:
+def _make_tariff_version() -> None:
     op.create_table(
         "tariff_version",
         text("id", 100),
@@ -59,7 +59,7 @@ def _tariff_version() -> None:
     op.create_index("ix_tariff_version_tariff", "tariff_version", ["tariff"])
 
 
-def _ledger_entry() -> None:
+def _make_ledger_entry() -> None:
     op.create_table(
         "ledger_entry",
         text("id", 64),
@@ -83,7 +83,7 @@ def _ledger_entry() -> None:
     op.create_index("ix_ledger_entry_occurred_ms", "ledger_entry", ["occurred_ms"])
 
 
-def _charge_line() -> None:
+def _make_charge_line() -> None:
     op.create_table(
         "charge_line",
         text("session", 64),
@@ -106,7 +106,7 @@ def _charge_line() -> None:
     op.create_index("ix_charge_line_tariff_version", "charge_line", ["tariff_version"])
 
 
-def _ledger_posting() -> None:
+def _make_ledger_posting() -> None:
     op.create_table(
         "ledger_posting",
         text("entry", 64),

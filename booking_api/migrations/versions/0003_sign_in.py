@@ -13,10 +13,10 @@ TABLES = ("idempotent_answer", "api_token", "browser_session", "credential")
 
 
 def upgrade() -> None:
-    _idempotent_answer()
-    _api_token()
-    _browser_session()
-    _credential()
+    _make_idempotent_answer()
+    _make_api_token()
+    _make_browser_session()
+    _make_credential()
 
 
 def downgrade() -> None:
@@ -24,7 +24,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _idempotent_answer() -> None:
+def _make_idempotent_answer() -> None:
     op.create_table(
         "idempotent_answer",
         text("author", 64),
@@ -37,7 +37,7 @@ def _idempotent_answer() -> None:
     op.create_index("ix_idempotent_answer_created_ms", "idempotent_answer", ["created_ms"])
 
 
-def _api_token() -> None:
+def _make_api_token() -> None:
     op.create_table(
         "api_token",
         text("id", 64),
@@ -55,7 +55,7 @@ def _api_token() -> None:
     op.create_index("ix_api_token_token_hash", "api_token", ["token_hash"], unique=True)
 
 
-def _browser_session() -> None:
+def _make_browser_session() -> None:
     op.create_table(
         "browser_session",
         text("token_hash", 64),
@@ -70,7 +70,7 @@ def _browser_session() -> None:
     op.create_index("ix_browser_session_member", "browser_session", ["member"])
 
 
-def _credential() -> None:
+def _make_credential() -> None:
     op.create_table(
         "credential",
         text("member", 64),

@@ -176,5 +176,9 @@ def start_octoprint(tmp_path: Path, users: tuple[str, ...] = ()) -> OctoPrintPee
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     peer = OctoPrintPeer(base, port, keys["operator"], keys)
-    peer.start()
+    try:
+        peer.start()
+    except BaseException:
+        peer.stop()  # whoever asked never gets the peer, and could not stop it
+        raise
     return peer

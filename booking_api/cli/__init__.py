@@ -1,0 +1,37 @@
+"""`makerfloor`: what operators type. Errors are one sentence on stderr, never a traceback.
+
+base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
+floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
+broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
+"""
+
+import sys
+
+from sqlalchemy.exc import OperationalError
+
+from booking_api.cli import broker, floor, people, rates, server
+from booking_api.cli.base import app
+from booking_api.db import StorageFull
+from floor.errors import ConfigError, FloorError
+
+__all__ = ["app", "main"]
+COMMANDS = (server, floor, people, broker, rates)
+
+
+def main() -> None:
+    """Run the command line: exit 0 when done, 1 when a rule says no, 2 when something is set up wrongly."""
+    try:
+        app(prog_name="makerfloor")
+    except ConfigError as error:
+        _stop(str(error), 2)
+    except StorageFull as error:
+        _stop(str(error), 2)
+    except FloorError as error:
+        _stop(str(error), 1)
+    except OperationalError as error:
+        _stop(f"The database cannot be used: {error.orig}", 2)
+
+
+def _stop(words: str, code: int) -> None:
+    print(words, file=sys.stderr)
+    sys.exit(code)

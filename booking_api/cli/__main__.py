@@ -1,0 +1,5 @@
+"""`python -m booking_api.cli` is `makerfloor`."""
+
+from booking_api.cli import main
+
+main()

@@ -1,0 +1,144 @@
+"""What the commands share: the root, where the settings are, the open database, dates and files."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import typer
+from pydantic import BaseModel, ValidationError
+from sqlmodel import Session
+
+from booking_api.clock import Clock
+from booking_api.db import Database
+from booking_api.settings import FILE, Settings, read_settings
+from booking_api.start import open_database
+from booking_api.vault import Vault, open_vault
+from floor.errors import ConfigError, Refused
+
+CONFIG_VARIABLE = "MAKERFLOOR_CONFIG"
+M = TypeVar("M", bound=BaseModel)
+
+app = typer.Typer(
+    help="Makerfloor: badge to machine to meter to ledger to bill.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help=f"The settings file; else ${CONFIG_VARIABLE}, else ./{FILE}.")
+    ] = None,
+) -> None:
+    """Makerfloor: badge to machine to meter to ledger to bill."""
+    ctx.obj = config or Path(os.environ.get(CONFIG_VARIABLE, FILE))
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """Read the settings that the command line names; raises ConfigError."""
+    return read_settings(Path(ctx.obj))
+
+
+class Desk:
+    """A command's transaction and what it works with."""
+
+    def __init__(self, settings: Settings, session: Session, vault: Vault) -> None:
+        self.settings = settings
+        self.session = session
+        self.vault = vault
+        self.now_ms = Clock().now_ms()
+
+
+@contextmanager
+def desk(ctx: typer.Context) -> Iterator[Desk]:
+    """Open the database for one command; what it did is committed when the block ends without an error."""
+    settings = settings_of(ctx)
+    database = open_database(settings)
+    try:
+        with database.write() as session:
+            yield Desk(settings, session, open_vault(settings.data))
+    finally:
+        database.close()
+
+
+@contextmanager
+def reading(ctx: typer.Context) -> Iterator[tuple[Settings, Database]]:
+    """Open the database for a command that only looks."""
+    settings = settings_of(ctx)
+    database = open_database(settings)
+    try:
+        yield settings, database
+    finally:
+        database.close()
+
+
+def validated(kind: type[M], values: Mapping[str, Any]) -> M:
+    """Build a checked model from what was typed; raises Refused that names the field."""
+    try:
+        return kind(**{key: value for key, value in values.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Refused("input_invalid", f"{where}: {first['msg']} (it is {first['input']!r}).") from None
+
+
+def day_ms(text: str | None, timezone: str) -> int | None:
+    """Return the begin of a day (2026-12-31) in the space's time zone, in UTC milliseconds; None for None."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Refused("date_malformed", f"{text!r} is not a date. Write it like 2026-12-31.") from None
+    return round(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).timestamp() * 1000)
+
+
+def shown_day(at_ms: int, timezone: str) -> str:
+    """Write an instant for people."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def read_text(file: Path) -> str:
+    """Read a file that the command line names; raises ConfigError."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            str(file), "", f"cannot be read ({error.strerror})", "Name another file."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(file), "", "is not UTF-8 text", "Save it as UTF-8.") from error
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a new file that its owner alone may read; raises ConfigError when it exists or cannot be."""
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        remedy = "Name another file, or move that one away."
+        raise ConfigError(str(file), "", f"cannot be written ({error.strerror})", remedy) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def typed_policy(pairs: list[str]) -> dict[str, Any]:
+    """Read policy values as they are typed: key=value, where a value is written as in TOML or is a word."""
+    table: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise Refused("policy_malformed", f"{pair!r} is not key=value, such as idle_after_s=600.")
+        try:
+            table[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            table[key.strip()] = value.strip()
+    return table

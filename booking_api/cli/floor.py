@@ -1,0 +1,150 @@
+"""Commands for gateways, machines and tariffs."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from booking_api.cli.base import (
+    app,
+    day_ms,
+    desk,
+    read_text,
+    reading,
+    shown_day,
+    typed_policy,
+    validated,
+    write_secret,
+)
+from booking_api.gateways import enrol as gateways
+from booking_api.gateways.keys import open_signer
+from booking_api.machines import service as machines
+from booking_api.machines.service import MachineDetails
+from booking_api.sessions import service as sessions
+from booking_api.tariffs import service as tariffs
+from floor.money import plain
+
+AUTHOR = "command-line"
+gateway = typer.Typer(help="Gateways: the Pis on the floor.", no_args_is_help=True)
+machine = typer.Typer(help="Machines.", no_args_is_help=True)
+exception = typer.Typer(help="Sessions that wait for an operator.", no_args_is_help=True)
+tariff = typer.Typer(help="Tariffs: versions of price lists.", no_args_is_help=True)
+app.add_typer(gateway, name="gateway")
+app.add_typer(machine, name="machine")
+app.add_typer(tariff, name="tariff")
+app.add_typer(exception, name="exception")
+
+
+@gateway.command()
+def enrol(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
+    out: Annotated[Path, typer.Option(help="The gateway.toml to write; it holds secrets.")],
+    again: Annotated[bool, typer.Option("--again", help="For a Pi that takes a dead one's place.")] = False,
+) -> None:
+    """Enrol a gateway and write its gateway.toml, to which its stations are then added."""
+    with desk(ctx) as at:
+        enrolment = (
+            gateways.recall(at.session, at.vault, name)
+            if again
+            else gateways.enrol(at.session, at.vault, name, at.now_ms)
+        )
+        values = gateways.config_values(enrolment, open_signer(at.settings.data), at.settings.broker)
+        # Inside the transaction: without its file, a gateway is not enrolled.
+        write_secret(out, _toml(values))
+        if at.settings.broker.ca is not None:
+            shutil.copyfile(at.settings.broker.ca, out.parent / "ca.pem")
+    print(f"Copy {out} to the Pi, add its [[stations]], and run `makerfloor-gateway check`.")
+
+
+def _toml(values: Mapping[str, str | Mapping[str, str | int]]) -> str:
+    plain_values = [f"{key} = {json.dumps(value)}" for key, value in values.items() if isinstance(value, str)]
+    tables = [
+        f"\n[{key}]\n" + "\n".join(f"{name} = {json.dumps(inner)}" for name, inner in value.items())
+        for key, value in values.items()
+        if not isinstance(value, str)
+    ]
+    return "\n".join([*plain_values, *tables]) + "\n"
+
+
+@machine.command("add")
+def add_machine(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(help="A short name, such as laser-1.")],
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    gateway: Annotated[str | None, typer.Option(help="The gateway that it is wired to.")] = None,
+    kind: Annotated[str, typer.Option(help="printer, laser, mill, saw, door …")] = "other",
+    tariff: Annotated[str | None, typer.Option(help="Its tariff; without one its use costs nothing.")] = None,
+    location: Annotated[str, typer.Option(help="Where it stands.")] = "",
+    policy: Annotated[
+        list[str] | None, typer.Option(help="key=value, such as run_on_s=120; repeat it.")
+    ] = None,
+    open_to_all: Annotated[bool, typer.Option("--open-to-all", help="Ask for no certification.")] = False,
+) -> None:
+    """Put a machine on the floor."""
+    values = {
+        "id": id,
+        "name": name,
+        "gateway": gateway,
+        "kind": kind,
+        "tariff": tariff,
+        "location": location,
+    }
+    more = {"policy": typed_policy(policy or []), "requires_certification": not open_to_all}
+    with desk(ctx) as at:
+        added = machines.add(at.session, validated(MachineDetails, {**values, **more}), at.now_ms)
+    print(f"{added.id}: {added.name}")
+
+
+@machine.command("list")
+def list_machines(ctx: typer.Context) -> None:
+    """List the machines."""
+    with reading(ctx) as (_, database), database.read() as session:
+        for one in machines.listed(session):
+            state = f"out of order: {one.lockout_reason}" if one.lockout_reason else ""
+            place = f"{one.gateway or '-':16} {one.tariff or 'free':16}"
+            print(f"{one.id:20} {one.name:30} {place} {state}".rstrip())
+
+
+@tariff.command("add")
+def add_tariff(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A tariff's TOML.")]) -> None:
+    """Keep a new version of a tariff; it is in force from its valid_from."""
+    with desk(ctx) as at:
+        version = tariffs.add(at.session, read_text(file), AUTHOR, at.now_ms, str(file))
+    print(f"{version.id} is kept.")
+
+
+@tariff.command("check")
+def check_tariff(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A tariff's TOML.")]) -> None:
+    """Read a tariff and say what it charges, without keeping it."""
+    read = tariffs.read(read_text(file), str(file))
+    print(f"{read.name} ({read.version})")
+    for component in read.components:
+        price = plain(component.price_micro, read.commodity)
+        block = f" per started {component.block} {component.unit}" if component.block else ""
+        per = f" per {component.unit}" if component.unit and not block else block
+        print(f"  {component.id}: {price}{per}")
+
+
+@exception.command("list")
+def list_exceptions(ctx: typer.Context) -> None:
+    """List the sessions that could not be priced, and why."""
+    with reading(ctx) as (settings, database), database.read() as session:
+        for one in sessions.exceptions(session):
+            when = shown_day(one.started_ms, settings.timezone)
+            print(f"{one.id}  {when}  {one.machine or '-'}  {one.exception}")
+
+
+@exception.command("settle")
+def settle_exception(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(help="The session's id.")],
+    day: Annotated[str | None, typer.Option(help="Its day, when its gateway did not know the time.")] = None,
+) -> None:
+    """Price a session once what it lacked was put right."""
+    with desk(ctx) as at:
+        settled = sessions.resolve(at.session, id, at.now_ms, day_ms(day, at.settings.timezone))
+    print(f"{settled.id} is settled.")

@@ -1,0 +1,182 @@
+"""Commands for the server itself."""
+
+import errno
+import json
+import secrets
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import col, func, select
+
+from booking_api import doctor as examination
+from booking_api.auth.service import set_password
+from booking_api.cli.base import app, reading, settings_of, write_secret
+from booking_api.clock import Clock
+from booking_api.context import Context
+from booking_api.members.service import MemberDetails
+from booking_api.members.service import add as add_member
+from booking_api.metering.models import Quarantined
+from booking_api.sessions.models import MachineSession, SessionState
+from booking_api.settings import FILE, read_settings
+from booking_api.start import open_context, open_database
+from booking_api.vault import open_vault
+from floor.errors import ConfigError
+from floor.timescale import TimeScale
+from floor.words import Role
+
+TEMPLATE = """# Settings of a Makerfloor server; docs/install-server.md says what each means.
+
+[space]
+name = {name}
+timezone = {timezone}
+language = "en"
+currency = {currency}
+
+[server]
+data = "data"
+host = "127.0.0.1"
+port = {port}
+# address = "https://floor.example.org"
+
+[broker]
+host = "127.0.0.1"
+port = 1883
+username = "server"
+password = {password}
+# ca = "ca.pem"
+"""
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where settings and data are to be.")],
+    name: Annotated[str, typer.Option(help="What the space is called.")] = "Makerfloor",
+    timezone: Annotated[str, typer.Option(help="Its time zone, such as Europe/Berlin.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="What it bills in.")] = "EUR",
+    port: Annotated[int, typer.Option(help="Where the pages are served.")] = 8080,
+) -> None:
+    """Make settings, an empty database and the first administrator, whose sign-in is printed once."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"cannot be made ({error.strerror})"
+        raise ConfigError(str(directory), "", problem, "Name another directory.") from error
+    texts = {"name": name, "timezone": timezone, "currency": currency, "password": secrets.token_urlsafe(24)}
+    quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in texts.items()}
+    file = directory / FILE
+    write_secret(file, TEMPLATE.format(port=port, **quoted))
+    try:
+        settings = read_settings(file)
+    except ConfigError:
+        file.unlink()
+        raise
+    database = open_database(settings, migrate=True)
+    open_vault(settings.data)
+    now_ms, password = Clock().now_ms(), secrets.token_urlsafe(12)
+    with database.write() as session:
+        details = MemberDetails(first_name="First", last_name="Administrator", role=Role.ADMIN)
+        member = add_member(session, details, now_ms)
+        set_password(session, member.id, "admin", password, now_ms)
+    database.close()
+    print(f"Settings:  {file}")
+    print(f"Sign in:   admin  {password}")
+    print(f"Start:     makerfloor --config {file} serve")
+
+
+@app.command()
+def migrate(ctx: typer.Context) -> None:
+    """Bring the database to the form that this software needs; do it before workers start."""
+    database = open_database(settings_of(ctx), migrate=True)
+    database.close()
+    print("The database is up to date.")
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    time_scale: Annotated[
+        str | None, typer.Option(help="For demonstrations: real_ms:floor_ms:speed.")
+    ] = None,
+) -> None:
+    """Serve pages and API, and hold the link to the gateways."""
+    try:
+        scale = TimeScale.parse(time_scale) if time_scale else None
+    except ValueError as error:
+        remedy = "Write real_ms:floor_ms:speed, with a speed from 1 to 3600."
+        raise ConfigError("makerfloor serve", "--time-scale", str(error), remedy) from None
+    settings = settings_of(ctx)
+    with listen(settings.host, settings.port, str(settings.file)) as door:
+        context = open_context(settings, scale, migrate=True)
+        print(f"Makerfloor is at {settings.address}", flush=True)
+        _serve(context, door)
+
+
+def _serve(context: Context, door: socket.socket) -> None:
+    # Imported here, so that no other command waits for the web stack.
+    import uvicorn
+
+    from booking_api.app import create_app
+
+    config = uvicorn.Config(
+        create_app(context), log_level="warning", access_log=False, timeout_graceful_shutdown=5
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[door])
+    except KeyboardInterrupt:
+        pass  # Ctrl-C is how it is ended; uvicorn has closed what was open and says it again
+    finally:
+        context.database.close()
+
+
+def listen(host: str, port: int, file: str) -> socket.socket:
+    """Listen at an address; raises ConfigError for a port in use or an address of another machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+        door.listen(2048)
+    except OSError as error:
+        door.close()
+        taken = error.errno == errno.EADDRINUSE
+        problem = f"{port} is in use" if taken else f"{host}:{port} cannot be listened at ({error.strerror})"
+        remedy = "End what listens there, or choose another port." if taken else "Correct host and port."
+        raise ConfigError(file, "server.port", problem, remedy) from error
+    return door
+
+
+@app.command()
+def doctor(ctx: typer.Context) -> None:
+    """Verify books, balances, journals and tariffs; say where something is not as it was left."""
+    with reading(ctx) as (_, database):
+        found = examination.examine(database)
+        for finding in found:
+            print(f"{finding.where}: {finding.words}")
+        with database.read() as session:
+            waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
+            kept = select(func.count()).select_from(Quarantined).where(col(Quarantined.resolved_ms).is_(None))
+            exceptions, quarantined = session.exec(waiting).one(), session.exec(kept).one()
+    if exceptions:
+        print(f"{exceptions} sessions wait for an operator.")
+    if quarantined:
+        print(f"{quarantined} journal entries are in quarantine.")
+    if found:
+        raise typer.Exit(1)
+    print("The books are sound.")
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="The demonstration's own folder.")] = Path("demo-data"),
+    speed: Annotated[int, typer.Option(help="Floor seconds in one real second.")] = 1,
+    port: Annotated[int, typer.Option(help="Where the pages are served; 0 takes a free port.")] = 8080,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew.")] = False,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same people.")] = None,
+) -> None:
+    """Run a whole floor here: broker, server, a gateway with simulated machines, and its members."""
+    from booking_api.demo.command import run
+    from booking_api.demo.floor import DemoSettings
+
+    run(DemoSettings(data=data, speed=speed, port=port, fresh=fresh, seed=seed))

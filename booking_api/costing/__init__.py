@@ -1,0 +1,1 @@
+"""Cost sharing on the server: rate studies of cost files."""

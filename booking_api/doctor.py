@@ -1,0 +1,200 @@
+"""Looks for damage: does the database still say what was posted? Reads only, and trusts no trigger.
+
+Each check yields findings; the first of a chain is where to look.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+from sqlalchemy import func, text
+from sqlmodel import Session, col, select
+
+from booking_api import migrations
+from booking_api.db import DATA, Database
+from booking_api.ledger import chain, heads
+from booking_api.ledger.accounts import member_account
+from booking_api.ledger.models import AccountBalance, Book, ChargeLine, LedgerEntry, LedgerPosting
+from booking_api.metering.models import JournalHead, JournalRecord
+from booking_api.migrations.guards import GUARDS
+from booking_api.sessions.models import MachineSession
+from booking_api.sessions.settle import digest_lines
+from booking_api.tariffs.models import TariffVersion
+from floor.ledger import EntryKind
+from floor.wire.journal import GENESIS, JournalEntry, entry_hash
+
+FINDINGS_MAX = 100
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was left, and where."""
+
+    where: str
+    words: str
+
+
+Check = Callable[[Session], Iterator[Finding]]
+
+
+def examine(database: Database) -> list[Finding]:
+    """Run every check; return at most 100 findings, none for a healthy database."""
+    if migrations.current(database.engine) != migrations.newest():
+        words = "it is not of the form that this software needs; run `makerfloor migrate`"
+        return [Finding("database", words)]
+    found: list[Finding] = []
+    with database.read() as session:
+        for check in CHECKS:
+            for finding in check(session):
+                found.append(finding)
+                if len(found) >= FINDINGS_MAX:
+                    return found
+    return found
+
+
+def check_storage(session: Session) -> Iterator[Finding]:
+    """Ask the database whether its own file is sound, and whether the triggers that freeze entries stand."""
+    if session.get_bind().dialect.name == "sqlite":
+        for (words,) in session.connection().execute(text("PRAGMA integrity_check")):
+            if words != "ok":
+                yield Finding("database", str(words))
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    else:
+        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+    standing = {name for (name,) in session.connection().execute(text(query))}
+    for name, table, _, _ in GUARDS:
+        if name not in standing:
+            yield Finding(
+                f"table {table}", f"the trigger {name}, which keeps entries from being changed, is gone"
+            )
+
+
+def check_chain(session: Session) -> Iterator[Finding]:
+    """Follow every book from its first entry to its head."""
+    for book in session.exec(select(Book)).all():
+        mark, before = chain.Mark(), None
+        while mark != before:
+            before = mark
+            mark, broken = chain.follow(session, mark, book.id)
+            for one in broken:
+                yield Finding(f"book {book.id}, entry {one.seq} ({one.entry})", one.problem)
+        if (mark.seq, mark.hash) != (book.seq, book.hash):
+            yield Finding(f"book {book.id}", f"it ends at entry {mark.seq}, but {book.seq} were posted")
+
+
+def check_heads(session: Session) -> Iterator[Finding]:
+    """Compare the books with the heads that were written outside of the database."""
+    for head in heads.read(session.info[DATA]):
+        query = select(LedgerEntry.hash).where(LedgerEntry.book == head.book, LedgerEntry.seq == head.seq)
+        kept = session.exec(query).first()
+        where = f"book {head.book}, entry {head.seq}"
+        if kept is None:
+            yield Finding(
+                where, "it was posted and is gone: an older database was restored, or the book was cut"
+            )
+            return
+        if kept != head.hash:
+            yield Finding(where, "another entry was posted in its place: the book was rewritten")
+            return
+
+
+def check_balances(session: Session) -> Iterator[Finding]:
+    """Compare the kept balances with the sums of the postings."""
+    account, commodity = col(LedgerPosting.account), col(LedgerPosting.commodity)
+    sums = select(account, commodity, func.sum(LedgerPosting.amount_micro)).group_by(account, commodity)
+    computed = {(name, unit): int(amount) for name, unit, amount in session.exec(sums)}
+    kept = {(row.account, row.commodity): row.amount_micro for row in session.exec(select(AccountBalance))}
+    for key in sorted(computed.keys() | kept.keys()):
+        if computed.get(key, 0) != kept.get(key, 0):
+            words = (
+                f"the balance kept is {kept.get(key, 0)}, its postings sum to {computed.get(key, 0)} micro"
+            )
+            yield Finding(f"account {key[0]} ({key[1]})", words)
+
+
+def check_charges(session: Session) -> Iterator[Finding]:
+    """Compare each charged session with its lines and with what was posted for it."""
+    query = select(LedgerEntry).where(LedgerEntry.kind == EntryKind.CHARGE).order_by(col(LedgerEntry.seq))
+    after = 0
+    while entries := session.exec(query.where(col(LedgerEntry.seq) > after).limit(_CHUNK)).all():
+        after = entries[-1].seq
+        ids = [entry.id for entry in entries]
+        lines: dict[str, list[ChargeLine]] = {}
+        ordered = select(ChargeLine).where(col(ChargeLine.entry).in_(ids)).order_by(col(ChargeLine.n))
+        for line in session.exec(ordered):
+            lines.setdefault(line.entry or "", []).append(line)
+        charged = select(MachineSession).where(col(MachineSession.entry).in_(ids))
+        sessions = {row.entry: row for row in session.exec(charged)}
+        posted = _posted(session, ids)
+        for entry in entries:
+            words = _charge_problem(entry, lines.get(entry.id, []), sessions.get(entry.id), posted)
+            if words:
+                yield Finding(f"charge {entry.id} ({entry.source})", words)
+
+
+def _posted(session: Session, ids: list[str]) -> dict[tuple[str, str], int]:
+    query = select(LedgerPosting).where(col(LedgerPosting.entry).in_(ids))
+    return {(row.entry, row.account): row.amount_micro for row in session.exec(query)}
+
+
+def _charge_problem(
+    entry: LedgerEntry,
+    lines: list[ChargeLine],
+    charged: MachineSession | None,
+    posted: dict[tuple[str, str], int],
+) -> str:
+    if digest_lines(line.model_dump() for line in lines) != entry.detail:
+        return "its lines are not those that were sealed"
+    if charged is None:
+        return "the session that it charges for is gone"
+    owed = posted.get((entry.id, member_account(charged.account)), 0)
+    if charged.total_micro != owed:
+        return f"the session says {charged.total_micro} micro, the books say {owed}"
+    return ""
+
+
+def check_tariffs(session: Session) -> Iterator[Finding]:
+    """Compare each tariff version with the hash that was taken when it was added."""
+    for version in session.exec(select(TariffVersion)):
+        if hashlib.sha256(version.text.encode()).hexdigest() != version.sha256:
+            yield Finding(f"tariff version {version.id}", "its text was changed after it was added")
+
+
+def check_journals(session: Session) -> Iterator[Finding]:
+    """Follow what was applied of every journal."""
+    for head in session.exec(select(JournalHead)).all():
+        seq, last = 0, GENESIS
+        mine = select(JournalRecord).where(
+            JournalRecord.gateway == head.gateway, JournalRecord.epoch == head.epoch
+        )
+        ordered = mine.order_by(col(JournalRecord.seq))
+        while rows := session.exec(ordered.where(col(JournalRecord.seq) > seq).limit(_CHUNK)).all():
+            for row in rows:
+                if row.seq != seq + 1 or not _record_holds(row, last):
+                    where = f"journal of {head.gateway}, epoch {row.epoch}, entry {row.seq}"
+                    yield Finding(where, "it is not what was applied")
+                seq, last = row.seq, row.hash
+        if (seq, last) != (head.seq, head.hash):
+            where = f"journal of {head.gateway}, epoch {head.epoch}"
+            yield Finding(where, f"it ends at entry {seq}, but {head.seq} were applied")
+
+
+def _record_holds(row: JournalRecord, last: str) -> bool:
+    try:
+        entry = JournalEntry.model_validate_json(row.body)
+    except ValidationError:
+        return False
+    return entry.previous == last and entry_hash(last, row.epoch, entry) == row.hash
+
+
+CHECKS: tuple[Check, ...] = (
+    check_storage,
+    check_chain,
+    check_heads,
+    check_balances,
+    check_charges,
+    check_tariffs,
+    check_journals,
+)

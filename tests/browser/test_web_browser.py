@@ -1,0 +1,163 @@
+"""People in a real browser: members watch a session run and read its bill, staff do their work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from floor.wire.journal import SessionEnded, SessionStarted
+from floor.words import StopType
+from tests.kit.served import Served, chromium, serving
+from tests.kit.web import MINUTE, NOW_MS, PASSWORD, build
+
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as one:
+        yield one
+
+
+@pytest.fixture
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(build(tmp_path_factory.mktemp("browser"))) as one:
+        yield one
+
+
+@contextmanager
+def reader(
+    browser: Browser,
+    served: Served,
+    name: str = "",
+    width: int = 1000,
+    light: str = "light",
+    language: str = "en",
+) -> Iterator[Page]:
+    """A person at a screen; whatever their browser complains of fails the test."""
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=light)  # type: ignore[arg-type] # a literal
+    context.add_cookies([{"name": "language", "value": language, "url": served.url}])
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    if name:
+        page.goto(f"{served.url}/sign-in")
+        page.locator("#login").fill(name)
+        page.locator("#password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{served.url}/")
+    yield page
+    assert complaints == []
+    context.close()
+
+
+def test_a_member_watches_a_session_run_and_reads_its_bill(browser: Browser, served: Served) -> None:
+    web = served.web
+    with reader(browser, served, "mira") as page:
+        card = page.locator("#machine-laser-1")
+        expect(card).to_contain_text("Free")
+        page.evaluate("document.body.dataset.sameDocument = 'yes'")
+        served.tell(lambda: web.shows(web.in_use("laser-1", "mira", 1, price_micro=2_000_000)))
+        expect(card).to_contain_text("In use")
+        expect(card.locator(".price")).to_have_text("€2.00")
+        served.tell(lambda: web.shows(web.in_use("laser-1", "mira", 11, progress=0.5, job="box.svg")))
+        expect(card.locator(".price")).to_have_text("€4.00")
+        expect(card.locator("progress")).to_have_attribute("value", "50")
+
+        started = SessionStarted(
+            session_id="live-1", machine="laser-1", member=web.people["mira"], account=web.people["mira"],
+            badge="ab" * 16, tier="member", max_duration_s=3600,
+        )  # fmt: skip
+        minutes = {"machine_time_ms": 12 * MINUTE}
+        ended = SessionEnded.model_validate(
+            {
+                "session_id": "live-1",
+                "stop_type": StopType.TAP_OUT,
+                "elapsed_ms": 12 * MINUTE,
+                "counters": minutes,
+            },
+            strict=False,
+        )
+        web.journal((NOW_MS, started), (NOW_MS + 12 * MINUTE, ended))
+        served.tell(lambda: web.shows(web.free("laser-1")))
+        expect(card).to_contain_text("Free")
+        expect(page.locator("#charge-live-1")).to_contain_text("€4.00")
+        assert page.evaluate("document.body.dataset.sameDocument") == "yes"
+
+        page.get_by_role("link", name="My statement").first.click()
+        expect(page.locator(".balance .figure")).to_have_text("€11.46")
+        receipt = page.locator(".receipt").first
+        receipt.locator("summary").press("Enter")
+        expect(receipt).to_contain_text("billed: 2 × 10 min")
+
+
+def test_a_gateway_that_is_gone_shows_its_machines_offline(browser: Browser, served: Served) -> None:
+    with reader(browser, served, "tomas") as page:
+        expect(page.locator("#machine-saw-1")).to_contain_text("Free")
+        served.tell(lambda: served.web.context.live.presence("north", False, NOW_MS))
+        expect(page.locator("#machine-saw-1")).to_contain_text("Offline")
+        expect(page.locator("#gateways")).to_contain_text("Out of touch: north")
+
+
+def test_a_technician_locks_a_machine_out_and_clears_it(browser: Browser, served: Served) -> None:
+    with reader(browser, served, "tomas") as page, reader(browser, served) as wall:
+        wall.goto(served.url)
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.goto(f"{served.url}/machines/laser-1")
+        page.get_by_label("What is wrong").fill("Lens cracked")
+        page.get_by_role("button", name="Lock out").click()
+        expect(page.get_by_role("status").first).to_contain_text("Done: the machine has answered.")
+        expect(wall.locator("#machine-laser-1")).to_contain_text("Lens cracked")
+        page.get_by_label("What was done").fill("New lens")
+        page.get_by_role("button", name="Clear").click()
+        expect(wall.locator("#machine-laser-1")).not_to_contain_text("Lens cracked")
+
+
+def test_an_operator_finds_a_member_and_takes_a_payment(browser: Browser, served: Served) -> None:
+    with reader(browser, served, "olga") as page:
+        page.get_by_role("link", name="Members").click()
+        page.get_by_label("Name, number or e-mail").press_sequentially("quin")
+        expect(page.locator("#rows tbody tr")).to_have_count(1)
+        page.get_by_role("link", name="Mira Quince").click()
+        page.get_by_label("Amount in EUR").fill("7.46")
+        page.get_by_role("button", name="Post the payment").click()
+        expect(page.get_by_role("status").first).to_contain_text("The payment is posted.")
+        expect(page.locator(".balance .figure")).to_have_text("€0.00")
+
+
+def test_a_wrong_password_says_so_and_a_page_leads_back_after_sign_in(
+    browser: Browser, served: Served
+) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{served.url}/me")
+        page.locator("#login").fill("mira")
+        page.locator("#password").fill("not the password")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_contain_text("do not belong together")
+        page.locator("#password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{served.url}/me")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(("width", "light"), [(360, "dark"), (1000, "light"), (1600, "light")])
+def test_every_page_fits_every_screen_and_names_its_controls(
+    browser: Browser, served: Served, width: int, light: str, language: str
+) -> None:
+    mira = served.web.people["mira"]
+    paths = ("/", "/me", "/members", f"/members/{mira}", "/workshop", "/machines/laser-1")
+    with reader(browser, served, "olga", width, light, language) as page:
+        for path in paths:
+            page.goto(served.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            assert page.locator("h1").count() == 1, path
+            unnamed = page.evaluate(
+                "[...document.querySelectorAll('input:not([type=hidden]),select,button,a')].filter("
+                "e => !(e.labels?.length || e.textContent.trim() || e.ariaLabel)).map(e => e.outerHTML)"
+            )
+            assert unnamed == [], path

@@ -1,0 +1,32 @@
+"""Both databases as real peers: a SQLite file, and a PostgreSQL that the tests start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.server import Floor, make_floor
+from tests.peers.postgres import PostgresPeer, run_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresPeer]:
+    with run_postgres() as peer:
+        yield peer
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'floor.db'}"
+    peer: PostgresPeer = request.getfixturevalue("postgres")
+    return peer.make()
+
+
+@pytest.fixture
+def floor(url: str, tmp_path: Path) -> Iterator[Floor]:
+    made = make_floor(url, tmp_path)
+    yield made
+    made.db.close()

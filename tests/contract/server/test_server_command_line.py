@@ -1,0 +1,202 @@
+"""`makerfloor` as an operator types it; what is wrong is one sentence, never a traceback."""
+
+from __future__ import annotations
+
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from booking_api import cli
+from booking_api.settings import read_settings
+from tests.kit.server import TARIFF
+
+Run = Callable[..., "Said"]
+
+
+@dataclass(frozen=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    monkeypatch.setenv("MAKERFLOOR_CONFIG", str(tmp_path / "makerfloor.toml"))
+
+    def type_in(*arguments: str) -> Said:
+        monkeypatch.setattr(sys, "argv", ["makerfloor", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        written = capsys.readouterr()
+        code = ended.value.code
+        return Said(code if isinstance(code, int) else 1, written.out, written.err)
+
+    return type_in
+
+
+@pytest.fixture
+def floor(run: Run, tmp_path: Path) -> Path:
+    assert run("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin").code == 0
+    return tmp_path
+
+
+def test_a_floor_is_set_up_from_the_command_line(run: Run, floor: Path) -> None:
+    (floor / "laser.toml").write_text(TARIFF)
+    steps = [
+        ("tariff", "check", str(floor / "laser.toml")),
+        ("tariff", "add", str(floor / "laser.toml")),
+        ("gateway", "enrol", "north", "--out", str(floor / "gateway.toml")),
+        (
+            "machine",
+            "add",
+            "laser-1",
+            "Laser",
+            "--gateway",
+            "north",
+            "--tariff",
+            "laser",
+            "--policy",
+            "run_on_s=60",
+        ),
+        ("machine", "list"),
+        ("member", "add", "Ada", "Byron", "--email", "ada@example.org", "--credit-limit", "0"),
+        ("badge", "add", "ada@example.org", "04:a2:b3:c4"),
+        ("certify", "2", "laser-1", "--until", "2099-12-31"),
+        ("user", "add", "2", "--role", "technician"),
+        ("user", "token", "2", "kiosk", "--scope", "machines:read"),
+        ("payment", "2", "12.50"),
+        ("broker", "files", str(floor / "broker")),
+        ("doctor",),
+    ]
+    said = [run(*step) for step in steps]
+    assert [one.code for one in said] == [0] * len(steps), said
+    assert "now owes -12.50 EUR" in said[10].out
+    statement = run("statement", "ada@example.org").out.splitlines()
+    assert "-12.50 EUR" in statement[2]
+    assert re.search(r"Owed +-12.50 EUR$", statement[-1])
+    assert "user north" in (floor / "broker" / "acl").read_text()
+    assert (floor / "gateway.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None:
+    file = floor / "members.csv"
+    header = "first_name,last_name,email,valid_until,badge\n"
+    file.write_text(header + "Ada,Byron,ada@example.org,2099-01-31,04A2B3C4\nBen,Hall,ada@example.org,,\n")
+    said = run("member", "import", str(file))
+    assert (said.code, "members.csv:3" in said.err, "Another member" in said.err) == (2, True, True)
+    assert "Byron" not in run("member", "list").out
+    file.write_text(header + "Ada,Byron,ada@example.org,2099-01-31,04A2B3C4\nBen,Hall,,,\n")
+    assert run("member", "import", str(file)).out == "2 members were admitted.\n"
+    assert "Byron, Ada" in run("member", "list", "byr").out
+    for kind, words in (("desfire", "a copy of its UID would pass"), ("blue", "is no kind of badge")):
+        file.write_text(f"first_name,last_name,badge,badge_kind\nEve,Li,04A2B3C5,{kind}\n")
+        assert words in run("member", "import", str(file)).err
+    file.write_text("first_name,surname\nEve,Li\n")
+    assert "surname: is not a column here" in run("member", "import", str(file)).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("member", "add", "Ada", ""), 1, "last_name"),
+        (("member", "add", "A", "B", "--valid-until", "soon"), 1, "2026-12-31"),
+        (("payment", "1", "12.3456789"), 1, "at most six decimals"),
+        (("payment", "99", "1"), 1, "no member with the number"),
+        (("payment", "1", "-5"), 2, "No such option"),
+        (("certify", "1", "saw"), 1, "no machine saw"),
+        (("machine", "add", "Laser 1", "Laser"), 1, "id"),
+        (("machine", "add", "saw", "Saw", "--policy", "run_on_s=9999"), 1, "run_on_s"),
+        (("machine", "add", "saw", "Saw", "--policy", "colour=red"), 1, "'colour' is not a key"),
+        (("badge", "add", "1", "xyz"), 1, "not a badge's UID"),
+        (("badge", "add", "1", "04A2B3C4", "--kind", "ntag424"), 1, "a copy of its UID would pass"),
+        (("gateway", "enrol", "North!", "--out", "x.toml"), 1, "cannot be a gateway's name"),
+        (("tariff", "add", "nowhere.toml"), 2, "cannot be read"),
+        (("serve", "--time-scale", "1:2:9999"), 2, "--time-scale"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    run: Run, floor: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    said = run(*arguments)
+    assert (said.code, words in said.err) == (code, True), said.err
+    assert "Traceback" not in said.err
+
+
+def test_settings_that_are_there_are_not_overwritten(run: Run, floor: Path) -> None:
+    before = (floor / "makerfloor.toml").read_text()
+    assert run("init", str(floor)).code == 2
+    assert (floor / "makerfloor.toml").read_text() == before
+
+
+def test_wrong_settings_name_file_key_and_remedy(run: Run, floor: Path) -> None:
+    (floor / "makerfloor.toml").write_text("[server]\nporrt = 1\n")
+    said = run("doctor")
+    assert said.code == 2
+    assert (
+        "makerfloor.toml: server.porrt: is not a key here. Use one of: data, host, port, address." in said.err
+    )
+
+
+def test_a_broken_book_makes_the_doctor_fail(run: Run, floor: Path) -> None:
+    assert run("payment", "1", "5").code == 0
+    database = sqlite3.connect(read_settings(floor / "makerfloor.toml", {}).data / "makerfloor.db")
+    database.execute("DROP TRIGGER ledger_posting_no_update")
+    database.execute("UPDATE ledger_posting SET amount_micro = amount_micro * 2")
+    database.commit()
+    database.close()
+    said = run("doctor")
+    assert (said.code, "entry 1" in said.out) == (1, True)
+
+
+def test_a_port_in_use_is_said_in_a_sentence(run: Run, floor: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = (floor / "makerfloor.toml").read_text()
+        (floor / "makerfloor.toml").write_text(text.replace("port = 8080", f"port = {port}"))
+        said = run("serve")
+    assert said.code == 2
+    assert f"server.port: {port} is in use" in said.err
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_keeps_what_was(run: Run, floor: Path) -> None:
+    """`ulimit -f` makes a file that may not grow, which SQLite reports as a full disk."""
+    assert run("payment", "1", "5").code == 0
+    shell = 'ulimit -f 1; trap "" XFSZ; exec "$0" -m booking_api.cli payment 1 7'
+    done = subprocess.run(
+        ["bash", "-c", shell, sys.executable], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr, done.stderr
+    assert re.search("full|cannot be", done.stderr), done.stderr
+    assert "owes -10.00 EUR" in run("payment", "1", "5").out
+
+
+def test_serve_answers_and_ends_at_a_signal(floor: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    file = floor / "makerfloor.toml"
+    file.write_text(file.read_text().replace("port = 8080", f"port = {port}"))
+    command = [sys.executable, "-m", "booking_api.cli", "--config", str(file), "serve"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        assert "Makerfloor is at" in server.stdout.readline()
+        transport = httpx.HTTPTransport(retries=20)
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            assert client.get(f"http://127.0.0.1:{port}/healthz", timeout=30).text == "ok\n"
+    finally:
+        server.terminate()
+        _, err = server.communicate(timeout=60)
+    assert "Traceback" not in err, err

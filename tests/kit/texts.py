@@ -1,0 +1,65 @@
+"""Every text that pages may say, gathered from templates and sources."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from babel.messages.extract import extract
+
+from booking_api.web import render, statement, wording
+from floor.tariff.model import UNITS
+from floor.words import Role
+
+WEB_SOURCES = (
+    "booking_api/web",
+    "booking_api/auth",
+    "booking_api/badges",
+    "booking_api/certifications",
+    "booking_api/machines",
+    "booking_api/reports",
+)
+_CALLS = frozenset({"gettext", "_"})
+
+
+def of_templates(templates: Path) -> dict[str, str]:
+    """Texts of `_("…")` in templates, each with where it stands."""
+    found: dict[str, str] = {}
+    for path in sorted(templates.glob("*.html")):
+        with path.open("rb") as file:
+            for line, message, _, _ in extract("jinja2.ext:babel_extract", file, {"_": None}):
+                texts = [message] if isinstance(message, str) else list(message)
+                found |= {text: f"{path.name}:{line}" for text in texts if text}
+    return found
+
+
+def of_sources(root: Path) -> dict[str, str]:
+    """Texts of `gettext("…")` in Python, and of refusals that a form on a page can meet, where constant."""
+    found: dict[str, str] = {}
+    for room in WEB_SOURCES:
+        for path in sorted((root / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and (text := _text(node)):
+                    found[text] = f"{path.name}:{node.lineno}"
+    return found
+
+
+def _text(call: ast.Call) -> str | None:
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            at = 0 if name in _CALLS else 1 if name == "Refused" else None
+            if at is not None and len(call.args) > at:
+                argument = call.args[at]
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                    return argument.value
+    return None
+
+
+def of_tables() -> set[str]:
+    """Texts that stand in tables: names of quantities and units, of pages and roles, notices."""
+    said = set(wording.QUANTITIES.values()) | set(wording._CREDIT.values())
+    said |= set(statement.KINDS.values()) | set(statement.BOUNDS.values())
+    said |= {text for _, text in render.NOTICES.values()} | {name for _, name, _ in render._NAV}
+    units = {unit for units in UNITS.values() for unit in units}
+    said |= {wording.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
+    return said

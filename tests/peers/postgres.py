@@ -1,0 +1,92 @@
+"""A real PostgreSQL for tests: a cluster of its own in a temporary directory, on a free port of 127.0.0.1."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+MISSING = "PostgreSQL is missing: apt-get install postgresql (make setup does, as root)"
+LIMIT_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPeer:
+    """A running server; `make` gives the URL of a new, empty database."""
+
+    port: int
+
+    def make(self) -> str:
+        name = f"makerfloor_{secrets.token_hex(6)}"
+        with psycopg.connect(self._where("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return f"postgresql+psycopg://floor@127.0.0.1:{self.port}/{name}"
+
+    def _where(self, database: str) -> str:
+        return f"host=127.0.0.1 port={self.port} user=floor dbname={database}"
+
+
+def program(name: str) -> str:
+    """Find one of PostgreSQL's programs, which Debian keeps off the PATH."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which(name, path=os.pathsep.join([*map(str, places), os.environ.get("PATH", "")]))
+    assert found, MISSING
+    return found
+
+
+@contextlib.contextmanager
+def run_postgres() -> Iterator[PostgresPeer]:
+    """Run a server for as long as the block lasts; fast to start, so nothing of it is durable."""
+    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-") as folder:
+        home, prefix = Path(folder), _as_somebody(Path(folder))
+        data = home / "data"
+        initdb = [
+            program("initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "floor",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+        ]
+        _run([*prefix, *initdb, "--no-sync"], home)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
+        control = [*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S)]
+        _run([*control, "-l", str(home / "log"), "-o", options, "start"], home)
+        try:
+            yield PostgresPeer(port)
+        finally:
+            _run([*control, "-m", "immediate", "stop"], home)
+
+
+def _as_somebody(home: Path) -> list[str]:
+    """Return what goes before a command: PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    user = pwd.getpwnam("nobody")
+    os.chown(home, user.pw_uid, user.pw_gid)
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+
+
+def _run(command: list[str], home: Path) -> None:
+    # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
+    said = home / f"said-{secrets.token_hex(4)}"
+    with said.open("wb") as out:
+        done = subprocess.run(command, stdout=out, stderr=out, cwd=home, timeout=LIMIT_S * 2, check=False)
+    assert done.returncode == 0, said.read_text(errors="replace")[-2000:]

@@ -1,0 +1,46 @@
+"""What the gateway believes of time."""
+
+import time
+
+from floor.timescale import TimeScale
+from gateway import clock
+from gateway.clock import EARLIEST_MS, SystemClock
+
+
+def test_a_clock_without_a_battery_is_not_believed(monkeypatch):
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert not SystemClock().known()
+
+
+def test_a_clock_that_went_back_behind_the_journal_is_not_believed():
+    made = SystemClock()
+    assert made.known()
+    made.not_before(made.wall_ms() + 60_000)
+    assert not made.known()
+
+
+def test_nobody_knows_the_error_until_the_server_has_spoken(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: None)
+    made = SystemClock()
+    assert made.error_ms() is None
+    made.heard(made.wall_ms() - 5_000)
+    assert 6_000 <= made.error_ms() <= 7_000
+    made.heard(made.wall_ms() - 500_000)
+    assert made.error_ms() <= 7_000
+
+
+def test_the_kernels_own_bound_is_taken_where_a_service_keeps_its_clock(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: 12)
+    assert SystemClock().error_ms() == 12
+
+
+def test_the_kernel_can_be_asked():
+    assert clock._kernel_error_ms() is None or clock._kernel_error_ms() >= 1
+
+
+def test_floor_time_on_a_scale_runs_faster():
+    made = SystemClock(TimeScale(0, EARLIEST_MS, 60))
+    assert made.error_ms() == 0
+    before = made.monotonic_ms()
+    time.sleep(0.01)
+    assert made.monotonic_ms() - before >= 600
