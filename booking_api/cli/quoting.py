@@ -12,8 +12,6 @@ from booking_api.tariffs.check import check
 from booking_api.tariffs.quote import as_json, lines_of, quote_files
 from floor.errors import ConfigError
 
-tariff_app = typer.Typer(help="Tariff files.", no_args_is_help=True)
-
 
 def quote(
     tariff: Annotated[Path, typer.Argument(help="A tariff file, or a folder of versions and lists.")],
@@ -35,7 +33,6 @@ def quote(
         raise typer.Exit(1)
 
 
-@tariff_app.command("check")
 def check_files(
     files: Annotated[list[Path], typer.Argument(help="Tariff files to read.")],
 ) -> None:
@@ -57,7 +54,7 @@ def check_files(
         raise typer.Exit(2)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands under an application."""
+def add_to(app: typer.Typer, tariff: typer.Typer) -> None:
+    """Put `quote` under an application, and `check` under its group for tariffs."""
     app.command("quote")(quote)
-    app.add_typer(tariff_app, name="tariff")
+    tariff.command("check")(check_files)

@@ -17,10 +17,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 STEP_MS = 6 * 3_600_000
 DAY_MIN = 1440
+YEAR_9999_MS = 253_370_764_800_000
 
 
 def local(at_ms: int, zone: tzinfo) -> datetime:
-    """Return what the clock on the wall shows at an instant (UTC milliseconds)."""
+    """Return what the clock on the wall shows at an instant (UTC milliseconds, years 1970 to 9998).
+
+    Raises ValueError for an instant that no clock of a gateway should have shown.
+    """
+    if not 0 <= at_ms < YEAR_9999_MS:
+        raise ValueError(f"{at_ms} ms lies outside of the years 1970 to 9998")
     return (EPOCH + at_ms * MS).astimezone(zone)
 
 

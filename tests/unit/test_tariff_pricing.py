@@ -54,6 +54,8 @@ def test_a_session_over_a_month_is_one_charge() -> None:
 def test_what_cannot_be_priced_says_why() -> None:
     with pytest.raises(LookupError, match="in force"):
         price_session(readings(1, 0), RATES, "")
+    with pytest.raises(ValueError, match="outside of the years"):
+        price_session(readings(1, 10**15), RATES, "")
     other = [RATES[0], replace(RATES[1], commodity=Commodity("USD"))]
     with pytest.raises(ValueError, match="another commodity"):
         price_session(readings(3, CHANGE_MS - H_MS), other, "")
