@@ -93,7 +93,7 @@ class Sheet:
     def _note(self, name: str, kind: str, amount: int, fund: str) -> None:
         line = Line(name, "", ONE, ONE, Fraction(amount), amount, kind, "", self.tariff.version)
         self.lines.append(line)
-        if fund and amount < 0:
+        if fund and kind != AdjustmentKind.SURCHARGE:
             self.shares[fund] = self.shares.get(fund, 0) - amount
 
 
@@ -107,7 +107,7 @@ def scales(tariff: Tariff) -> list[Scale]:
 
 def cap(sheet: Sheet, gross: int, day: date, book: Book) -> None:
     """Move every scale on by a gross amount, and take off what the scale that takes most off says."""
-    best: dict[str, int] = {}
+    offs: list[dict[str, int]] = []
     for scale in scales(sheet.tariff):
         one = scale[0]
         who = sheet.visit.member if one.counts_for is CountsFor.MEMBER else ""
@@ -115,23 +115,22 @@ def cap(sheet: Sheet, gross: int, day: date, book: Book) -> None:
         key = name, who, period_key(one.per, day, sheet.visit.since)
         before = book.at("gross", *key)
         book.put("gross", *key, before + gross)
-        off = _off(scale, round_fraction(before), round_fraction(before) + gross)
-        if sum(off.values()) > sum(best.values()):
-            best = off
+        earlier = _taken(scale, round_fraction(before))
+        now = _taken(scale, round_fraction(before) + gross)
+        offs.append({fund: now[fund] - earlier[fund] for fund in now})
+    best = max(offs, key=lambda off: sum(off.values()), default={})
     for fund, amount in best.items():
         sheet.change("cap", "cap", -amount, fund)
 
 
-def _off(scale: Scale, before: int, after: int) -> dict[str, int]:
-    """Return what a scale takes off between two gross positions, by the fund that pays it."""
-    off: dict[str, Fraction] = {}
+def _taken(scale: Scale, total: int) -> dict[str, int]:
+    """Return what a scale takes off a gross total, by the fund that pays it."""
+    taken = {one.fund: Fraction(0) for one in scale}
     ends = [*(one.above_micro for one in scale[1:]), None]
     for one, end in zip(scale, ends, strict=True):
-        low = max(before, one.above_micro)
-        high = after if end is None else min(after, end)
-        if high > low:
-            off[one.fund] = off.get(one.fund, Fraction(0)) + (high - low) * (1 - one.rate)
-    return {fund: round_fraction(amount) for fund, amount in off.items()}
+        high = total if end is None else min(total, end)
+        taken[one.fund] += max(0, high - one.above_micro) * (1 - one.rate)
+    return {fund: round_fraction(amount) for fund, amount in taken.items()}
 
 
 def adjust(sheet: Sheet, book: Book) -> None:

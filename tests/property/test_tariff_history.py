@@ -207,3 +207,28 @@ def test_a_history_goes_on_from_where_it_was_kept() -> None:
     kept = {key: str(position) for key, position in history.positions.items()}
     again = History({key: Fraction(position) for key, position in kept.items()})
     assert price_visit(second, [tariff], again)[0].total_micro == 20 * 600_000
+
+
+@settings(max_examples=60, deadline=None)
+@given(uses=USES, rate=st.integers(0, 100), above=st.integers(0, 200))
+def test_a_cap_comes_to_the_same_however_use_is_parted(uses: list[Any], rate: int, above: int) -> None:
+    caps = [{"per": "year", "above": above, "rate": Decimal(rate) / 100, "fund": "city"}]
+    tariff = load(table(caps=caps), "t")
+    made = [replace(one, since=None) for one in visits([(0, minutes) for _, minutes in uses])]
+    parted, _ = bill([(one, [tariff]) for one in made])
+    whole, _ = price_visit(visits([(0, sum(minutes for _, minutes in uses))])[0], [tariff])
+    assert sum(one.total_micro for one in parted) == whole.total_micro
+    shares = [s.total_micro for one in (*parted, whole) for c in one.charges for s in c.shares]
+    gross = sum(minutes for _, minutes in uses) * 600_000
+    assert sum(shares) == 2 * (gross - whole.total_micro)
+
+
+def test_what_a_bracket_gives_back_goes_back_through_the_cap() -> None:
+    component = {
+        "brackets": [{"above": "100 min", "price": 0}],
+        "brackets_per": "month",
+        "brackets_mode": "whole",
+    }
+    tariff = load(table(component=component, caps=[{"per": "month", "above": 30}]), "t")
+    bills, _ = bill([(one, [tariff]) for one in visits([(0, 100), (0, 1)])])
+    assert [one.total_micro for one in bills] == [30 * MICRO, -30 * MICRO]
