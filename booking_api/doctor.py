@@ -97,9 +97,7 @@ def check_heads(session: Session) -> Iterator[Finding]:
         if kept is None:
             words = "it was posted and is gone: an older database was restored, or the book was cut"
         elif kept != head.hash:
-            words = (
-                "another entry was posted in its place: a restored book went on, or it was rewritten"
-            )
+            words = "another entry was posted in its place: a restored book went on, or it was rewritten"
         else:
             continue
         yield Finding(where, f"{words}. {AFTER_RESTORE}")

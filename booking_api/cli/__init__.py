@@ -3,19 +3,20 @@
 base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
+quoting.py what a use would cost, and what is wrong with a tariff
 """
 
 import sys
 
 from sqlalchemy.exc import OperationalError
 
-from booking_api.cli import broker, floor, people, rates, server
+from booking_api.cli import broker, floor, people, quoting, rates, server
 from booking_api.cli.base import app
 from booking_api.db import StorageFull
 from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
-COMMANDS = (server, floor, people, broker, rates)
+COMMANDS = (server, floor, people, broker, rates, quoting)
 
 
 def main() -> None:

@@ -25,7 +25,6 @@ from booking_api.machines import service as machines
 from booking_api.machines.service import MachineDetails
 from booking_api.sessions import service as sessions
 from booking_api.tariffs import service as tariffs
-from floor.money import plain
 
 AUTHOR = "command-line"
 gateway = typer.Typer(help="Gateways: the Pis on the floor.", no_args_is_help=True)
@@ -115,18 +114,6 @@ def add_tariff(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A 
     with desk(ctx) as at:
         version = tariffs.add(at.session, read_text(file), AUTHOR, at.now_ms, str(file))
     print(f"{version.id} is kept.")
-
-
-@tariff.command("check")
-def check_tariff(ctx: typer.Context, file: Annotated[Path, typer.Argument(help="A tariff's TOML.")]) -> None:
-    """Read a tariff and say what it charges, without keeping it."""
-    read = tariffs.read(read_text(file), str(file))
-    print(f"{read.name} ({read.version})")
-    for component in read.components:
-        price = plain(component.price_micro, read.commodity)
-        block = f" per started {component.block} {component.unit}" if component.block else ""
-        per = f" per {component.unit}" if component.unit and not block else block
-        print(f"  {component.id}: {price}{per}")
 
 
 @exception.command("list")

@@ -84,16 +84,17 @@ def held_folder(path: Path, *, fresh: bool = False) -> Iterator[Folder]:
     with anything in it that is not the demonstration's own.
     """
     path = path.resolve()
-    try:
-        with _marked(path) as (marker, new):
+    with contextlib.ExitStack() as stack:
+        try:
+            marker, new = stack.enter_context(_marked(path))
             _lock(marker, path)
             if fresh and not new:
                 _empty(path)
             (path / "logs").mkdir(exist_ok=True)
-            yield Folder(path, new=fresh or new)
-    except OSError as error:
-        remedy = "Name a folder that you may write, on a disk with some space."
-        raise ConfigError(str(path), "--data", f"cannot be used ({error})", remedy) from error
+        except OSError as error:
+            remedy = "Name a folder that you may write, on a disk with some space."
+            raise ConfigError(str(path), "--data", f"cannot be used ({error})", remedy) from error
+        yield Folder(path, new=fresh or new)
 
 
 @contextlib.contextmanager

@@ -4,23 +4,27 @@ A rate that changes while a session runs prices what was used before and after i
 whole session is taken from the version at its start: flat prices, the least and the most, the rounding.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
-from floor.meter import Reading, usage
-from floor.money import round_to
-from floor.tariff import Line, RoundWhere, Tariff, in_force, price
+from floor.meter import Reading
+from floor.tariff import History, Line, Share, Tariff, Visit, price_visit
+from floor.tariff.model import BillAt, Component, Occasion, Period, RoundWhere
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """Lines, each with the version that made it, and what rounding the whole gave or took (micro-units)."""
+    """Lines, each with the version that made it, and what rounding the whole gave or took (micro-units).
+
+    `shares` is what funds pay beside it.
+    """
 
     version: str
     commodity: str
     lines: tuple[tuple[str, Line], ...]
     rounding_micro: int
+    shares: tuple[Share, ...] = ()
 
     @property
     def accrued_micro(self) -> int:
@@ -33,46 +37,54 @@ class Priced:
         return self.accrued_micro + self.rounding_micro
 
 
-def price_session(readings: Sequence[Reading], versions: Sequence[Tariff], tier: str) -> Priced:
-    """Price a session from its readings in order (at least two).
+def beyond_a_session(tariff: Tariff) -> str:
+    """Return what in a tariff needs more than a session alone, or books that are not kept yet; else "".
 
+    `makerfloor quote` prices all of it. The server refuses to bill by such a tariff rather than bill wrongly.
+    """
+    whole = {
+        "time windows": tariff.windows,
+        "caps": tariff.caps,
+        "discounts, coupons, credits and surcharges": tariff.adjustments,
+        "packs": tariff.packs,
+        "tax": tariff.tax,
+        "a fund that pays a tier's difference": [tier for tier in tariff.tiers.values() if tier.fund],
+        "rounding of the statement": tariff.rounding.where is RoundWhere.STATEMENT,
+    }
+    parts: dict[str, Callable[[Component], object]] = {
+        "charges for other occasions than a session": lambda c: c.on is not Occasion.SESSION,
+        "components of some machines only": lambda c: c.machines,
+        "counts of the space's own": lambda c: c.count,
+        "a price for each calendar period": lambda c: c.each,
+        "free quantities of a period": lambda c: c.free_per is not Period.SESSION,
+        "brackets of a period": lambda c: c.brackets and c.brackets_per is not Period.SESSION,
+        "tax": lambda c: c.tax is not None,
+    }
+    for name, present in whole.items():
+        if present:
+            return name
+    for component in tariff.components:
+        for name, of in parts.items():
+            if of(component):
+                return name
+    return ""
+
+
+def price_session(
+    readings: Sequence[Reading],
+    versions: Sequence[Tariff],
+    tier: str,
+    machine: str = "",
+    zone: tzinfo = UTC,
+) -> Priced:
+    """Price a session from its readings in order (at least two), by itself and as one charge.
+
+    What depends on earlier use starts from nothing: `floor.tariff.price_visit` takes a history.
     Raises LookupError when no version was in force at its start, ValueError when the commodity changes
     while it runs.
     """
-    first = in_force(versions, readings[0].at_ms)
-    stretches = usage(readings, [version.valid_from_ms for version in versions])
-    if len(stretches) == 1:
-        charge = price(stretches[0], first, tier)
-        lines = tuple((charge.tariff, line) for line in charge.lines)
-        return Priced(charge.tariff, charge.commodity, lines, charge.rounding_micro)
-    parts: list[tuple[str, Line]] = []
-    for number, stretch in enumerate(stretches):
-        tariff = in_force(versions, stretch.started_ms)
-        if tariff.commodity != first.commodity:
-            raise ValueError("its tariff changed to another commodity while it ran")
-        charge = price(stretch, _part(tariff, is_first=number == 0), tier)
-        parts += [(charge.tariff, line) for line in charge.lines]
-    return _whole(parts, first, tier)
-
-
-def _part(tariff: Tariff, *, is_first: bool) -> Tariff:
-    components = tariff.components if is_first else tuple(c for c in tariff.components if c.quantity)
-    return replace(tariff, components=components, minimum_micro=None, maximum_micro=None)
-
-
-def _whole(lines: list[tuple[str, Line]], first: Tariff, tier: str) -> Priced:
-    """Bound and round the parts' sum as floor.tariff.price does a charge."""
-    accrued = sum(line.amount_micro for _, line in lines)
-    free = accrued == 0 and tier in first.tiers and first.tiers[tier].multiplier == 0
-    bounded, bound = accrued, ""
-    if first.minimum_micro is not None and accrued < first.minimum_micro and lines and not free:
-        bounded, bound = first.minimum_micro, "minimum"
-    elif first.maximum_micro is not None and accrued > first.maximum_micro:
-        bounded, bound = first.maximum_micro, "maximum"
-    if bound:
-        one, more = Fraction(1), bounded - accrued
-        lines = [*lines, (first.version, Line(bound, "", one, one, Fraction(more), more, bound))]
-    rounded = bounded
-    if first.rounding.where is RoundWhere.SESSION:
-        rounded = round_to(bounded, first.rounding.unit_micro, first.rounding.mode)
-    return Priced(first.version, first.commodity.code, tuple(lines), rounded - bounded)
+    visit = Visit("", readings, tier, machine=machine)
+    bill, _ = price_visit(visit, versions, History(), zone, BillAt.END)
+    (charge,) = bill.charges
+    lines = tuple((line.tariff, line) for line in charge.lines)
+    return Priced(charge.tariff, charge.commodity, lines, charge.rounding_micro, charge.shares)

@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import tomllib
 from collections.abc import Iterable
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -13,25 +12,24 @@ from sqlmodel import Session, col, select
 from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
 from booking_api.tariffs.models import TariffVersion
-from floor.errors import ConfigError, Refused
-from floor.tariff import Tariff, load
+from booking_api.tariffs.pricing import beyond_a_session
+from booking_api.tariffs.source import TEXT_MAX, parse, read
+from floor.errors import Refused
+from floor.tariff import Tariff
 
-TEXT_MAX = 65_536
-
-
-def read(text: str, file: str) -> Tariff:
-    """Read a tariff; raises ConfigError that names `file`, the key and what would be right."""
-    if len(text) > TEXT_MAX:
-        raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
-    return load(_toml(text, file), file)
+__all__ = ["TEXT_MAX", "add", "listed", "parsed", "read", "table", "versions"]
 
 
 def add(session: Session, text: str, author: str, now_ms: int, file: str = "tariff") -> TariffVersion:
     """Keep a new version; the same text again is the same version.
 
-    Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin.
+    Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin, or
+    when it says what sessions cannot be billed by yet.
     """
     tariff = read(text, file)
+    if beyond := beyond_a_session(tariff):
+        words = f"Sessions cannot be billed by {beyond} yet; `makerfloor quote` can price it."
+        raise Refused("tariff_not_billable", words)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     kept = session.get(TariffVersion, tariff.version)
     if kept is not None:
@@ -79,15 +77,8 @@ def parsed(text: str, id: str) -> Tariff:
 
 def table(version: TariffVersion) -> dict[str, Any]:
     """Return a kept version as the table that a roster carries: plain JSON, numbers with decimals as text."""
-    plain: dict[str, Any] = _plain(_toml(version.text, version.id))
+    plain: dict[str, Any] = _plain(parse(version.text, version.id))
     return plain
-
-
-def _toml(text: str, file: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
-        raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.") from error
 
 
 def _plain(value: Any) -> Any:

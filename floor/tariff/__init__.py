@@ -1,28 +1,28 @@
 """Tariffs: what they say (model), how they are read (load), what they charge (price)."""
 
-from collections.abc import Iterable
-
+from floor.tariff.charge import Charge, Line, Share
+from floor.tariff.gross import Visit
+from floor.tariff.history import History
 from floor.tariff.load import load
-from floor.tariff.model import Component, Rounding, RoundWhere, Tariff, Tier
-from floor.tariff.price import Charge, Line, price
+from floor.tariff.model import Component, Occasion, Rounding, RoundWhere, Tariff, Tier
+from floor.tariff.price import Bill, bill, in_force, price, price_visit
 
 __all__ = [
+    "Bill",
     "Charge",
     "Component",
+    "History",
     "Line",
+    "Occasion",
     "RoundWhere",
     "Rounding",
+    "Share",
     "Tariff",
     "Tier",
+    "Visit",
+    "bill",
     "in_force",
     "load",
     "price",
+    "price_visit",
 ]
-
-
-def in_force(versions: Iterable[Tariff], at_ms: int) -> Tariff:
-    """Return the version in force at an instant (UTC milliseconds); raises LookupError when none is yet."""
-    past = [version for version in versions if version.valid_from_ms <= at_ms]
-    if not past:
-        raise LookupError("no version of this tariff is in force at that time")
-    return max(past, key=lambda version: version.valid_from_ms)

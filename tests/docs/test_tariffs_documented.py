@@ -10,15 +10,22 @@ from pathlib import Path
 
 import pytest
 
+from booking_api.tariffs.quote import as_json, quote
+from booking_api.tariffs.source import read
+from booking_api.tariffs.usage_file import USE_KEYS, read_usage
 from floor.errors import ConfigError
 from floor.meter import Quantity, Usage
 from floor.money import MICRO, RoundingMode
 from floor.tariff import RoundWhere, Tariff, load, price
-from floor.tariff.load import COMPONENT_KEYS, PER, TARIFF_KEYS
-from floor.tariff.model import units_of
+from floor.tariff.load import COMPONENT_KEYS, PER, TARIFF_KEYS, TIER_KEYS
+from floor.tariff.load_components import BRACKET_KEYS
+from floor.tariff.load_rules import ADJUSTMENT_KEYS, CAP_KEYS, PACK_KEYS, TAX_KEYS, WINDOW_KEYS
+from floor.tariff.model import AdjustmentKind, BillAt, BracketMode, FreeMode, Occasion, Period, units_of
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "tariffs.md").read_text(encoding="utf-8")
-EXAMPLE = re.compile(r"```toml\n(.+?)```\n\n\| used [^\n]+\n\|[^\n]+\n((?:\|[^\n]+\n)+)", re.DOTALL)
+EXAMPLE = re.compile(r"```toml\n([^`]+?)```\n\n\| used [^\n]+\n\|[^\n]+\n((?:\|[^\n]+\n)+)", re.DOTALL)
+
+PAIR = re.compile(r"```toml\n(id = [^`]+?)```\n\n```toml\n((?:zone|\[\[use\]\])[^`]+?)```")
 
 
 def examples() -> list[tuple[Tariff, str, str, str]]:
@@ -46,8 +53,26 @@ def test_an_example_costs_what_the_page_says(tariff: Tariff, used: str, tier: st
     assert Decimal(charge.total_micro) / MICRO == Decimal(costs)
 
 
+@pytest.mark.parametrize(("source", "usage"), PAIR.findall(TEXT))
+def test_a_usage_file_costs_what_it_expects(source: str, usage: str) -> None:
+    tariff = read(source, "docs/tariffs.md")
+    tariffs = {tariff.id: [tariff]}
+    quoted = quote(tariffs, read_usage(usage, "docs/tariffs.md", tariffs))
+    assert all(use.expect_micro is not None for use, _ in quoted.bills)
+    assert as_json(quoted)["unexpected"] == []
+
+
+def test_the_city_pays_what_the_page_says() -> None:
+    source, usage = next(pair for pair in PAIR.findall(TEXT) if 'fund = "city"' in pair[0])
+    tariff = read(source, "docs/tariffs.md")
+    quoted = quote({"x": [tariff]}, read_usage(usage, "docs/tariffs.md", {"x": [tariff]}))
+    assert [share.total_micro for share in quoted.bills[0][1].charges[0].shares] == [16 * MICRO]
+
+
 def test_every_example_has_its_figures() -> None:
-    assert len(EXAMPLE.findall(TEXT)) == TEXT.count("```toml") == 8
+    pairs, tables = len(PAIR.findall(TEXT)), len(EXAMPLE.findall(TEXT))
+    assert tables + 2 * pairs == TEXT.count("```toml")
+    assert pairs >= 12
 
 
 def test_every_key_unit_and_word_is_on_the_page() -> None:
@@ -59,9 +84,16 @@ def test_every_key_unit_and_word_is_on_the_page() -> None:
     assert [word for word in sorted(words) if f"`{word}`" not in TEXT] == []
 
 
+def test_every_key_and_word_of_a_rule_is_named_or_shown() -> None:
+    words = set(Period) | set(Occasion) | set(AdjustmentKind) | set(FreeMode) | set(BracketMode) | set(BillAt)
+    words |= WINDOW_KEYS | CAP_KEYS | ADJUSTMENT_KEYS | PACK_KEYS | TAX_KEYS | TIER_KEYS | BRACKET_KEYS
+    words |= USE_KEYS
+    said = {word for word in words if re.search(rf'`{word}`|"{word}"|\b{word} = ', TEXT)}
+    assert words - said == set()
+
+
 def test_the_error_that_the_page_quotes_is_the_one_that_is_raised() -> None:
-    table = tomllib.loads(EXAMPLE.findall(TEXT)[0][0], parse_float=Decimal)
-    table["components"][0] |= {"block": "20", "unit": "min"}
+    source = EXAMPLE.findall(TEXT)[0][0] + 'block = "20"\n'
     with pytest.raises(ConfigError, match="block") as caught:
-        load(table, "laser.toml")
+        read(source, "saw.toml")
     assert f"`{caught.value}`" in TEXT.replace("\n", " ")

@@ -1,4 +1,4 @@
-"""Published price lists as tariff files: their own figures, and a second reckoning for any other quantity."""
+"""What depends on one session only: a second reckoning from the file's own table, for any quantity."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from floor.meter import Quantity, Usage, add
-from floor.money import MICRO, round_to
+from floor.money import MICRO
 from floor.tariff import Charge, Tariff, in_force, load, price
 
-FOLDER = Path(__file__).parent.parent / "cases" / "tariffs"
-FILES = sorted(path.name for path in FOLDER.glob("*.toml"))
+FOLDER = Path(__file__).parent.parent / "cases"
+FOLDERS = [FOLDER / "tariffs", *(FOLDER / name / "tariff" for name in ("P01", "P02", "P06", "P08", "P19"))]
+FILES = [str(path.relative_to(FOLDER)) for folder in FOLDERS for path in sorted(folder.glob("*.toml"))]
 MIN_MS, H_MS = 60_000, 3_600_000
 Q = Quantity
 
@@ -38,47 +39,6 @@ def cost(name: str, used: dict[Quantity, int], tier: str = "guest") -> str:
     micro = price(Usage(0, 1, used), TARIFFS[name], tier).total_micro
     assert micro % 10_000 == 0, "a bill shows cents"
     return f"{Decimal(micro) / MICRO:.2f}"
-
-
-@pytest.mark.parametrize(
-    ("name", "used", "tier", "expected"),
-    [
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 10 * MIN_MS}, "", "0.00"),
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 10 * MIN_MS + 1_000}, "", "10.00"),
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 30 * MIN_MS}, "", "10.00"),
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 50 * MIN_MS}, "", "20.00"),
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 60 * MIN_MS}, "", "30.00"),
-        ("p01_slub_laser.toml", {Q.MACHINE_TIME_MS: 70 * MIN_MS}, "", "30.00"),
-        ("p02_slub_plastic.toml", {Q.JOB_TIME_MS: 60 * MIN_MS}, "", "0.30"),
-        ("p02_slub_plaster.toml", {Q.JOB_TIME_MS: 60 * MIN_MS}, "", "3.00"),
-        ("p03_luebeck_laser.toml", {Q.MACHINE_TIME_MS: 41 * MIN_MS}, "guest", "5.00"),
-        ("p03_luebeck_laser.toml", {Q.MACHINE_TIME_MS: 41 * MIN_MS}, "member", "2.50"),
-        ("p03_luebeck_laser.toml", {Q.MACHINE_TIME_MS: 41 * MIN_MS}, "volunteer", "0.00"),
-        ("p03_luebeck_printer.toml", {Q.JOB_TIME_MS: 2 * H_MS, Q.FILAMENT_MG: 50_000}, "guest", "3.50"),
-        ("p03_luebeck_printer.toml", {Q.JOB_TIME_MS: 2 * H_MS, Q.FILAMENT_MG: 50_000}, "member", "2.50"),
-        ("p05_manitoba_printer.toml", {Q.FILAMENT_UM: 12_400_000}, "personal", "7.44"),
-        ("p05_manitoba_printer.toml", {Q.FILAMENT_UM: 12_400_000}, "academic", "3.72"),
-        ("p06_waterloo_print.toml", {Q.VOLUME_MM3: 1_639}, "undergraduate", "1.65"),
-        ("p06_waterloo_print.toml", {Q.VOLUME_MM3: 1_639}, "other", "1.65"),
-        ("p06_waterloo_print.toml", {Q.VOLUME_MM3: 32_774}, "undergraduate", "18.00"),
-        ("p06_waterloo_print.toml", {Q.VOLUME_MM3: 32_774}, "other", "24.00"),
-        ("p08_session_time.toml", {Q.MACHINE_TIME_MS: 16 * MIN_MS}, "", "5.00"),
-        ("p08_tube_time.toml", {Q.MACHINE_TIME_MS: 16 * MIN_MS, Q.LASER_TIME_MS: 4 * MIN_MS}, "", "1.20"),
-    ],
-)
-def test_a_published_figure(name: str, used: dict[Quantity, int], tier: str, expected: str) -> None:
-    assert cost(name, used, tier) == expected
-
-
-def test_a_hundred_sessions_of_61_s_are_rounded_where_the_tariff_says() -> None:
-    used = Usage(0, 61_000, {Q.MACHINE_TIME_MS: 61_000})
-    each = [price(used, TARIFFS["p19_session.toml"], "") for _ in range(100)]
-    assert sum(charge.total_micro for charge in each) == 17_000_000
-    tariff = TARIFFS["p19_statement.toml"]
-    whole = [price(used, tariff, "") for _ in range(100)]
-    assert not any(charge.rounding_micro for charge in whole)
-    exact = sum(charge.total_micro for charge in whole)
-    assert round_to(exact, tariff.rounding.unit_micro, tariff.rounding.mode) == 16_940_000
 
 
 QUANTITIES = st.dictionaries(st.sampled_from(Quantity), st.integers(0, 10**10) | st.integers(0, 10**5))
@@ -116,29 +76,29 @@ def test_a_block_is_charged_from_its_first_millisecond(
     free_ms: int, block_ms: int, blocks: int, off: int
 ) -> None:
     used = {Q.MACHINE_TIME_MS: free_ms + blocks * block_ms + off}
-    assert cost("p01_slub_laser.toml", used) == f"{10 * (blocks + (off > 0)):.2f}"
+    assert cost("P01/tariff/laser.toml", used) == f"{10 * (blocks + (off > 0)):.2f}"
 
 
 def test_lines_say_what_was_metered_billed_and_bound() -> None:
-    charge = price(Usage(0, 1, {Q.VOLUME_MM3: 1_639}), TARIFFS["p06_waterloo_print.toml"], "undergraduate")
+    charge = price(Usage(0, 1, {Q.VOLUME_MM3: 1_639}), TARIFFS["P06/tariff/waterloo.toml"], "undergraduate")
     model, minimum = charge.lines
-    assert (model.component, model.unit, model.price_micro) == ("model", "in3", 9 * MICRO)
+    assert (model.component, model.unit, model.price_micro) == ("volume", "in3", 9 * MICRO)
     assert model.metered == model.billed == Fraction("1639") / Fraction("16387.064")
     assert (minimum.component, minimum.bound) == ("minimum", "minimum")
     assert charge.accrued_micro == 1_650_000
-    laser = price(Usage(0, 1, {Q.MACHINE_TIME_MS: 41 * MIN_MS}), TARIFFS["p01_slub_laser.toml"], "")
+    laser = price(Usage(0, 1, {Q.MACHINE_TIME_MS: 41 * MIN_MS}), TARIFFS["P01/tariff/laser.toml"], "")
     assert [(line.metered, line.billed) for line in laser.lines] == [(41, 2)]
 
 
 def test_nothing_used_costs_nothing_even_where_there_is_a_minimum() -> None:
-    assert price(Usage(0, 1), TARIFFS["p06_waterloo_print.toml"], "") == Charge(
-        "waterloo-print@1704067200000", "CAD", "", (), 0
+    assert price(Usage(0, 1), TARIFFS["P06/tariff/waterloo.toml"], "") == Charge(
+        "waterloo@1451606400000", "CAD", "", (), 0
     )
 
 
 def test_a_tier_that_pays_nothing_pays_no_minimum() -> None:
     everything = {quantity: 10**8 for quantity in Quantity}
-    assert cost("everything.toml", everything, "volunteer") == "0.00"
+    assert cost("tariffs/everything.toml", everything, "volunteer") == "0.00"
 
 
 def test_the_version_in_force_is_the_latest_that_has_begun() -> None:

@@ -40,7 +40,7 @@ def top(**values: object) -> Change:
 
 FLAT = {"per": "flat", "price": 1}
 ROWS: list[tuple[str, Change, str, str]] = [
-    ("a key that is not one", top(prize=1), "prize", "Use one of: commodity, components,"),
+    ("a key that is not one", top(prize=1), "prize", "Use one of: adjustments, bill_at, caps,"),
     ("no id", lambda t: t.pop("id"), "id", 'Write id = "…".'),
     ("an empty name", top(name="  "), "name", 'Write name = "…".'),
     ("a number for a text", top(commodity=7), "commodity", 'Write commodity = "…".'),
@@ -56,7 +56,7 @@ ROWS: list[tuple[str, Change, str, str]] = [
     ("a minimum below 0", top(minimum=-1), "minimum", "Write a number of 0 or more"),
     ("tiers not a table", top(tiers=3), "tiers", "Write [tiers] and its keys below."),
     ("a tier not a table", top(tiers={"m": 1}), "tiers.m", "Write [tiers.m]."),
-    ("a tier's key", top(tiers={"m": {"factor": 1}}), "tiers.m.factor", "Use one of: multiplier."),
+    ("a tier's key", top(tiers={"m": {"factor": 1}}), "tiers.m.factor", "Use one of: fund, multiplier."),
     ("a tier tenfold", top(tiers={"m": {"multiplier": 11}}), "tiers.m.multiplier", "0.5 is half price."),
     ("a tier below 0", top(tiers={"m": {"multiplier": "-1"}}), "tiers.m.multiplier", "0 or more"),
     ("rounding not a table", top(rounding="up"), "rounding", "Write [rounding] and its keys below."),
@@ -65,7 +65,7 @@ ROWS: list[tuple[str, Change, str, str]] = [
     ("a mode that is none", top(rounding={"mode": "near"}), "rounding.mode", "half_up, half_even, up, down"),
     ("a list for a mode", top(rounding={"mode": []}), "rounding.mode", "half_up, half_even, up, down"),
     ("a place that is none", top(rounding={"where": "day"}), "rounding.where", "session, statement"),
-    ("a component's key", first(prize=1), "components[1].prize", "Use one of: block, free, id,"),
+    ("a component's key", first(prize=1), "components[1].prize", "Use one of: block, brackets,"),
     ("no per", lambda t: t["components"][0].pop("per"), "components[1].per", 'Write per = "…".'),
     ("a per that is none", first(per="weight"), "components[1].per", "Write one of: flat, busy_time,"),
     ("no price", lambda t: t["components"][0].pop("price"), "components[1].price", "(0 is allowed)"),
