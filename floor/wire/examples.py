@@ -102,7 +102,7 @@ ROSTER = Roster(
             MEMBER, "Ann", "member", MEMBER, "en", spendable_micro=20_000_000, allowed={"printer-1": 0}
         )
     },
-    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424)},
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.UID_13MHZ)},
     machines=[
         RosterMachine(
             id="printer-1",
@@ -120,7 +120,7 @@ DELTA = RosterDelta(
     base=RosterVersion(1, 41),
     version=RosterVersion(1, 42),
     issued_ms=NOW_MS + 5_000,
-    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424, lost=True)},
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.UID_13MHZ, lost=True)},
 )
 COMMAND = Command(
     id="019b7f71-0000-7000-8000-000000000001",
