@@ -51,9 +51,11 @@ class Credit:
             if not all_known and (hold.epoch != epoch or hold.seq > acknowledged)
         }
 
-    def left(self, member: MemberStanding) -> MemberStanding:
-        """Return the member with what is left to spend here."""
+    def left(self, member: MemberStanding, *, costs: bool = True) -> MemberStanding:
+        """Return the member with what is left to spend here; what `costs` nothing takes no credit."""
         if member.spendable_micro is None:
             return member
+        if not costs:
+            return replace(member, spendable_micro=None)
         held = sum(hold.amount_micro for hold in self._holds.values() if hold.member == member.id)
         return replace(member, spendable_micro=member.spendable_micro - held) if held else member

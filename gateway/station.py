@@ -175,12 +175,14 @@ class Station:
     async def _tapped(self, uid: bytes, tap: BadgeTapped, since: float) -> None:
         services = self.services
         reference, badge, member = services.roster.look_up(uid)
+        machine = services.roster.machines.get(self.machine)
+        costs = machine is None or bool(machine.tariffs)
         request = access.Request(
             machine=self.machine,
             policy=self.policy,
             badge_reference=reference,
             badge=badge,
-            member=services.credit.left(member) if member else None,
+            member=services.credit.left(member, costs=costs) if member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),
             clock_known=services.clock.known(),

@@ -1,8 +1,12 @@
 """A prepaid member cannot spend a slice twice while the server does not know of the first time."""
 
+from dataclasses import replace
+
 import pytest
 
 from floor.access import MemberStanding
+from floor.policy import MachinePolicy
+from floor.wire.roster import RosterMachine
 from gateway.credit import Credit
 from tests.kit.gateway import Bench
 
@@ -61,3 +65,12 @@ async def test_a_roster_that_cannot_know_of_the_start_lets_nothing_go(bench):
 def test_unlimited_members_are_left_alone():
     member = MemberStanding("ben", "Ben", "standard", "ben")
     assert Credit().left(member) is member
+
+
+async def test_what_costs_nothing_takes_no_credit(bench):
+    door = RosterMachine(id="laser", name="Door", policy=MachinePolicy(), tariffs=[])
+    empty = replace(PREPAID, spendable_micro=0)
+    bench.roster.take(bench.server.delta(2, 3, members={"ada": empty}, machines=[door]))
+    await bench.tap()
+    assert bench.station.state.lease.limit_micro is None
+    assert bench.credit.left(PREPAID).spendable_micro == 2_000_000
