@@ -16,7 +16,7 @@ EUR = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class DemoMachine:
-    """A machine: its use in the simulation is its `kind`, its tariff the file of the same name."""
+    """A machine: its `kind` is its use in the simulation, and its tariff's name where there is one."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ MACHINES = (
     DemoMachine("saw-1", "Table saw", "saw", "Wood shop", _SAW, driven=False),
     DemoMachine("door-1", "Front door", "door", "Entrance", _DOOR, driven=False, certified=False),
 )
-TARIFFS = ("printer", "laser", "cnc", "saw", "door")
+TARIFFS = ("printer", "laser", "cnc", "saw")
 
 
 class Standing(StrEnum):

@@ -52,7 +52,7 @@ def seed(session: Session, vault: Vault, sign_ins: Mapping[str, str], now_ms: in
             gateway=GATEWAY,
             location=one.location,
             policy=one.policy,
-            tariff=one.kind,
+            tariff=one.kind if one.kind in TARIFFS else None,
             requires_certification=one.certified,
         )
         machines.add(session, details, now_ms)
