@@ -14,6 +14,8 @@ EARLIEST_MS = 1_767_225_600_000
 """2026-01-01: a wall clock that shows less is a Pi's without a battery that has not yet learned the time."""
 UNSYNCHRONIZED = 0x40
 """STA_UNSYNC of adjtimex(2)."""
+TRUSTED_MS = 600_000
+"""A clock that the server's contradicts by more is not believed: ten minutes."""
 TRANSIT_MS = 1_000
 """What a message from the server may take on its way, beside the difference of the clocks."""
 
@@ -62,8 +64,9 @@ class SystemClock:
         return self._scale.at(real_ms) if self._scale else real_ms
 
     def known(self) -> bool:
-        """Whether the clock shows no time before one that it has shown already."""
-        return self.wall_ms() >= self._earliest_ms
+        """Whether the clock shows no time before one that it has shown already, and the server agrees."""
+        contradicted = self._heard_error_ms is not None and self._heard_error_ms > TRUSTED_MS
+        return self.wall_ms() >= self._earliest_ms and not contradicted
 
     def not_before(self, wall_ms: int) -> None:
         """Take that it was this late already."""
@@ -83,7 +86,8 @@ class SystemClock:
         if self._scale:
             return 0
         kept_ms = _kernel_error_ms()
-        return self._heard_error_ms if kept_ms is None else kept_ms
+        error_ms = self._heard_error_ms if kept_ms is None else kept_ms
+        return error_ms if self.known() else None
 
 
 class _Timex(ctypes.Structure):

@@ -29,6 +29,14 @@ def test_nobody_knows_the_error_until_the_server_has_spoken(monkeypatch):
     assert made.error_ms() <= 7_000
 
 
+def test_a_clock_that_the_server_contradicts_is_not_believed(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: None)
+    made = SystemClock()
+    made.heard(made.wall_ms() - 3_600_000)
+    assert not made.known()
+    assert made.error_ms() is None
+
+
 def test_the_kernels_own_bound_is_taken_where_a_service_keeps_its_clock(monkeypatch):
     monkeypatch.setattr(clock, "_kernel_error_ms", lambda: 12)
     assert SystemClock().error_ms() == 12
