@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from floor.wire.journal import SessionEnded, SessionStarted
 from floor.words import StopType
@@ -60,6 +60,7 @@ def test_a_member_watches_a_session_run_and_reads_its_bill(browser: Browser, ser
     with reader(browser, served, "mira") as page:
         card = page.locator("#machine-laser-1")
         expect(card).to_contain_text("Free")
+        expect(page.locator("body[data-live=yes]")).to_be_attached()
         page.evaluate("document.body.dataset.sameDocument = 'yes'")
         served.tell(lambda: web.shows(web.in_use("laser-1", "mira", 1, price_micro=2_000_000)))
         expect(card).to_contain_text("In use")
@@ -161,3 +162,21 @@ def test_every_page_fits_every_screen_and_names_its_controls(
                 "e => !(e.labels?.length || e.textContent.trim() || e.ariaLabel)).map(e => e.outerHTML)"
             )
             assert unnamed == [], path
+
+
+def test_a_board_whose_stream_never_opened_asks_for_the_page_anew(browser: Browser, served: Served) -> None:
+    refused = []
+
+    def refuse_once(route: Route) -> None:
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.abort()
+
+    page = browser.new_page()
+    page.route("**/live/board", refuse_once)
+    page.goto(served.url)
+    expect(page.locator("body[data-live=yes]")).to_be_attached(timeout=40_000)
+    assert refused
+    page.close()

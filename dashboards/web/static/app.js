@@ -10,6 +10,17 @@ for (const box of document.querySelectorAll("select[data-submit]")) {
 
 const stale = (yes) => document.body.classList.toggle("is-stale", yes);
 document.addEventListener("htmx:sse:after:message", () => stale(false));
-document.addEventListener("htmx:sse:after:connection", () => stale(false));
+document.addEventListener("htmx:sse:after:connection", () => {
+  document.body.dataset.live = "yes";
+  stale(false);
+});
 document.addEventListener("htmx:sse:error", () => stale(true));
 document.addEventListener("htmx:sse:close", () => stale(true));
+
+// A stream that breaks is opened again, but not one that never opened: then the page is asked for anew.
+const PATIENCE_MS = 10_000;
+if (document.querySelector("[hx-sse\\:connect]")) {
+  setTimeout(() => {
+    if (document.body.dataset.live !== "yes" && !document.hidden) window.location.reload();
+  }, PATIENCE_MS);
+}
