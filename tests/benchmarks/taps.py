@@ -192,12 +192,12 @@ async def broker_stopped(folder: Path) -> list[Figure]:
 
 
 @contextlib.contextmanager
-def slow_disk(seconds: float) -> Iterator[None]:
-    """Every durable write takes so much longer, as with a card that is dying."""
-    real = JournalStore.write
+def slow_disk(seconds: float, *, hangs: bool) -> Iterator[None]:
+    """Every durable write takes so much longer, as with a dying card; or the disk hangs once, for so long."""
+    real, until = JournalStore.write, time.monotonic() + seconds
 
     def write(store: JournalStore, entries: object) -> None:
-        time.sleep(seconds)
+        time.sleep(max(0, until - time.monotonic()) if hangs else seconds)
         real(store, entries)  # type: ignore[arg-type]
 
     JournalStore.write = write  # type: ignore[method-assign,assignment]
@@ -211,7 +211,7 @@ async def hung_disk(folder: Path, seconds: float) -> list[Figure]:
     """Tap at two machines while each write of the journal takes `seconds`."""
     bench = Bench(folder)
     made = stations(bench, 2)
-    with slow_disk(seconds):
+    with slow_disk(seconds, hangs=seconds >= 5):
         async with running(made):
             first = await tap(*made[0])
             rest = [await tap(*made[n % 2]) for n in range(200)]
