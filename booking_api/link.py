@@ -137,6 +137,8 @@ class Link:
                     await self._connected(client)
             except* (aiomqtt.MqttError, OSError) as lost:
                 self._quiet.warn("broker", "; ".join(str(error) for error in lost.exceptions))
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError  # a group that fails while it is cancelled forgets that it was
             self._client = None
             for gateway in tuple(self._online):
                 self._present(gateway, False)
