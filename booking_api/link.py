@@ -88,6 +88,8 @@ class Link:
         self._drained = -1
         self._mark = chain.Mark()
         self._quiet = _Quiet()
+        self._failures = 0
+        self._ending = False
 
     async def run(self) -> None:
         """Hold the link until cancelled."""
@@ -128,23 +130,35 @@ class Link:
             del self._replies[command.id]
 
     async def _stay_connected(self) -> None:
-        failures = 0
         while True:
+            attempt = asyncio.create_task(self._attempt())
             try:
-                async with self._connect() as client:
-                    failures = 0
-                    self._client = client
-                    await self._connected(client)
-            except* (aiomqtt.MqttError, OSError) as lost:
-                self._quiet.warn("broker", "; ".join(str(error) for error in lost.exceptions))
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # a group that fails while it is cancelled forgets that it was
+                await asyncio.wait([attempt])
+            finally:
+                # In Python 3.11 a failing group of tasks, and a wait that is over, forget a cancellation.
+                self._ending = not attempt.done()
+                while not attempt.done():
+                    attempt.cancel()
+                    await asyncio.wait([attempt], timeout=0.5)
+            attempt.result()
+            low, high = BACKOFF_S
+            delay_s = min(high, low * 2**self._failures)
+            self._failures = min(self._failures + 1, 16)
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1))
+
+    async def _attempt(self) -> None:
+        """Stay connected for as long as it lasts."""
+        try:
+            async with self._connect() as client:
+                self._failures = 0
+                self._client = client
+                await self._connected(client)
+        except* (aiomqtt.MqttError, OSError) as lost:
+            self._quiet.warn("broker", "; ".join(str(error) for error in lost.exceptions))
+        finally:
             self._client = None
             for gateway in tuple(self._online):
                 self._present(gateway, False)
-            low, high = BACKOFF_S
-            await asyncio.sleep(min(high, low * 2**failures) * random.uniform(0.5, 1))
-            failures = min(failures + 1, 16)
 
     def _connect(self) -> aiomqtt.Client:
         ca = self._broker.ca
@@ -177,6 +191,8 @@ class Link:
             self._quiet.warn("too long", f"{channel} for {gateway} has {len(payload)} bytes")
             return
         await client.publish(topic(gateway, channel), payload, qos=how.qos, retain=how.retained)
+        if self._ending:
+            raise asyncio.CancelledError
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:

@@ -66,6 +66,8 @@ class Link:
         self._changed = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._sent = 0
+        self._failures = 0
+        self._ending = False
         self._greeted = False
         self._carried: OrderedDict[str, Reply] = OrderedDict()
         self.connected = False
@@ -76,22 +78,33 @@ class Link:
 
     async def run(self) -> None:
         """Connect, and connect again, for ever."""
-        failures = 0
         while True:
+            attempt = asyncio.create_task(self._attempt())
             try:
-                async with self._client() as client:
-                    failures = 0
-                    await self._connected(client)
-            except* (aiomqtt.MqttError, OSError) as lost:
-                log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # a group that fails while it is cancelled forgets that it was
+                await asyncio.wait([attempt])
+            finally:
+                # In Python 3.11 a failing group of tasks, and a wait that is over, forget a cancellation.
+                self._ending = not attempt.done()
+                while not attempt.done():
+                    attempt.cancel()
+                    await asyncio.wait([attempt], timeout=0.5)
+            attempt.result()
+            low, high = BACKOFF_S
+            delay_s = min(high, low * 2**self._failures)
+            self._failures = min(self._failures + 1, 16)
+            await asyncio.sleep(delay_s * random.uniform(0.5, 1))
+
+    async def _attempt(self) -> None:
+        """Stay connected for as long as it lasts."""
+        try:
+            async with self._client() as client:
+                self._failures = 0
+                await self._connected(client)
+        except* (aiomqtt.MqttError, OSError) as lost:
+            log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
+        finally:
             self.connected = self._greeted = False
             self._metrics.broker_connected.set(0)
-            low, high = BACKOFF_S
-            delay_s = min(high, low * 2**failures)
-            failures = min(failures + 1, 16)
-            await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     def _client(self) -> aiomqtt.Client:
         gone = Alive(gateway=self._name, online=False).encode()
@@ -125,6 +138,8 @@ class Link:
     async def _publish(self, client: aiomqtt.Client, channel: Channel, message: Message) -> None:
         how = DELIVERY[channel]
         await client.publish(topic(self._name, channel), message.encode(), qos=how.qos, retain=how.retained)
+        if self._ending:
+            raise asyncio.CancelledError
 
     async def _hello(self, client: aiomqtt.Client) -> None:
         hello = Hello(

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import time
+from dataclasses import replace
 
 import aiomqtt
 import pytest
@@ -256,4 +257,27 @@ async def test_taps_go_on_without_a_broker_and_reach_the_server_when_it_is_there
             await server.until(Channel.HELLO, 1)
             await server.ack(1, 0)
             await until(lambda: len(server.seqs()) == 2, "both entries")
+    bench.journal.close()
+
+
+async def test_a_broker_that_restarts_is_found_again_each_time(
+    tmp_path, identities, certificates, monkeypatch
+):
+    monkeypatch.setattr("gateway.link.BACKOFF_S", (0.05, 0.2))
+    monkeypatch.setattr("gateway.link.ACK_DEADLINE_S", 0.5)
+    bench = Bench(tmp_path)
+    settings = BrokerSettings(tmp_path / "broker", identities, tls=certificates.tls, engine=Engine.MOSQUITTO)
+    async with run_broker(settings) as broker, serving(broker.port, certificates) as server:
+        port = broker.port
+        link = make_link(bench, port, str(certificates.cafile))
+        task = asyncio.create_task(link.run())
+        await server.until(Channel.HELLO, 1)
+    for _ in range(2):
+        await until(lambda: not link.connected, "the gateway notices")
+        async with run_broker(replace(settings, port=port)), serving(port, certificates) as server:
+            await server.until(Channel.HELLO, 1)
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait([task], timeout=PATIENCE_S)
+    assert task.cancelled()
     bench.journal.close()
