@@ -145,7 +145,6 @@ class Gateway:
                 stack.push_async_callback(station.devices.reader.aclose)
                 if station.devices.driver:
                     stack.push_async_callback(station.devices.driver.aclose)
-            stack.callback(self._make_safe)  # first at the end, before anything that could wait
             await stack.enter_async_context(
                 self.http.serving(config.http_host, config.http_port, config.file)
             )
@@ -157,6 +156,10 @@ class Gateway:
                 tasks.create_task(self.link.run())
                 tasks.create_task(self._tick())
                 notify("READY=1")
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    self._make_safe()  # before anything is waited for: tasks, HTTP, readers, drivers
 
     def _make_safe(self) -> None:
         notify("STOPPING=1")
@@ -164,6 +167,8 @@ class Gateway:
         relays = [relay for device in wired for relay in (device.relay, device.extraction) if relay]
         for error in devices.switch_off(relays):
             log.error("a relay could not be switched off: %s", error)
+        for station in self.stations.values():
+            station.checkpoint()  # what runs now was proven until now
 
     async def _listen(self, station: Station) -> None:
         async for event in station.devices.reader.events():

@@ -25,6 +25,7 @@ from gateway.journal_store import JournalStore, OpenSession, open_store
 PATIENCE_S = 0.045
 QUICK_TO_RECOVER = 5
 KEEP_IN_MEMORY = 20_000
+CARRY_TRIES = 100
 KEEP_ACKNOWLEDGED_MS = 40 * 86_400_000
 """More than the longest lease, so that no open session's start is dropped."""
 IDLE_S = 1.0
@@ -54,7 +55,6 @@ class Journal:
         self._grown = asyncio.Event()
         self._quick = 0
         self.degraded = ""
-        self.dropped = 0
         self.append_seconds: Callable[[float], None] = lambda _: None
         self._thread = threading.Thread(target=self._write_forever, name="journal", daemon=True)
         self._thread.start()
@@ -82,8 +82,12 @@ class Journal:
         return self._reader.lockouts()
 
     def append(self, fact: Fact) -> None:
-        """Record a fact; it is durable as soon as the disk takes it."""
-        self._append(fact, None)
+        """Record a fact; it is durable as soon as the disk takes it.
+
+        While the disk takes nothing and memory is full, checkpoints are given up for starts and ends.
+        """
+        if not isinstance(fact, SessionMetered) or len(self._memory) < KEEP_IN_MEMORY:
+            self._append(fact, None)
 
     async def append_durably(self, fact: Fact) -> bool:
         """Record a fact and wait until the disk has it; False when it did not within the patience."""
@@ -118,15 +122,8 @@ class Journal:
         self._memory.append((self.epoch, entry))
         self._writes.put((self.epoch, entry, entry.model_dump_json(), written))
         if self.degraded:
-            self._bound_memory()
             self._grown.set()
         return entry
-
-    def _bound_memory(self) -> None:
-        """Give up the oldest checkpoint when memory is full: ends and starts are worth more."""
-        if len(self._memory) > KEEP_IN_MEMORY and isinstance(self._memory[0][1].fact, SessionMetered):
-            self._memory.popleft()
-            self.dropped += 1
 
     def _late(self, written: asyncio.Future[bool], seq: int) -> None:
         if not written.done():
@@ -260,14 +257,18 @@ class Journal:
         Entries after `after` go into the new chain with their own times; the server knows sessions by id, so
         what it has already is not applied again.
         """
-        old, last = self.epoch, self._seq
-        on_disk = await asyncio.to_thread(self._reader.read, old, after, max(0, last - after))
-        seen = {entry.seq for entry in on_disk}
-        in_memory = [e for epoch, e in self._memory if epoch == old and e.seq > after and e.seq not in seen]
+        old, carried = self.epoch, list[JournalEntry]()
+        for _ in range(CARRY_TRIES):
+            at = after + len(carried)
+            carried += await asyncio.to_thread(self._reader.read, old, at, max(0, self._seq - at))
+            at = after + len(carried)
+            waiting = [entry for epoch, entry in self._memory if epoch == old and entry.seq > at]
+            if at + len(waiting) >= self._seq:  # else some became durable while others were read
+                break
         self.epoch = max(old + 1, self._clock.wall_ms())
         self._seq, self._hash, self.acknowledged, self.durable = 0, GENESIS, 0, 0
         self._position = (self.epoch, 0)
-        for entry in (*on_disk, *in_memory):
+        for entry in (*carried, *waiting):
             self._place(entry, None)
 
     def close(self) -> None:

@@ -74,6 +74,9 @@ class JournalStore:
         if (verdict := self._db.execute("PRAGMA quick_check").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(verdict)
         epoch, acknowledged = self._db.execute("SELECT epoch, acknowledged FROM position").fetchone()
+        begun = self._db.execute("SELECT max(epoch) FROM entries").fetchone()[0] or 0
+        if begun > epoch:  # a power cut came between a new epoch's first entries and its position
+            epoch, acknowledged = begun, 0
         last = self._db.execute(
             "SELECT seq, hash FROM entries WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (epoch,)
         ).fetchone()

@@ -285,16 +285,17 @@ class Station:
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding) and self.meter:
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
-                self._checkpoint(at_ms)
+                self.checkpoint()
             charge = self.view.price(at_ms)
             limit = self.state.lease.limit_micro
             if charge and limit is not None and charge.total_micro >= limit:
                 await self._step(session.CreditSpent(at_ms), since)
         await self._step(session.Ticked(at_ms), since)
 
-    def _checkpoint(self, at_ms: int) -> None:
+    def checkpoint(self) -> None:
+        """Record what the session that runs has used until now."""
         if isinstance(self.state, Running | Holding) and self.meter:
-            self._checkpoint_ms = at_ms
+            self._checkpoint_ms = at_ms = self._now()
             lease, since_ms = self.state.lease, self.state.since_ms
             self._journal(
                 SessionMetered(

@@ -8,7 +8,15 @@ from itertools import pairwise
 import pytest
 
 from floor.errors import ConfigError
-from floor.wire.journal import GENESIS, AlarmRaised, SessionStarted, entry_hash
+from floor.wire.journal import (
+    GENESIS,
+    AlarmRaised,
+    SessionEnded,
+    SessionMetered,
+    SessionStarted,
+    entry_hash,
+)
+from floor.words import StopType
 from gateway import journal_store
 from gateway.journal import Journal
 from gateway.journal_store import JournalStore, open_store
@@ -195,3 +203,37 @@ async def test_old_acknowledged_entries_are_dropped_and_open_sessions_found(jour
     store.tidy(journal.epoch, 1, 1 << 46)
     assert [entry.seq for entry in store.read(journal.epoch, 0, 10)] == [2]
     store.close()
+
+
+async def test_entries_that_come_while_an_epoch_begins_are_carried_too(journal):
+    for n in range(4):
+        await journal.append_durably(fact(n))
+    beginning = asyncio.create_task(journal.begin_epoch(1))
+    await asyncio.sleep(0)
+    journal.append(fact(4))
+    await beginning
+    await settled(journal)
+    assert [entry.fact.code for entry in await journal.to_send(0, 10)] == ["n1", "n2", "n3", "n4"]
+
+
+async def test_a_power_cut_just_after_an_epoch_began_goes_on_in_it(tmp_path, journal):
+    await journal.append_durably(fact(1))
+    await journal.begin_epoch(0)
+    await settled(journal)
+    store = JournalStore(tmp_path / "journal.db")
+    store.set_position(1, 1)  # as the file is before the position was kept
+    assert (store.position().epoch, store.position().acknowledged) == (journal.epoch, 0)
+    store.close()
+
+
+async def test_full_memory_gives_up_checkpoints_but_no_end(journal, monkeypatch):
+    monkeypatch.setattr("gateway.journal.KEEP_IN_MEMORY", 2)
+    disk = HungDisk(monkeypatch)
+    for n in range(2):
+        journal.append(fact(n))
+    journal.append(SessionMetered(session_id="s", elapsed_ms=1, counters={}))
+    journal.append(SessionEnded(session_id="s", stop_type=StopType.TAP_OUT, elapsed_ms=2, counters={}))
+    disk.released.set()
+    await settled(journal)
+    kinds = [entry.fact.type for entry in await journal.to_send(0, 10)]
+    assert kinds == ["alarm_raised", "alarm_raised", "session_ended"]
