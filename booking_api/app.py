@@ -12,24 +12,40 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from booking_api.accounts import endpoints as accounts
 from booking_api.auth import endpoints as tokens
 from booking_api.auth.desk import Desk
 from booking_api.badges import endpoints as badges
+from booking_api.billing import endpoints as billing
 from booking_api.certifications import endpoints as certifications
 from booking_api.context import Context
+from booking_api.costing import endpoints as costing
+from booking_api.disputes import endpoints as disputes
+from booking_api.documents import endpoints as documents
+from booking_api.exports import endpoints as exports
 from booking_api.gateways import endpoints as gateways
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
+from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
+from booking_api.payments import endpoints as payments
 from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
-from booking_api.web import errors, machine, me, pages, staff, workshop
+from booking_api.web import accounts as account_pages
+from booking_api.web import cash_desk, closing, errors, machine, me, pages, staff, workshop
+from booking_api.web import disputes as dispute_pages
+from booking_api.web import documents as document_pages
+from booking_api.web import memberships as membership_pages
 from booking_api.web.render import WEB
 
-API = (tokens, members, badges, certifications, machines, sessions, ledger, tariffs, gateways)
-PAGES = (pages, me, machine, staff, workshop, reports)
+PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
+FLOOR = (machines, sessions, tariffs, gateways)
+MONEY = (ledger, billing, costing, documents, payments, disputes, exports)
+API = (*PEOPLE, *FLOOR, *MONEY)
+MONEY_PAGES = (account_pages, membership_pages, document_pages, dispute_pages, cash_desk, closing)
+PAGES = (pages, me, machine, staff, workshop, reports, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

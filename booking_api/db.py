@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 30_000
 AFTER_COMMIT = "after_commit"
 DATA = "data"
+ZONE = "zone"
 _FULL = ("disk is full", "no space left", "could not extend file")
 
 
@@ -41,11 +43,14 @@ def word_column(words: type[StrEnum]) -> Enum:
 
 
 class Database:
-    """One database. `data` is the directory for what must lie outside of it (ledger heads, keys)."""
+    """One database. `data` is the directory for what must lie outside of it (ledger heads, keys); `zone` is
+    the space's clock, by which months and days begin.
+    """
 
-    def __init__(self, url: str, data: Path) -> None:
+    def __init__(self, url: str, data: Path, zone: tzinfo = UTC) -> None:
         self.url = url
         self.data = data
+        self.zone = zone
         self.engine = _make_engine(url)
         self._begins_writing = self.engine.execution_options(writes=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -53,13 +58,13 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session for reading; nothing that it changes is kept."""
-        with Session(self.engine, expire_on_commit=False, info={DATA: self.data}) as session:
+        with Session(self.engine, expire_on_commit=False, info={DATA: self.data, ZONE: self.zone}) as session:
             yield session
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose block is one transaction, committed at its end. Raises StorageFull."""
-        info: dict[Any, Any] = {DATA: self.data, AFTER_COMMIT: []}
+        info: dict[Any, Any] = {DATA: self.data, ZONE: self.zone, AFTER_COMMIT: []}
         try:
             with Session(self._begins_writing, expire_on_commit=False, info=info) as session:
                 yield session
@@ -87,6 +92,12 @@ class Database:
         """Wait for the writer and give back every connection."""
         self._writer.shutdown(wait=True)
         self.engine.dispose()
+
+
+def zone_of(session: Session) -> tzinfo:
+    """Return the space's clock, as the session's database was told."""
+    zone: tzinfo = session.info[ZONE]
+    return zone
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

@@ -1,5 +1,7 @@
 """Opens what a server process works with."""
 
+from zoneinfo import ZoneInfo
+
 from booking_api import migrations
 from booking_api.clock import Clock
 from booking_api.context import Context
@@ -17,7 +19,7 @@ from floor.timescale import TimeScale
 def open_database(settings: Settings, *, migrate: bool = False) -> Database:
     """Open the database; raises ConfigError when it cannot be, or is not of this software's form."""
     make_data(settings)
-    database = Database(settings.database_url, settings.data)
+    database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
     check_reachable(database)
     if migrate:
         migrations.upgrade(database.engine)

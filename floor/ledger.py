@@ -21,7 +21,18 @@ class EntryKind(StrEnum):
 
     CHARGE = "charge"
     PAYMENT = "payment"
+    REFUND = "refund"
     FEE = "fee"
+    SALE = "sale"
+    CREDIT = "credit"
+    GRANT = "grant"
+    TRANSFER = "transfer"
+    EXPIRY = "expiry"
+    CONVERSION = "conversion"
+    COST = "cost"
+    ROUNDING = "rounding"
+    CLOSE = "close"
+    REBATE = "rebate"
     OPENING = "opening"
     REVERSAL = "reversal"
 
@@ -125,8 +136,13 @@ def breaks(chain: Iterable[Sealed]) -> Iterator[Break]:
         previous, expected = sealed.hash, sealed.seq + 1
 
 
-def reversal(entry: Entry, *, id: str, posted_ms: int, author: str, reason: str) -> Entry:
-    """Return the entry that undoes another; raises ValueError without a reason, or for a reversal."""
+def reversal(
+    entry: Entry, *, id: str, posted_ms: int, author: str, reason: str, not_before_ms: int = 0
+) -> Entry:
+    """Return the entry that undoes another; raises ValueError without a reason, or for a reversal.
+
+    It occurs when the other did, or at `not_before_ms` (UTC milliseconds), where the open period begins.
+    """
     if not reason.strip():
         raise ValueError("a reversal needs a reason")
     if entry.kind is EntryKind.REVERSAL:
@@ -135,7 +151,7 @@ def reversal(entry: Entry, *, id: str, posted_ms: int, author: str, reason: str)
         id=id,
         kind=EntryKind.REVERSAL,
         source=f"reversal:{entry.id}",
-        occurred_ms=entry.occurred_ms,
+        occurred_ms=max(entry.occurred_ms, not_before_ms),
         posted_ms=posted_ms,
         postings=tuple(Posting(p.account, p.commodity, -p.amount_micro) for p in entry.postings),
         reverses=entry.id,

@@ -1,7 +1,7 @@
 """Install the real peers that contract tests drive, each in a virtual environment of its own below .peers/.
 
 A peer's licence may differ from ours: it runs as its own process and is never imported.
-Usage: python scripts/peers.py octoprint
+Usage: python scripts/peers.py octoprint beancount
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("octoprint",)
+PEERS = ("octoprint", "beancount")
 PYTHON = "3.11"
 INSTALL_TIMEOUT_S = 900
 

@@ -4,19 +4,38 @@ base.py    what the commands share        server.py  init, serve, migrate, docto
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
 quoting.py what a use would cost, and what is wrong with a tariff
+
+accounts.py, billing.py, memberships.py, payments.py, disputes.py, documents.py, closing.py, exporting.py
+           money: who is charged, for what, what was paid, and the books at the end of a month
 """
 
 import sys
 
 from sqlalchemy.exc import OperationalError
 
-from booking_api.cli import broker, floor, people, quoting, rates, server
+from booking_api.cli import (
+    accounts,
+    billing,
+    broker,
+    closing,
+    disputes,
+    documents,
+    exporting,
+    floor,
+    memberships,
+    payments,
+    people,
+    quoting,
+    rates,
+    server,
+)
 from booking_api.cli.base import app
 from booking_api.db import StorageFull
 from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
-COMMANDS = (server, floor, people, broker, rates, quoting)
+MONEY = (accounts, billing, memberships, payments, disputes, documents, closing, exporting)
+COMMANDS = (server, floor, people, broker, rates, quoting, *MONEY)
 
 
 def main() -> None:

@@ -1,15 +1,85 @@
-"""The names of accounts."""
+"""The chart of accounts. Debits are positive: what is owed to the space and what it holds. Income is not.
+
+```
+assets:member:ACCOUNT      what a member, a team or a guest owes (< 0: has in credit)
+assets:fund:FUND           what a funder owes for reductions and subsidies
+assets:cash, assets:bank, assets:provider:NAME    where money lies
+income:machine:ID          what a machine earned, funds' shares with it
+income:fee:OCCASION        memberships, classes, no-shows, damages, packs
+income:sale:ITEM           materials and consumables that were sold
+income:rounding            what rounding gave or took
+liabilities:tax            tax in what was charged
+liabilities:payable        invoices of suppliers that are not paid
+expense:pool:POOL:KIND     what a cost pool cost
+expense:unfunded:FUND      reductions that a fund could no longer pay
+equity:carried:POOL        over- and under-recovery carried on
+equity:rebate:POOL         surplus given back
+equity:conversion          between commodities, each side for itself
+equity:opening             balances from before these books
+allowances:ACCOUNT:LOT     units left in a lot; against allowances:granted, :used, :expired, :moved
+```
+"""
 
 CASH = "assets:cash"
 BANK = "assets:bank"
 ROUNDING = "income:rounding"
+TAX = "liabilities:tax"
+PAYABLE = "liabilities:payable"
+CONVERSION = "equity:conversion"
+OPENING = "equity:opening"
+GRANTED, USED, EXPIRED, MOVED = (f"allowances:{word}" for word in ("granted", "used", "expired", "moved"))
 
 
 def member_account(account: str) -> str:
-    """Return the account on which a member, a team or a project owes the space (positive: they owe)."""
+    """Return the account on which a member, a team or a guest owes the space (positive: they owe)."""
     return f"assets:member:{account}"
+
+
+def fund_account(fund: str) -> str:
+    """Return the account on which a funder owes the space."""
+    return f"assets:fund:{fund}"
+
+
+def provider_account(name: str) -> str:
+    """Return the account of money that a payment provider holds for the space."""
+    return f"assets:provider:{name}"
 
 
 def machine_income(machine: str) -> str:
     """Return the account that a machine's charges earn to."""
     return f"income:machine:{machine}"
+
+
+def fee_income(occasion: str) -> str:
+    """Return the account that fees of an occasion earn to."""
+    return f"income:fee:{occasion}"
+
+
+def sale_income(item: str) -> str:
+    """Return the account that sales of an item earn to."""
+    return f"income:sale:{item}"
+
+
+def pool_cost(pool: str, kind: str) -> str:
+    """Return the account of one kind of a cost pool's costs."""
+    return f"expense:pool:{pool}:{kind}"
+
+
+def unfunded(fund: str) -> str:
+    """Return the account of reductions that a fund could no longer pay."""
+    return f"expense:unfunded:{fund}"
+
+
+def carried(pool: str) -> str:
+    """Return the account of what a pool's closed periods left over."""
+    return f"equity:carried:{pool}"
+
+
+def rebated(pool: str) -> str:
+    """Return the account of what a pool gave back."""
+    return f"equity:rebate:{pool}"
+
+
+def lot_account(account: str, lot: str) -> str:
+    """Return the account of the units that are left in a lot."""
+    return f"allowances:{account}:{lot}"

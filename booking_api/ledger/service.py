@@ -12,19 +12,21 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
 from booking_api.clock import make_id
-from booking_api.db import DATA, after_commit
+from booking_api.db import DATA, after_commit, zone_of
 from booking_api.gateways.changes import credit_changed
 from booking_api.ledger import heads
 from booking_api.ledger.accounts import CASH, member_account
 from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
+from booking_api.periods.calendar import month_at, open_from_ms
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
 
 
 def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> list[Sealed]:
-    """Post entries in order; raises Refused when a cause was posted before (`source`)."""
+    """Post entries in order; raises Refused when a `source` was posted before, or its month is closed."""
     if not entries:
         return []
+    _check_open(session, entries)
     _check_new(session, entries, book)
     head = _hold(session, book)
     sealed: list[Sealed] = []
@@ -87,7 +89,14 @@ def reverse(session: Session, entry: str, reason: str, author: str, now_ms: int)
         raise Refused("entry_not_found", f"There is no entry {entry}.")
     original = read_entry(row, postings_of(session, [entry])[entry])
     try:
-        undone = reversal(original, id=make_id(now_ms), posted_ms=now_ms, author=author, reason=reason)
+        undone = reversal(
+            original,
+            id=make_id(now_ms),
+            posted_ms=now_ms,
+            author=author,
+            reason=reason,
+            not_before_ms=open_from_ms(session),
+        )
     except ValueError as error:
         raise Refused("reversal_refused", f"{str(error).capitalize()}.") from None
     return post(session, [undone], row.book)[0]
@@ -122,6 +131,14 @@ def read_entry(row: LedgerEntry, postings: Sequence[LedgerPosting]) -> Entry:
         memo=row.memo,
         detail=row.detail,
     )
+
+
+def _check_open(session: Session, entries: Sequence[Entry]) -> None:
+    first = min(entry.occurred_ms for entry in entries)
+    if first < open_from_ms(session):
+        month = month_at(first, zone_of(session))
+        words = f"{month} is closed. Post it in the open month, with a reference."
+        raise Refused("period_closed", words)
 
 
 def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:

@@ -10,6 +10,10 @@ FROZEN = "posted entries are never changed"
 ENTRY_COLUMNS = (
     "id, book, seq, kind, source, occurred_ms, posted_ms, reverses, author, detail, previous, hash"
 )
+CHARGE_COLUMNS = (
+    "id, entry, session, fee, occasion, account, member, machine, month, ended_ms, tariff_version, tier, "
+    "commodity, gross_micro, taxes, rounding_micro, total_micro, funds"
+)
 _USED = "EXISTS (SELECT 1 FROM charge_line WHERE charge_line.tariff_version = OLD.id)"
 # (name, table, event, condition)
 GUARDS = (
@@ -20,52 +24,62 @@ GUARDS = (
     ("ledger_posting_no_update", "ledger_posting", "UPDATE", ""),
     ("charge_line_no_delete", "charge_line", "DELETE", ""),
     ("charge_line_no_update", "charge_line", "UPDATE", ""),
+    ("charge_no_delete", "charge", "DELETE", ""),
+    ("charge_no_update", "charge", f"UPDATE OF {CHARGE_COLUMNS}", ""),
+    ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
 )
-TRUNCATED = ("ledger_entry", "ledger_posting", "charge_line", "tariff_version")
 
 
-def guard() -> None:
-    """Put the triggers in place."""
-    if op.get_bind().dialect.name == "sqlite":
-        for name, table, event, condition in GUARDS:
-            when = f"WHEN {condition}" if condition else ""
-            op.execute(
-                f"CREATE TRIGGER {name} BEFORE {event} ON {table} {when} "
-                f"BEGIN SELECT RAISE(ABORT, '{FROZEN}'); END"
-            )
-        return
-    op.execute(
-        "CREATE FUNCTION makerfloor_frozen() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{FROZEN}'; END $$"
-    )
-    # PostgreSQL allows no sub-query in WHEN, so that condition gets a function of its own.
-    op.execute(
-        "CREATE FUNCTION makerfloor_used_tariff() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN IF {_USED} THEN RAISE EXCEPTION '{FROZEN}'; END IF; RETURN OLD; END $$"
-    )
+def guard(*tables: str) -> None:
+    """Put the triggers of these tables in place; the first migration with any makes their functions."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
     for name, table, event, condition in GUARDS:
-        when = f"WHEN ({condition})" if condition and condition != _USED else ""
-        function = "makerfloor_used_tariff" if condition == _USED else "makerfloor_frozen"
-        op.execute(
-            f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW {when} "
-            f"EXECUTE FUNCTION {function}()"
-        )
-    for table in TRUNCATED:
+        if table not in tables:
+            continue
+        if sqlite:
+            when = f"WHEN {condition}" if condition else ""
+            what = f"BEGIN SELECT RAISE(ABORT, '{FROZEN}'); END"
+            op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} {when} {what}")
+        else:
+            when = f"WHEN ({condition})" if condition and condition != _USED else ""
+            function = "makerfloor_used_tariff" if condition == _USED else "makerfloor_frozen"
+            each = f"FOR EACH ROW {when} EXECUTE FUNCTION {function}()"
+            op.execute(f"CREATE TRIGGER {name} BEFORE {event} ON {table} {each}")
+    for table in () if sqlite else tables:
         op.execute(
             f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION makerfloor_frozen()"
         )
 
 
-def unguard() -> None:
-    """Take the triggers away."""
+def unguard(*tables: str) -> None:
+    """Take the triggers of these tables away."""
     sqlite = op.get_bind().dialect.name == "sqlite"
     for name, table, _, _ in GUARDS:
-        op.execute(f"DROP TRIGGER {name}" if sqlite else f"DROP TRIGGER {name} ON {table}")
-    if not sqlite:
-        for table in TRUNCATED:
-            op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
+        if table in tables:
+            op.execute(f"DROP TRIGGER {name}" if sqlite else f"DROP TRIGGER {name} ON {table}")
+    for table in () if sqlite else tables:
+        op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
+
+
+def make_functions() -> None:
+    """Make what the triggers of PostgreSQL call; it allows no sub-query in WHEN, so that one has its own."""
+    if op.get_bind().dialect.name == "sqlite":
+        return
+    op.execute(
+        "CREATE FUNCTION makerfloor_frozen() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{FROZEN}'; END $$"
+    )
+    op.execute(
+        "CREATE FUNCTION makerfloor_used_tariff() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN IF {_USED} THEN RAISE EXCEPTION '{FROZEN}'; END IF; RETURN OLD; END $$"
+    )
+
+
+def drop_functions() -> None:
+    """Drop them."""
+    if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION makerfloor_frozen()")
         op.execute("DROP FUNCTION makerfloor_used_tariff()")

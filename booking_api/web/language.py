@@ -40,10 +40,14 @@ class Catalogue:
 
 @cache
 def catalogue(language: str) -> Catalogue:
-    """Read a language's catalogue once; English has none and needs none."""
-    path = CATALOGUES / language / "LC_MESSAGES" / "messages.po"
-    if not path.exists():
-        return Catalogue({})
+    """Read a language's catalogue once, a file a room; English has none and needs none."""
+    texts: dict[str, tuple[str, ...]] = {}
+    for path in sorted((CATALOGUES / language / "LC_MESSAGES").glob("*.po")):
+        texts |= _texts_of(path, language)
+    return Catalogue(texts)
+
+
+def _texts_of(path: Path, language: str) -> dict[str, tuple[str, ...]]:
     with path.open("rb") as file:
         messages = read_po(file, locale=language)
     texts: dict[str, tuple[str, ...]] = {}
@@ -53,7 +57,7 @@ def catalogue(language: str) -> Catalogue:
         forms = (said,) if isinstance(said, str) else tuple(said)
         if key and all(forms):
             texts[key] = forms
-    return Catalogue(texts)
+    return texts
 
 
 def choose(chosen: str | None, members: str | None, accepts: str) -> str:

@@ -28,7 +28,18 @@ from floor.texts import say
 KINDS = {
     EntryKind.CHARGE: "Charge",
     EntryKind.PAYMENT: "Payment",
+    EntryKind.REFUND: "Refund",
     EntryKind.FEE: "Fee",
+    EntryKind.SALE: "Sale",
+    EntryKind.CREDIT: "Credit",
+    EntryKind.GRANT: "Allowance",
+    EntryKind.TRANSFER: "Transfer",
+    EntryKind.EXPIRY: "Expired",
+    EntryKind.CONVERSION: "Conversion",
+    EntryKind.COST: "Cost",
+    EntryKind.ROUNDING: "Rounding",
+    EntryKind.CLOSE: "Period close",
+    EntryKind.REBATE: "Rebate",
     EntryKind.OPENING: "Opening balance",
     EntryKind.REVERSAL: "Correction",
 }

@@ -18,6 +18,14 @@ WEB_SOURCES = (
     "booking_api/certifications",
     "booking_api/machines",
     "booking_api/reports",
+    "booking_api/accounts",
+    "booking_api/billing",
+    "booking_api/memberships",
+    "booking_api/documents",
+    "booking_api/payments",
+    "booking_api/disputes",
+    "booking_api/costing",
+    "booking_api/periods",
 )
 _CALLS = frozenset({"gettext", "_"})
 

@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
+from zoneinfo import ZoneInfo
 
 import httpx
 from fastapi import FastAPI
@@ -258,7 +259,7 @@ class _Parts(TypedDict):
 
 def _parts(folder: Path) -> _Parts:
     settings = read_settings(folder / "makerfloor.toml", {})
-    database = Database(settings.database_url, settings.data)
+    database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
     clock, link = Clock(TimeScale(Clock().now_ms(), NOW_MS, 1)), FakeLink()
     context = Context(settings, database, clock, open_vault(settings.data), LiveFloor(), link)
     return {"context": context, "app": create_app(context), "link": link}

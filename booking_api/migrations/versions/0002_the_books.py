@@ -4,13 +4,14 @@ import sqlalchemy as sa
 from alembic import op
 
 from booking_api.migrations.columns import big, text
-from booking_api.migrations.guards import guard, unguard
+from booking_api.migrations.guards import drop_functions, guard, make_functions, unguard
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 TABLES = ("account_balance", "book", "tariff_version", "ledger_entry", "charge_line", "ledger_posting")
+FROZEN = ("ledger_entry", "ledger_posting", "charge_line", "tariff_version")
 
 
 def upgrade() -> None:
@@ -21,11 +22,13 @@ def upgrade() -> None:
     _make_charge_line()
     _make_ledger_posting()
     op.execute(f"INSERT INTO book (id, seq, hash) VALUES ('main', 0, '{'0' * 64}')")
-    guard()
+    make_functions()
+    guard(*FROZEN)
 
 
 def downgrade() -> None:
-    unguard()
+    unguard(*FROZEN)
+    drop_functions()
     for table in reversed(TABLES):
         op.drop_table(table)
 

@@ -1,0 +1,1 @@
+"""Accounts: who is charged (members, teams with cost centres, guests), and the funds that help to pay."""

@@ -1,0 +1,5 @@
+"""Accounts over HTTP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/v1", tags=["accounts"])

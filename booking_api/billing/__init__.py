@@ -1,0 +1,1 @@
+"""Billing: what was used, and what happened around it, becomes charges in the books."""

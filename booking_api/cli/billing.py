@@ -1,0 +1,1 @@
+"""Commands for fees, packs and allowances."""

@@ -1,0 +1,1 @@
+"""Commands for costs and the close of periods."""

@@ -1,0 +1,1 @@
+"""Commands that write the books for other programs."""

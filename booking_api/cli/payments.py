@@ -1,0 +1,1 @@
+"""Commands for payments, sales and reminders."""

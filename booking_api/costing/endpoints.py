@@ -1,0 +1,5 @@
+"""Costing over HTTP."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api/v1", tags=["costing"])

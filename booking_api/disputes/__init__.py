@@ -1,0 +1,1 @@
+"""Charges that members dispute, and what came of it."""

@@ -1,0 +1,1 @@
+"""The books for other programs: CSV, hledger, Beancount."""

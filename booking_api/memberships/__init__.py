@@ -1,0 +1,1 @@
+"""Memberships: what a member pays and gets each month, and classes."""

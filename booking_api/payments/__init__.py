@@ -1,0 +1,1 @@
+"""Money that comes and goes: desk, bank, provider, reminders."""

@@ -1,0 +1,1 @@
+"""Periods: the calendar months of the books, open until they are closed."""

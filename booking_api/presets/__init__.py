@@ -1,0 +1,1 @@
+"""Spaces to begin with: plain files for each way of running one."""

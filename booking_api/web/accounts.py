@@ -1,0 +1,5 @@
+"""Accounts and teams, as pages."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,5 @@
+"""Invoices and statements, as pages."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

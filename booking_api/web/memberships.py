@@ -1,0 +1,5 @@
+"""Memberships and classes, as pages."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)
