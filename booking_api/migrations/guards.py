@@ -1,7 +1,7 @@
 """Triggers that refuse to change or delete what was posted; one sentence for each database.
 
 Of an entry only the memo may change, and only to nothing: a name is erased and the chain still holds.
-A tariff version may be deleted while no charge was made by it.
+A tariff version may be deleted while no charge was made by it. The numbers of invoices go on by one.
 """
 
 from alembic import op
@@ -15,6 +15,7 @@ CHARGE_COLUMNS = (
     "commodity, gross_micro, taxes, rounding_micro, total_micro, funds"
 )
 _USED = "EXISTS (SELECT 1 FROM charge_line WHERE charge_line.tariff_version = OLD.id)"
+_GAP = "NEW.n <> OLD.n + 1 OR NEW.series <> OLD.series OR NEW.year <> OLD.year"
 # (name, table, event, condition)
 GUARDS = (
     ("ledger_entry_no_delete", "ledger_entry", "DELETE", ""),
@@ -29,6 +30,12 @@ GUARDS = (
     ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
+    ("invoice_no_delete", "invoice", "DELETE", ""),
+    ("invoice_no_update", "invoice", "UPDATE", ""),
+    ("invoice_item_no_delete", "invoice_item", "DELETE", ""),
+    ("invoice_item_no_update", "invoice_item", "UPDATE", ""),
+    ("invoice_series_no_delete", "invoice_series", "DELETE", ""),
+    ("invoice_series_counts_on", "invoice_series", "UPDATE", _GAP),
 )
 
 
