@@ -22,12 +22,29 @@ class BadgeStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountStanding:
+    """An account that a member may charge to instead of their default one.
+
+    `spendable_micro` is this gateway's slice of what the member alone may still spend on it, in micro-units
+    of the space's currency, None for no limit. `budgets` names what several share: each is in the roster's
+    budgets, and the least of all holds. `positions` is where the account stands in allowances, brackets and
+    caps (floor.tariff.History): exact fractions, as text, and only those that tariffs here ask for.
+    """
+
+    id: str
+    name: str
+    spendable_micro: int | None = None
+    positions: dict[str, str] = field(default_factory=dict)
+    budgets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MemberStanding:
     """A member as a roster knows them.
 
     `allowed` maps a machine's id to the end of the certification in UTC milliseconds, 0 for no end.
-    `until_ms` is the end of the membership, None for no end. `spendable_micro` is this gateway's slice of
-    what the account may still spend, in micro-units of the space's currency, None for no limit.
+    `until_ms` is the end of the membership, None for no end. `account` is the default one; `spendable_micro`,
+    `positions` and `budgets` are of it, as in AccountStanding. `others` may be chosen instead.
     """
 
     id: str
@@ -40,6 +57,9 @@ class MemberStanding:
     spendable_micro: int | None = None
     allowed: dict[str, int] = field(default_factory=dict)
     technician: bool = False
+    positions: dict[str, str] = field(default_factory=dict)
+    budgets: tuple[str, ...] = ()
+    others: tuple[AccountStanding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,18 +40,26 @@ _LIMIT: TypeAdapter[int | None] = TypeAdapter(Micro | None)
 
 def _recordable(member: MemberStanding) -> MemberStanding:
     """Refuse a member whose session could not be written to the journal."""
-    for value in (member.id, member.tier, member.account, *member.allowed):
+    others = [other.id for other in member.others]
+    for value in (member.id, member.tier, member.account, *member.allowed, *others):
         _ID.validate_python(value)
-    _LIMIT.validate_python(member.spendable_micro)
+    for standing in (member, *member.others):
+        _LIMIT.validate_python(standing.spendable_micro)
     return member
 
 
 Member = Annotated[MemberStanding, AfterValidator(_recordable)]
+Budget = Annotated[str, Field(min_length=1, max_length=130, pattern=r"^[A-Za-z0-9_.:@/-]+$")]
 Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
 
 
 class Roster(Message):
-    """A snapshot for one gateway; `badges` maps a badge's HMAC under the gateway's key to its standing."""
+    """A snapshot for one gateway; `badges` maps a badge's HMAC under the gateway's key to its standing.
+
+    `budgets` is this gateway's slice of what those who share an account may still spend together, in
+    micro-units of the space's currency; a budget that a standing names and that is not here is spent.
+    `timezone` is the space's, by which months and days of tariffs begin.
+    """
 
     gateway: Name
     version: Version
@@ -59,14 +67,16 @@ class Roster(Message):
     members: dict[Id, Member]
     badges: dict[Id, BadgeStanding]
     machines: list[RosterMachine]
+    budgets: dict[Budget, Micro] = Field(default_factory=dict)
+    timezone: Text = "UTC"
 
 
 class RosterDelta(Message):
     """What changed from `base` to `version`; a gateway that does not hold `base` says hello again.
 
-    With both versions alike it changes nothing: the server vouches again for what is held. A member or badge
-    of None is gone. A machine here is new or takes the place of the one that has its id; to take a machine
-    away, the server sends a whole roster.
+    With both versions alike it changes nothing: the server vouches again for what is held. A member, badge or
+    budget of None is gone. A machine here is new or takes the place of the one that has its id; to take a
+    machine away, the server sends a whole roster.
     """
 
     gateway: Name
@@ -76,6 +86,7 @@ class RosterDelta(Message):
     members: dict[Id, Member | None] = Field(default_factory=dict)
     badges: dict[Id, BadgeStanding | None] = Field(default_factory=dict)
     machines: list[RosterMachine] = Field(default_factory=list)
+    budgets: dict[Budget, Micro | None] = Field(default_factory=dict)
 
 
 def apply(roster: Roster, delta: RosterDelta) -> Roster:
@@ -92,6 +103,7 @@ def apply(roster: Roster, delta: RosterDelta) -> Roster:
             "members": _merged(roster.members, delta.members),
             "badges": _merged(roster.badges, delta.badges),
             "machines": list(machines.values()),
+            "budgets": _merged(roster.budgets, delta.budgets),
         }
     )
 
