@@ -1,11 +1,15 @@
 """The settings of a server, from `makerfloor.toml`; secrets may come from the environment instead."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from stdnum import bic, iban
 
 from floor.errors import ConfigError
 from floor.money import Commodity
@@ -19,8 +23,23 @@ KEYS: dict[str, tuple[str, ...]] = {
     "database": ("url",),
     "broker": ("host", "port", "username", "password", "ca"),
     "prometheus": ("url",),
+    "invoice": (
+        "name",
+        "address",
+        "country",
+        "contact",
+        "vat_id",
+        "iban",
+        "bic",
+        "note",
+        "prefix",
+        "credit_prefix",
+        "term_days",
+    ),
 }
 Table = Mapping[str, object]
+PREFIX = r"[A-Za-z0-9/.-]{1,12}"
+PREFIX_WORDS = "at most 12 letters, digits, hyphens, dots and slashes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,26 @@ class BrokerSettings:
 
     def __repr__(self) -> str:
         return f"BrokerSettings({self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceSettings:
+    """Who issues invoices, how they are numbered, and until when they are paid (days after the issue).
+
+    `lines` are the address below the name, `note` stands on every invoice (why no tax is asked, for one).
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    country: str
+    contact: str
+    vat_id: str
+    iban: str
+    bic: str
+    note: str
+    prefix: str
+    credit_prefix: str
+    term_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +92,7 @@ class Settings:
     address: str
     broker: BrokerSettings
     prometheus_url: str | None
+    invoice: InvoiceSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -79,6 +119,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         address=_address(tables, "server.address") or f"http://{host}:{port}",
         broker=_broker(tables),
         prometheus_url=_address(tables, "prometheus.url"),
+        invoice=_invoice(tables),
     )
 
 
@@ -104,6 +145,30 @@ def _broker(tables: "_Tables") -> BrokerSettings:
         password=tables.text("broker.password", ""),
         ca=path,
     )
+
+
+def _invoice(tables: "_Tables") -> InvoiceSettings:
+    return InvoiceSettings(
+        name=tables.text("invoice.name", "") or tables.text("space.name", "Makerfloor"),
+        lines=tuple(line.strip() for line in tables.text("invoice.address", "").splitlines() if line.strip()),
+        country=tables.matching("invoice.country", "", r"[A-Z]{2}", 'two letters such as "DE"'),
+        contact=tables.text("invoice.contact", ""),
+        vat_id=tables.text("invoice.vat_id", ""),
+        iban=_account_number(tables, "invoice.iban", iban, 'an IBAN, such as "DE89 3704 0044 0532 0130 00"'),
+        bic=_account_number(tables, "invoice.bic", bic, 'a BIC, such as "COBADEFFXXX"'),
+        note=tables.text("invoice.note", ""),
+        prefix=tables.matching("invoice.prefix", "INV-", PREFIX, PREFIX_WORDS),
+        credit_prefix=tables.matching("invoice.credit_prefix", "CN-", PREFIX, PREFIX_WORDS),
+        term_days=tables.whole("invoice.term_days", 14, 0, 365),
+    )
+
+
+def _account_number(tables: "_Tables", key: str, kind: ModuleType, right: str) -> str:
+    """Read a number that carries its own check, without its spaces."""
+    text = tables.text(key, "")
+    if text and not kind.is_valid(text):
+        raise tables.error(key, f"is {text!r}, which is none", f"Write {right}.")
+    return str(kind.compact(text)) if text else ""
 
 
 def _timezone(tables: "_Tables") -> str:
@@ -156,6 +221,12 @@ class _Tables:
         value = self._value(key, default)
         if not isinstance(value, str) or (not value.strip() and default):
             raise self.error(key, f"is {value!r}, which is not a text", f'Write {key} = "{default or "…"}".')
+        return value
+
+    def matching(self, key: str, default: str, pattern: str, right: str) -> str:
+        value = self.text(key, default)
+        if value and not re.fullmatch(pattern, value):
+            raise self.error(key, f"is {value!r}", f"Write {right}.")
         return value
 
     def whole(self, key: str, default: int, low: int, high: int) -> int:

@@ -1,4 +1,4 @@
-"""Tables of documents. Triggers in the database refuse to change or delete an invoice once it has a number."""
+"""Tables of documents. Triggers in the database refuse to change or delete an invoice that has a number."""
 
 from enum import StrEnum
 from typing import Any

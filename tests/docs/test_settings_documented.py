@@ -149,6 +149,9 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
         "broker.host": read.broker.host,
         "broker.username": read.broker.username,
         "broker.password": read.broker.password or "empty",
+        "invoice.prefix": read.invoice.prefix,
+        "invoice.credit_prefix": read.invoice.credit_prefix,
+        "invoice.term_days": str(read.invoice.term_days),
     }
     assert {key: said[key][0] for key in hold} == hold
     assert read.data == tmp_path / said["server.data"][0]
@@ -156,7 +159,7 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
     assert read.database_url == f"sqlite:///{read.data}/makerfloor.db"
 
 
-@pytest.mark.parametrize("key", ["space.decimals", "server.port", "broker.port"])
+@pytest.mark.parametrize("key", ["space.decimals", "server.port", "broker.port", "invoice.term_days"])
 def test_the_ranges_of_a_server_are_those_of_the_page(tmp_path: Path, key: str) -> None:
     table, _, name = key.partition(".")
     low, high = map(int, rows(SERVER)[key][1].split(" to "))

@@ -137,3 +137,35 @@ def test_a_vault_opens_what_it_sealed_and_nothing_of_another(tmp_path: Path) -> 
     (tmp_path / "secrets.key").write_text("short")
     with pytest.raises(ConfigError, match="32 bytes"):
         open_vault(tmp_path)
+
+
+INVOICE = """
+[invoice]
+address = '''
+Quay 4
+  D02 Dublin
+'''
+iban = "DE89 3704 0044 0532 0130 00"
+bic = "COBADEFFXXX"
+"""
+
+
+def test_the_issuer_of_invoices_has_an_address_and_an_account(tmp_path: Path) -> None:
+    issuer = read_settings(write(tmp_path, INVOICE), {}).invoice
+    assert (issuer.name, issuer.lines) == ("Makerfloor", ("Quay 4", "D02 Dublin"))
+    assert (issuer.iban, issuer.bic) == ("DE89370400440532013000", "COBADEFFXXX")
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('iban = "DE89 3704 0044 0532 0130 01"', "invoice.iban"),
+        ('bic = "COBA"', "invoice.bic"),
+        ('country = "Germany"', "invoice.country"),
+        ('prefix = "no spaces "', "invoice.prefix"),
+        ("term_days = 400", "invoice.term_days"),
+    ],
+)
+def test_a_wrong_account_or_number_of_invoices_stops_the_server(tmp_path: Path, line: str, key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        read_settings(write(tmp_path, f"[invoice]\n{line}\n"), {})
