@@ -10,13 +10,19 @@ from types import ModuleType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from stdnum import bic, iban
+from stdnum.eu import at_02 as creditor_id
 
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
 
 FILE = "makerfloor.toml"
-SECRETS = {"database.url": "MAKERFLOOR_DATABASE_URL", "broker.password": "MAKERFLOOR_BROKER_PASSWORD"}
+SECRETS = {
+    "database.url": "MAKERFLOOR_DATABASE_URL",
+    "broker.password": "MAKERFLOOR_BROKER_PASSWORD",
+    "payments.stripe_key": "MAKERFLOOR_STRIPE_KEY",
+    "payments.stripe_webhook_secret": "MAKERFLOOR_STRIPE_WEBHOOK_SECRET",
+}
 KEYS: dict[str, tuple[str, ...]] = {
     "space": ("name", "timezone", "language", "currency", "decimals"),
     "server": ("data", "host", "port", "address"),
@@ -35,6 +41,14 @@ KEYS: dict[str, tuple[str, ...]] = {
         "prefix",
         "credit_prefix",
         "term_days",
+    ),
+    "payments": (
+        "creditor_id",
+        "block_after_days",
+        "reminders",
+        "stripe_key",
+        "stripe_webhook_secret",
+        "stripe_address",
     ),
 }
 Table = Mapping[str, object]
@@ -77,6 +91,24 @@ class InvoiceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentSettings:
+    """Who collects by direct debit, when a debt blocks (days overdue; 0: never), and the online provider.
+
+    `reminders` is the file of reminder levels, None for those that docs/payments.md shows.
+    """
+
+    creditor_id: str
+    block_after_days: int
+    reminders: Path | None
+    stripe_key: str
+    stripe_webhook_secret: str
+    stripe_address: str
+
+    def __repr__(self) -> str:
+        return f"PaymentSettings({self.creditor_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; docs/install-server.md says what each means. Paths are absolute."""
 
@@ -93,6 +125,7 @@ class Settings:
     broker: BrokerSettings
     prometheus_url: str | None
     invoice: InvoiceSettings
+    payments: PaymentSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -120,6 +153,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         broker=_broker(tables),
         prometheus_url=_address(tables, "prometheus.url"),
         invoice=_invoice(tables),
+        payments=_payments(tables),
     )
 
 
@@ -160,6 +194,19 @@ def _invoice(tables: "_Tables") -> InvoiceSettings:
         prefix=tables.matching("invoice.prefix", "INV-", PREFIX, PREFIX_WORDS),
         credit_prefix=tables.matching("invoice.credit_prefix", "CN-", PREFIX, PREFIX_WORDS),
         term_days=tables.whole("invoice.term_days", 14, 0, 365),
+    )
+
+
+def _payments(tables: "_Tables") -> PaymentSettings:
+    levels = tables.text("payments.reminders", "")
+    creditor = 'a SEPA creditor identifier, such as "DE98ZZZ09999999999"'
+    return PaymentSettings(
+        creditor_id=_account_number(tables, "payments.creditor_id", creditor_id, creditor),
+        block_after_days=tables.whole("payments.block_after_days", 0, 0, 365),
+        reminders=(tables.file.parent / levels).resolve() if levels else None,
+        stripe_key=tables.text("payments.stripe_key", ""),
+        stripe_webhook_secret=tables.text("payments.stripe_webhook_secret", ""),
+        stripe_address=_address(tables, "payments.stripe_address") or "https://api.stripe.com",
     )
 
 

@@ -103,8 +103,8 @@ class StockChange(SQLModel, table=True):
 class Sale(SQLModel, table=True):
     """What was sold, by its ledger entry. `account` is None when a passer-by paid in cash.
 
-    `name` and `unit` are what the item was called then. `net_micro` + `tax_micro` = `total_micro`; a cancelled
-    sale has `cancelled_ms`, and the ledger its reversal.
+    `name` and `unit` are what the item was called then; `net_micro` + `tax_micro` = `total_micro`. A
+    sale that was cancelled has `cancelled_ms`, and its entry a reversal.
     """
 
     __tablename__ = "sale"
