@@ -7,9 +7,17 @@ what to mend first: the badge, then the person, then the machine, then the train
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from floor.policy import MachinePolicy
 from floor.words import BadgeKind, DenialReason
+
+NOTHING_COUNTED: dict[str, str] = {}
+"""The positions of whoever has none: one table for all, as a roster holds thousands. Never written to."""
+
+
+def _nothing_counted() -> dict[str, str]:
+    return NOTHING_COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,7 @@ class AccountStanding:
     id: str
     name: str
     spendable_micro: int | None = None
-    positions: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, str] = field(default_factory=_nothing_counted)
     budgets: tuple[str, ...] = ()
 
 
@@ -45,6 +53,8 @@ class MemberStanding:
     `allowed` maps a machine's id to the end of the certification in UTC milliseconds, 0 for no end.
     `until_ms` is the end of the membership, None for no end. `account` is the default one; `spendable_micro`,
     `positions` and `budgets` are of it, as in AccountStanding. `others` may be chosen instead.
+    `account_name` is what the default account is called, "" where it is the member's own. `since` is the
+    first day of the membership, from which its years and billing months count.
     """
 
     id: str
@@ -57,9 +67,11 @@ class MemberStanding:
     spendable_micro: int | None = None
     allowed: dict[str, int] = field(default_factory=dict)
     technician: bool = False
-    positions: dict[str, str] = field(default_factory=dict)
+    positions: dict[str, str] = field(default_factory=_nothing_counted)
     budgets: tuple[str, ...] = ()
     others: tuple[AccountStanding, ...] = ()
+    account_name: str = ""
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ RANGES = {
     "idle_warn_s": (0, 3600),
     "run_on_s": (0, 3600),
     "max_roster_age_s": (60, 90 * DAY_S),
+    "hold_micro": (0, 1_000_000_000_000),
 }
-"""What each time of a policy may be, in seconds."""
+"""What each number of a policy may be: seconds, or micro-units of the space's currency."""
 
 
 class OnLeave(StrEnum):
@@ -35,6 +36,7 @@ class OnCreditSpent(StrEnum):
 class MachinePolicy:
     """The policy of one machine; times in whole seconds, 0 meaning "never" where a field says so.
 
+    `hold_micro` is how much of an account's credit a session holds at a time; 0 holds all that there is.
     Raises ValueError that names the field and its range when a value cannot be meant.
     """
 
@@ -50,12 +52,14 @@ class MachinePolicy:
     accepts_weak_badges: bool = True
     hazardous: bool = False
     max_roster_age_s: int = 7 * DAY_S
+    hold_micro: int = 0
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise ValueError(f"{name} is {value}, but must be from {low} to {high} seconds")
+                unit = "seconds" if name.endswith("_s") else "micro-units"
+                raise ValueError(f"{name} is {value}, but must be from {low} to {high} {unit}")
 
 
 POLICY_KEYS = tuple(field.name for field in fields(MachinePolicy))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from floor.access import BadgeStanding, MemberStanding
+from datetime import date
+
+from floor.access import AccountStanding, BadgeStanding, MemberStanding
 from floor.meter import Quantity
 from floor.policy import MachinePolicy, OnLeave
 from floor.wire.base import Message
 from floor.wire.journal import (
     GENESIS,
+    AccountChosen,
     AlarmRaised,
     Fact,
     GatewayBooted,
+    HoldRaised,
     JobFinished,
     JournalAck,
     JournalBatch,
@@ -50,6 +54,8 @@ FACTS: tuple[Fact, ...] = (
         limit_micro=20_000_000,
     ),
     SessionMetered(session_id=SESSION, elapsed_ms=60_000, counters={Quantity.MACHINE_TIME_MS: 60_000}),
+    AccountChosen(session_id=SESSION, account="robotics", limit_micro=5_000_000),
+    HoldRaised(session_id=SESSION, limit_micro=10_000_000),
     SessionHeld(session_id=SESSION, elapsed_ms=71_000),
     JobFinished(
         session_id=SESSION,
@@ -93,13 +99,25 @@ TARIFF: dict[str, object] = {
     "tiers": {"member": {"multiplier": "0.5"}},
     "components": [{"per": "job_time", "price": "1.00", "unit": "h"}],
 }
+ROBOTICS = AccountStanding(
+    "robotics", "Robotics team", None, {"gross|printer/EUR||2026-01": "12500000"}, ("robotics",)
+)
 ROSTER = Roster(
     gateway=GATEWAY,
     version=RosterVersion(1, 41),
     issued_ms=NOW_MS,
     members={
         MEMBER: MemberStanding(
-            MEMBER, "Ann", "member", MEMBER, "en", spendable_micro=20_000_000, allowed={"printer-1": 0}
+            MEMBER,
+            "Ann",
+            "member",
+            MEMBER,
+            "en",
+            spendable_micro=20_000_000,
+            allowed={"printer-1": 0},
+            positions={"free|printer/job_time||2026-01": "7/2"},
+            others=(ROBOTICS,),
+            since=date(2025, 3, 14),
         )
     },
     badges={BADGE: BadgeStanding(MEMBER, BadgeKind.UID_13MHZ)},
@@ -114,6 +132,9 @@ ROSTER = Roster(
             id="saw", name="Table saw", policy=MachinePolicy(hazardous=True), tariffs=[], lockout="guard"
         ),
     ],
+    budgets={"robotics": 40_000_000},
+    timezone="Europe/Berlin",
+    commodity="EUR",
 )
 DELTA = RosterDelta(
     gateway=GATEWAY,
@@ -166,7 +187,7 @@ EXAMPLES: dict[Channel, Message] = {
         boot_id=BOOT,
         software="0.1.0",
         journal_epoch=1,
-        next_seq=11,
+        next_seq=13,
         roster=RosterVersion(1, 41),
     ),
     Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
@@ -174,7 +195,7 @@ EXAMPLES: dict[Channel, Message] = {
         gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
-    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=10),
+    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=12),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
 }

@@ -87,6 +87,26 @@ class SessionEnded(Wire):
     words: Text = ""
 
 
+class AccountChosen(Wire):
+    """The member has the running session charged to this account, up to this limit (None: no limit).
+
+    Micro-units of the space's currency; the limit takes the place of the one that the session had.
+    """
+
+    type: Literal["account_chosen"] = "account_chosen"
+    session_id: Id
+    account: Id
+    limit_micro: Micro | None = None
+
+
+class HoldRaised(Wire):
+    """The running session may spend more of its account: up to this limit, in place of the one it had."""
+
+    type: Literal["hold_raised"] = "hold_raised"
+    session_id: Id
+    limit_micro: Micro
+
+
 class JobFinished(Wire):
     """A job within a session (or without one: `session_id` is None) ended."""
 
@@ -142,6 +162,8 @@ Fact = Annotated[
     | SessionStarted
     | SessionMetered
     | SessionHeld
+    | AccountChosen
+    | HoldRaised
     | SessionEnded
     | JobFinished
     | TapRefused

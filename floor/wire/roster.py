@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
 from floor.access import BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
@@ -36,19 +36,32 @@ class RosterMachine(Wire):
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
 _LIMIT: TypeAdapter[int | None] = TypeAdapter(Micro | None)
+_FRACTION = r"^-?[0-9]{1,99}(/[1-9][0-9]{0,98})?$"
+_POSITIONS: TypeAdapter[dict[str, str]] = TypeAdapter(
+    dict[Annotated[str, Field(max_length=400)], Annotated[str, Field(pattern=_FRACTION)]]
+)
+_LEFT_OUT = ("positions", "budgets", "others", "account_name", "since")
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:
-    """Refuse a member whose session could not be written to the journal."""
+    """Refuse a member whose session could not be written to the journal, or could not be priced."""
     others = [other.id for other in member.others]
     for value in (member.id, member.tier, member.account, *member.allowed, *others):
         _ID.validate_python(value)
     for standing in (member, *member.others):
         _LIMIT.validate_python(standing.spendable_micro)
+        if standing.positions:
+            _POSITIONS.validate_python(standing.positions)
     return member
 
 
-Member = Annotated[MemberStanding, AfterValidator(_recordable)]
+def _short(member: MemberStanding, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    """Leave out what most members have nothing in: a gateway pays for each of thousands."""
+    table: dict[str, Any] = write(member)
+    return {key: value for key, value in table.items() if value or key not in _LEFT_OUT}
+
+
+Member = Annotated[MemberStanding, AfterValidator(_recordable), WrapSerializer(_short)]
 Budget = Annotated[str, Field(min_length=1, max_length=130, pattern=r"^[A-Za-z0-9_.:@/-]+$")]
 Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
 
@@ -58,7 +71,8 @@ class Roster(Message):
 
     `budgets` is this gateway's slice of what those who share an account may still spend together, in
     micro-units of the space's currency; a budget that a standing names and that is not here is spent.
-    `timezone` is the space's, by which months and days of tariffs begin.
+    `timezone` is the space's, by which months and days of tariffs begin. `commodity` is the currency of what
+    may be spent; where it is "", a tariff without a `worth` is taken to be in it.
     """
 
     gateway: Name
@@ -69,6 +83,7 @@ class Roster(Message):
     machines: list[RosterMachine]
     budgets: dict[Budget, Micro] = Field(default_factory=dict)
     timezone: Text = "UTC"
+    commodity: Text = ""
 
 
 class RosterDelta(Message):
@@ -76,7 +91,7 @@ class RosterDelta(Message):
 
     With both versions alike it changes nothing: the server vouches again for what is held. A member, badge or
     budget of None is gone. A machine here is new or takes the place of the one that has its id; to take a
-    machine away, the server sends a whole roster.
+    machine away, the server sends a whole roster. A timezone or commodity of None is as before.
     """
 
     gateway: Name
@@ -87,6 +102,8 @@ class RosterDelta(Message):
     badges: dict[Id, BadgeStanding | None] = Field(default_factory=dict)
     machines: list[RosterMachine] = Field(default_factory=list)
     budgets: dict[Budget, Micro | None] = Field(default_factory=dict)
+    timezone: Text | None = None
+    commodity: Text | None = None
 
 
 def apply(roster: Roster, delta: RosterDelta) -> Roster:
@@ -104,6 +121,8 @@ def apply(roster: Roster, delta: RosterDelta) -> Roster:
             "badges": _merged(roster.badges, delta.badges),
             "machines": list(machines.values()),
             "budgets": _merged(roster.budgets, delta.budgets),
+            "timezone": roster.timezone if delta.timezone is None else delta.timezone,
+            "commodity": roster.commodity if delta.commodity is None else delta.commodity,
         }
     )
 

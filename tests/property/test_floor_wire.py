@@ -10,15 +10,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from floor.access import NOTHING_COUNTED
 from floor.errors import PeerError
 from floor.wire.base import Message
-from floor.wire.examples import ALL, DELTA, EXAMPLES, GATEWAY, ROSTER, signed
+from floor.wire.examples import ALL, DELTA, EXAMPLES, GATEWAY, MEMBER, ROSTER, signed
 from floor.wire.journal import JournalBatch
 from floor.wire.messages import Alive, Command, Hello, Reply, Signed, Station, Stations
-from floor.wire.roster import Roster, RosterDelta
+from floor.wire.roster import Roster, RosterDelta, apply
 from floor.wire.topics import DELIVERY, Channel, parse, topic
 
 LIMIT = 1 << 20
+TABLES = [(name,) for name in ("members", "badges", "counters", "allowed", "positions", "budgets")]
 SHAPES = sorted({type(message) for message in ALL}, key=lambda shape: shape.__name__)
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -125,6 +127,38 @@ def test_nesting_where_anything_may_stand_is_bounded() -> None:
     assert read(Roster, payload) is None
 
 
+def test_a_roster_of_an_older_server_is_read_and_takes_little_room() -> None:
+    document = json.loads(ROSTER.encode())
+    (member,) = document["members"].values()
+    for key in ("positions", "budgets", "others", "account_name", "since"):
+        member.pop(key, None)
+    for key in ("budgets", "timezone", "commodity"):
+        del document[key]
+    roster = Roster.decode(json.dumps(document).encode(), LIMIT)
+    assert (roster.timezone, roster.commodity, roster.budgets) == ("UTC", "", {})
+    (standing,) = roster.members.values()
+    assert (standing.others, standing.since) == ((), None)
+    assert standing.positions is NOTHING_COUNTED, "thousands of members share one empty table"
+    assert json.loads(roster.encode())["members"] == document["members"], "what is empty is not sent"
+
+
+@pytest.mark.parametrize("bad", ["", "1.5", "1/0", "1/", "x", " 1", "9" * 100, "1/" + "9" * 100])
+def test_a_position_that_is_no_exact_fraction_is_refused(bad: str) -> None:
+    for told in (
+        {"positions": {"free|a||2026": bad}},
+        {"others": [{"id": "b", "name": "B"} | {"positions": {"k": bad}}]},
+    ):
+        document = json.loads(ROSTER.encode())
+        document["members"][MEMBER] |= told
+        assert read(Roster, json.dumps(document).encode()) is None
+
+
+def test_a_delta_moves_the_clock_and_the_currency_only_where_it_says_so() -> None:
+    assert apply(ROSTER, DELTA).timezone == "Europe/Berlin"
+    moved = apply(ROSTER, DELTA.model_copy(update={"timezone": "Asia/Shanghai", "commodity": "CNY"}))
+    assert (moved.timezone, moved.commodity) == ("Asia/Shanghai", "CNY")
+
+
 @pytest.mark.parametrize("message", ALL, ids=lambda message: type(message).__name__)
 class TestEveryMessage:
     def test_reads_what_it_wrote(self, message: Message) -> None:
@@ -136,7 +170,7 @@ class TestEveryMessage:
             inner = document
             for key in path:
                 inner = inner[key]
-            free = "tariffs" in path or path[-1:] in [("members",), ("badges",), ("counters",), ("allowed",)]
+            free = "tariffs" in path or path[-1:] in TABLES
             if isinstance(inner, dict) and not free:
                 inner["from_the_future"] = {"x": [1]}
         assert type(message).decode(json.dumps(document).encode(), LIMIT) == message

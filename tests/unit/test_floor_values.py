@@ -44,17 +44,18 @@ def test_a_badge_has_another_reference_at_each_gateway() -> None:
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_a_policy_s_time_is_held_to_its_range_and_says_so(name: str) -> None:
+def test_a_policy_s_number_is_held_to_its_range_and_says_so(name: str) -> None:
     low, high = RANGES[name]
     for value in (low, high):
         assert getattr(MachinePolicy(**{name: value}), name) == value
     for value in (low - 1, high + 1):
-        with pytest.raises(ValueError, match=f"{name} is {value}, but must be from {low} to {high} seconds"):
+        unit = "seconds" if name.endswith("_s") else "micro-units"
+        with pytest.raises(ValueError, match=f"{name} is {value}, but must be from {low} to {high} {unit}"):
             MachinePolicy(**{name: value})
 
 
-def test_every_time_of_a_policy_has_a_range() -> None:
-    assert {name for name in POLICY_KEYS if name.endswith("_s")} == set(RANGES)
+def test_every_number_of_a_policy_has_a_range() -> None:
+    assert {name for name in POLICY_KEYS if name.endswith(("_s", "_micro"))} == set(RANGES)
 
 
 def test_floor_time_runs_from_its_start_at_its_speed() -> None:
