@@ -28,8 +28,15 @@ GUARDS = (
     ("charge_no_delete", "charge", "DELETE", ""),
     ("charge_no_update", "charge", f"UPDATE OF {CHARGE_COLUMNS}", ""),
     ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
+    ("plan_version_no_update", "plan_version", "UPDATE", ""),
+    ("plan_version_no_delete", "plan_version", "DELETE", ""),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
+    *(
+        (f"{table}_no_{event.lower()}", table, event, "")
+        for table in ("cost_version", "supplier_invoice", "supplier_cost", "period_reopening")
+        for event in ("UPDATE", "DELETE")
+    ),
     ("invoice_no_delete", "invoice", "DELETE", ""),
     ("invoice_no_update", "invoice", "UPDATE", ""),
     ("invoice_item_no_delete", "invoice_item", "DELETE", ""),
