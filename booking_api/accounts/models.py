@@ -52,7 +52,11 @@ class Account(SQLModel, table=True):
 
 
 class AccountMember(SQLModel, table=True):
-    """A person who may charge to an account that is not their own; `monthly_limit_micro` is theirs alone."""
+    """A person who may charge to a team, or to one of its cost centres.
+
+    Whoever is in a team may charge to all of its cost centres. `monthly_limit_micro` is theirs alone, and
+    counts for the cost centres together.
+    """
 
     __tablename__ = "account_member"
 
@@ -60,6 +64,21 @@ class AccountMember(SQLModel, table=True):
     member: str = Field(primary_key=True, foreign_key="member.id", index=True, max_length=64)
     role: TeamRole = Field(default=TeamRole.MEMBER, sa_type=word_column(TeamRole))
     monthly_limit_micro: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class AccountMonth(SQLModel, table=True):
+    """What was charged to an account in a month, by one member or (`member` "") by all together.
+
+    Kept beside the charges, so that no decision reads them; a cost centre's charges count for its team too.
+    """
+
+    __tablename__ = "account_month"
+
+    account: str = Field(primary_key=True, foreign_key="account.id", max_length=64)
+    member: str = Field(default="", primary_key=True, max_length=64)
+    month: str = Field(primary_key=True, max_length=7)
+    commodity: str = Field(primary_key=True, max_length=16)
+    charged_micro: int = Field(sa_type=BigInteger)
 
 
 class Fund(SQLModel, table=True):

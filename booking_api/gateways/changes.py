@@ -3,18 +3,23 @@
 from collections.abc import Collection
 from enum import StrEnum
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
+from booking_api.accounts.models import Account, AccountKind, AccountMember
+from booking_api.billing.models import AccountHistory
 from booking_api.gateways.models import RosterChange, RosterState
 from booking_api.members.models import Member
 
 
 class Subject(StrEnum):
-    """What changed: a member (badges, certifications, credit too), a machine, or which machines there are."""
+    """What changed: a member (badges, certifications, credit too), a machine, a team's budgets by its own
+    account, or which machines there are.
+    """
 
     MEMBER = "member"
     MACHINE = "machine"
+    ACCOUNT = "account"
     FLOOR = "floor"
 
 
@@ -34,14 +39,42 @@ def changed(session: Session, subject: Subject, ref: str, now_ms: int) -> None:
 
 
 def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> None:
-    """Record that what these accounts may spend changed; it concerns only members who have a limit."""
+    """Record that what may be spent of these accounts changed, or where they stand in allowances and caps.
+
+    It concerns members whose own account has a limit or a history, and the budgets of teams; of a team with a
+    history, everybody's standing says where it stands.
+    """
     if not accounts:
         return
-    limited = col(Member.account).in_(accounts) & col(Member.credit_limit_micro).is_not(None)
-    for member in session.exec(select(Member.id).where(limited).order_by(Member.id)).all():
+    found = session.exec(select(Account).where(col(Account.id).in_(set(accounts)))).all()
+    histories = select(AccountHistory.account).where(
+        col(AccountHistory.account).in_(set(accounts)), AccountHistory.month == ""
+    )
+    counted = set(session.exec(histories).all())
+    own = {
+        account.id
+        for account in found
+        if account.kind is not AccountKind.TEAM and (_limited(account) or account.id in counted)
+    }
+    teams = [account for account in found if account.kind is AccountKind.TEAM]
+    shared = {id for team in teams if team.id in counted for id in (team.id, team.parent or team.id)}
+    for root in sorted({team.parent or team.id for team in teams}):
+        changed(session, Subject.ACCOUNT, root, now_ms)
+    for member in who_charge(session, own | shared) if own or shared else ():
         changed(session, Subject.MEMBER, member, now_ms)
+
+
+def who_charge(session: Session, accounts: Collection[str]) -> list[str]:
+    """Return the ids of all who may charge to one of these accounts: whose own it is, and who is in it."""
+    people = select(AccountMember.member).where(col(AccountMember.account).in_(accounts))
+    mine = or_(col(Member.account).in_(accounts), col(Member.id).in_(people))
+    return list(session.exec(select(Member.id).where(mine).order_by(Member.id)))
 
 
 def newest_change(session: Session) -> int:
     """Return the number of the last change, 0 before the first."""
     return session.exec(select(func.max(RosterChange.id))).one() or 0
+
+
+def _limited(account: Account) -> bool:
+    return account.credit_limit_micro is not None or account.monthly_limit_micro is not None

@@ -30,13 +30,17 @@ class Gateway(SQLModel, table=True):
 
 
 class RosterState(SQLModel, table=True):
-    """One row: the last roster version that this database gave out."""
+    """One row: the last roster version that this database gave out.
+
+    `month` is the one whose limits the rosters carry, as "2026-10"; "" before the first.
+    """
 
     __tablename__ = "roster_state"
 
     id: int = Field(default=1, primary_key=True)
     epoch: int = Field(sa_type=BigInteger)
     n: int = Field(sa_type=BigInteger)
+    month: str = Field(default="", max_length=7)
 
 
 class RosterChange(SQLModel, table=True):
@@ -51,7 +55,10 @@ class RosterChange(SQLModel, table=True):
 
 
 class CreditSlice(SQLModel, table=True):
-    """What a gateway may let an account spend. `held_micro` is the most that it may still believe."""
+    """What a gateway may let an account, or those who share a budget, spend. `account` is the budget's key.
+
+    `held_micro` is the most that the gateway may still believe.
+    """
 
     __tablename__ = "credit_slice"
 

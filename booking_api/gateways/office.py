@@ -71,8 +71,9 @@ class Office:
             return self._write_whole(session, gateway, version, now_ms)
         members = {change.ref for change in pending if change.subject == Subject.MEMBER}
         machines = {change.ref for change in pending if change.subject == Subject.MACHINE}
+        teams = {change.ref for change in pending if change.subject == Subject.ACCOUNT}
         writer = Writer(session, self.vault, self.commodity, gateway, now_ms)
-        delta = writer.changes(members, machines, base, version)
+        delta = writer.changes(members, machines, teams, base, version)
         self._gave(session, gateway, version)
         return delta
 

@@ -7,11 +7,13 @@ from sqlmodel import Session, col, select
 
 from booking_api.badges.models import Badge
 from booking_api.certifications.models import Certification
-from booking_api.gateways import credit
+from booking_api.db import zone_of
 from booking_api.gateways.models import Gateway
+from booking_api.gateways.purse import Purse, fill
 from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
 from booking_api.members.models import Member
+from booking_api.periods.calendar import month_at
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
@@ -35,30 +37,37 @@ class Writer:
 
     def whole(self, version: RosterVersion) -> Roster:
         """Return everything that the gateway needs; members without a badge are left out."""
-        machines = self._machines()
+        machines, versions = self._tools()
         badges = self._badges(None)
-        members = self._members({standing.member for standing in badges.values()}, machines, version, True)
-        versions = self._versions(machines)
+        members = self._read_members({standing.member for standing in badges.values()}, None)
+        purse = self._purse(members, versions, None, version)
         return Roster(
             gateway=self.gateway.name,
             version=version,
             issued_ms=self.now_ms,
-            members=members,
+            members=self._standings(members, machines, purse, None),
             badges=badges,
             machines=[self._machine(machine, versions) for machine in machines],
+            budgets={key: micro for key, micro in purse.budgets.items() if micro is not None},
+            timezone=str(zone_of(self.session)),
+            commodity=self.commodity,
         )
 
     def changes(
-        self, members: Collection[str], machines: Collection[str], base: RosterVersion, version: RosterVersion
+        self,
+        members: Collection[str],
+        machines: Collection[str],
+        teams: Collection[str],
+        base: RosterVersion,
+        version: RosterVersion,
     ) -> RosterDelta:
-        """Return what these members and machines are now."""
-        mine = self._machines()
-        told = [machine for machine in mine if machine.id in machines]
+        """Return what these members and machines are now, and what is left of these teams' budgets."""
+        mine, versions = self._tools()
         badges = self._badges(members)
-        holders = {standing.member for standing in badges.values()}
-        standings: dict[str, MemberStanding | None] = dict.fromkeys(set(members) - holders)
-        standings |= self._members(holders, mine, version, False)
-        versions = self._versions(told)
+        found = self._read_members({standing.member for standing in badges.values()}, members)
+        purse = self._purse(found, versions, teams, version)
+        standings: dict[str, MemberStanding | None] = dict.fromkeys(set(members) - {one.id for one in found})
+        standings |= self._standings(found, mine, purse, members)
         return RosterDelta(
             gateway=self.gateway.name,
             base=base,
@@ -66,8 +75,14 @@ class Writer:
             issued_ms=self.now_ms,
             members=standings,
             badges=dict(badges),
-            machines=[self._machine(machine, versions) for machine in told],
+            machines=[self._machine(machine, versions) for machine in mine if machine.id in machines],
+            budgets=purse.budgets,
         )
+
+    def _tools(self) -> tuple[list[Machine], dict[str, list[TariffVersion]]]:
+        """Return the gateway's machines and every version of their tariffs."""
+        machines = self._machines()
+        return machines, self._versions(machines)
 
     def _machines(self) -> list[Machine]:
         mine = col(Machine.archived_ms).is_(None) & (col(Machine.gateway) == self.gateway.name)
@@ -85,27 +100,28 @@ class Writer:
             for member, sealed, kind, lost_ms in self.session.exec(query)
         }
 
-    def _members(
-        self, ids: Collection[str], machines: list[Machine], version: RosterVersion, every: bool
+    def _read_members(self, ids: Collection[str], told: Collection[str] | None) -> list[Member]:
+        """Return members by their ids; asked for everybody (`told` is None), the ids are looked up here."""
+        query = select(Member) if told is None else select(Member).where(col(Member.id).in_(ids))
+        return [member for member in self.session.exec(query) if member.id in ids]
+
+    def _purse(
+        self,
+        members: list[Member],
+        versions: dict[str, list[TariffVersion]],
+        teams: Collection[str] | None,
+        version: RosterVersion,
+    ) -> Purse:
+        month = month_at(self.now_ms, zone_of(self.session))
+        return fill(self.session, self.gateway.name, members, teams, self.commodity, month, version.n)
+
+    def _standings(
+        self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
     ) -> dict[str, MemberStanding]:
-        query = select(Member) if every else select(Member).where(col(Member.id).in_(ids))
-        members = [member for member in self.session.exec(query) if member.id in ids]
-        allowed = self._allowed(None if every else ids, machines)
+        allowed = self._allowed(told, machines)
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
-        spendable = credit.issue(self.session, self.gateway.name, members, self.commodity, version.n)
         return {
-            member.id: MemberStanding(
-                id=member.id,
-                shown=member.shown_name,
-                tier=member.tier,
-                account=member.account,
-                language=member.language,
-                until_ms=member.valid_until_ms,
-                suspended=member.suspended_reason is not None,
-                spendable_micro=spendable[member.id],
-                allowed=allowed.get(member.id, {}) | open_to_all,
-                technician=member.role in STAFF,
-            )
+            member.id: _standing(member, purse, allowed.get(member.id, {}) | open_to_all)
             for member in members
         }
 
@@ -132,6 +148,26 @@ class Writer:
             tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
             lockout=machine.lockout_reason,
         )
+
+
+def _standing(member: Member, purse: Purse, allowed: dict[str, int]) -> MemberStanding:
+    charged, others = purse.accounts_of(member)
+    return MemberStanding(
+        id=member.id,
+        shown=member.shown_name,
+        tier=member.tier,
+        account=charged.id,
+        language=member.language,
+        until_ms=member.valid_until_ms,
+        suspended=member.suspended_reason is not None,
+        spendable_micro=charged.spendable_micro,
+        allowed=allowed,
+        technician=member.role in STAFF,
+        positions=charged.positions,
+        budgets=charged.budgets,
+        others=others,
+        account_name=charged.name,
+    )
 
 
 def _that_matter(versions: list[TariffVersion], now_ms: int) -> list[JsonTable]:

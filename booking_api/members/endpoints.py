@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from booking_api.accounts import service as accounts
 from booking_api.auth import service as auth
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
@@ -41,11 +42,16 @@ class MemberSeen(BaseModel):
 
 
 class MemberWhole(MemberSeen):
-    """All of a member: for themselves and for operators."""
+    """All of a member: for themselves and for operators.
+
+    `account` is their own, and `credit_limit_micro` what it may owe. Machines charge `charges_to`, or the
+    member's own account where that is None.
+    """
 
     email: str | None
     language: str
     account: str
+    charges_to: str | None
     credit_limit_micro: int | None
     created_ms: int
 
@@ -78,10 +84,10 @@ def list_members(
 
 
 @router.get("/me")
-def get_me(who: SignedIn) -> MemberWhole:
+def get_me(session: Reading, who: SignedIn) -> MemberWhole:
     """Return who asks."""
     require(who, Permission.ME_READ)
-    return MemberWhole.model_validate(who.member)
+    return _whole(session, service.get(session, who.id))
 
 
 @router.get("/{id}")
@@ -89,15 +95,16 @@ def get_member(session: Reading, who: SignedIn, id: str) -> MemberWhole | Member
     """Return a member: whole for themselves and operators, without address and account for other staff."""
     own_or(who, id, Permission.MEMBERS_READ)
     member = service.get(session, id)
-    whole = who.may_see(id, Permission.MEMBERS_WRITE)
-    return (MemberWhole if whole else MemberSeen).model_validate(member)
+    if who.may_see(id, Permission.MEMBERS_WRITE):
+        return _whole(session, member)
+    return MemberSeen.model_validate(member)
 
 
 @router.post("", status_code=201)
 def add_member(who: Writes, session: Writing, context: Ctx, details: service.MemberDetails) -> MemberWhole:
     """Admit a member."""
     _check_role(who, details.role, None)
-    return MemberWhole.model_validate(service.add(session, details, context.clock.now_ms()))
+    return _whole(session, service.add(session, details, context.clock.now_ms()))
 
 
 @router.patch("/{id}")
@@ -107,19 +114,19 @@ def change_member(
     """Change what is given of a member."""
     if "role" in changes.model_fields_set:
         _check_role(who, changes.role, service.get(session, id))
-    return MemberWhole.model_validate(service.change(session, id, changes, context.clock.now_ms()))
+    return _whole(session, service.change(session, id, changes, context.clock.now_ms()))
 
 
 @router.post("/{id}/suspend")
 def suspend_member(who: Writes, session: Writing, context: Ctx, id: str, why: Suspension) -> MemberWhole:
     """Stop a member from using machines, at every gateway."""
-    return MemberWhole.model_validate(service.suspend(session, id, why.reason, context.clock.now_ms()))
+    return _whole(session, service.suspend(session, id, why.reason, context.clock.now_ms()))
 
 
 @router.post("/{id}/restore")
 def restore_member(who: Writes, session: Writing, context: Ctx, id: str) -> MemberWhole:
     """End a suspension."""
-    return MemberWhole.model_validate(service.restore(session, id, context.clock.now_ms()))
+    return _whole(session, service.restore(session, id, context.clock.now_ms()))
 
 
 @router.put("/{id}/sign-in", status_code=204)
@@ -127,6 +134,11 @@ def set_sign_in(who: Writes, session: Writing, context: Ctx, id: str, details: S
     """Give a member a sign-in name and a password; whoever was signed in as them is signed out."""
     _check_role(who, Role.MEMBER, service.get(session, id))
     auth.set_password(session, id, details.login, details.password, context.wall.now_ms())
+
+
+def _whole(session: Session, member: Member) -> MemberWhole:
+    limit = accounts.get(session, member.account).credit_limit_micro
+    return MemberWhole.model_validate(member.model_dump() | {"credit_limit_micro": limit})
 
 
 def _check_role(who: Who, given: Role, before: Member | None) -> None:

@@ -10,8 +10,9 @@ from floor.words import Role
 class Member(SQLModel, table=True):
     """A person. `shown_name` is what others see, as the member chose.
 
-    `credit_limit_micro`: what the account may owe, in micro-units of the space's currency; None is no limit
-    (billed later), 0 is prepaid. `account` is charged as `assets:member:ACCOUNT`. Times are UTC milliseconds.
+    `account` is their own: fees and payments go to it, and what they may owe is kept there. `charges_to` is
+    the team's account that machines charge unless they choose another (None: their own). Times are UTC
+    milliseconds.
     """
 
     __tablename__ = "member"
@@ -28,5 +29,5 @@ class Member(SQLModel, table=True):
     valid_until_ms: int | None = Field(default=None, sa_type=BigInteger)
     suspended_reason: str | None = Field(default=None, max_length=200)
     account: str = Field(index=True, max_length=64)
-    credit_limit_micro: int | None = Field(default=None, sa_type=BigInteger)
+    charges_to: str | None = Field(default=None, foreign_key="account.id", index=True, max_length=64)
     created_ms: int = Field(sa_type=BigInteger)

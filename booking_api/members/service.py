@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
+from booking_api.accounts import service as accounts
+from booking_api.accounts.models import AccountKind
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members.models import Member
@@ -69,13 +71,17 @@ def find(session: Session, text: str) -> Member:
     return member
 
 
-def add(session: Session, details: MemberDetails, now_ms: int) -> Member:
-    """Admit a member; raises Refused when the number or the email is another member's."""
+def add(
+    session: Session, details: MemberDetails, now_ms: int, kind: AccountKind = AccountKind.MEMBER
+) -> Member:
+    """Admit a member with an account of their own; raises Refused when number or email are another's."""
     number = details.number or _next_number(session)
     _check_free(session, None, number, details.email)
     id = make_id(now_ms)
-    given = details.model_dump(exclude={"number", "shown_name"})
+    given = details.model_dump(exclude={"number", "shown_name", "credit_limit_micro"})
     shown = details.shown_name or details.first_name
+    name, limit = _whole_name(details.first_name, details.last_name), details.credit_limit_micro
+    accounts.open_account(session, id, kind, name, now_ms, credit_limit_micro=limit)
     member = Member(id=id, account=id, number=number, shown_name=shown, created_ms=now_ms, **given)
     session.add(member)
     session.flush()
@@ -84,12 +90,17 @@ def add(session: Session, details: MemberDetails, now_ms: int) -> Member:
 
 
 def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Member:
-    """Change what is known of a member."""
+    """Change what is known of a member, and of their own account."""
     member = get(session, id)
     given = changes.model_dump(exclude_unset=True)
     _check_free(session, id, None, given.get("email"))
+    account = accounts.get(session, member.account)
+    if "credit_limit_micro" in given:
+        account.credit_limit_micro = given.pop("credit_limit_micro")
     member.sqlmodel_update(given)
+    account.name = _whole_name(member.first_name, member.last_name)
     session.add(member)
+    session.add(account)
     changed(session, Subject.MEMBER, id, now_ms)
     return member
 
@@ -121,6 +132,10 @@ def listed(session: Session, text: str = "", limit: int = 200, offset: int = 0) 
         parts = (Member.first_name, Member.last_name, Member.shown_name, Member.number, Member.email)
         query = query.where(or_(*(col(part).icontains(text, autoescape=True) for part in parts)))
     return list(session.exec(query.limit(limit).offset(offset)))
+
+
+def _whole_name(first: str, last: str) -> str:
+    return f"{first} {last}"[:100]
 
 
 def _next_number(session: Session) -> str:

@@ -9,12 +9,13 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
-TABLES = ("account", "account_member", "fund", "period")
+TABLES = ("account", "account_member", "account_month", "fund", "period")
 
 
 def upgrade() -> None:
     _make_account()
     _make_account_member()
+    _make_account_month()
     _make_fund()
     op.create_table(
         "period",
@@ -26,15 +27,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("month"),
     )
     op.create_index("ix_period_to_ms", "period", ["to_ms"])
-    # Until now an account was a word on its member.
+    # Until now an account was a word on its member, who had the limit.
     op.execute(
         "INSERT INTO account (id, kind, name, credit_limit_micro, created_ms) "
         "SELECT account, 'member', MIN(first_name || ' ' || last_name), MAX(credit_limit_micro), "
         "MIN(created_ms) FROM member GROUP BY account"
     )
+    with op.batch_alter_table("member") as member:
+        member.drop_column("credit_limit_micro")
+        member.add_column(text("charges_to", 64, nullable=True))
+        member.create_foreign_key("fk_member_charges_to", "account", ["charges_to"], ["id"])
+        member.create_index("ix_member_charges_to", ["charges_to"])
+    op.add_column("roster_state", sa.Column("month", sa.String(7), nullable=False, server_default=""))
+    # What is held for the sessions of an account is found without looking at those that are over.
+    op.create_index("ix_machine_session_held", "machine_session", ["account", "state"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_machine_session_held", "machine_session")
+    op.drop_column("roster_state", "month")
+    op.add_column("member", big("credit_limit_micro", nullable=True))
+    op.execute(
+        "UPDATE member SET credit_limit_micro = "
+        "(SELECT credit_limit_micro FROM account WHERE account.id = member.account)"
+    )
+    with op.batch_alter_table("member") as member:
+        member.drop_index("ix_member_charges_to")
+        member.drop_constraint("fk_member_charges_to", type_="foreignkey")
+        member.drop_column("charges_to")
     for table in reversed(TABLES):
         op.drop_table(table)
 
@@ -68,6 +88,19 @@ def _make_account_member() -> None:
         sa.PrimaryKeyConstraint("account", "member"),
     )
     op.create_index("ix_account_member_member", "account_member", ["member"])
+
+
+def _make_account_month() -> None:
+    op.create_table(
+        "account_month",
+        text("account", 64),
+        text("member", 64),
+        text("month", 7),
+        text("commodity", 16),
+        big("charged_micro"),
+        sa.ForeignKeyConstraint(["account"], ["account.id"]),
+        sa.PrimaryKeyConstraint("account", "member", "month", "commodity"),
+    )
 
 
 def _make_fund() -> None:
