@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.metering import choices
 from booking_api.metering.models import BootClock
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.sessions.settle import NO_CLOCK, NO_START, Row, repair_time
 from floor.wire.journal import (
+    AccountChosen,
     AlarmRaised,
     GatewayBooted,
+    HoldRaised,
     JobFinished,
     JournalEntry,
     MachineCleared,
@@ -28,7 +31,10 @@ _COLUMNS = tuple(MachineSession.model_fields)
 
 @dataclass(slots=True)
 class Gathered:
-    """What a batch changes, by table. `lockouts` are in order: (machine, reason or None, by, recorded_ms)."""
+    """What a batch changes, by table. `lockouts` are in order: (machine, reason or None, by, recorded_ms).
+
+    `left` are the accounts that no longer pay for a session, because its member chose another.
+    """
 
     sessions: dict[str, Row] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
@@ -40,6 +46,7 @@ class Gathered:
     alarms: list[Row] = field(default_factory=list)
     clocks: dict[str, Row] = field(default_factory=dict)
     lockouts: list[tuple[str, str | None, str, int]] = field(default_factory=list)
+    left: set[str] = field(default_factory=set)
     software: str | None = None
     boot_id: str = ""
 
@@ -53,6 +60,9 @@ class Gatherer:
         self.gathered = Gathered()
         self._boots = _boots(session, gateway, {entry.boot_id for entry in entries})
         self._load(session, {id for entry in entries if (id := getattr(entry.fact, "session_id", None))})
+        members = {row["member"] for row in self.gathered.sessions.values()}
+        members |= {entry.fact.member for entry in entries if isinstance(entry.fact, SessionStarted)}
+        self._may_charge = choices.MayCharge.read(session, entries, members)
         for entry in entries:
             self._clock(entry)
             self._take(entry)
@@ -99,11 +109,10 @@ class Gatherer:
                 self._started(entry, fact)
             case SessionMetered() as fact:
                 self._metered(entry, fact)
-            case SessionHeld() as fact:
-                row = self._row(entry, fact.session_id)
-                row["held_ms"] = row["started_ms"] + fact.elapsed_ms
             case SessionEnded() as fact:
                 self._ended(entry, fact)
+            case SessionHeld() | AccountChosen() | HoldRaised() as fact:
+                self._while_it_runs(entry, fact)
             case TapRefused(machine=machine, reason=reason, badge=badge, member=member):
                 row = {"machine": machine, "reason": reason, "badge": badge, "member": member}
                 self.gathered.refusals.append(self._placed(entry, row))
@@ -143,8 +152,7 @@ class Gatherer:
     def _started(self, entry: JournalEntry, fact: SessionStarted) -> None:
         row = self._row(entry, fact.session_id)
         if row["machine"]:  # a journal that began anew tells again what it was not sure of
-            told = (fact.machine, fact.member, fact.account)
-            if told != (row["machine"], row["member"], row["account"]):
+            if (fact.machine, fact.member) != (row["machine"], row["member"]):  # the account may be chosen
                 self._contradiction(entry, row, f"starts for {fact.member}")
             return
         row |= {
@@ -166,6 +174,25 @@ class Gatherer:
         repair_time(row, self._boots.get(entry.boot_id))
         if row["stop_type"] is not None:
             self.gathered.ended.add(fact.session_id)
+
+    def _while_it_runs(self, entry: JournalEntry, fact: SessionHeld | AccountChosen | HoldRaised) -> None:
+        row = self._row(entry, fact.session_id)
+        match fact:
+            case SessionHeld(elapsed_ms=elapsed_ms):
+                row["held_ms"] = row["started_ms"] + elapsed_ms
+            case AccountChosen():
+                self._chosen(entry, row, fact)
+            case HoldRaised(limit_micro=limit) if row["limit_micro"] is not None:
+                row["limit_micro"] = limit
+
+    def _chosen(self, entry: JournalEntry, row: Row, fact: AccountChosen) -> None:
+        if fact.account == row["account"]:  # told again, as above
+            return
+        if problem := self._may_charge.refuses(row, fact):
+            words = f"{row['id']} stays on {row['account'] or 'its account'}, not {fact.account}: {problem}"
+            self._alarm(entry, row["machine"] or None, "account_refused", words)
+            return
+        self.gathered.left.add(choices.apply(row, fact))
 
     def _metered(self, entry: JournalEntry, fact: SessionMetered) -> None:
         row = self._row(entry, fact.session_id)

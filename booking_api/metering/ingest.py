@@ -134,7 +134,8 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     if old:
         session.execute(update(MachineSession), old)
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
-    credit_changed(session, {row["account"] for row in touched.values() if row["limit_micro"]}, now_ms)
+    holding = {row["account"] for row in touched.values() if row["limit_micro"]}
+    credit_changed(session, holding | gathered.left, now_ms)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
