@@ -33,11 +33,10 @@ def upgrade() -> None:
         "SELECT account, 'member', MIN(first_name || ' ' || last_name), MAX(credit_limit_micro), "
         "MIN(created_ms) FROM member GROUP BY account"
     )
-    with op.batch_alter_table("member") as member:
-        member.drop_column("credit_limit_micro")
-        member.add_column(text("charges_to", 64, nullable=True))
-        member.create_foreign_key("fk_member_charges_to", "account", ["charges_to"], ["id"])
-        member.create_index("ix_member_charges_to", ["charges_to"])
+    # Changed in place: badges and certifications refer to members, and SQLite would have to make both anew.
+    op.drop_column("member", "credit_limit_micro")
+    op.execute("ALTER TABLE member ADD COLUMN charges_to VARCHAR(64) REFERENCES account (id)")
+    op.create_index("ix_member_charges_to", "member", ["charges_to"])
     op.add_column("roster_state", sa.Column("month", sa.String(7), nullable=False, server_default=""))
     # What is held for the sessions of an account is found without looking at those that are over.
     op.create_index("ix_machine_session_held", "machine_session", ["account", "state"])
@@ -51,10 +50,8 @@ def downgrade() -> None:
         "UPDATE member SET credit_limit_micro = "
         "(SELECT credit_limit_micro FROM account WHERE account.id = member.account)"
     )
-    with op.batch_alter_table("member") as member:
-        member.drop_index("ix_member_charges_to")
-        member.drop_constraint("fk_member_charges_to", type_="foreignkey")
-        member.drop_column("charges_to")
+    op.drop_index("ix_member_charges_to", "member")
+    op.drop_column("member", "charges_to")
     for table in reversed(TABLES):
         op.drop_table(table)
 
