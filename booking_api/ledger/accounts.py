@@ -4,24 +4,33 @@
 assets:member:ACCOUNT      what a member, a team or a guest owes (< 0: has in credit)
 assets:fund:FUND           what a funder owes for reductions and subsidies
 assets:cash, assets:bank, assets:provider:NAME    where money lies
+assets:transit             cash and refunds on their way to or from the bank
 income:machine:ID          what a machine earned, funds' shares with it
 income:fee:OCCASION        memberships, classes, no-shows, damages, packs
 income:sale:ITEM           materials and consumables that were sold
+income:pool:POOL           what funds pay for a pool whatever is used
 income:rounding            what rounding gave or took
 liabilities:tax            tax in what was charged
 liabilities:payable        invoices of suppliers that are not paid
+liabilities:deposit:ACCOUNT    what an account gets back when its membership is over
 expense:pool:POOL:KIND     what a cost pool cost
+expense:bank_charges       what the bank and a payment provider take
+expense:cash_difference    what was counted in the drawer and what should have been there
 expense:unfunded:FUND      reductions that a fund could no longer pay
+equity:imputed:POOL:KIND   costs without an invoice: wear, meters, rooms, staff; against expense:pool
 equity:carried:POOL        over- and under-recovery carried on
 equity:rebate:POOL         surplus given back
 equity:conversion          between commodities, each side for itself
 equity:opening             balances from before these books
-allowances:ACCOUNT:LOT     units left in a lot; against allowances:granted, :used, :expired, :moved
+allowances:ACCOUNT:LOT     units left in a lot; against allowances:granted, :used, :expired:LOT, :moved
 ```
 """
 
 CASH = "assets:cash"
 BANK = "assets:bank"
+TRANSIT = "assets:transit"
+BANK_CHARGES = "expense:bank_charges"
+CASH_DIFFERENCE = "expense:cash_difference"
 ROUNDING = "income:rounding"
 TAX = "liabilities:tax"
 PAYABLE = "liabilities:payable"
@@ -33,6 +42,11 @@ GRANTED, USED, EXPIRED, MOVED = (f"allowances:{word}" for word in ("granted", "u
 def member_account(account: str) -> str:
     """Return the account on which a member, a team or a guest owes the space (positive: they owe)."""
     return f"assets:member:{account}"
+
+
+def deposit_account(account: str) -> str:
+    """Return the account of deposits that a member or a team gets back."""
+    return f"liabilities:deposit:{account}"
 
 
 def fund_account(fund: str) -> str:
@@ -53,6 +67,16 @@ def machine_income(machine: str) -> str:
 def fee_income(occasion: str) -> str:
     """Return the account that fees of an occasion earn to."""
     return f"income:fee:{occasion}"
+
+
+def pool_income(pool: str) -> str:
+    """Return the account of what funds pay for a pool whatever is used."""
+    return f"income:pool:{pool}"
+
+
+def imputed(pool: str, kind: str) -> str:
+    """Return the account against which costs stand that no supplier sent an invoice for."""
+    return f"equity:imputed:{pool}:{kind}"
 
 
 def sale_income(item: str) -> str:
@@ -83,3 +107,8 @@ def rebated(pool: str) -> str:
 def lot_account(account: str, lot: str) -> str:
     """Return the account of the units that are left in a lot."""
     return f"allowances:{account}:{lot}"
+
+
+def expired_account(lot: str) -> str:
+    """Return the account of what expired of a lot."""
+    return f"{EXPIRED}:{lot}"

@@ -101,7 +101,7 @@ class StockChange(SQLModel, table=True):
 
 
 class Sale(SQLModel, table=True):
-    """What was sold, by its ledger entry. `account` is None when a passer-by paid in cash.
+    """What was sold, by its ledger entry. `account` is None when it was paid at once, by `means`.
 
     `name` and `unit` are what the item was called then; `net_micro` + `tax_micro` = `total_micro`. A
     sale that was cancelled has `cancelled_ms`, and its entry a reversal.
@@ -113,6 +113,7 @@ class Sale(SQLModel, table=True):
     item: str = Field(foreign_key="sale_item.id", index=True, max_length=64)
     account: str | None = Field(default=None, index=True, max_length=64)
     member: str | None = Field(default=None, max_length=64)
+    means: str | None = Field(default=None, max_length=16)
     name: str = Field(max_length=100)
     name_zh: str = Field(default="", max_length=100)
     unit: str = Field(max_length=16)

@@ -109,6 +109,7 @@ def _make_sale() -> None:
         text("item", 64),
         text("account", 64, nullable=True),
         text("member", 64, nullable=True),
+        text("means", 16, nullable=True),
         text("name", 100),
         text("name_zh", 100),
         text("unit", 16),
