@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 GENESIS = "0" * 64
+REASON = "reason:"
 
 
 class EntryKind(StrEnum):
@@ -133,7 +134,25 @@ def breaks(chain: Iterable[Sealed]) -> Iterator[Break]:
             yield Break(sealed.seq, sealed.entry.id, "the hash before it is not that of the entry before it")
         if digest(sealed.previous, sealed.seq, sealed.entry) != sealed.hash:
             yield Break(sealed.seq, sealed.entry.id, "its content is not what was sealed")
+        elif not reason_stands(sealed.entry):
+            yield Break(sealed.seq, sealed.entry.id, "its reason is not what was sealed")
         previous, expected = sealed.hash, sealed.seq + 1
+
+
+def reason_seal(id: str, reason: str) -> str:
+    """Return what stands in the `detail` of entry `id`, so that the chain covers a reason in its memo.
+
+    The memo may be erased, and the chain still says that there was a reason; a word in its place shows. The
+    id goes in, so that the same reason twice does not look the same.
+    """
+    return REASON + hashlib.sha256(f"{id}\n{reason}".encode()).hexdigest()
+
+
+def reason_stands(entry: Entry) -> bool:
+    """Return whether the memo is the sealed reason, or was erased; True for an entry that seals none."""
+    if not entry.detail.startswith(REASON) or not entry.memo:
+        return True
+    return entry.detail == reason_seal(entry.id, entry.memo)
 
 
 def reversal(
@@ -157,4 +176,5 @@ def reversal(
         reverses=entry.id,
         author=author,
         memo=reason,
+        detail=reason_seal(id, reason),
     )

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.ledger import service
 from booking_api.ledger.models import MAIN_BOOK, LedgerEntry, LedgerPosting
-from floor.ledger import GENESIS, Break, digest
+from floor.ledger import GENESIS, Break, digest, reason_stands
 
 CHUNK = 1_000
 
@@ -47,3 +47,5 @@ def _problems(mark: Mark, row: LedgerEntry, postings: Sequence[LedgerPosting]) -
         return
     if digest(row.previous, row.seq, entry) != row.hash:
         yield Break(row.seq, row.id, "its content is not what was sealed")
+    elif not reason_stands(entry):
+        yield Break(row.seq, row.id, "its reason is not what was sealed")

@@ -142,6 +142,21 @@ def test_a_name_may_be_erased_from_a_memo_and_the_chain_still_holds(books: list[
     assert list(breaks(erased)) == []
 
 
+def test_the_reason_of_a_reversal_may_be_erased_and_not_changed() -> None:
+    entry = Entry(
+        "e1", EntryKind.CHARGE, "session:1", 1, 2, (Posting("a", "EUR", 5), Posting("b", "EUR", -5))
+    )
+    undone = reversal(entry, id="r", posted_ms=9, author="ops", reason="sensor was wrong")
+    first = seal(GENESIS, 1, entry)
+    second = seal(first.hash, 2, undone)
+    erased, changed = (replace(second, entry=replace(undone, memo=memo)) for memo in ("", "it was right"))
+    assert list(breaks([first, second])) == []
+    assert list(breaks([first, erased])) == []
+    assert [one.problem for one in breaks([first, changed])] == ["its reason is not what was sealed"]
+    again = reversal(entry, id="r2", posted_ms=9, author="ops", reason="sensor was wrong")
+    assert undone.detail != again.detail
+
+
 class Book(RuleBasedStateMachine):
     """Random charges, payments and reversals: the book sums to 0 and holds, whatever was posted."""
 
