@@ -28,6 +28,7 @@ from booking_api.ledger import chain
 from booking_api.live import LiveFloor
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
+from booking_api.periods.calendar import month_at
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import BrokerSettings
 from floor.errors import MachineUnreachable, PeerError
@@ -86,6 +87,7 @@ class Link:
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
         self._drained = -1
+        self._month = ""
         self._mark = chain.Mark()
         self._quiet = _Quiet()
         self._failures = 0
@@ -95,6 +97,7 @@ class Link:
         """Hold the link until cancelled."""
         if await self._db.transact(versions.check_restored):
             log.warning("the database was restored: rosters begin a new epoch")
+        await self._notice_month()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
             group.create_task(self._watch_books())
@@ -303,6 +306,7 @@ class Link:
         while True:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
+                await self._notice_month()
                 with self._db.read() as session:
                     newest = newest_change(session)
                 if newest != self._drained:
@@ -311,6 +315,14 @@ class Link:
                     self._drained = newest
             except (StorageFull, SQLAlchemyError) as error:
                 self._quiet.warn("database", error)
+
+    async def _notice_month(self) -> None:
+        """Limits and allowances are of a calendar month: rosters are written anew when one begins."""
+        now_ms = self._clock.now_ms()
+        month = month_at(now_ms, self._db.zone)
+        if month != self._month:
+            await self._db.transact(lambda session: self._office.turn_month(session, now_ms))
+            self._month = month
 
     async def _update(self, client: aiomqtt.Client, gateway: str) -> None:
         now_ms = self._clock.now_ms()

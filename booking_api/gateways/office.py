@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
+from booking_api.db import zone_of
 from booking_api.gateways import credit, versions
-from booking_api.gateways.changes import Subject, newest_change
+from booking_api.gateways.changes import Subject, changed, hold_rosters, newest_change
 from booking_api.gateways.models import Gateway, RosterChange
 from booking_api.gateways.roster import Writer
 from booking_api.metering.ingest import hold_gateway, standing
+from booking_api.periods.calendar import month_at
 from booking_api.vault import Vault
 from floor.wire.journal import JournalAck
 from floor.wire.messages import Hello
@@ -48,6 +50,14 @@ class Office:
         if not gateway.roster_n or newest_change(session) == gateway.roster_change:
             return None
         return self._update(session, gateway, now_ms)
+
+    def turn_month(self, session: Session, now_ms: int) -> None:
+        """Have every gateway told anew when a month has begun on the space's clock: its limits are whole."""
+        state, month = hold_rosters(session), month_at(now_ms, zone_of(session))
+        if state.month != month:
+            state.month = month
+            session.add(state)
+            changed(session, Subject.FLOOR, month, now_ms)
 
     def confirm(self, session: Session, name: str, version: RosterVersion, now_ms: int) -> None:
         """Take that a gateway says that it holds a version."""
