@@ -162,7 +162,7 @@ class Term:
         found = [Span(max(span.first, self.first), end)]
         for begin, stop in self.pauses:
             left = [Span(one.first, min(one.end, begin)) for one in found]
-            right = [Span(max(one.first, stop), one.end) for one in found] if stop else []
+            right = [Span(max(one.first, begin, stop), one.end) for one in found] if stop else []
             found = [one for one in left + right if one.days]
         return sorted((one for one in found if one.days), key=lambda one: one.first)
 

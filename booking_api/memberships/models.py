@@ -87,7 +87,7 @@ class MembershipGrant(SQLModel, table=True):
     series: str = Field(primary_key=True, max_length=64)
     month: str = Field(primary_key=True, max_length=7)
     commodity: str = Field(primary_key=True, max_length=64)
-    amount: str = Field(max_length=100)
+    amount: str = Field(default="0", max_length=100)
 
 
 class Course(SQLModel, table=True):

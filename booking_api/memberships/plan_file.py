@@ -9,6 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from booking_api.memberships.class_file import names_of
 from booking_api.tariffs.source import at_line, parse
 from floor.costing.model import written
 from floor.errors import ConfigError
@@ -93,7 +94,7 @@ def load(table: Table, at: At, commodity: Commodity) -> Plan:
     price = at.below("choose").amount(choose, "suggested") if choose else at.amount(table, "price")
     plan = Plan(
         id=_id(at, table),
-        names=_names(at, table),
+        names=names_of(at, table),
         commodity=commodity,
         cycle=cycle,
         price_micro=_price(at, tariff, price, minimum),
@@ -124,15 +125,6 @@ def _id(at: At, table: Table) -> str:
     if len(id) > 40 or not id.replace("-", "").replace("_", "").isalnum() or not id.isascii():
         raise at.error("id", f"is {id[:60]!r}", "Write at most 40 letters, digits and hyphens.")
     return id
-
-
-def _names(at: At, table: Table) -> dict[str, str]:
-    value = table.get("name")
-    if isinstance(value, str) and value.strip():
-        return {"en": value}
-    if isinstance(value, Mapping) and value and all(isinstance(one, str) and one for one in value.values()):
-        return {str(language): str(name) for language, name in value.items()}
-    raise at.error("name", "is missing or not a text", 'Write name = "…" or name = { en = "…", zh = "…" }.')
 
 
 def _price(at: At, tariff: str, price: int | None, minimum: int | None) -> int:

@@ -1,0 +1,25 @@
+"""Days on the space's clock: memberships begin and end with them."""
+
+from datetime import UTC, date, datetime, tzinfo
+
+from floor.errors import Refused
+
+
+def day_of(at_ms: int, zone: tzinfo) -> date:
+    """Return the day of an instant (UTC milliseconds)."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
+
+
+def begin_ms(day: date, zone: tzinfo) -> int:
+    """Return the instant at which a day begins, UTC milliseconds."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+
+
+def read_day(text: str) -> date | None:
+    """Read a day that somebody typed, None for nothing; raises Refused."""
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
