@@ -6,7 +6,7 @@ what to mend first: the badge, then the person, then the machine, then the train
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from floor.policy import MachinePolicy
@@ -88,6 +88,7 @@ class Lease:
     granted_ms: int
     max_duration_s: int
     limit_micro: int | None = None
+    account_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,5 +197,40 @@ def _lease(request: Request, member: MemberStanding) -> Lease:
         shown=member.shown,
         granted_ms=request.now_ms,
         max_duration_s=request.policy.max_duration_s,
-        limit_micro=member.spendable_micro,
+        limit_micro=_held(member.spendable_micro, request.policy),
+        account_name=member.account_name,
     )
+
+
+def _held(left_micro: int | None, policy: MachinePolicy) -> int | None:
+    """Return how much of what is left a session holds at first."""
+    return left_micro if left_micro is None or not policy.hold_micro else min(left_micro, policy.hold_micro)
+
+
+def choose(lease: Lease, account: AccountStanding, price_micro: int, policy: MachinePolicy) -> Lease | None:
+    """Return the lease with another account to pay, or None when nothing of it would be left.
+
+    `price_micro` is what the session would have cost that account by now, in the space's currency.
+    """
+    left = account.spendable_micro
+    if left is not None and left <= price_micro:
+        return None
+    held = _held(None if left is None else left - price_micro, policy)
+    limit = None if held is None else price_micro + held
+    return replace(lease, account=account.id, account_name=account.name, limit_micro=limit)
+
+
+def raise_hold(lease: Lease, left_micro: int | None, price_micro: int, policy: MachinePolicy) -> Lease | None:
+    """Return the lease with more to spend, once its price comes near to what it holds; None: as it is.
+
+    `left_micro` is what is left of the account beside this hold, None for no limit. With a policy that holds
+    a part at a time, the next is taken when half of the last is spent; else when nothing is left of the hold.
+    """
+    if lease.limit_micro is None or price_micro + policy.hold_micro // 2 < lease.limit_micro:
+        return None
+    if left_micro is None:
+        return replace(lease, limit_micro=None)
+    most = lease.limit_micro + left_micro
+    wanted = price_micro + policy.hold_micro if policy.hold_micro else most
+    limit = min(most, wanted)
+    return replace(lease, limit_micro=limit) if limit > max(lease.limit_micro, price_micro) else None

@@ -5,7 +5,8 @@
       └──── tap-out, idle, maximum, credit, stop ── (RunOn) ◀─────────┘     any ── fault ──▶ LockedOut
 
 `step` is pure. Times are monotonic milliseconds of the caller's clock: no wall clock lengthens a session.
-Safe effects come first in what `step` returns; a start is recorded before the relay closes.
+Safe effects come first in what `step` returns; a start is recorded before the relay closes. The effects
+themselves stand in floor.session_effects.
 """
 
 from __future__ import annotations
@@ -14,6 +15,21 @@ from dataclasses import dataclass, replace
 
 from floor.access import Decision, Denied, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
+from floor.session_effects import (
+    CloseRelay,
+    Effect,
+    EndSession,
+    Extraction,
+    HoldSession,
+    OpenRelay,
+    RecordAccount,
+    RecordClear,
+    RecordHold,
+    RecordLockout,
+    Refuse,
+    StartSession,
+    Warn,
+)
 from floor.words import DenialReason, StopType
 
 
@@ -117,6 +133,22 @@ class CreditSpent:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountPicked:
+    """The member picked who pays: `lease` is the one that runs, with another account and its limit."""
+
+    lease: Lease
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldGrew:
+    """More of the account's credit is held: `lease` is the one that runs, with a higher limit."""
+
+    lease: Lease
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped:
     """Staff, a reservation or a restart ends the session."""
 
@@ -156,6 +188,8 @@ Event = (
     | JobChanged
     | Ticked
     | CreditSpent
+    | AccountPicked
+    | HoldGrew
     | Stopped
     | Faulted
     | LockOutOrdered
@@ -163,84 +197,6 @@ Event = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenRelay:
-    """Take the machine's power away."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseRelay:
-    """Give the machine power; follows StartSession, never stands alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """Switch what must run beside and after the machine."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StartSession:
-    """Record the start durably, before the relay closes."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class HoldSession:
-    """Record that the member left and the job goes on."""
-
-    lease: Lease
-
-
-@dataclass(frozen=True, slots=True)
-class EndSession:
-    """Record the end with its last reading."""
-
-    lease: Lease
-    stop_type: StopType
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Say no at the panel, and record it."""
-
-    reason: DenialReason
-    member: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Warn:
-    """Say at the panel that the session ends soon, or owes from here; `code` is `idle` or `credit`."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordLockout:
-    """Record that the machine is out of order."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordClear:
-    """Record that the machine is in order again."""
-
-
-Effect = (
-    OpenRelay
-    | CloseRelay
-    | Extraction
-    | StartSession
-    | HoldSession
-    | EndSession
-    | Refuse
-    | Warn
-    | RecordLockout
-    | RecordClear
-)
 Step = tuple[State, tuple[Effect, ...]]
 InSession = Running | Holding
 
@@ -265,6 +221,8 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
             return Free(), (RecordClear(),)
         case Stopped(stop_type, at_ms) if isinstance(state, InSession):
             return _end(state, stop_type, at_ms, policy)
+        case AccountPicked(lease) | HoldGrew(lease) if isinstance(state, InSession):
+            return _other_terms(state, lease, isinstance(event, AccountPicked))
         case _ if isinstance(state, Running):
             return _running(state, event, policy)
         case _ if isinstance(state, Holding):
@@ -284,6 +242,16 @@ def _end(state: InSession, stop_type: StopType, at_ms: int, policy: MachinePolic
     if policy.run_on_s:
         return RunOn(at_ms + policy.run_on_s * 1000), ended
     return Free(), (*ended, Extraction(False))
+
+
+def _other_terms(state: InSession, lease: Lease, picked: bool) -> Step:
+    """Take over who pays and how much may be spent; whatever else a lease says was granted and stays."""
+    terms = replace(
+        state.lease, account=lease.account, account_name=lease.account_name, limit_micro=lease.limit_micro
+    )
+    if lease != terms or terms == state.lease or (terms.account != state.lease.account) != picked:
+        return state, ()
+    return replace(state, lease=terms, spent=False), (RecordAccount(terms) if picked else RecordHold(terms),)
 
 
 def _start(lease: Lease, at_ms: int) -> Step:

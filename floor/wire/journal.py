@@ -100,11 +100,14 @@ class AccountChosen(Wire):
 
 
 class HoldRaised(Wire):
-    """The running session may spend more of its account: up to this limit, in place of the one it had."""
+    """The running session may spend more of its account: up to this limit, in place of the one it had.
+
+    Micro-units of the space's currency; None is no limit any more.
+    """
 
     type: Literal["hold_raised"] = "hold_raised"
     session_id: Id
-    limit_micro: Micro
+    limit_micro: Micro | None
 
 
 class JobFinished(Wire):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
 
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import AccountStanding, BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
 from floor.wire.base import Count, Id, Message, Micro, Millis, Name, Text, Wire
 
@@ -48,7 +48,8 @@ def _recordable(member: MemberStanding) -> MemberStanding:
     others = [other.id for other in member.others]
     for value in (member.id, member.tier, member.account, *member.allowed, *others):
         _ID.validate_python(value)
-    for standing in (member, *member.others):
+    standings: tuple[MemberStanding | AccountStanding, ...] = (member, *member.others)
+    for standing in standings:
         _LIMIT.validate_python(standing.spendable_micro)
         if standing.positions:
             _POSITIONS.validate_python(standing.positions)

@@ -29,6 +29,9 @@ try:
     access.test_a_request_that_only_just_passes_is_granted_with_the_terms_of_the_roster()
     access.test_each_rule_refuses_by_itself()
     access.test_of_two_reasons_the_earlier_rule_is_told()
+    access.test_a_session_holds_a_part_where_its_machine_says_so()
+    access.test_an_account_is_chosen_while_something_of_it_is_left()
+    access.test_a_hold_grows_out_of_what_is_left()
     import session_rules
     session_rules.check_kinds()
 except AssertionError as error:
@@ -248,7 +251,31 @@ MUTATIONS = [
     _access(
         "the lease has an end", "max_duration_s=request.policy.max_duration_s", "max_duration_s=31 * 86_400"
     ),
-    _access("the lease has a limit", "limit_micro=member.spendable_micro", "limit_micro=None"),
+    _access(
+        "the lease has a limit",
+        "limit_micro=_held(member.spendable_micro, request.policy)",
+        "limit_micro=None",
+    ),
+    _access(
+        "a hold is no more than is left", "else min(left_micro, policy.hold_micro)", "else policy.hold_micro"
+    ),
+    _access("an account that is used up is not chosen", "left <= price_micro", "left < price_micro"),
+    _access(
+        "a chosen account has a limit", "account.name, limit_micro=limit", "account.name, limit_micro=None"
+    ),
+    _access(
+        "what was used already counts for the chosen account",
+        "limit = None if held is None else price_micro + held",
+        "limit = held",
+    ),
+    _access("a hold grows no further than what is left", "limit = min(most, wanted)", "limit = wanted"),
+    _access("a hold grows near its end only", "policy.hold_micro // 2 < lease.limit_micro", "0 < 0"),
+    _session("a choice is recorded", "(RecordAccount(terms) if picked else RecordHold(terms),)", "()"),
+    _session("terms are no other lease", "lease != terms or terms ==", "terms =="),
+    _session(
+        "a hold that grows picks no account", " or (terms.account != state.lease.account) != picked", ""
+    ),
+    _session("new credit is not spent yet", "lease=terms, spent=False", "lease=terms"),
 ]
 
 

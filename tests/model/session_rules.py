@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from session_walk import HELD, MAX_TICKS, NOW_MS, TICK_MS, Edge, Seen, kinds, walk
+from dataclasses import replace
 
-from floor.access import Denied, Granted
+from session_walk import HELD, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, Edge, Seen, kinds, walk
+
+from floor.access import Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
+    AccountPicked,
     BusyChanged,
     CardRemoved,
     ClearOrdered,
@@ -17,13 +20,16 @@ from floor.session import (
     Extraction,
     Faulted,
     Free,
+    HoldGrew,
     Holding,
     HoldSession,
     JobChanged,
     LockedOut,
     LockOutOrdered,
     OpenRelay,
+    RecordAccount,
     RecordClear,
+    RecordHold,
     RecordLockout,
     Refuse,
     Running,
@@ -102,9 +108,37 @@ def check_starts(edge: Edge) -> None:
         assert started == [event.decision.lease]
         assert after == Running(started[0], edge.at_ms, edge.at_ms)
     elif isinstance(after, Running | Holding):
-        assert after.lease == HELD, "a lease changed without a start"
+        assert after.lease == _terms(edge), "a lease changed without a start"
         assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"
     check_refusal(edge)
+
+
+def _terms(edge: Edge) -> Lease:
+    """Return the lease after an event that starts nothing: only who pays, and how much, may be another."""
+    match edge.event:
+        case AccountPicked(lease) if lease == TEAMS:
+            return TEAMS
+        case HoldGrew(lease) if lease == MORE:
+            return MORE
+    return HELD
+
+
+def check_terms(edge: Edge) -> None:
+    """Who pays changes when it is picked, the limit alone when the hold grows; each is recorded, once."""
+    told = [e for e in edge.result[1] if isinstance(e, RecordAccount | RecordHold)]
+    if not isinstance(edge.state, Running | Holding):
+        assert told == []
+        return
+    match _terms(edge):
+        case lease if lease == TEAMS:
+            assert edge.result[1] == (RecordAccount(TEAMS),)
+        case lease if lease == MORE:
+            assert edge.result[1] == (RecordHold(MORE),)
+        case _:
+            assert told == []
+    if isinstance(edge.event, AccountPicked | HoldGrew):
+        same = replace(edge.state, lease=_terms(edge), spent=edge.state.spent and _terms(edge) == HELD)
+        assert edge.result[0] == same, "a choice of account changed the session"
 
 
 def check_refusal(edge: Edge) -> None:
@@ -197,14 +231,15 @@ def check_life(edge: Edge) -> None:
     if isinstance(state, Holding) and isinstance(after, Running):
         assert isinstance(event, Tapped)
         assert event.member == HELD.member, "somebody else took a held machine"
-    if isinstance(after, Running | Holding) and after.lease == HELD:
+    if isinstance(after, Running | Holding) and after.lease.session_id == HELD.session_id:
         busy = event.busy if isinstance(event, BusyChanged) else edge.seen.busy
         job = event.running if isinstance(event, JobChanged) else edge.seen.job
         assert (after.busy, isinstance(after, Holding) or after.job) == (busy, job), (
             "the machine is forgotten"
         )
         was = isinstance(state, Running | Holding) and state.spent
-        assert after.spent == (was or isinstance(event, CreditSpent)), "what is owed is forgotten"
+        owes = (was or isinstance(event, CreditSpent)) and after.lease == HELD
+        assert after.spent == owes, "what is owed is forgotten"
 
 
 def check_warnings(edge: Edge) -> None:
@@ -264,6 +299,7 @@ CHECKS = (
     check_starts,
     check_ends,
     check_life,
+    check_terms,
     check_warnings,
     check_lockout,
     check_run_on,

@@ -16,6 +16,7 @@ from itertools import product
 from floor.access import Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
+    AccountPicked,
     BusyChanged,
     CardRemoved,
     ClearOrdered,
@@ -27,6 +28,7 @@ from floor.session import (
     Extraction,
     Faulted,
     Free,
+    HoldGrew,
     Holding,
     JobChanged,
     LockedOut,
@@ -50,12 +52,16 @@ MAX_TICKS = 3
 
 
 def lease(member: str, session: str) -> Lease:
-    return Lease(session, "m", member, f"acc-{member}", f"badge-{member}", "t", member, 0, MAX_TICKS * 10)
+    return Lease(session, "m", member, f"acc-{member}", f"badge-{member}", "t", member, 0, MAX_TICKS * 10, 5)
 
 
 HELD = lease("ann", "running")
 """The lease of every state in the walk: a new one takes its place and its name once it has started."""
 NEW = {"ann": lease("ann", "new"), "bob": lease("bob", "new")}
+TEAMS = replace(HELD, account="team", account_name="The team", limit_micro=7)
+MORE = replace(HELD, limit_micro=9)
+GREEDY = replace(TEAMS, max_duration_s=31 * 86_400)
+"""Terms that may be put in place of those of the lease that runs, and some that say more than they may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,9 @@ def events(at_ms: int) -> Iterator[Event]:
         yield JobChanged(flag, at_ms)
     yield Ticked(at_ms)
     yield CreditSpent(at_ms)
+    for terms in (HELD, TEAMS, MORE, GREEDY):
+        yield AccountPicked(terms, at_ms)
+        yield HoldGrew(terms, at_ms)
     for stop_type in (StopType.REMOTE_STOP, StopType.RESERVATION, StopType.POWER_LOST):
         yield Stopped(stop_type, at_ms)
     yield Faulted(StopType.FAULT, "relay stuck", at_ms)

@@ -8,7 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import floor
-from floor.access import BadgeStanding, Denied, Granted, Lease, MemberStanding, Request, decide
+from floor.access import (
+    AccountStanding,
+    BadgeStanding,
+    Denied,
+    Granted,
+    Lease,
+    MemberStanding,
+    Request,
+    choose,
+    decide,
+    raise_hold,
+)
 from floor.policy import DAY_S, MachinePolicy
 from floor.words import BadgeKind, DenialReason
 
@@ -134,3 +145,47 @@ def test_every_denial_reason_is_given_somewhere() -> None:
     said_by_decide = {reason.name for _, reason, _ in ROWS}
     assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE"}
     assert said_by_decide | said_by_session == set(DenialReason.__members__)
+
+
+LEASE = Lease("s1", "saw", "m1", "acc1", "b1", "staff", "Ann", NOW_MS, 600, limit_micro=10)
+
+
+def test_a_session_holds_a_part_where_its_machine_says_so() -> None:
+    for left, hold, held in [(9, 0, 9), (9, 4, 4), (3, 4, 3), (None, 4, None), (None, 0, None)]:
+        asked = replace(member(GOOD, spendable_micro=left), policy=MachinePolicy(hold_micro=hold))
+        granted = decide(asked)
+        assert isinstance(granted, Granted)
+        assert granted.lease.limit_micro == held, (left, hold)
+
+
+def test_an_account_is_chosen_while_something_of_it_is_left() -> None:
+    def limit(left: int | None, price: int, hold: int = 0) -> object:
+        account = AccountStanding("team", "Team", left)
+        chosen = choose(LEASE, account, price, MachinePolicy(hold_micro=hold))
+        if chosen is None:
+            return "no"
+        assert chosen == replace(LEASE, account="team", account_name="Team", limit_micro=chosen.limit_micro)
+        return chosen.limit_micro
+
+    assert limit(None, 99) is None
+    assert limit(5, 0) == 5
+    assert limit(5, 4) == 5
+    assert limit(5, 5) == limit(0, 0) == limit(-3, 0) == "no"
+    assert limit(50, 4, hold=10) == 14
+    assert limit(50, 45, hold=10) == 50
+
+
+def test_a_hold_grows_out_of_what_is_left() -> None:
+    def grown(left: int | None, price: int, hold: int = 0) -> object:
+        more = raise_hold(LEASE, left, price, MachinePolicy(hold_micro=hold))
+        assert more is None or more == replace(LEASE, limit_micro=more.limit_micro)
+        return more.limit_micro if more else "as it is"
+
+    assert raise_hold(replace(LEASE, limit_micro=None), 9, 99, MachinePolicy()) is None
+    assert grown(100, 9) == grown(0, 10) == grown(-1, 10) == "as it is"
+    assert grown(100, 10) == 110
+    assert grown(None, 10) is None
+    assert grown(100, 5, hold=8) == "as it is"
+    assert grown(100, 6, hold=8) == 14
+    assert grown(2, 6, hold=8) == 12
+    assert grown(5, 20, hold=8) == "as it is", "what is owed already is not covered"
