@@ -1,0 +1,145 @@
+"""What is overdue, and which accounts are blocked until it is paid.
+
+Payments settle what fell due first, so what is unpaid is what fell due last. What stands on an invoice is due
+when the invoice says so. Where an account gets no invoices, a charge is due 30 days after it. A block is kept
+as a row, so that a roster asks no history; the payment that settles the debt takes it away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from booking_api.accounts.models import AccountMember
+from booking_api.documents.models import Invoice, InvoiceItem
+from booking_api.gateways.changes import Subject, changed
+from booking_api.ledger.accounts import member_account
+from booking_api.ledger.models import AccountBalance, LedgerEntry, LedgerPosting
+from booking_api.members.models import Member
+from booking_api.payments.models import PaymentBlock
+from floor.ledger import EntryKind
+
+TERM_MS = 30 * 86_400_000
+"""Until when a charge is paid that stands on no invoice, in milliseconds after it."""
+NEVER_MS = 1 << 53
+_NOT_OWED_ANEW = (EntryKind.REVERSAL, EntryKind.REFUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """A charge, or the part of it that is not paid. `due_ms` NEVER_MS: it waits for its invoice."""
+
+    entry: str
+    due_ms: int
+    amount_micro: int
+    invoice: str = ""
+
+
+def unpaid(session: Session, account: str, commodity: str) -> list[Unpaid]:
+    """Return what of an account's charges is unpaid, what fell due first before the rest."""
+    kept = session.get(AccountBalance, (member_account(account), commodity), populate_existing=True)
+    left = kept.amount_micro if kept else 0
+    found: list[Unpaid] = []
+    for one in sorted(_charges(session, account, commodity), key=lambda one: -one.due_ms):
+        if left <= 0:
+            break
+        part = min(left, one.amount_micro)
+        found.append(Unpaid(one.entry, one.due_ms, part, one.invoice))
+        left -= part
+    return found[::-1]
+
+
+def overdue_micro(session: Session, account: str, commodity: str, at_ms: int) -> int:
+    """Return how much of what an account owes fell due at `at_ms` (UTC milliseconds) or before."""
+    return sum(one.amount_micro for one in unpaid(session, account, commodity) if one.due_ms <= at_ms)
+
+
+def owing(session: Session, commodity: str) -> list[str]:
+    """Return the accounts that owe anything."""
+    prefix = member_account("")
+    query = select(AccountBalance.account).where(
+        col(AccountBalance.account).startswith(prefix),
+        AccountBalance.commodity == commodity,
+        AccountBalance.amount_micro > 0,
+    )
+    return sorted(account.removeprefix(prefix) for account in session.exec(query))
+
+
+def blocked(session: Session, accounts: Collection[str], now_ms: int) -> set[str]:
+    """Return which of these accounts open no machine now, because they are overdue."""
+    since = col(PaymentBlock.since_ms) <= now_ms
+    query = select(PaymentBlock.account).where(col(PaymentBlock.account).in_(set(accounts)), since)
+    return set(session.exec(query))
+
+
+def block(
+    session: Session, account: str, before_ms: int, commodity: str, author: str, now_ms: int
+) -> PaymentBlock:
+    """Block an account until what fell due before `before_ms` is paid; gateways learn of it."""
+    row = session.get(PaymentBlock, account) or PaymentBlock(
+        account=account, before_ms=before_ms, commodity=commodity, since_ms=now_ms, author=author
+    )
+    row.before_ms = before_ms
+    session.add(row)
+    session.flush()
+    tell(session, account, now_ms)
+    return row
+
+
+def lift(session: Session, account: str, now_ms: int) -> bool:
+    """Take a block away; False when there is none."""
+    row = session.get(PaymentBlock, account)
+    if row is None:
+        return False
+    session.delete(row)
+    session.flush()
+    tell(session, account, now_ms)
+    return True
+
+
+def settled(session: Session, accounts: Iterable[str], now_ms: int) -> None:
+    """Take away the blocks of accounts that have paid what they were blocked for: after every posting."""
+    query = select(PaymentBlock).where(col(PaymentBlock.account).in_(set(accounts)))
+    for row in session.exec(query).all():
+        if overdue_micro(session, row.account, row.commodity, row.before_ms) == 0:
+            lift(session, row.account, now_ms)
+
+
+def tell(session: Session, account: str, now_ms: int) -> None:
+    """Let gateways learn what everybody may do now who charges to an account."""
+    own = set(session.exec(select(Member.id).where(Member.account == account)))
+    team = set(session.exec(select(AccountMember.member).where(AccountMember.account == account)))
+    for member in sorted(own | team):
+        changed(session, Subject.MEMBER, member, now_ms)
+
+
+def _charges(session: Session, account: str, commodity: str) -> list[Unpaid]:
+    """Return every charge of an account that stands, with when it is due."""
+    undone = aliased(LedgerEntry)
+    query = (
+        select(LedgerEntry, LedgerPosting.amount_micro, Invoice)
+        .join(LedgerPosting, col(LedgerPosting.entry) == col(LedgerEntry.id))
+        .outerjoin(InvoiceItem, (col(InvoiceItem.entry) == col(LedgerEntry.id))
+                   & (col(InvoiceItem.account) == account) & (col(InvoiceItem.commodity) == commodity))
+        .outerjoin(Invoice, col(Invoice.id) == col(InvoiceItem.invoice))
+        .outerjoin(undone, col(undone.reverses) == col(LedgerEntry.id))
+        .where(LedgerPosting.account == member_account(account), LedgerPosting.commodity == commodity)
+        .where(LedgerPosting.amount_micro > 0, col(undone.id).is_(None))
+        .where(col(LedgerEntry.kind).not_in(_NOT_OWED_ANEW))
+        .order_by(col(LedgerEntry.seq))
+    )  # fmt: skip
+    invoiced = session.exec(select(Invoice.id).where(Invoice.account == account)).first() is not None
+    found: list[Unpaid] = []
+    rows: Iterable[tuple[LedgerEntry, int, Invoice | None]] = session.exec(query)
+    for entry, amount, invoice in rows:
+        if invoice is not None:
+            due_ms = invoice.due_ms
+        elif invoiced and entry.kind is not EntryKind.OPENING:
+            due_ms = NEVER_MS
+        else:
+            due_ms = entry.occurred_ms + TERM_MS
+        found.append(Unpaid(entry.id, due_ms, amount, invoice.number if invoice else ""))
+    return found
