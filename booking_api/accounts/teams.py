@@ -42,7 +42,10 @@ class TeamChanges(BaseModel):
 
 
 class PersonDetails(BaseModel):
-    """What a person may do with a team, and charge to it in a month (None: no limit of their own)."""
+    """What a person may do with a team, and charge to it in a month (None: no limit of their own).
+
+    For somebody who is in the team already, only what is given changes.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -95,10 +98,11 @@ def put_person(session: Session, id: str, member: str, details: PersonDetails, n
     """Let a person charge to a team, or change what they may."""
     account, person = _open(session, id), members.get(session, member)
     kept = session.get(AccountMember, (id, member))
-    if kept is not None and kept.role is TeamRole.OWNER and details.role is not TeamRole.OWNER:
+    demoted = "role" in details.model_fields_set and details.role is not TeamRole.OWNER
+    if kept is not None and kept.role is TeamRole.OWNER and demoted:
         _check_other_owner(session, id, member)
     one = kept or AccountMember(account=id, member=person.id)
-    one.role, one.monthly_limit_micro = details.role, details.monthly_limit_micro
+    one.sqlmodel_update(details.model_dump(exclude_unset=True, include={"role", "monthly_limit_micro"}))
     session.add(one)
     session.flush()
     _told(session, account, member, now_ms)
