@@ -13,6 +13,7 @@ from booking_api.gateways.purse import Purse, fill
 from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
 from booking_api.members.models import Member
+from booking_api.payments import overdue
 from booking_api.periods.calendar import month_at
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
@@ -120,8 +121,9 @@ class Writer:
     ) -> dict[str, MemberStanding]:
         allowed = self._allowed(told, machines)
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
+        late = overdue.blocked(self.session, None, self.now_ms)
         return {
-            member.id: _standing(member, purse, allowed.get(member.id, {}) | open_to_all)
+            member.id: _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late)
             for member in members
         }
 
@@ -150,7 +152,8 @@ class Writer:
         )
 
 
-def _standing(member: Member, purse: Purse, allowed: dict[str, int]) -> MemberStanding:
+def _standing(member: Member, purse: Purse, allowed: dict[str, int], late: set[str]) -> MemberStanding:
+    """Say what a member may do; who is overdue uses no machine, and nobody charges to an overdue team."""
     charged, others = purse.accounts_of(member)
     return MemberStanding(
         id=member.id,
@@ -159,13 +162,13 @@ def _standing(member: Member, purse: Purse, allowed: dict[str, int]) -> MemberSt
         account=charged.id,
         language=member.language,
         until_ms=member.valid_until_ms,
-        suspended=member.suspended_reason is not None,
-        spendable_micro=charged.spendable_micro,
+        suspended=member.suspended_reason is not None or member.account in late,
+        spendable_micro=0 if charged.id in late else charged.spendable_micro,
         allowed=allowed,
         technician=member.role in STAFF,
         positions=charged.positions,
         budgets=charged.budgets,
-        others=others,
+        others=tuple(other for other in others if other.id not in late),
         account_name=charged.name,
     )
 

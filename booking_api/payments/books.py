@@ -11,7 +11,7 @@ from booking_api.accounts.models import Account
 from booking_api.clock import make_id
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import CASH, TRANSIT, member_account, provider_account
-from booking_api.ledger.models import MAIN_BOOK, Book, LedgerEntry
+from booking_api.ledger.models import MAIN_BOOK, LedgerEntry
 from booking_api.members.models import Member
 from booking_api.periods.calendar import open_from_ms
 from floor.errors import Refused
@@ -34,10 +34,9 @@ PLACES = {Means.CASH: CASH, Means.CARD: provider_account("card"), Means.BANK: TR
 """Where money lies that came or went so; a transfer is under way until the bank's line of it is assigned."""
 
 
-def hold(session: Session) -> Book:
+def hold(session: Session) -> None:
     """Lock the book until the transaction ends: balances that are read after it stay as they are."""
-    query = select(Book).where(Book.id == MAIN_BOOK).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).one()
+    ledger.hold(session)
 
 
 def post(

@@ -8,6 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from booking_api.clock import make_id
+from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import CASH, CASH_DIFFERENCE, TRANSIT
 from booking_api.ledger.models import LedgerEntry, LedgerPosting
 from booking_api.payments import books
@@ -39,7 +40,7 @@ def needed(session: Session) -> Drawer:
 
 def open_drawer(session: Session, float_micro: int, commodity: str, author: str, now_ms: int) -> Drawer:
     """Open the drawer with what was counted into it; raises Refused when it is open."""
-    book = books.hold(session)
+    book = ledger.hold(session)
     if current(session) is not None:
         raise Refused("drawer_open", "The cash drawer is open already. Close it first.")
     if float_micro < 0:
@@ -77,7 +78,7 @@ def close_drawer(session: Session, counted_micro: int, reason: str, author: str,
 
     Raises Refused while it is closed, and for a difference without a reason.
     """
-    book = books.hold(session)
+    book = ledger.hold(session)
     drawer = needed(session)
     if counted_micro < 0:
         raise Refused("amount_malformed", "What was counted is 0 or more.")

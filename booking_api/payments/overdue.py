@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from booking_api.accounts.models import AccountMember
 from booking_api.documents.models import Invoice, InvoiceItem
-from booking_api.gateways.changes import Subject, changed
+from booking_api.gateways.changes import Subject, changed, who_charge
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import AccountBalance, LedgerEntry, LedgerPosting
-from booking_api.members.models import Member
 from booking_api.payments.models import PaymentBlock
 from floor.ledger import EntryKind
 
@@ -68,10 +66,11 @@ def owing(session: Session, commodity: str) -> list[str]:
     return sorted(account.removeprefix(prefix) for account in session.exec(query))
 
 
-def blocked(session: Session, accounts: Collection[str], now_ms: int) -> set[str]:
-    """Return which of these accounts open no machine now, because they are overdue."""
-    since = col(PaymentBlock.since_ms) <= now_ms
-    query = select(PaymentBlock.account).where(col(PaymentBlock.account).in_(set(accounts)), since)
+def blocked(session: Session, accounts: Collection[str] | None, now_ms: int) -> set[str]:
+    """Return which of these accounts (None: of all) open no machine now, because they are overdue."""
+    query = select(PaymentBlock.account).where(col(PaymentBlock.since_ms) <= now_ms)
+    if accounts is not None:
+        query = query.where(col(PaymentBlock.account).in_(set(accounts)))
     return set(session.exec(query))
 
 
@@ -110,9 +109,7 @@ def settled(session: Session, accounts: Iterable[str], now_ms: int) -> None:
 
 def tell(session: Session, account: str, now_ms: int) -> None:
     """Let gateways learn what everybody may do now who charges to an account."""
-    own = set(session.exec(select(Member.id).where(Member.account == account)))
-    team = set(session.exec(select(AccountMember.member).where(AccountMember.account == account)))
-    for member in sorted(own | team):
+    for member in who_charge(session, {account}):
         changed(session, Subject.MEMBER, member, now_ms)
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from booking_api.db import zone_of
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import ROUNDING, TAX, member_account, sale_income
+from booking_api.members.models import Member
 from booking_api.payments import books, desk, drawer, items, limits
 from booking_api.payments.books import PLACES, Means
 from booking_api.payments.models import Sale, SaleItem
@@ -102,16 +103,28 @@ def sell(
     return sale
 
 
-def buy(session: Session, basket: Basket, currency: Commodity, now_ms: int, key: str = "") -> Sale:
-    """Let a member buy for their own account, within what they may still spend; raises Refused beyond it."""
-    item = items.get(session, basket.item)
+def buy(
+    session: Session,
+    member: Member,
+    account: str,
+    item_id: str,
+    quantity_milli: int,
+    currency: Commodity,
+    now_ms: int,
+    key: str = "",
+) -> Sale:
+    """Let a member buy for an account that they may charge to, within what they may still spend on it.
+
+    Raises Refused beyond that, while the account is overdue, and for what is sold at the desk only.
+    """
+    item = items.get(session, item_id)
     if not item.self_service:
         raise Refused("item_at_desk", "This is sold at the desk only.")
     books.hold(session)
-    account, member = str(basket.account), str(basket.member)
-    cost = price(item, basket.quantity_milli, currency)
-    limits.check(session, account, member, cost.total_micro, currency.code)
-    return sell(session, basket, currency, member, now_ms, key)
+    cost = price(item, quantity_milli, currency)
+    limits.check(session, account, member, cost.total_micro, currency.code, now_ms)
+    basket = Basket(item_id, quantity_milli, account, member.id)
+    return sell(session, basket, currency, member.id, now_ms, key)
 
 
 def cancel(session: Session, entry: str, reason: str, author: str, now_ms: int) -> Sale:
