@@ -14,7 +14,6 @@ from booking_api.certifications import service as certifications
 from booking_api.gateways import enrol, versions
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.models import Gateway
-from booking_api.gateways.office import Office
 from booking_api.ledger import service as ledger
 from booking_api.machines import service as machines
 from booking_api.members import service as members
@@ -22,72 +21,18 @@ from booking_api.members.models import Member
 from floor.errors import PeerError, Refused
 from floor.ids import badge_reference
 from floor.tariff import load
-from floor.wire.messages import Hello, Signed
-from floor.wire.roster import Roster, RosterDelta, RosterVersion, apply
+from floor.wire.messages import Signed
+from floor.wire.roster import Roster, RosterDelta, RosterVersion
 from floor.words import BadgeKind, Role, StopType
+from tests.kit.rosters import UID, GatewayPeer, badge, second_gateway, settle_down
 from tests.kit.server import NOW_MS, Floor, Writer, ended, started
 
-UID = bytes.fromhex("04a2b3c4")
 EUR = 1_000_000
-
-
-class GatewayPeer:
-    """A gateway as the server sees it: it holds what it was given, and says so."""
-
-    def __init__(self, floor: Floor, name: str = "gw") -> None:
-        self.floor = floor
-        self.name = name
-        self.office = Office(floor.vault, "EUR")
-        self.roster: Roster | None = None
-
-    def hello(self, version: RosterVersion | None = None) -> Roster | RosterDelta:
-        held = version or (self.roster.version if self.roster else None)
-        hello = Hello(gateway=self.name, boot_id="b", software="1", journal_epoch=1, next_seq=1, roster=held)
-        with self.floor.db.write() as session:
-            _, given = self.office.greet(session, hello, NOW_MS)
-        self._take(given)
-        return given
-
-    def update(self) -> Roster | RosterDelta | None:
-        with self.floor.db.write() as session:
-            given = self.office.update(session, self.name, NOW_MS)
-        if given is not None:
-            self._take(given)
-        return given
-
-    def confirm(self) -> None:
-        with self.floor.db.write() as session:
-            self.office.confirm(session, self.name, self.held.version, NOW_MS)
-
-    @property
-    def held(self) -> Roster:
-        assert self.roster is not None
-        return self.roster
-
-    def spendable(self, member: str) -> int | None:
-        return self.held.members[member].spendable_micro
-
-    def _take(self, given: Roster | RosterDelta) -> None:
-        given = type(given).decode(given.encode(), 4 << 20)
-        self.roster = given if isinstance(given, Roster) else apply(self.held, given)
-
-
-def badge(floor: Floor, member: str, uid: bytes = UID) -> str:
-    with floor.db.write() as session:
-        return badges.enrol(session, floor.vault, member, uid, BadgeKind.UID_13MHZ, "", NOW_MS).id
 
 
 def key_of(floor: Floor, name: str = "gw") -> bytes:
     with floor.db.read() as session:
         return enrol.recall(session, floor.vault, name).badge_key
-
-
-def second_gateway(floor: Floor) -> GatewayPeer:
-    with floor.db.write() as session:
-        enrol.enrol(session, floor.vault, "gw2", NOW_MS)
-        session.flush()
-        machines.add(session, machines.MachineDetails(id="saw", name="Saw", gateway="gw2"), NOW_MS)
-    return GatewayPeer(floor, "gw2")
 
 
 def test_a_roster_says_who_may_do_what_and_what_it_costs(floor: Floor) -> None:
@@ -190,17 +135,6 @@ def test_a_signature_covers_what_is_said(floor: Floor) -> None:
 def limit(floor: Floor, member: str, micro: int) -> None:
     with floor.db.write() as session:
         members.change(session, member, members.MemberChanges(credit_limit_micro=micro), NOW_MS)
-
-
-def settle_down(*peers: GatewayPeer) -> None:
-    """Let gateways confirm and hear until nothing changes."""
-    for _ in range(8):
-        told = [peer.update() for peer in peers]
-        for peer in peers:
-            peer.confirm()
-        if not any(told):
-            return
-    raise AssertionError("slices never come to rest")
 
 
 def test_slices_never_sum_above_what_is_available(floor: Floor) -> None:
