@@ -12,16 +12,14 @@ from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from booking_api import migrations
+from booking_api.accounts import checks as accounts
+from booking_api.billing import checks as billing
 from booking_api.db import DATA, Database
 from booking_api.ledger import chain, heads
-from booking_api.ledger.accounts import member_account
-from booking_api.ledger.models import AccountBalance, Book, ChargeLine, LedgerEntry, LedgerPosting
+from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerPosting
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.migrations.guards import GUARDS
-from booking_api.sessions.models import MachineSession
-from booking_api.sessions.settle import digest_lines
 from booking_api.tariffs.models import TariffVersion
-from floor.ledger import EntryKind
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
 FINDINGS_MAX = 100
@@ -118,47 +116,6 @@ def check_balances(session: Session) -> Iterator[Finding]:
             yield Finding(f"account {key[0]} ({key[1]})", words)
 
 
-def check_charges(session: Session) -> Iterator[Finding]:
-    """Compare each charged session with its lines and with what was posted for it."""
-    query = select(LedgerEntry).where(LedgerEntry.kind == EntryKind.CHARGE).order_by(col(LedgerEntry.seq))
-    after = 0
-    while entries := session.exec(query.where(col(LedgerEntry.seq) > after).limit(_CHUNK)).all():
-        after = entries[-1].seq
-        ids = [entry.id for entry in entries]
-        lines: dict[str, list[ChargeLine]] = {}
-        ordered = select(ChargeLine).where(col(ChargeLine.entry).in_(ids)).order_by(col(ChargeLine.n))
-        for line in session.exec(ordered):
-            lines.setdefault(line.entry or "", []).append(line)
-        charged = select(MachineSession).where(col(MachineSession.entry).in_(ids))
-        sessions = {row.entry: row for row in session.exec(charged)}
-        posted = _posted(session, ids)
-        for entry in entries:
-            words = _charge_problem(entry, lines.get(entry.id, []), sessions.get(entry.id), posted)
-            if words:
-                yield Finding(f"charge {entry.id} ({entry.source})", words)
-
-
-def _posted(session: Session, ids: list[str]) -> dict[tuple[str, str], int]:
-    query = select(LedgerPosting).where(col(LedgerPosting.entry).in_(ids))
-    return {(row.entry, row.account): row.amount_micro for row in session.exec(query)}
-
-
-def _charge_problem(
-    entry: LedgerEntry,
-    lines: list[ChargeLine],
-    charged: MachineSession | None,
-    posted: dict[tuple[str, str], int],
-) -> str:
-    if digest_lines(line.model_dump() for line in lines) != entry.detail:
-        return "its lines are not those that were sealed"
-    if charged is None:
-        return "the session that it charges for is gone"
-    owed = posted.get((entry.id, member_account(charged.account)), 0)
-    if charged.total_micro != owed:
-        return f"the session says {charged.total_micro} micro, the books say {owed}"
-    return ""
-
-
 def check_tariffs(session: Session) -> Iterator[Finding]:
     """Compare each tariff version with the hash that was taken when it was added."""
     for version in session.exec(select(TariffVersion)):
@@ -193,12 +150,21 @@ def _record_holds(row: JournalRecord, last: str) -> bool:
     return entry.previous == last and entry_hash(last, row.epoch, entry) == row.hash
 
 
+def _of_room(check: Callable[[Session], Iterator[tuple[str, str]]]) -> Check:
+    """Return a room's own check as one of the doctor's."""
+    return lambda session: (Finding(where, words) for where, words in check(session))
+
+
 CHECKS: tuple[Check, ...] = (
     check_storage,
     check_chain,
     check_heads,
     check_balances,
-    check_charges,
+    _of_room(billing.check_charges),
+    _of_room(billing.check_histories),
+    _of_room(billing.check_lots),
+    _of_room(billing.check_funds),
+    _of_room(accounts.check_months),
     check_tariffs,
     check_journals,
 )

@@ -22,7 +22,7 @@ def open_database(settings: Settings, *, migrate: bool = False) -> Database:
     database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
     check_reachable(database)
     if migrate:
-        migrations.upgrade(database.engine)
+        migrations.upgrade(database.engine, zone=database.zone)
     elif migrations.current(database.engine) != migrations.newest():
         problem = "is not of the form that this software needs"
         raise ConfigError(str(settings.file), "database.url", problem, "Run `makerfloor migrate` first.")

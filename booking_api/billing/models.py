@@ -1,5 +1,6 @@
 """Tables of charges, of fees, and of what later charges depend on."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger
@@ -12,10 +13,14 @@ from floor.tariff import Occasion
 class Charge(SQLModel, table=True):
     """What a session or a fee costs in one month. Frozen, but for `replaced_ms`.
 
-    `entry` is the ledger's (None when nothing was owed by anybody), `month` the one it is booked in.
-    `taxes` maps a tax rate (an exact fraction such as "1/5") to the tax in `total_micro`; `funds` maps a
-    fund to what it pays beside the account. A charge whose price changed was reversed and posted anew:
-    `replaced_ms` says when. Amounts are micro-units of `commodity`; times are UTC milliseconds.
+    `entry` is the ledger's (None when nothing was owed by anybody), `month` the one it is booked in, `period`
+    the one it was used in. `taxes` maps a tax rate (an exact fraction such as "1/5") to the tax in
+    `total_micro`, `nets` to the rest of what is taxed so. `funds` maps a fund to what it pays beside the
+    account, `unfunded` to what it could no longer pay and the space bears. A charge whose price changed was
+    reversed and posted anew: `replaced_ms` says when. `priced_ms` is when the visit was priced first: later
+    versions of its tariff do not touch it; `since` is the first day of the membership then. Without session
+    and fee it is the rounding of a month's charges. Amounts are micro-units of `commodity`; times UTC
+    milliseconds.
     """
 
     __tablename__ = "charge"
@@ -29,22 +34,28 @@ class Charge(SQLModel, table=True):
     member: str = Field(index=True, max_length=64)
     machine: str | None = Field(default=None, index=True, max_length=64)
     month: str = Field(index=True, max_length=7)
+    period: str = Field(default="", max_length=7)
     ended_ms: int = Field(sa_type=BigInteger, index=True)
     tariff_version: str = Field(foreign_key="tariff_version.id", max_length=100)
     tier: str = Field(max_length=64)
     commodity: str = Field(max_length=16)
     gross_micro: int = Field(sa_type=BigInteger)
     taxes: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    nets: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     rounding_micro: int = Field(default=0, sa_type=BigInteger)
     total_micro: int = Field(sa_type=BigInteger)
     funds: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    unfunded: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    priced_ms: int = Field(default=0, sa_type=BigInteger)
+    since: date | None = None
     replaced_ms: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Fee(SQLModel, table=True):
-    """Something other than a session that is charged by a tariff: a class, a no-show, a damage, a pack …
+    """Something that no gateway saw and a tariff charges: a class, a no-show, a damage, a pack, sheets …
 
-    `counts` are the space's own counts by name, `pack` names what is bought, `words` are for people.
+    `counts` are the space's own counts by name, `used` what was metered by hand in base units, `coupon` an
+    exact fraction of each line, `pack` names what is bought, `words` are for people.
     """
 
     __tablename__ = "fee"
@@ -59,6 +70,9 @@ class Fee(SQLModel, table=True):
     from_ms: int = Field(sa_type=BigInteger)
     to_ms: int = Field(sa_type=BigInteger, index=True)
     counts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    used: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    coupon: str = Field(default="0", max_length=32)
+    credit_micro: int = Field(default=0, sa_type=BigInteger)
     pack: str = Field(default="", max_length=64)
     words: str = Field(default="", max_length=200)
     source: str = Field(unique=True, max_length=200)
@@ -93,7 +107,7 @@ class AllowanceLot(SQLModel, table=True):
 
     id: str = Field(primary_key=True, max_length=64)
     account: str = Field(index=True, max_length=64)
-    commodity: str = Field(index=True, max_length=64)
+    commodity: str = Field(index=True, max_length=200)
     size_micro: int = Field(sa_type=BigInteger)
     granted_ms: int = Field(sa_type=BigInteger)
     expires_ms: int | None = Field(default=None, sa_type=BigInteger, index=True)

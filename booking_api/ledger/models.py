@@ -41,14 +41,17 @@ class LedgerEntry(SQLModel, table=True):
 
 
 class LedgerPosting(SQLModel, table=True):
-    """One account's part of an entry, in micro-units; positive is a debit."""
+    """One account's part of an entry, in micro-units; positive is a debit.
+
+    `commodity` is money, a unit of the space's own, or the name of an allowance.
+    """
 
     __tablename__ = "ledger_posting"
 
     entry: str = Field(primary_key=True, foreign_key="ledger_entry.id", max_length=64)
     n: int = Field(primary_key=True)
     account: str = Field(index=True, max_length=200)
-    commodity: str = Field(max_length=16)
+    commodity: str = Field(max_length=200)
     amount_micro: int = Field(sa_type=BigInteger)
 
 
@@ -58,22 +61,23 @@ class AccountBalance(SQLModel, table=True):
     __tablename__ = "account_balance"
 
     account: str = Field(primary_key=True, max_length=200)
-    commodity: str = Field(primary_key=True, max_length=16)
+    commodity: str = Field(primary_key=True, max_length=200)
     amount_micro: int = Field(sa_type=BigInteger)
 
 
 class ChargeLine(SQLModel, table=True):
-    """One line of what a session cost, frozen. `metered`, `billed` and `price_micro` are exact fractions."""
+    """One line of a charge, frozen. `metered`, `billed` and `price_micro` are exact fractions."""
 
     __tablename__ = "charge_line"
 
-    session: str = Field(primary_key=True, max_length=64)
+    charge: str = Field(primary_key=True, foreign_key="charge.id", max_length=64)
     n: int = Field(primary_key=True)
-    entry: str | None = Field(default=None, foreign_key="ledger_entry.id", index=True, max_length=64)
+    session: str | None = Field(default=None, index=True, max_length=64)
     tariff_version: str = Field(foreign_key="tariff_version.id", index=True, max_length=100)
     tier: str = Field(max_length=64)
     component: str = Field(max_length=100)
-    unit: str = Field(max_length=16)
+    unit: str = Field(max_length=64)
+    window: str = Field(default="", max_length=100)
     metered: str = Field(max_length=100)
     billed: str = Field(max_length=100)
     price_micro: str = Field(max_length=100)

@@ -5,7 +5,7 @@ or rewritten as a whole shows.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -17,6 +17,7 @@ from booking_api.gateways.changes import credit_changed
 from booking_api.ledger import heads
 from booking_api.ledger.accounts import CASH, member_account
 from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
+from booking_api.payments import overdue
 from booking_api.periods.calendar import month_at, open_from_ms
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
@@ -26,9 +27,9 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     """Post entries in order; raises Refused when a `source` was posted before, or its month is closed."""
     if not entries:
         return []
+    head = hold(session, book)  # before the checks: a close that holds it may just be closing the month
     _check_open(session, entries)
     _check_new(session, entries, book)
-    head = _hold(session, book)
     sealed: list[Sealed] = []
     seq, previous = head.seq, head.hash
     for entry in entries:
@@ -43,7 +44,9 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     _add_to_balances(session, (posting for entry in entries for posting in entry.postings))
     prefix = member_account("")
     accounts = {p.account for entry in entries for p in entry.postings if p.account.startswith(prefix)}
-    credit_changed(session, {account.removeprefix(prefix) for account in accounts}, entries[-1].posted_ms)
+    touched = {account.removeprefix(prefix) for account in accounts}
+    credit_changed(session, touched, entries[-1].posted_ms)
+    overdue.settled(session, touched, entries[-1].posted_ms)
     newest = heads.Head(book, seq, previous, entries[-1].posted_ms)
     after_commit(session, functools.partial(heads.append, session.info[DATA], newest))
     return sealed
@@ -102,6 +105,12 @@ def reverse(session: Session, entry: str, reason: str, author: str, now_ms: int)
     return post(session, [undone], row.book)[0]
 
 
+def hold(session: Session, book: str = MAIN_BOOK) -> Book:
+    """Lock the book until the transaction ends, so that it has one sealer; SQLite has one writer anyway."""
+    query = select(Book).where(Book.id == book).with_for_update().execution_options(populate_existing=True)
+    return session.exec(query).one()
+
+
 def balance(session: Session, account: str, commodity: str) -> int:
     """Return what an account stands at, in micro-units; positive is a debit (a member owes it)."""
     kept = session.get(AccountBalance, (account, commodity), populate_existing=True)
@@ -115,6 +124,15 @@ def postings_of(session: Session, entries: Iterable[str]) -> dict[str, list[Ledg
     for row in session.exec(query.order_by(LedgerPosting.entry, col(LedgerPosting.n))):
         found.setdefault(row.entry, []).append(row)
     return found
+
+
+def entries(session: Session, ids: Collection[str]) -> dict[str, Entry]:
+    """Return what was posted, by id."""
+    if not ids:
+        return {}
+    postings = postings_of(session, ids)
+    rows = session.exec(select(LedgerEntry).where(col(LedgerEntry.id).in_(ids)))
+    return {row.id: read_entry(row, postings[row.id]) for row in rows}
 
 
 def read_entry(row: LedgerEntry, postings: Sequence[LedgerPosting]) -> Entry:
@@ -147,12 +165,6 @@ def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:
     posted = session.exec(known).first()
     if posted is not None or len(set(sources)) < len(sources):
         raise Refused("posted_already", f"This was posted before ({posted or sources[0]}).")
-
-
-def _hold(session: Session, book: str) -> Book:
-    """Lock the book until the transaction ends, so that it has one sealer; SQLite has one writer anyway."""
-    query = select(Book).where(Book.id == book).with_for_update().execution_options(populate_existing=True)
-    return session.exec(query).one()
 
 
 def _entry_row(sealed: Sealed, book: str) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from booking_api.billing.models import Charge
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import AccountBalance, ChargeLine, LedgerEntry, LedgerPosting
 from booking_api.sessions.models import MachineSession
@@ -16,7 +17,10 @@ from floor.ledger import EntryKind
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What an entry did to the account; `amount_micro` > 0 is owed. `session` is what was charged for."""
+    """What an entry did to the account; `amount_micro` > 0 is owed.
+
+    `charge` is what was charged (several may be for one session: one a month), `session` for which use.
+    """
 
     entry: str
     kind: EntryKind
@@ -25,6 +29,7 @@ class Item:
     commodity: str
     memo: str
     reverses: str | None
+    charge: Charge | None = None
     session: MachineSession | None = None
     lines: tuple[ChargeLine, ...] = ()
 
@@ -57,20 +62,38 @@ def statement(session: Session, account: str, commodity: str, from_ms: int, to_m
         .order_by(col(LedgerEntry.occurred_ms).desc(), col(LedgerEntry.seq).desc())
     )
     rows = list(session.exec(mine))
-    sessions = _sessions(session, [entry.id for entry, _ in rows])
-    lines = charge_lines(session, [charged.id for charged in sessions.values()])
-    items = tuple(_item(entry, amount, commodity, sessions.get(entry.id), lines) for entry, amount in rows)
+    charges = _charges(session, [entry.id for entry, _ in rows])
+    sessions = _sessions(session, {one.session for one in charges.values() if one.session})
+    lines = lines_by_charge(session, [one.id for one in charges.values()])
+    items = tuple(
+        _item(entry, amount, commodity, charges.get(entry.id), sessions, lines) for entry, amount in rows
+    )
     opening = _sum_before(session, account, commodity, from_ms)
     closing = opening + sum(item.amount_micro for item in items)
     return Statement(commodity, from_ms, to_ms, opening, closing, items)
 
 
 def charge_lines(session: Session, sessions: Sequence[str]) -> dict[str, tuple[ChargeLine, ...]]:
-    """Return the lines of what sessions cost, by session, in order."""
+    """Return the lines of what sessions cost, by session, in order of their months."""
     found: dict[str, tuple[ChargeLine, ...]] = {}
-    query = select(ChargeLine).where(col(ChargeLine.session).in_(sessions))
-    for line in session.exec(query.order_by(ChargeLine.session, col(ChargeLine.n))):
-        found[line.session] = (*found.get(line.session, ()), line)
+    query = (
+        select(ChargeLine)
+        .join(Charge, col(Charge.id) == col(ChargeLine.charge))
+        .where(col(ChargeLine.session).in_(sessions), col(Charge.replaced_ms).is_(None))
+        .order_by(col(ChargeLine.session), col(Charge.period), col(Charge.id), col(ChargeLine.n))
+    )
+    for line in session.exec(query):
+        key = line.session or ""
+        found[key] = (*found.get(key, ()), line)
+    return found
+
+
+def lines_by_charge(session: Session, charges: Collection[str]) -> dict[str, tuple[ChargeLine, ...]]:
+    """Return the lines of charges, by charge, in order."""
+    found: dict[str, tuple[ChargeLine, ...]] = {}
+    query = select(ChargeLine).where(col(ChargeLine.charge).in_(charges))
+    for line in session.exec(query.order_by(ChargeLine.charge, col(ChargeLine.n))):
+        found[line.charge] = (*found.get(line.charge, ()), line)
     return found
 
 
@@ -78,7 +101,8 @@ def _item(
     entry: LedgerEntry,
     amount_micro: int,
     commodity: str,
-    charged: MachineSession | None,
+    charge: Charge | None,
+    sessions: dict[str, MachineSession],
     lines: dict[str, tuple[ChargeLine, ...]],
 ) -> Item:
     return Item(
@@ -89,14 +113,20 @@ def _item(
         commodity=commodity,
         memo=entry.memo,
         reverses=entry.reverses,
-        session=charged,
-        lines=lines.get(charged.id, ()) if charged else (),
+        charge=charge,
+        session=sessions.get(charge.session or "") if charge else None,
+        lines=lines.get(charge.id, ()) if charge else (),
     )
 
 
-def _sessions(session: Session, entries: Sequence[str]) -> dict[str, MachineSession]:
-    query = select(MachineSession).where(col(MachineSession.entry).in_(entries))
+def _charges(session: Session, entries: Collection[str]) -> dict[str, Charge]:
+    query = select(Charge).where(col(Charge.entry).in_(entries))
     return {found.entry: found for found in session.exec(query) if found.entry}
+
+
+def _sessions(session: Session, ids: Collection[str]) -> dict[str, MachineSession]:
+    query = select(MachineSession).where(col(MachineSession.id).in_(ids))
+    return {found.id: found for found in session.exec(query)}
 
 
 def _sum_before(session: Session, account: str, commodity: str, at_ms: int) -> int:

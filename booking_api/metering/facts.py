@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
 from booking_api.metering import choices
 from booking_api.metering.models import BootClock
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.sessions.settle import NO_CLOCK, NO_START, Row, repair_time
 from floor.wire.journal import (
     AccountChosen,
     AlarmRaised,

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col, select
 
+from booking_api.billing.settle import settle
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
 from booking_api.machines.models import Machine
@@ -14,7 +15,6 @@ from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
-from booking_api.sessions.settle import settle
 from floor.errors import PeerError
 from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
 
@@ -127,7 +127,9 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     _insert(session, Refusal, gathered.refusals)
     _insert(session, Job, gathered.jobs)
     _insert(session, Alarm, gathered.alarms)
-    settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
+    changed = settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
+    for id in changed.keys() & gathered.sessions.keys():
+        gathered.sessions[id]["total_micro"] = changed[id]
     touched = {id: gathered.sessions[id] for id in gathered.touched}
     _insert(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
     old = [row for id, row in touched.items() if id in gathered.known]

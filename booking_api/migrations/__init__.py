@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from alembic import command
@@ -14,9 +15,9 @@ _HERE = Path(__file__).parent
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring a database to the newest form, or to a revision."""
-    _run(engine, lambda config: command.upgrade(config, revision))
+def upgrade(engine: Engine, revision: str = "head", zone: tzinfo = UTC) -> None:
+    """Bring a database to the newest form, or to a revision; months are those of `zone`."""
+    _run(engine, lambda config: command.upgrade(config, revision), zone)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -41,8 +42,9 @@ def _config() -> Config:
     return config
 
 
-def _run(engine: Engine, act: Callable[[Config], None]) -> None:
+def _run(engine: Engine, act: Callable[[Config], None], zone: tzinfo = UTC) -> None:
     config = _config()
+    config.attributes["zone"] = zone
     with engine.execution_options(writes=True).begin() as connection:
         config.attributes["connection"] = connection
         act(config)

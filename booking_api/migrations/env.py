@@ -9,6 +9,7 @@ context.configure(
     target_metadata=METADATA,
     transactional_ddl=True,
     render_as_batch=False,
+    zone=context.config.attributes["zone"],
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -11,8 +11,9 @@ ENTRY_COLUMNS = (
     "id, book, seq, kind, source, occurred_ms, posted_ms, reverses, author, detail, previous, hash"
 )
 CHARGE_COLUMNS = (
-    "id, entry, session, fee, occasion, account, member, machine, month, ended_ms, tariff_version, tier, "
-    "commodity, gross_micro, taxes, rounding_micro, total_micro, funds"
+    "id, entry, session, fee, occasion, account, member, machine, month, period, ended_ms, tariff_version, "
+    "tier, commodity, gross_micro, taxes, nets, rounding_micro, total_micro, funds, unfunded, priced_ms, "
+    "since"
 )
 _USED = "EXISTS (SELECT 1 FROM charge_line WHERE charge_line.tariff_version = OLD.id)"
 _GAP = "NEW.n <> OLD.n + 1 OR NEW.series <> OLD.series OR NEW.year <> OLD.year"

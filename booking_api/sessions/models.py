@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger
+from sqlalchemy import JSON, BigInteger, Index
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
@@ -22,11 +22,12 @@ class MachineSession(SQLModel, table=True):
     """One use of a machine. Ids come from the gateway and may be unknown here: then it is an exception.
 
     `counters` are the totals of the meters in base units. `total_micro` is what was charged, in micro-units
-    of `commodity`; it is None until the session is priced. `clock_error_ms` bounds the error of `started_ms`
-    (None: unknown). `ended_ms` is `started_ms` plus the monotonic `elapsed_ms`.
+    of `commodity`, the sum of its charges; it is None until the session is priced. `clock_error_ms` bounds
+    the error of `started_ms` (None: unknown). `ended_ms` is `started_ms` plus the monotonic `elapsed_ms`.
     """
 
     __tablename__ = "machine_session"
+    __table_args__ = (Index("ix_machine_session_held", "account", "state"),)
 
     id: str = Field(primary_key=True, max_length=64)
     gateway: str = Field(index=True, max_length=32)
@@ -52,7 +53,6 @@ class MachineSession(SQLModel, table=True):
     tariff_version: str | None = Field(default=None, max_length=100)
     commodity: str | None = Field(default=None, max_length=16)
     total_micro: int | None = Field(default=None, sa_type=BigInteger)
-    entry: str | None = Field(default=None, max_length=64)
 
 
 class SessionReading(SQLModel, table=True):

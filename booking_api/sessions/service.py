@@ -4,7 +4,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.sessions.settle import settle
+from booking_api.billing.settle import settle
 from floor.errors import Refused
 
 

@@ -4,13 +4,13 @@ A rate that changes while a session runs prices what was used before and after i
 whole session is taken from the version at its start: flat prices, the least and the most, the rounding.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 
 from floor.meter import Reading
 from floor.tariff import History, Line, Share, Tariff, Visit, price_visit
-from floor.tariff.model import BillAt, Component, Occasion, Period, RoundWhere
+from floor.tariff.model import BillAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +35,6 @@ class Priced:
     def total_micro(self) -> int:
         """What is owed."""
         return self.accrued_micro + self.rounding_micro
-
-
-def beyond_a_session(tariff: Tariff) -> str:
-    """Return what in a tariff needs more than a session alone, or books that are not kept yet; else "".
-
-    `makerfloor quote` prices all of it. The server refuses to bill by such a tariff rather than bill wrongly.
-    """
-    whole = {
-        "time windows": tariff.windows,
-        "caps": tariff.caps,
-        "discounts, coupons, credits and surcharges": tariff.adjustments,
-        "packs": tariff.packs,
-        "tax": tariff.tax,
-        "a fund that pays a tier's difference": [tier for tier in tariff.tiers.values() if tier.fund],
-        "rounding of the statement": tariff.rounding.where is RoundWhere.STATEMENT,
-    }
-    parts: dict[str, Callable[[Component], object]] = {
-        "charges for other occasions than a session": lambda c: c.on is not Occasion.SESSION,
-        "components of some machines only": lambda c: c.machines,
-        "counts of the space's own": lambda c: c.count,
-        "a price for each calendar period": lambda c: c.each,
-        "free quantities of a period": lambda c: c.free_per is not Period.SESSION,
-        "brackets of a period": lambda c: c.brackets and c.brackets_per is not Period.SESSION,
-        "tax": lambda c: c.tax is not None,
-    }
-    for name, present in whole.items():
-        if present:
-            return name
-    for component in tariff.components:
-        for name, of in parts.items():
-            if of(component):
-                return name
-    return ""
 
 
 def price_session(

@@ -12,7 +12,6 @@ from sqlmodel import Session, col, select
 from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
 from booking_api.tariffs.models import TariffVersion
-from booking_api.tariffs.pricing import beyond_a_session
 from booking_api.tariffs.source import TEXT_MAX, parse, read
 from floor.errors import Refused
 from floor.tariff import Tariff
@@ -23,13 +22,9 @@ __all__ = ["TEXT_MAX", "add", "listed", "parsed", "read", "table", "versions"]
 def add(session: Session, text: str, author: str, now_ms: int, file: str = "tariff") -> TariffVersion:
     """Keep a new version; the same text again is the same version.
 
-    Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin, or
-    when it says what sessions cannot be billed by yet.
+    Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin.
     """
     tariff = read(text, file)
-    if beyond := beyond_a_session(tariff):
-        words = f"Sessions cannot be billed by {beyond} yet; `makerfloor quote` can price it."
-        raise Refused("tariff_not_billable", words)
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     kept = session.get(TariffVersion, tariff.version)
     if kept is not None:

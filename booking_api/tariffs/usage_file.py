@@ -24,7 +24,7 @@ from floor.tariff.reader import At, Table
 USAGE_KEYS = frozenset({"zone", "use"})
 USE_KEYS = frozenset(
     {"id", "account", "member", "tier", "since", "machine", "tariff", "on", "start", "end", "used"}
-    | {"counts", "readings", "coupon", "credit", "pack", "expect"}
+    | {"counts", "readings", "coupon", "credit", "pack", "expect", "faulted"}
 )
 TEXT_MAX = 16_777_216
 RESERVED = (Occasion.RESERVATION, Occasion.NO_SHOW, Occasion.LATE_CANCEL)
@@ -112,6 +112,7 @@ class _Row:
             coupon=self.at.part(self.row, "coupon", 1, "0.2 is 20 % off") or Fraction(0),
             credit_micro=self.at.amount(self.row, "credit") or 0,
             pack=self.text("pack"),
+            faulted=self.at.yes(self.row, "faulted", default=False),
         )
         if visit.started_ms < min(version.valid_from_ms for version in self.versions):
             problem = "lies before the tariff's valid_from"

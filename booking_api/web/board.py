@@ -133,7 +133,7 @@ def read_charges(session: Session, page: Page) -> list[ChargeRow] | None:
     if page.who is None:
         return None
     everyone = page.may(Permission.LEDGER_READ)
-    query = select(MachineSession).where(col(MachineSession.entry).is_not(None))
+    query = select(MachineSession).where(col(MachineSession.tariff_version).is_not(None))
     if not everyone:
         query = query.where(MachineSession.member == page.who.id)
     latest = list(session.exec(query.order_by(col(MachineSession.ended_ms).desc()).limit(STRIP_ROWS)))

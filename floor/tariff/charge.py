@@ -28,6 +28,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class TaxPart:
+    """What a charge holds at one tax rate: the two amounts of all parts are the charge's total."""
+
+    rate: Fraction
+    net_micro: int
+    tax_micro: int
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """What a fund pays of a charge."""
 
@@ -45,8 +54,8 @@ class Share:
 class Charge:
     """What a visit costs in one month: lines, then the rounding of the whole.
 
-    `gross_micro` is the sum before caps, adjustments and tax; `tax_micro` the tax in the total; `shares` is
-    what funds pay beside it.
+    `gross_micro` is the sum before caps, adjustments and tax; `taxes` the total by tax rate, empty where the
+    tariff has no tax; `shares` is what funds pay beside it.
     """
 
     tariff: str
@@ -56,8 +65,13 @@ class Charge:
     rounding_micro: int
     period: str = ""
     gross_micro: int = 0
-    tax_micro: int = 0
+    taxes: tuple[TaxPart, ...] = ()
     shares: tuple[Share, ...] = ()
+
+    @property
+    def tax_micro(self) -> int:
+        """The tax in the total."""
+        return sum(part.tax_micro for part in self.taxes)
 
     @property
     def accrued_micro(self) -> int:

@@ -81,9 +81,9 @@ class _Count:
         return max(ZERO, after - free) - max(ZERO, before - free)
 
     def after_pack(self, left: Fraction) -> Fraction:
-        if not any(pack.component == self.component.id for pack in self.tariff.packs):
-            return left
         holds = self.book.at("pack", self.name, "", "ever")
+        if not holds:
+            return left
         drawn = min(holds, left)
         self.book.put("pack", self.name, "", "ever", holds - drawn)
         return left - drawn

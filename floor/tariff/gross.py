@@ -26,7 +26,7 @@ class Visit:
     `readings` are at least two, in order of time, the first with what the counters showed at the start.
     `counts` are the space's own counts by name. `since` is the first day of the membership. `coupon` is the
     part that a coupon takes off each line, `credit_micro` an amount that comes off where the tariff says so.
-    With `on` "pack", `pack` names what is bought.
+    With `on` "pack", `pack` names what is bought. `faulted` says that a fault of the machine ended it.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Visit:
     coupon: Fraction = NONE
     credit_micro: int = 0
     pack: str = ""
+    faulted: bool = False
 
     @property
     def started_ms(self) -> int:

@@ -17,6 +17,7 @@ from floor.tariff.model import (
     RoundWhere,
     Tax,
     Tier,
+    When,
     Window,
 )
 from floor.tariff.reader import At, Table
@@ -24,8 +25,8 @@ from floor.tariff.reader import At, Table
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WINDOW_KEYS = frozenset({"id", "days", "dates", "from", "to", "multiplier"})
 CAP_KEYS = frozenset({"per", "above", "rate", "shared", "counts_for", "fund"})
-ADJUSTMENT_KEYS = frozenset({"id", "kind", "part", "amount", "per", "tiers", "fund"})
-PACK_KEYS = frozenset({"id", "component", "size", "price"})
+ADJUSTMENT_KEYS = frozenset({"id", "kind", "part", "amount", "per", "tiers", "fund", "when"})
+PACK_KEYS = frozenset({"id", "component", "size", "price", "transferable"})
 TAX_KEYS = frozenset({"rate", "included", "where"})
 
 
@@ -109,6 +110,7 @@ def adjustment(table: Table, index: int, file: str, tiers: Mapping[str, Tier]) -
         at.choice(table, "per", Period, Period.SESSION),
         names,
         _text(at, table, "fund"),
+        at.choice(table, "when", When, When.ALWAYS),
     )
 
 
@@ -123,7 +125,8 @@ def pack(table: Table, index: int, file: str, components: Sequence[Component]) -
     size = at.measure(table, "size", of.quantity, of.unit)
     if size is None:
         raise at.error("size", "is missing", f'Write size = "600 {of.unit}".')
-    return Pack(at.text(table, "id"), name, size, at.price(table, "price"))
+    transferable = at.yes(table, "transferable", default=False)
+    return Pack(at.text(table, "id"), name, size, at.price(table, "price"), transferable)
 
 
 def tax(table: Table, file: str) -> Tax:

@@ -100,6 +100,13 @@ class AdjustmentKind(StrEnum):
     SURCHARGE = "surcharge"
 
 
+class When(StrEnum):
+    """Of which visits an adjustment is: of all, or of those that a fault of the machine ended."""
+
+    ALWAYS = "always"
+    FAULT = "fault"
+
+
 @dataclass(frozen=True, slots=True)
 class Rounding:
     """Round sums of a group to a multiple of `unit_micro`."""
@@ -208,6 +215,7 @@ class Adjustment:
     per: Period = Period.SESSION
     tiers: frozenset[str] = frozenset()
     fund: str = ""
+    when: When = When.ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +229,16 @@ class Tax:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """Prepaid use: for `price_micro`, `size` units of a component; it does not expire."""
+    """Prepaid use: for `price_micro`, `size` units of a component; it does not expire.
+
+    What is left of a `transferable` one may be given to another account.
+    """
 
     id: str
     component: str
     size: Fraction
     price_micro: int
+    transferable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

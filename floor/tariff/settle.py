@@ -8,10 +8,10 @@ from fractions import Fraction
 
 from floor.money import round_fraction, round_to, share
 from floor.tariff.calendar import period_key
-from floor.tariff.charge import Charge, Line, Share
+from floor.tariff.charge import Charge, Line, Share, TaxPart
 from floor.tariff.gross import ONE, Visit
 from floor.tariff.history import Book
-from floor.tariff.model import Adjustment, AdjustmentKind, Cap, CountsFor, RoundWhere, Tariff
+from floor.tariff.model import Adjustment, AdjustmentKind, Cap, CountsFor, RoundWhere, Tariff, Tax, When
 
 Scale = tuple[Cap, ...]
 
@@ -35,7 +35,6 @@ class Sheet:
     items: list[_Item] = field(default_factory=list)
     rounding_micro: int = 0
     gross_micro: int = 0
-    tax_micro: int = 0
     shares: dict[str, int] = field(default_factory=dict)
 
     def take(self, lines: list[Line]) -> int:
@@ -137,7 +136,7 @@ def adjust(sheet: Sheet, book: Book) -> None:
     """Apply the tariff's adjustments in their order."""
     visit = sheet.visit
     for one in sheet.tariff.adjustments:
-        if one.tiers and visit.tier not in one.tiers:
+        if (one.tiers and visit.tier not in one.tiers) or (one.when is When.FAULT and not visit.faulted):
             continue
         if one.kind is AdjustmentKind.COUPON:
             sheet.change_each(one.id, one.kind, -visit.coupon, one.fund)
@@ -170,8 +169,7 @@ def _by_amount(sheet: Sheet, one: Adjustment, book: Book) -> None:
 def finish(sheet: Sheet, period: str) -> Charge:
     """Work out the tax, round what the account and each fund owe, and close the sheet."""
     tax = sheet.tariff.tax
-    if tax is not None:
-        _tax(sheet, included=tax.included, by_line=tax.where is RoundWhere.LINE)
+    parts = _tax(sheet, tax) if tax is not None else []
     accrued = sum(line.amount_micro for line in sheet.lines)
     by_session = sheet.tariff.rounding.where is RoundWhere.SESSION
     total = accrued + sheet.rounding_micro
@@ -186,7 +184,7 @@ def finish(sheet: Sheet, period: str) -> Charge:
         total - accrued,
         period,
         sheet.gross_micro,
-        sheet.tax_micro,
+        _filled(parts, total),
         tuple(
             Share(fund, amount, 0 if keeps else sheet.rounded(amount) - amount)
             for fund, amount in sheet.shares.items()
@@ -194,15 +192,33 @@ def finish(sheet: Sheet, period: str) -> Charge:
     )
 
 
-def _tax(sheet: Sheet, *, included: bool, by_line: bool) -> None:
-    """Find the tax in each line, or add it; it is rounded half up to the commodity's smallest amount."""
+def _tax(sheet: Sheet, tax: Tax) -> list[TaxPart]:
+    """Find the tax in each line, or add it, by rate; half up to the commodity's smallest amount."""
     unit = sheet.tariff.commodity.minor_micro
-    exact: list[Fraction] = []
-    for item in sheet.items:
-        part = item.rate / Fraction(1 + item.rate) if included else item.rate
-        exact.append(item.left * part)
-    amounts = exact if by_line else [sum(exact, Fraction(0))]
-    sheet.tax_micro = sum(round_fraction(Fraction(amount) / unit) * unit for amount in amounts)
-    if not included and sheet.tax_micro:
-        tax = sheet.tax_micro
-        sheet.lines.append(Line("tax", "", ONE, ONE, Fraction(tax), tax, "tax", "", sheet.tariff.version))
+    nets: dict[Fraction, int] = {}
+    taxes: dict[Fraction, int] = {}
+    exact, found = Fraction(0), 0
+    for item in sorted(sheet.items, key=lambda item: item.rate):
+        part = item.left * (item.rate / Fraction(1 + item.rate) if tax.included else item.rate)
+        if tax.where is RoundWhere.LINE:
+            micro = round_fraction(Fraction(part) / unit) * unit
+        else:  # what the whole comes to, less what the items before this one came to
+            exact += part
+            micro = round_fraction(exact / unit) * unit - found
+        found += micro
+        taxes[item.rate] = taxes.get(item.rate, 0) + micro
+        nets[item.rate] = nets.get(item.rate, 0) + item.left - (micro if tax.included else 0)
+    if not tax.included and found:
+        version = sheet.tariff.version
+        sheet.lines.append(Line("tax", "", ONE, ONE, Fraction(found), found, "tax", "", version))
+    return [TaxPart(rate, net, taxes[rate]) for rate, net in nets.items()]
+
+
+def _filled(parts: list[TaxPart], total: int) -> tuple[TaxPart, ...]:
+    """Put what rounding the whole gave or took to the part with most in it."""
+    off = total - sum(part.net_micro + part.tax_micro for part in parts)
+    if off and parts:
+        most = max(range(len(parts)), key=lambda n: abs(parts[n].net_micro))
+        one = parts[most]
+        parts[most] = TaxPart(one.rate, one.net_micro + off, one.tax_micro)
+    return tuple(parts)

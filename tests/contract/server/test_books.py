@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from booking_api import doctor
+from booking_api.billing import service as billing
+from booking_api.billing.models import Charge
 from booking_api.ledger import heads
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import CASH, member_account
@@ -16,6 +18,11 @@ from booking_api.tariffs import service as tariffs
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting
 from tests.kit.server import NOW_MS, TARIFF, Floor, Writer
+
+
+def entry_of(floor: Floor) -> str:
+    with floor.db.read() as session:
+        return session.exec(select(Charge.entry)).first() or ""
 
 
 def run(floor: Floor, statement: str) -> None:
@@ -41,6 +48,8 @@ def charge(floor: Floor, times: int = 3) -> None:
         "UPDATE ledger_posting SET amount_micro = 0",
         "DELETE FROM charge_line",
         "UPDATE charge_line SET price_micro = '1'",
+        "DELETE FROM charge",
+        "UPDATE charge SET total_micro = 0",
         "UPDATE tariff_version SET text = ''",
         "DELETE FROM tariff_version",
     ],
@@ -79,10 +88,8 @@ def test_a_payment_and_a_reversal_keep_the_books_balanced(floor: Floor) -> None:
     charge(floor, 1)
     with floor.db.write() as session:
         ledger.take_payment(session, floor.ada, 5_000_000, "EUR", NOW_MS, "desk", source="till:1")
-    row = next(iter(floor.sessions().values()))
-    assert row.entry is not None
     with floor.db.write() as session:
-        ledger.reverse(session, row.entry, "the laser was broken", "operator", NOW_MS)
+        billing.reverse_entry(session, entry_of(floor), "the laser was broken", "operator", NOW_MS)
     assert floor.balances() == {
         (member_account(floor.ada), "EUR"): -5_000_000,
         (CASH, "EUR"): 5_000_000,
@@ -93,13 +100,13 @@ def test_a_payment_and_a_reversal_keep_the_books_balanced(floor: Floor) -> None:
 @pytest.mark.parametrize("again", ["payment", "reversal"])
 def test_the_same_cause_posts_once(floor: Floor, again: str) -> None:
     charge(floor, 1)
-    entry = next(iter(floor.sessions().values())).entry or ""
+    entry = entry_of(floor)
 
     def act(session: Session) -> None:
         if again == "payment":
             ledger.take_payment(session, floor.ada, 1, "EUR", NOW_MS, "desk", source="till:1")
         else:
-            ledger.reverse(session, entry, "a mistake", "operator", NOW_MS)
+            billing.reverse_entry(session, entry, "a mistake", "operator", NOW_MS)
 
     with floor.db.write() as session:
         act(session)
@@ -149,7 +156,11 @@ def unguard(floor: Floor) -> None:
         ),
         ("UPDATE charge_line SET metered = '9'", "its lines"),
         ("DELETE FROM charge_line", "its lines"),
-        ("UPDATE machine_session SET total_micro = 0", "the books say 3330000"),
+        ("UPDATE machine_session SET total_micro = 0", "its charges say 3330000"),
+        ("UPDATE charge SET total_micro = 0", "it says 0"),
+        ("UPDATE charge SET account = 'x'", "the books say 0"),
+        ("UPDATE charge SET entry = NULL", "the charge that it was posted for is gone"),
+        ("UPDATE charge SET replaced_ms = 1", "it was never reversed"),
         ("DELETE FROM machine_session", "is gone"),
         ("UPDATE tariff_version SET text = text || ' '", "its text was changed"),
         ("UPDATE journal_record SET body = '{}' WHERE seq = 3", "entry 3"),
@@ -173,8 +184,12 @@ def test_a_book_that_was_cut_short_shows_by_the_heads_outside(floor: Floor) -> N
         row = session.connection().execute(text("SELECT hash FROM ledger_entry WHERE seq = 2")).one()
     with floor.db.write() as session:
         ledger.take_payment(session, floor.ada, 1, "EUR", NOW_MS, "desk")
-    for table, column in (("charge_line", "entry"), ("ledger_posting", "entry"), ("ledger_entry", "id")):
-        run(floor, f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM ledger_entry WHERE seq > 2)")
+    for table, column in (
+        *(("charge_line", "charge"), ("charge", "entry"), ("ledger_posting", "entry"), ("ledger_entry", "id")),
+    ):
+        gone = "SELECT id FROM ledger_entry WHERE seq > 2"
+        gone = f"SELECT id FROM charge WHERE entry IN ({gone})" if table == "charge_line" else gone
+        run(floor, f"DELETE FROM {table} WHERE {column} IN ({gone})")
         if table == "ledger_posting":
             run(floor, f"UPDATE book SET seq = 2, hash = '{row[0]}'")
     assert any("it was posted and is gone" in finding.words for finding in doctor.examine(floor.db))

@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import select
 
 from booking_api import doctor
+from booking_api.billing.models import Charge
 from booking_api.gateways.models import Gateway
 from booking_api.ledger import chain
 from booking_api.ledger.models import ChargeLine
@@ -39,8 +40,9 @@ def test_a_session_is_priced_and_posted_with_its_rounding(floor: Floor) -> None:
     with floor.db.read() as session:
         mark, broken = chain.follow(session, chain.Mark())
         assert (mark.seq, broken) == (1, [])
-        (line,) = session.exec(select(ChargeLine))
-        assert (line.session, line.metered, line.amount_micro, line.entry) == (id, "10", 3_333_330, row.entry)
+        (line,), (charge,) = session.exec(select(ChargeLine)), session.exec(select(Charge))
+        assert (line.session, line.metered, line.amount_micro) == (id, "10", 3_333_330)
+        assert (line.charge, charge.session, charge.total_micro) == (charge.id, id, 3_330_000)
 
 
 def test_a_free_machine_costs_nothing_and_posts_nothing(floor: Floor) -> None:
