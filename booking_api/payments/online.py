@@ -80,6 +80,19 @@ def take_event(session: Session, event: Event, provider: str, currency: Commodit
     return outcome
 
 
+def refundable(session: Session, id: str, amount_micro: int, currency: Commodity) -> str:
+    """Return what a payment is refunded by; raises Refused for more than is left of it, or in credit."""
+    books.check_amount(amount_micro, currency)
+    books.hold(session)
+    payment = session.get(OnlinePayment, id)
+    if payment is None or payment.charge is None:
+        raise Refused("online_payment_not_found", "There is no such payment.")
+    credit_micro = -books.owed_micro(session, payment.account, payment.commodity)
+    if amount_micro > min(payment.amount_micro - payment.refunded_micro, credit_micro):
+        raise Refused("credit_too_small", "The account has not so much in credit.")
+    return payment.charge
+
+
 def of_account(session: Session, account: str, limit: int = 20) -> list[OnlinePayment]:
     """Return an account's online payments, newest first."""
     query = select(OnlinePayment).where(OnlinePayment.account == account)

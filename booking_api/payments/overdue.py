@@ -74,6 +74,11 @@ def blocked(session: Session, accounts: Collection[str] | None, now_ms: int) -> 
     return set(session.exec(query))
 
 
+def blocks(session: Session) -> list[PaymentBlock]:
+    """Return every block, oldest first."""
+    return list(session.exec(select(PaymentBlock).order_by(col(PaymentBlock.since_ms), PaymentBlock.account)))
+
+
 def block(
     session: Session, account: str, before_ms: int, commodity: str, author: str, now_ms: int
 ) -> PaymentBlock:
