@@ -39,17 +39,20 @@ def close(
     paid: Mapping[str, int],
     rule: SurplusRule,
     minor_micro: int,
+    year_cost_micro: int | None = None,
 ) -> Closed:
     """Close a pool's period.
 
     `paid` is what each account, a member's or a fund's, paid for use, in micro-units ≥ 0. As every unit is
     paid at the full rate by its user and a fund together, a rebate in proportion to it is in proportion to
     use, and what a fund paid for comes back to the fund. It is shared to the last minor unit. A surplus that
-    nobody paid for, and a deficit, are carried. Raises ValueError when somebody paid less than nothing.
+    nobody paid for, and a deficit, are carried. A ceiling is a part of `year_cost_micro`, where the period is
+    shorter than a year. Raises ValueError when somebody paid less than nothing.
     """
     closed = Closed(pool, cost_micro, carried_in_micro, recovered_micro)
     accounts = sorted(paid)
-    refund = rule.refund(closed.balance_micro, cost_micro, minor_micro)
+    year_micro = cost_micro if year_cost_micro is None else year_cost_micro
+    refund = rule.refund(closed.balance_micro, year_micro, minor_micro)
     if refund == 0 or not any(paid.values()):
         return closed
     parts = share(refund // minor_micro, [paid[account] for account in accounts])

@@ -88,6 +88,16 @@ class Fields:
             raise self.error(key, f"is {_shown(value)}", f"Write one of: {', '.join(enum)}.")
         return enum(value)
 
+    def names(self, key: str) -> tuple[str, ...]:
+        """Return a list of names, none of them twice; empty where it is absent."""
+        value = self.table.get(key, [])
+        remedy = f'Write {key} = ["…", "…"].'
+        if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
+            raise self.error(key, "is not a list of names", remedy)
+        if len(set(value)) < len(value):
+            raise self.error(key, "names something twice", remedy)
+        return tuple(value)
+
     def inner(self, key: str, keys: Iterable[str]) -> Fields:
         """Return a table inside this one, an empty one where it is absent."""
         value = self.table.get(key, {})

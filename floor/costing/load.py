@@ -9,12 +9,14 @@ from fractions import Fraction
 from floor.costing.fields import Fields
 from floor.costing.model import (
     USERS,
+    Actual,
     CostItem,
     CostKind,
     CostPool,
     Costs,
     Fund,
     Goes,
+    Settled,
     Subsidy,
     SurplusRule,
     UserTier,
@@ -25,25 +27,42 @@ from floor.tariff.load import PER
 from floor.tariff.model import units_of
 
 ITEM_KEYS: dict[CostKind, frozenset[str]] = {
-    CostKind.CAPITAL: frozenset({"name", "price", "grant", "salvage", "years"}),
-    CostKind.UPKEEP: frozenset({"name", "amount", "percent"}),
-    CostKind.CONSUMABLES: frozenset({"name", "price", "lasts", "per_unit"}),
-    CostKind.ENERGY: frozenset({"name", "kwh", "over", "price"}),
-    CostKind.ROOM: frozenset({"name", "amount", "m2", "price"}),
-    CostKind.STAFF: frozenset({"name", "amount", "hours", "price"}),
-    CostKind.OTHER: frozenset({"name", "amount"}),
+    kind: frozenset({"name", "actual", *keys})
+    for kind, keys in {
+        CostKind.CAPITAL: ("price", "grant", "salvage", "years"),
+        CostKind.UPKEEP: ("amount", "percent"),
+        CostKind.CONSUMABLES: ("price", "lasts", "per_unit"),
+        CostKind.ENERGY: ("kwh", "over", "price"),
+        CostKind.ROOM: ("amount", "m2", "price"),
+        CostKind.STAFF: ("amount", "hours", "price"),
+        CostKind.OTHER: ("amount",),
+    }.items()
 }
-COSTS_KEYS = frozenset({"name", "period", "commodity", "decimals", "rounding", "surplus", "funds", "pools"})
+ACTUAL: dict[CostKind, Actual] = {
+    CostKind.CAPITAL: Actual.PLAN,
+    CostKind.UPKEEP: Actual.BOOKED,
+    CostKind.CONSUMABLES: Actual.METERED,
+    CostKind.ENERGY: Actual.METERED,
+    CostKind.ROOM: Actual.PLAN,
+    CostKind.STAFF: Actual.PLAN,
+    CostKind.OTHER: Actual.BOOKED,
+}
+"""Where a cost's real amount comes from, unless the file says; energy of a year is planned."""
+COSTS_KEYS = frozenset(
+    {"name", "period", "valid_from", "commodity", "decimals", "rounding", "surplus", "funds", "pools"}
+)
 ROUNDING_KEYS = frozenset({"unit", "mode"})
-SURPLUS_KEYS = frozenset({"ceiling", "goes"})
+SURPLUS_KEYS = frozenset({"ceiling", "goes", "settled"})
 FUND_KEYS = frozenset({"name", "budget"})
 TIER_KEYS = frozenset({"expected", "multiplier", "rate", "fund"})
 SUBSIDY_KEYS = frozenset({"fund", "amount"})
 POOL_KEYS = frozenset(
     {"id", "name", "per", "unit", "rated", "idle_payer", "management_percent", "deficit", "surplus"}
-    | {"tiers", "subsidies"}
+    | {"tiers", "subsidies", "machines"}
     | set(ITEM_KEYS)
 )
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+VALID_FROM = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 CEILING = re.compile(r"([0-9]{1,6})/([1-9][0-9]{0,5})")
 
 
@@ -58,14 +77,7 @@ def load(table: Mapping[str, object], file: str) -> Costs:
     ids = {fund.id for fund in funds}
     if USERS in ids:
         raise at.error(f"funds.{USERS}", "stands for those who use the machine", "Give the fund another id.")
-    pools: list[CostPool] = []
-    for fields in at.listed("pools", POOL_KEYS):
-        pool = _pool(fields, ids)
-        if pool.id in {other.id for other in pools}:
-            raise fields.error("id", f"is {pool.id!r}, as another pool's is", "Give each pool its own id.")
-        pools.append(pool)
-    if not pools:
-        raise at.error("pools", "there is none", "Add a [[pools]] table with its costs and tiers.")
+    pools = _pools(at, ids)
     rounding = at.inner("rounding", ROUNDING_KEYS)
     if "unit" in rounding:
         rounding.positive("unit")
@@ -78,19 +90,48 @@ def load(table: Mapping[str, object], file: str) -> Costs:
         unit_micro=rounding.amount("unit") if "unit" in rounding else commodity.minor_micro,
         mode=rounding.choice("mode", RoundingMode, RoundingMode.HALF_UP),
         surplus=_surplus(at.inner("surplus", SURPLUS_KEYS)),
+        valid_from=_valid_from(at),
     )
+
+
+def _valid_from(at: Fields) -> str:
+    if "valid_from" not in at:
+        return ""
+    month = at.text("valid_from")
+    if not VALID_FROM.fullmatch(month):
+        raise at.error("valid_from", f"is {month!r}, which is no month", 'Write valid_from = "2027-01".')
+    return month
+
+
+def _pools(at: Fields, funds: Container[str]) -> list[CostPool]:
+    pools: list[CostPool] = []
+    owners: dict[str, str] = {}
+    for fields in at.listed("pools", POOL_KEYS):
+        pool = _pool(fields, funds)
+        if pool.id in {other.id for other in pools}:
+            raise fields.error("id", f"is {pool.id!r}, as another pool's is", "Give each pool its own id.")
+        for machine in pool.machines:
+            if machine in owners:
+                problem = f"name {machine!r}, which is a machine of {owners[machine]!r}"
+                raise fields.error("machines", problem, "A machine belongs to one pool: take it away here.")
+            owners[machine] = pool.id
+        pools.append(pool)
+    if not pools:
+        raise at.error("pools", "there is none", "Add a [[pools]] table with its costs and tiers.")
+    return pools
 
 
 def _surplus(at: Fields) -> SurplusRule:
     goes = at.choice("goes", Goes, Goes.RATE)
+    settled = at.choice("settled", Settled, Settled.MONTH)
     if "ceiling" not in at:
         if goes is Goes.EXCESS_REFUNDED:
             raise at.error("ceiling", "is missing", 'Write ceiling = "1/6", a part of a year\'s cost.')
-        return SurplusRule(goes)
+        return SurplusRule(goes, settled=settled)
     found = CEILING.fullmatch(at.text("ceiling"))
     if not found:
         raise at.error("ceiling", f"is {at.text('ceiling')!r}", 'Write a part such as ceiling = "1/6".')
-    return SurplusRule(goes, Fraction(int(found[1]), int(found[2])))
+    return SurplusRule(goes, Fraction(int(found[1]), int(found[2])), settled)
 
 
 def _pool(at: Fields, funds: Container[str]) -> CostPool:
@@ -105,6 +146,8 @@ def _pool(at: Fields, funds: Container[str]) -> CostPool:
     items = tuple(_items(at))
     if not items:
         raise at.error("", "has no costs", f"Add one of: {', '.join(f'[[pools.{k}]]' for k in ITEM_KEYS)}.")
+    if not ID.fullmatch(at.text("id")):
+        raise at.error("id", f"is {at.text('id')!r}", "Write small letters, digits, - and _, at most 40.")
     pool = CostPool(
         id=at.text("id"),
         name=at.text("name", at.text("id")),
@@ -120,6 +163,7 @@ def _pool(at: Fields, funds: Container[str]) -> CostPool:
             Subsidy(_payer(subsidy, "fund", funds), subsidy.amount("amount"))
             for subsidy in at.listed("subsidies", SUBSIDY_KEYS)
         ),
+        machines=at.names("machines"),
     )
     if not pool.units:
         raise at.error("tiers", "expect no use", "Add [pools.tiers.member] with expected = 100.")
@@ -164,8 +208,20 @@ def _items(at: Fields) -> list[CostItem]:
                 prices += fields.amount("price")
             name = fields.text("name")
             yearly, each, how = _READERS[kind](fields, prices)
-            items.append(CostItem(kind, name, yearly, each, how))
+            kwh_micro = fields.amount("price") if kind is CostKind.ENERGY else 0
+            items.append(CostItem(kind, name, yearly, each, how, _actual(fields, kind, each), kwh_micro))
     return items
+
+
+def _actual(at: Fields, kind: CostKind, each: Fraction) -> Actual:
+    """Return where a cost's real amount comes from; only what grows with use can be metered, and energy."""
+    usual = ACTUAL[kind]
+    if kind is CostKind.ENERGY and not each:
+        usual = Actual.PLAN
+    actual = at.choice("actual", Actual, usual)
+    if actual is Actual.METERED and kind not in {CostKind.CONSUMABLES, CostKind.ENERGY}:
+        raise at.error("actual", f"is {actual}, but nothing meters {kind}", 'Write "plan" or "booked".')
+    return actual
 
 
 Read = tuple[Fraction, Fraction, str]

@@ -30,6 +30,14 @@ class CostKind(StrEnum):
     MANAGEMENT = "management"
 
 
+class Actual(StrEnum):
+    """Where a month's real cost comes from: a twelfth of the plan, meters, or suppliers' invoices."""
+
+    PLAN = "plan"
+    METERED = "metered"
+    BOOKED = "booked"
+
+
 class Goes(StrEnum):
     """Where a surplus goes: into a lower rate; what is above the ceiling back to who paid; all of it back."""
 
@@ -38,12 +46,20 @@ class Goes(StrEnum):
     REFUNDED = "refunded"
 
 
+class Settled(StrEnum):
+    """When a surplus goes back: with each month's close, or with December's, by what was paid in the year."""
+
+    MONTH = "month"
+    YEAR = "year"
+
+
 @dataclass(frozen=True, slots=True)
 class SurplusRule:
     """What is done with a surplus. `ceiling` is the part of a year's cost that it may reach, None for any."""
 
     goes: Goes = Goes.RATE
     ceiling: Fraction | None = None
+    settled: Settled = Settled.MONTH
 
     def above(self, surplus_micro: int, cost_micro: int, minor_micro: int) -> int:
         """Return the part of a surplus above the ceiling, 0 where there is none (micro-units)."""
@@ -65,7 +81,8 @@ class SurplusRule:
 class CostItem:
     """A cost that grows in a straight line: `yearly` whatever is used, `each` for every unit (micro-units).
 
-    `how` is the calculation as it was written, without the number of units.
+    `how` is the calculation as it was written, without the number of units. `actual` says where its real cost
+    comes from; `kwh_micro` is the price of a kWh (micro-units), for energy.
     """
 
     kind: CostKind
@@ -73,6 +90,8 @@ class CostItem:
     yearly: Fraction
     each: Fraction
     how: str
+    actual: Actual = Actual.PLAN
+    kwh_micro: int = 0
 
     def formula(self, units: Fraction) -> str:
         """Write the calculation of a year of so many units."""
@@ -117,7 +136,7 @@ class CostPool:
 
     `rated` is how many units they could give; None where nobody counts idle capacity. `idle_payer` is a fund
     or USERS. `management` is a part of all other costs. `carried_micro` is what the year before left: a
-    deficit is positive, a surplus negative.
+    deficit is positive, a surplus negative. `machines` are those whose charges pay for the pool.
     """
 
     id: str
@@ -131,6 +150,7 @@ class CostPool:
     management: Fraction = Fraction(0)
     carried_micro: int = 0
     subsidies: tuple[Subsidy, ...] = ()
+    machines: tuple[str, ...] = ()
 
     @property
     def units(self) -> Fraction:
@@ -140,7 +160,10 @@ class CostPool:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """A cost file. Published rates are multiples of `unit_micro`."""
+    """A cost file. Published rates are multiples of `unit_micro`; `valid_from` is a month such as "2027-01".
+
+    A file that is studied only may leave it out (""), as it may the machines of its pools.
+    """
 
     name: str
     period: str
@@ -150,6 +173,7 @@ class Costs:
     unit_micro: int
     mode: RoundingMode = RoundingMode.HALF_UP
     surplus: SurplusRule = SurplusRule()
+    valid_from: str = ""
 
 
 def to_minor(amount: Fraction, minor_micro: int) -> int:
