@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
-from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from booking_api.costing.lines import line_of
-from floor.costing import PoolStudy, Study, load, study
+from booking_api.costing.layout import Rows, columns, decimals
+from booking_api.costing.source import at_line, read_costs
+from floor.costing import PoolStudy, Study, study
 from floor.costing.model import USERS, written
 from floor.costing.study import Purpose
 from floor.errors import ConfigError
-from floor.money import MICRO, round_fraction
-
-TEXT_MAX = 262_144
-AT_LINE = re.compile(r"\(at line (\d+),")
-Rows = list[tuple[str, ...]]
+from floor.money import MICRO
 
 
 def read(path: Path) -> Study:
@@ -34,20 +28,11 @@ def read(path: Path) -> Study:
 
 def read_text(text: str, file: str) -> Study:
     """Study a cost file that was read already; raises ConfigError as `read` does."""
-    if len(text) > TEXT_MAX:
-        raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
+    costs = read_costs(text, file)
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        at = AT_LINE.search(str(error))
-        why = str(error) if at else "a number is too long, or tables stand too deep in each other"
-        line = int(at[1]) if at else None
-        raise ConfigError(file, "", f"is not TOML ({why})", "Correct that line.", line) from error
-    try:
-        return study(load(table, file), file)
+        return study(costs, file)
     except ConfigError as error:
-        line = line_of(text, error.key)
-        raise ConfigError(file, error.key, error.problem, error.remedy, line) from error
+        raise at_line(error, text) from error
 
 
 def as_json(found: Study) -> str:
@@ -78,15 +63,11 @@ class _Page:
         self.names = {fund.id: fund.name for fund in found.funds}
 
     def money(self, micro: int) -> str:
-        return self._decimals(Fraction(micro), self.study.commodity.exponent)
+        return decimals(Fraction(micro), self.study.commodity.exponent)
 
     def exact(self, rate: Fraction) -> str:
         """Write a rate with two decimals more than people pay with, at most six."""
-        return self._decimals(rate, min(6, self.study.commodity.exponent + 2))
-
-    def _decimals(self, micro: Fraction, places: int) -> str:
-        whole = round_fraction(Fraction(micro) * 10**places / MICRO)
-        return f"{Decimal(whole).scaleb(-places):,f}"
+        return decimals(rate, min(6, self.study.commodity.exponent + 2))
 
     def rate(self, micro: int) -> str:
         """Write a published rate with all its decimals."""
@@ -98,9 +79,9 @@ class _Page:
         head = f"{pool.name}: {written(year.units)} {unit} expected"
         if pool.year.idle_units:
             head += f" of {written(year.units + year.idle_units)} {unit} that it could give"
-        parts = [head, "-" * len(head), _table(self._costs(pool), "<<<>"), ""]
-        parts += [_table(self._tiers(pool), "<>>>><"), ""]
-        parts += [_table(self._uses(pool), "<>>>>"), *self._notes(pool), ""]
+        parts = [head, "-" * len(head), columns(self._costs(pool), "<<<>"), ""]
+        parts += [columns(self._tiers(pool), "<>>>><"), ""]
+        parts += [columns(self._uses(pool), "<>>>>"), *self._notes(pool), ""]
         return "\n".join(parts)
 
     def _costs(self, pool: PoolStudy) -> Rows:
@@ -182,15 +163,4 @@ class _Page:
         rows.append(("together", self.money(paid), ""))
         rows.append(("less rounding of the rates", self.money(-rounding), ""))
         rows.append(("to be recovered", self.money(paid - rounding), ""))
-        return "\n".join([title, "-" * len(title), _table(rows, "<><")])
-
-
-def _table(rows: Sequence[tuple[str, ...]], sides: str) -> str:
-    """Lay rows out in columns, each flush to its side: `<` left, `>` right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
-    return "\n".join(
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    )
+        return "\n".join([title, "-" * len(title), columns(rows, "<><")])
