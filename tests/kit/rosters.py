@@ -40,6 +40,11 @@ class GatewayPeer:
             self._take(given)
         return given
 
+    def miss_update(self) -> bool:
+        """The server writes a roster that never arrives; whether it did."""
+        with self.floor.db.write() as session:
+            return self.office.update(session, self.name, self.now_ms) is not None
+
     def confirm(self) -> None:
         with self.floor.db.write() as session:
             self.office.confirm(session, self.name, self.held.version, self.now_ms)

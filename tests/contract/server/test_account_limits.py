@@ -177,6 +177,18 @@ def test_a_limit_that_is_lifted_leaves_nothing_behind(floor: Floor) -> None:
     assert (one.left(floor.ben, "arm"), two.left(floor.ada, "arm")) == (30 * EUR, 30 * EUR)
 
 
+def test_a_smaller_slice_that_was_lost_on_the_way_frees_nothing(floor: Floor) -> None:
+    team(floor, monthly=100 * EUR)
+    one, two = both_badged(floor), second_gateway(floor)
+    one.hello(), two.hello()
+    charge(floor.db, "bots", floor.ada, 40 * EUR)
+    assert one.miss_update()
+    two.update()
+    assert two.left(floor.ada, "bots") == 10 * EUR, "the other still believes that it has 50"
+    one.hello(), one.confirm(), two.update()
+    assert two.left(floor.ada, "bots") == 30 * EUR
+
+
 def test_who_leaves_a_team_pays_alone(floor: Floor) -> None:
     team(floor, monthly=100 * EUR)
     personal(floor, 25 * EUR)
