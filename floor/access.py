@@ -74,6 +74,14 @@ class MemberStanding:
     since: date | None = None
 
 
+def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
+    """Return the accounts that a member may charge to, the default one first."""
+    default = AccountStanding(
+        member.account, member.account_name, member.spendable_micro, member.positions, member.budgets
+    )
+    return (default, *(other for other in member.others if other.id != default.id))
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A grant: it names one session, and ends by itself. `max_duration_s` counts from the grant."""

@@ -25,6 +25,8 @@ from gateway.journal import Journal
 from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
 from gateway.metrics import Metrics
+from gateway.prices import Prices
+from gateway.recovery import recall
 from gateway.roster import RosterStore
 from gateway.station import Station
 from gateway.watchdog import Heartbeat, notify
@@ -49,12 +51,13 @@ class Gateway:
         roster_problem = self.roster.load()
         self.journal = Journal(data / "journal.db", clock, self._degraded)
         self.journal.append_seconds = self.metrics.journal_append.observe
-        self.credit = Credit()
+        self.credit, self.prices = Credit(), Prices(self.roster)
         services = Services(
             clock=clock,
             journal=self.journal,
             roster=self.roster,
             credit=self.credit,
+            prices=self.prices,
             metrics=self.metrics,
             new_id=self._new_id,
             changed=self._changed,
@@ -79,19 +82,26 @@ class Gateway:
 
     def _recover(self, roster_problem: str | None) -> None:
         """Take up where the last process stopped: locked out stays locked out, cut sessions end."""
-        found, lockouts = self.journal.open_sessions(), self.journal.lockouts()
-        self.credit.recall(self.journal.epoch, self.journal.unacknowledged())
+        lockouts = self.journal.lockouts()
+        cut_off = recall(self.journal, self.roster, self.credit, self.prices)
         self.journal.append(GatewayBooted(boot_id=self.clock.boot_id, software=SOFTWARE))
         if self.journal.position.torn:
             self._alarm("journal_torn", f"a broken journal was kept as {self.journal.position.torn}")
         if roster_problem:
             self._alarm("no_roster", roster_problem)
-        for open_session in found:
-            if station := self.stations.get(open_session.started.machine):
-                station.restore(open_session)
+        self._check_zone()
+        for record in cut_off:
+            if station := self.stations.get(record.started.machine):
+                station.tab.restore(record.lease, record.marks)
         for machine, reason in lockouts.items():
             if machine in self.stations:
                 self.stations[machine].lock_out(reason)
+
+    def _check_zone(self) -> None:
+        """Tell staff once of a time zone that is not known here."""
+        problem, self._zone_problem = self.roster.zone_problem, self.roster.zone_problem
+        if problem:
+            self._alarm("timezone_unknown", problem)
 
     def _new_id(self) -> str:
         return uuid7(self.clock.wall_ms(), secrets.token_bytes(10))
@@ -110,6 +120,9 @@ class Gateway:
     def _roster_changed(self) -> None:
         journal = self.journal
         self.credit.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
+        self.prices.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
+        if self.roster.zone_problem != self._zone_problem:
+            self._check_zone()
         for station in self.stations.values():
             station.offer(RosterChanged())
 

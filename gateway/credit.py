@@ -1,61 +1,98 @@
-"""What a member's slice still allows here, between the server's word and what it does not know yet.
+"""What an account's slice still allows here, between the server's word and what it does not know yet.
 
-The server subtracts a session's whole limit from the next slice as soon as it has applied its start. Until a
-roster has come that can know of a start, the gateway holds the limit itself, and after the end the price.
+The server subtracts what a session holds from the next slice as soon as it has applied the entry that says
+so: the start, a choice of account, a hold that grew. Until a roster has come that can know of it, the gateway
+holds the amount itself, and after the end the price.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from floor.access import MemberStanding
-from floor.wire.journal import JournalEntry, SessionStarted
+from floor.access import AccountStanding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Hold:
-    member: str
+    """A part of what a session holds: from `from_micro` of its price on, told in entry `seq` of `epoch`."""
+
+    keys: tuple[str, ...]
+    from_micro: int
     amount_micro: int
     epoch: int
     seq: int
 
 
 class Credit:
-    """Holds of sessions that began here, by session; only of members whose spending is limited."""
+    """Holds of sessions that began here, by session; only where spending is limited.
+
+    Each counts against what the member may spend of the account, and against the budgets that others share.
+    """
 
     def __init__(self) -> None:
-        self._holds: dict[str, _Hold] = {}
+        self._holds: dict[str, list[_Hold]] = {}
+        self._held: dict[str, int] = {}
 
-    def recall(self, epoch: int, unacknowledged: Iterable[JournalEntry]) -> None:
-        """Hold again, after a restart, the limits of starts that the server has not acknowledged."""
-        for entry in unacknowledged:
-            if isinstance(entry.fact, SessionStarted):
-                self.began(entry.fact, epoch, entry.seq)
+    def hold(
+        self,
+        session_id: str,
+        member: str,
+        account: AccountStanding,
+        part: tuple[int, int],
+        at: tuple[int, int],
+    ) -> None:
+        """Hold a part of a session's limit: what it may cost from one amount up to another (micro-units).
 
-    def began(self, started: SessionStarted, epoch: int, seq: int) -> None:
-        """Hold a session's whole limit; `seq` is its start's place in the journal."""
-        if started.limit_micro is not None:
-            self._holds[started.session_id] = _Hold(started.member, started.limit_micro, epoch, seq)
+        With another account than before, `release` what was held of that one first. `at` is the place in the
+        journal (epoch, number) of the entry that tells the server.
+        """
+        low, high = part
+        hold = _Hold((_own(member, account.id), *account.budgets), low, 0, *at)
+        self._holds.setdefault(session_id, []).append(hold)
+        self._resize(hold, high - low)
+
+    def release(self, session_id: str) -> None:
+        """Hold nothing more: the session is charged to another account."""
+        for hold in self._holds.pop(session_id, ()):
+            self._resize(hold, 0)
 
     def ended(self, session_id: str, price_micro: int) -> None:
-        """Hold the price instead of the limit."""
-        if hold := self._holds.get(session_id):
-            self._holds[session_id] = replace(hold, amount_micro=max(0, price_micro))
+        """Hold the price instead of the limit; what it passes the limit by goes to the last part."""
+        holds = self._holds.get(session_id, [])
+        for hold in holds:
+            above = max(0, price_micro - hold.from_micro)
+            self._resize(hold, above if hold is holds[-1] else min(above, hold.amount_micro))
 
     def roster_came(self, epoch: int, acknowledged: int, *, all_known: bool) -> None:
         """Let go of what the server knew when it wrote the roster; `all_known`: it has all of the journal."""
-        self._holds = {
-            session_id: hold
-            for session_id, hold in self._holds.items()
-            if not all_known and (hold.epoch != epoch or hold.seq > acknowledged)
-        }
+        for session_id, holds in list(self._holds.items()):
+            known = [one for one in holds if all_known or (one.epoch == epoch and one.seq <= acknowledged)]
+            for hold in known:
+                self._resize(hold, 0)
+                holds.remove(hold)
+            if not holds:
+                del self._holds[session_id]
 
-    def left(self, member: MemberStanding, *, costs: bool = True) -> MemberStanding:
-        """Return the member with what is left to spend here; what `costs` nothing takes no credit."""
-        if member.spendable_micro is None:
-            return member
-        if not costs:
-            return replace(member, spendable_micro=None)
-        held = sum(hold.amount_micro for hold in self._holds.values() if hold.member == member.id)
-        return replace(member, spendable_micro=member.spendable_micro - held) if held else member
+    def left(self, member: str, account: AccountStanding, budgets: Mapping[str, int]) -> int | None:
+        """Return what a member may still spend here of an account, None for no limit.
+
+        A budget that the account shares and that the roster does not have is spent.
+        """
+        limits = [budgets.get(key, 0) - self._held.get(key, 0) for key in account.budgets]
+        if account.spendable_micro is not None:
+            limits.append(account.spendable_micro - self._held.get(_own(member, account.id), 0))
+        return min(limits, default=None)
+
+    def _resize(self, hold: _Hold, amount_micro: int) -> None:
+        """Keep the sums by key, so that no tap waits for what was held before."""
+        for key in hold.keys:
+            held = self._held.pop(key, 0) + amount_micro - hold.amount_micro
+            if held:
+                self._held[key] = held
+        hold.amount_micro = amount_micro
+
+
+def _own(member: str, account: str) -> str:
+    """Name what a member may spend of an account; no budget's key has a space."""
+    return f"{member} {account}"

@@ -15,12 +15,13 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from floor.wire.journal import GENESIS, Fact, JournalEntry, SessionMetered, chained
 from gateway.clock import Clock
-from gateway.journal_store import JournalStore, OpenSession, open_store
+from gateway.journal_sessions import SessionRecord
+from gateway.journal_store import JournalStore, open_store
 
 PATIENCE_S = 0.045
 QUICK_TO_RECOVER = 5
@@ -69,13 +70,12 @@ class Journal:
         """How many entries the server has not acknowledged."""
         return self._seq - self.acknowledged
 
-    def open_sessions(self) -> list[OpenSession]:
-        """Return the sessions that had no end at the last stop; call before appending."""
-        return self._reader.open_sessions()
+    def sessions(self) -> Iterator[SessionRecord]:
+        """Yield the sessions whose end the server had not at the last stop, then those that had no end.
 
-    def unacknowledged(self) -> list[JournalEntry]:
-        """Return what the server had not acknowledged at the last stop; call before appending."""
-        return self._reader.read(self.epoch, self.acknowledged, self._seq - self.acknowledged)
+        Take them all before anything is appended.
+        """
+        return self._reader.sessions(self.epoch, self.acknowledged)
 
     def lockouts(self) -> dict[str, str]:
         """Return the machines that were out of order at the last stop, with the reason."""

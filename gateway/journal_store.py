@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from floor.errors import ConfigError
 from floor.wire.journal import (
     GENESIS,
-    Counters,
+    AccountChosen,
+    HoldRaised,
     JournalEntry,
     MachineCleared,
     MachineLockedOut,
@@ -19,6 +20,7 @@ from floor.wire.journal import (
     SessionMetered,
     SessionStarted,
 )
+from gateway.journal_sessions import SessionRecord
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -29,18 +31,8 @@ CREATE TABLE IF NOT EXISTS position (
     one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, acknowledged INTEGER NOT NULL);
 INSERT OR IGNORE INTO position VALUES (1, 1, 0);
 """
-OF_SESSIONS = "('session_started', 'session_metered', 'session_held', 'session_ended')"
+OF_SESSIONS = "('session_started', 'session_metered', 'account_chosen', 'hold_raised', 'session_ended')"
 VOLATILE = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSession:
-    """A session that had no end when the process stopped; `elapsed_ms` is its last proven activity."""
-
-    started: SessionStarted
-    started_ms: int
-    elapsed_ms: int = 0
-    counters: Counters = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +102,40 @@ class JournalStore:
         ).fetchall()
         return [JournalEntry.model_validate_json(row[0]) for row in rows]
 
-    def open_sessions(self) -> list[OpenSession]:
-        """Return the sessions without an end by reading what is kept: no tap pays for a table of them."""
-        found: dict[str, OpenSession] = {}
-        for (body,) in self._db.execute(
-            f"SELECT body FROM entries WHERE kind IN {OF_SESSIONS} ORDER BY epoch, seq"
+    def sessions(self, epoch: int, acknowledged: int) -> Iterator[SessionRecord]:
+        """Yield the sessions whose end the server has not, then those without an end; reads all that is kept.
+
+        No tap pays for a table of them. Append nothing meanwhile.
+        """
+        unknown = self._ended_since(epoch, acknowledged)
+        open_: dict[str, SessionRecord] = {}
+        for at, body in self._db.execute(
+            f"SELECT epoch, body FROM entries WHERE kind IN {OF_SESSIONS} ORDER BY epoch, seq"
         ):
             entry = JournalEntry.model_validate_json(body)
+            place = (at, entry.seq)
             match entry.fact:
-                case SessionStarted(session_id=session_id) as started:
-                    found[session_id] = OpenSession(started, entry.recorded_ms)
-                case SessionMetered(session_id=session_id) as metered if session_id in found:
-                    found[session_id] = replace(
-                        found[session_id], elapsed_ms=metered.elapsed_ms, counters=metered.counters
-                    )
-                case SessionEnded(session_id=session_id):
-                    found.pop(session_id, None)
-        return list(found.values())
+                case SessionStarted(session_id=id) as started:
+                    known = open_.setdefault(id, SessionRecord(started, entry.recorded_ms))
+                    known.pays(started.account, started.limit_micro, place)
+                case SessionEnded(session_id=id) as ended if id in open_:
+                    if id not in unknown:
+                        del open_[id]
+                    elif place > (epoch, acknowledged):
+                        yield open_.pop(id).end(ended, place)
+                case SessionMetered(session_id=id) | AccountChosen(session_id=id) | HoldRaised(session_id=id):
+                    if id in open_:
+                        open_[id].take(entry.fact, place)
+        yield from open_.values()
+
+    def _ended_since(self, epoch: int, acknowledged: int) -> set[str]:
+        """Return the sessions whose end is not acknowledged; a new epoch may tell an end again."""
+        rows = self._db.execute(
+            "SELECT body FROM entries WHERE kind = 'session_ended' AND epoch = ? AND seq > ?",
+            (epoch, acknowledged),
+        )
+        facts = (JournalEntry.model_validate_json(body).fact for (body,) in rows)
+        return {fact.session_id for fact in facts if isinstance(fact, SessionEnded)}
 
     def lockouts(self) -> dict[str, str]:
         """Return the machines that are out of order, with the reason."""

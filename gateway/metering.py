@@ -1,19 +1,69 @@
-"""What one session has used so far: its own counters, from zero at its start, and their price now."""
+"""What one session has used so far: its own counters, from zero at its start, and when they showed what."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from floor import tariff
-from floor.meter import Quantity, Usage, add, difference
-from floor.tariff import Charge, Tariff
+from floor.access import Lease
+from floor.meter import Counters, Quantity, Reading, add, difference
+from floor.tariff import Visit
 from floor.words import Activity
+
+Divides = Callable[[int, int], bool]
+"""Whether something that prices depend on changes between two instants (UTC milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a session's counters showed `elapsed_ms` after its start."""
+
+    elapsed_ms: int
+    counters: Counters
+
+
+class Marks:
+    """The checkpoints of a session that its price depends on.
+
+    The server takes what was used between two checkpoints to have grown evenly. So one is needed only where
+    a price, a day or a time window changes before or after it: a session of a month keeps a few of each day.
+    """
+
+    def __init__(self, started_ms: int, divides: Divides) -> None:
+        self._started_ms = started_ms
+        self._divides = divides
+        self._kept: list[Mark] = []
+
+    def add(self, mark: Mark) -> None:
+        """Take a checkpoint that is later than all before it."""
+        if self._kept:
+            before_ms = self._kept[-2].elapsed_ms if len(self._kept) > 1 else 0
+            if not self._divides(self._started_ms + before_ms, self._started_ms + mark.elapsed_ms):
+                self._kept.pop()
+        self._kept.append(mark)
+
+    def visit(self, lease: Lease, now: Mark, *, faulted: bool = False) -> Visit:
+        """Return the session as what is priced, up to now; `since` is for whoever knows the member."""
+        start = self._started_ms
+        marks = [*(mark for mark in self._kept if mark.elapsed_ms <= now.elapsed_ms), now]
+        return Visit(
+            id=lease.session_id,
+            readings=[
+                Reading(start, {}),
+                *(Reading(start + mark.elapsed_ms, mark.counters) for mark in marks),
+            ],
+            tier=lease.tier,
+            account=lease.account,
+            member=lease.member,
+            machine=lease.machine,
+            faulted=faulted,
+        )
 
 
 class SessionMeter:
     """Meters one session. Times are the caller's monotonic milliseconds; machine counters are cumulative."""
 
-    def __init__(self, started_ms: int, counters: dict[Quantity, int], activity: Activity) -> None:
+    def __init__(self, started_ms: int, counters: Counters, activity: Activity) -> None:
         self._started_ms = started_ms
         self._seen_ms = started_ms
         self._machine = dict(counters)
@@ -25,7 +75,7 @@ class SessionMeter:
         self._advance(at_ms)
         self._activity = activity
 
-    def reading(self, counters: dict[Quantity, int]) -> None:
+    def reading(self, counters: Counters) -> None:
         """Take what the machine's counters show; one that fell was restarted, and its new value counts."""
         self._used = add(self._used, difference(self._machine, counters))
         self._machine = {**self._machine, **counters}
@@ -39,14 +89,3 @@ class SessionMeter:
         """Return the session's counters at an instant."""
         self._advance(at_ms)
         return {**self._used, Quantity.MACHINE_TIME_MS: at_ms - self._started_ms}
-
-
-def price_now(
-    versions: Sequence[Tariff], tier: str, granted_ms: int, elapsed_ms: int, counters: dict[Quantity, int]
-) -> Charge | None:
-    """Return what a session would cost if it ended now, by the version in force at its start, or None."""
-    try:
-        version = tariff.in_force(versions, granted_ms)
-    except LookupError:
-        return None
-    return tariff.price(Usage(granted_ms, granted_ms + elapsed_ms, counters), version, tier)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import logging
 import os
 from base64 import b64decode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from floor import tariff
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import AccountStanding, BadgeStanding, MemberStanding, accounts_of
 from floor.errors import ConfigError, PeerError
 from floor.ids import badge_reference
 from floor.tariff import Tariff
@@ -53,6 +56,8 @@ class RosterStore:
         self._taken_ms = 0
         self._age_when_taken_ms = 0
         self.machines: dict[str, Machine] = {}
+        self.zone: tzinfo = UTC
+        self.zone_problem = ""
 
     @property
     def version(self) -> RosterVersion | None:
@@ -73,9 +78,29 @@ class RosterStore:
         badge = self._roster.badges.get(reference)
         return reference, badge, self._roster.members.get(badge.member) if badge else None
 
+    def member(self, id: str) -> MemberStanding | None:
+        """Return a member as the roster has them."""
+        return self._roster.members.get(id) if self._roster else None
+
+    def account(self, member: str, account: str) -> AccountStanding | None:
+        """Return an account as it stands for a member; None when it is not one that they may charge to."""
+        standing = self.member(member)
+        mine = accounts_of(standing) if standing else ()
+        return next((one for one in mine if one.id == account), None)
+
+    @property
+    def budgets(self) -> Mapping[str, int]:
+        """What may be spent here of what several share, in micro-units."""
+        return self._roster.budgets if self._roster else {}
+
+    @property
+    def commodity(self) -> str:
+        """The currency of what may be spent; "" where the roster does not say."""
+        return self._roster.commodity if self._roster else ""
+
     def language(self, member: str | None) -> str:
         """Return the language of a member, English where nobody is known."""
-        standing = self._roster.members.get(member) if self._roster and member else None
+        standing = self.member(member) if member else None
         return standing.language if standing else "en"
 
     def load(self) -> str | None:
@@ -127,6 +152,7 @@ class RosterStore:
                 raise PeerError(str(error)) from error
         machines = {entry.id: self._machine(entry) for entry in message.machines}
         self._roster, self.machines, self._deltas = message, machines, deltas
+        self.zone, self.zone_problem = _zone(message.timezone)
         self._taken_ms = self._clock.monotonic_ms()
         known_age = self._clock.wall_ms() - message.issued_ms if self._clock.known() else 0
         self._age_when_taken_ms = max(0, known_age)
@@ -173,3 +199,11 @@ class RosterStore:
         if message.gateway != self._gateway:
             raise PeerError(f"this {signed.kind} is for {message.gateway}, not for {self._gateway}")
         return message
+
+
+def _zone(name: str) -> tuple[tzinfo, str]:
+    """Return a zone by its IANA name; UTC, and what is wrong, where this machine does not know it."""
+    try:
+        return ZoneInfo(name), ""
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC, f"The time zone {name[:80]!r} is not known here: days and prices go by UTC"

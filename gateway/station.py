@@ -10,38 +10,38 @@ import logging
 import time
 
 from firmware_bridge.events import (
-    ActivityChanged,
-    Identified,
-    JobEnded,
-    JobProgressed,
-    JobStarted,
     Noise,
-    ReadingTaken,
 )
 from floor import access, session
+from floor import session_effects as effects
 from floor.errors import MachineError
-from floor.meter import Quantity, difference
 from floor.policy import MachinePolicy
 from floor.session import Holding, LockedOut, Running, State
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
-    JobFinished,
     MachineCleared,
     MachineLockedOut,
-    SessionEnded,
     SessionHeld,
-    SessionMetered,
-    SessionStarted,
     TapRefused,
 )
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
-from floor.words import Activity, DenialReason, StopType
+from floor.words import DenialReason, StopType
 from gateway.contact import Contact
-from gateway.journal_store import OpenSession
-from gateway.metering import SessionMeter
+from gateway.machine import MachineSide
+from gateway.metering import Mark
+from gateway.tab import Tab
 from gateway.view import View
-from gateway.wiring import Devices, Ordered, RosterChanged, Services, StationEvent, Tick
+from gateway.wiring import (
+    AccountWanted,
+    Choice,
+    Devices,
+    Ordered,
+    RosterChanged,
+    Services,
+    StationEvent,
+    Tick,
+)
 from hardware.events import (
     BadgeRemoved,
     BadgeTapped,
@@ -65,13 +65,10 @@ class Station:
         self.devices = devices
         self.services = services
         self.state: State = session.Free()
-        self.activity = Activity.IDLE if devices.driver is None else Activity.UNREACHABLE
-        self.meter: SessionMeter | None = None
-        self.counters: dict[Quantity, int] = {}
-        self.job: JobStarted | None = None
+        self.side = MachineSide(machine, has_driver=devices.driver is not None)
+        self.tab = Tab(machine, services)
         self.view = View(self)
         self.contact = Contact(devices.relay)
-        self._at_job_start: dict[Quantity, int] = {}
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -86,11 +83,6 @@ class Station:
         """The machine's policy by the roster; a cautious one until there is a roster."""
         machine = self.services.roster.machines.get(self.machine)
         return machine.entry.policy if machine else MachinePolicy()
-
-    @property
-    def reachable(self) -> bool:
-        """Whether the machine answers, where something can tell."""
-        return self.activity is not Activity.UNREACHABLE
 
     async def put(self, event: StationEvent) -> None:
         """Queue an event; waits when the station is that far behind."""
@@ -131,30 +123,25 @@ class Station:
             case InputChanged("emergency_stop", True):
                 stop = session.Faulted(StopType.EMERGENCY_STOP, "Emergency stop", self._now())
                 await self._step(stop, since)
-            case ReaderLost(reason):
-                self.alarm("reader_lost", reason)
-            case ReaderNoise() | Noise():
-                self.services.metrics.peer_errors.labels(type(event).__name__).inc()
+            case ReaderLost() | ReaderNoise() | Noise():
+                self._hear_reader(event)
             case RosterChanged():
                 await self._roster_changed(since)
             case Ordered(order, by):
                 await self._ordered(order, by, since)
+            case AccountWanted():
+                await self._account_wanted(event, since)
             case ReaderFound() | BadgeRemoved() | ButtonPressed() | InputChanged():
                 pass
             case _:
                 await self._machine_says(event, since)
         self.beats += 1
 
-    def restore(self, found: OpenSession) -> None:
-        """End a session that a stop of this process cut off, at its last proven activity."""
-        ended = SessionEnded(
-            session_id=found.started.session_id,
-            stop_type=StopType.POWER_LOST,
-            elapsed_ms=found.elapsed_ms,
-            counters=found.counters,
-        )
-        self._journal(ended)
-        self.services.metrics.sessions.labels(self.machine, StopType.POWER_LOST).inc()
+    def _hear_reader(self, event: ReaderLost | ReaderNoise | Noise) -> None:
+        if isinstance(event, ReaderLost):
+            self.alarm("reader_lost", event.reason)
+        else:
+            self.services.metrics.peer_errors.labels(type(event).__name__).inc()
 
     def lock_out(self, reason: str) -> None:
         """Begin locked out, as the machine was when this process stopped."""
@@ -162,11 +149,12 @@ class Station:
 
     def alarm(self, code: str, words: str = "") -> None:
         """Tell staff; recorded, counted and shown."""
-        log.warning("%s: alarm %s: %s", self.machine, code, words)
-        self.services.metrics.alarms.labels(self.machine, code).inc()
-        self._journal(AlarmRaised(machine=self.machine, code=code, words=words[:400]))
+        self._note(AlarmRaised(machine=self.machine, code=code, words=words[:400]))
 
-    def _journal(self, fact: Fact) -> None:
+    def _note(self, fact: Fact) -> None:
+        if isinstance(fact, AlarmRaised):
+            log.warning("%s: alarm %s: %s", self.machine, fact.code, fact.words)
+            self.services.metrics.alarms.labels(self.machine, fact.code).inc()
         self.services.journal.append(fact)
 
     def _now(self) -> int:
@@ -175,19 +163,17 @@ class Station:
     async def _tapped(self, uid: bytes, tap: BadgeTapped, since: float) -> None:
         services = self.services
         reference, badge, member = services.roster.look_up(uid)
-        machine = services.roster.machines.get(self.machine)
-        costs = machine is None or bool(machine.tariffs)
         request = access.Request(
             machine=self.machine,
             policy=self.policy,
             badge_reference=reference,
             badge=badge,
-            member=services.credit.left(member, costs=costs) if member else None,
+            member=self.tab.afford(member) if member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),
             clock_known=services.clock.known(),
             roster_age_s=services.roster.age_s(),
-            machine_reachable=self.reachable,
+            machine_reachable=self.side.reachable,
             power_proven_off=self.contact.obeys,
         )
         decision = access.decide(request)
@@ -226,56 +212,12 @@ class Station:
             await self._step(session.ClearOrdered(self._now()), since)
 
     async def _machine_says(self, event: object, since: float) -> None:
-        at_ms = self._now()
-        match event:
-            case ActivityChanged(activity, words):
-                await self._activity_changed(activity, words, at_ms, since)
-            case JobStarted():
-                self.job, self._at_job_start = event, dict(self.counters)
-                if not isinstance(self.state, Running | Holding):
-                    self.alarm("job_without_session", event.name)
-                await self._step(session.JobChanged(True, at_ms), since)
-            case JobEnded():
-                self._job_ended(event)
-                await self._step(session.JobChanged(False, at_ms), since)
-            case JobProgressed(_, fraction, left_s):
-                self.view.progress(fraction, left_s)
-            case ReadingTaken(counters):
-                self.counters = {**self.counters, **counters}
-                if self.meter:
-                    self.meter.reading(self.counters)
-            case Identified(name, firmware):
-                log.info("%s is %s, %s", self.machine, name, firmware)
-
-    async def _activity_changed(self, activity: Activity, words: str, at_ms: int, since: float) -> None:
-        before, self.activity = self.activity, activity
-        self.view.words = words
-        if self.meter:
-            self.meter.activity(activity, at_ms)
-        if activity is Activity.UNREACHABLE and before is not activity:
-            self.alarm("machine_unreachable", words)
-        if activity is Activity.FAULTED:
-            await self._step(
-                session.Faulted(StopType.FAULT, words or "The machine reports a fault", at_ms), since
-            )
-        else:
-            await self._step(session.BusyChanged(activity is Activity.BUSY, at_ms), since)
+        facts, told = self.side.hear(event, self._now(), self.session_id)
+        for fact in facts:
+            self._note(fact)
+        if told:
+            await self._step(told, since)
         self.services.changed()
-
-    def _job_ended(self, ended: JobEnded) -> None:
-        job, self.job = self.job, None
-        self.view.progress(None, None)
-        self._journal(
-            JobFinished(
-                session_id=self.session_id,
-                machine=self.machine,
-                name=(job.name if job else "")[:400],
-                outcome=ended.outcome,
-                job_time_ms=max(0, ended.job_time_ms),
-                counters=difference(self._at_job_start, self.counters),
-                user=((job.user if job else None) or "")[:400],
-            )
-        )
 
     async def _tick(self, since: float) -> None:
         at_ms = self._now()
@@ -283,27 +225,37 @@ class Station:
         self._ticked_ms = at_ms
         await self._check_relay(at_ms, since)
         self.view.count(elapsed_s)
-        if isinstance(self.state, Running | Holding) and self.meter:
+        if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
                 self.checkpoint()
-            charge = self.view.price(at_ms)
-            limit = self.state.lease.limit_micro
-            if charge and limit is not None and charge.total_micro >= limit:
-                await self._step(session.CreditSpent(at_ms), since)
+            if told := self.tab.watch(self.state.lease, self.mark(at_ms), self.policy, at_ms):
+                await self._step(told, since)
         await self._step(session.Ticked(at_ms), since)
+
+    async def _account_wanted(self, wanted: AccountWanted, since: float) -> None:
+        answer = Choice.OVER
+        if isinstance(self.state, Running | Holding) and self.session_id == wanted.session_id:
+            at_ms, lease = self._now(), self.state.lease
+            chosen = self.tab.choose(lease, wanted.account, self.mark(at_ms), self.policy)
+            if isinstance(chosen, Choice):
+                answer = chosen
+                self.view.say(answer)
+                self.view.refresh()
+            else:
+                await self._step(session.AccountPicked(chosen, at_ms), since)
+                answer = Choice.CHOSEN
+        if not wanted.answer.done():
+            wanted.answer.set_result(answer)
+
+    def mark(self, at_ms: int) -> Mark:
+        """Return what the running session has used until an instant (monotonic milliseconds)."""
+        return Mark(self._elapsed(self.state, at_ms), self.side.used(at_ms))
 
     def checkpoint(self) -> None:
         """Record what the session that runs has used until now."""
-        if isinstance(self.state, Running | Holding) and self.meter:
-            self._checkpoint_ms = at_ms = self._now()
-            lease, since_ms = self.state.lease, self.state.since_ms
-            self._journal(
-                SessionMetered(
-                    session_id=lease.session_id,
-                    elapsed_ms=at_ms - since_ms,
-                    counters=self.meter.counters(at_ms),
-                )
-            )
+        if isinstance(self.state, Running | Holding):
+            self._checkpoint_ms = self._now()
+            self.tab.mark(self.state.lease, self.mark(self._checkpoint_ms))
 
     async def _check_relay(self, at_ms: int, since: float) -> None:
         words = self.contact.disobeys(at_ms)
@@ -314,40 +266,53 @@ class Station:
 
     async def _step(self, event: session.Event, since: float, reference: str = "") -> None:
         before = self.state
-        self.state, effects = session.step(before, event, self.policy)
-        for effect in effects:
+        self.state, asked = session.step(before, event, self.policy)
+        for effect in asked:
             await self._perform(effect, before, since, reference)
-        if effects or self.state is not before:
+        if asked or self.state is not before:
             self.view.refresh()
             self.services.changed()
 
-    async def _perform(self, effect: session.Effect, before: State, since: float, reference: str) -> None:
+    async def _perform(self, effect: effects.Effect, before: State, since: float, reference: str) -> None:
         match effect:
-            case session.OpenRelay():
+            case effects.OpenRelay():
                 self._switch(self.devices.relay, False)
-            case session.CloseRelay():
+            case effects.CloseRelay():
                 self._switch(self.devices.relay, True)
                 self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
                 self.services.metrics.taps.labels(self.machine, "granted").inc()
-            case session.Extraction(on):
+            case effects.Extraction(on):
                 if self.devices.extraction:
                     self._switch(self.devices.extraction, on)
-            case session.StartSession(lease):
+            case effects.StartSession(lease):
                 await self._start(lease)
-            case session.HoldSession(lease):
-                elapsed_ms = self._elapsed(before)
-                self._journal(SessionHeld(session_id=lease.session_id, elapsed_ms=elapsed_ms))
-                self.view.say("held")
-            case session.EndSession(lease, stop_type):
+            case effects.EndSession(lease, stop_type):
                 self._end(lease, stop_type, before)
-            case session.Refuse(reason, member):
+            case effects.Refuse(reason, member):
                 self._refuse(reason, member, reference)
-            case session.Warn(code):
+            case effects.Warn(code):
                 self.view.say(code)
-            case session.RecordLockout(reason):
-                self._journal(MachineLockedOut(machine=self.machine, reason=reason[:400], by=self._by))
-            case session.RecordClear():
-                self._journal(MachineCleared(machine=self.machine, reason="", by=self._by))
+            case effects.RecordLockout(reason):
+                self._note(MachineLockedOut(machine=self.machine, reason=reason[:400], by=self._by))
+            case effects.RecordClear():
+                self._note(MachineCleared(machine=self.machine, reason="", by=self._by))
+            case _:
+                self._go_on(effect, before)
+
+    def _go_on(self, effect: effects.Effect, before: State) -> None:
+        """Record what changed about a session that goes on."""
+        if not isinstance(before, Running | Holding):
+            return
+        match effect:
+            case effects.HoldSession(lease):
+                elapsed_ms = self._elapsed(before, self._now())
+                self._note(SessionHeld(session_id=lease.session_id, elapsed_ms=elapsed_ms))
+                self.view.say("held")
+            case effects.RecordAccount(lease):
+                self.tab.move(before.lease, lease)
+                self.view.say(Choice.CHOSEN)
+            case effects.RecordHold(lease):
+                self.tab.grow(before.lease, lease)
 
     def _switch(self, relay: Relay, on: bool) -> None:
         try:
@@ -359,42 +324,26 @@ class Station:
             self.alarm("relay_failed", str(error))
 
     async def _start(self, lease: access.Lease) -> None:
-        at_ms = self._now()
-        self.meter = SessionMeter(at_ms, self.counters, self.activity)
-        self._checkpoint_ms = at_ms
-        journal = self.services.journal
-        started = SessionStarted.of(lease, late_journal=bool(journal.degraded))
-        self.services.credit.began(started, journal.epoch, journal.next_seq)
-        if not await journal.append_durably(started) and not started.late_journal:
+        self._checkpoint_ms = at_ms = self._now()
+        self.side.measure(at_ms)
+        if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
         self.view.say("granted")
 
-    def _elapsed(self, state: State) -> int:
-        return self._now() - state.since_ms if isinstance(state, Running | Holding) else 0
+    @staticmethod
+    def _elapsed(state: State, at_ms: int) -> int:
+        return at_ms - state.since_ms if isinstance(state, Running | Holding) else 0
 
     def _end(self, lease: access.Lease, stop_type: StopType, before: State) -> None:
         at_ms = self._now()
-        counters = self.meter.counters(at_ms) if self.meter else {}
-        charge = self.view.price_of(lease, self._elapsed(before), counters)
-        self.view.ended(stop_type, charge)
-        if charge:
-            self.services.credit.ended(lease.session_id, charge.total_micro)
-        self.meter = None
-        self._journal(
-            SessionEnded(
-                session_id=lease.session_id,
-                stop_type=stop_type,
-                elapsed_ms=self._elapsed(before),
-                counters=counters,
-                words=self.view.words[:400],
-            )
-        )
-        metrics = self.services.metrics
-        metrics.sessions.labels(self.machine, stop_type).inc()
-        for quantity, amount in counters.items():
-            metrics.metered.labels(self.machine, quantity).inc(amount)
+        mark = Mark(self._elapsed(before, at_ms), self.side.used(at_ms))
+        price = self.tab.close(lease, mark, stop_type, self.side.words)
+        self.view.ended(stop_type, price, lease.member)
+        self.side.meter = None
+        for quantity, amount in mark.counters.items():
+            self.services.metrics.metered.labels(self.machine, quantity).inc(amount)
 
     def _refuse(self, reason: DenialReason, member: str | None, reference: str) -> None:
         self.services.metrics.taps.labels(self.machine, reason).inc()
-        self._journal(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
+        self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)

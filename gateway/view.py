@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from floor import money, texts
-from floor.access import Lease
-from floor.meter import Quantity
+from floor.access import AccountStanding, Lease
 from floor.session import Free, Holding, LockedOut, Running, RunOn
-from floor.tariff import Charge
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
-from gateway.metering import price_now
+from gateway.prices import Price
 from hardware.ports import Lamp, Screen, Sound
 
 if TYPE_CHECKING:
@@ -23,7 +21,13 @@ NOTES = {
     "idle": ("Still there? The session ends soon", "还在使用吗？会话即将结束"),
     "credit": ("Your credit is used up; what follows is owed", "余额已用完，后续费用将记账"),
     "tap": ("Tap your badge", "请刷卡"),
+    "chosen": ("Charged to {account}", "由{account}付款"),
+    "no_credit": ("Nothing is left on that account", "该账户余额不足"),
+    "not_theirs": ("That account is not yours to charge", "您不能使用该账户付款"),
+    "over": ("That session is over", "该会话已结束"),
 }
+OWN_ACCOUNT = ("Own account", "个人账户")
+WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs"})
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
     StationState.IN_USE: Lamp.GREEN,
@@ -39,10 +43,8 @@ class View:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._note: tuple[str, Sound] | None = None
-        self._progress: tuple[float | None, int | None] = (None, None)
         self._since_ms = 0
         self._shown_state = StationState.FREE
-        self.words = ""
 
     @property
     def state(self) -> StationState:
@@ -59,25 +61,23 @@ class View:
             case LockedOut():
                 return StationState.LOCKED_OUT
 
-    def progress(self, fraction: float | None, left_s: int | None) -> None:
-        """Take what the machine says of its job's progress."""
-        self._progress = (fraction, left_s)
-        self._station.services.changed()
-
-    def say(self, code: str, language: str = "en") -> None:
-        """Show a note: see NOTES."""
-        sound = Sound.WARN if code in {"idle", "credit"} else Sound.OK
-        self._note = (NOTES[code][language.startswith("zh")], sound)
+    def say(self, code: str) -> None:
+        """Show a note to whoever uses the machine, in their language: see NOTES."""
+        lease = self._lease
+        language = self._language(lease.member if lease else None)
+        note = NOTES[code][language.startswith("zh")]
+        text = note.format(account=called(lease, language)) if lease else note
+        self._note = (text, Sound.WARN if code in WARNS else Sound.OK)
 
     def refused(self, reason: DenialReason, member: str | None) -> None:
         """Show why a tap was refused, in the member's language."""
         self._note = (texts.say(reason, self._language(member)), Sound.REFUSED)
 
-    def ended(self, stop_type: StopType, charge: Charge | None) -> None:
+    def ended(self, stop_type: StopType, price: Price | None, member: str) -> None:
         """Show that the session is over, and its price."""
-        text = texts.say(stop_type, "en")
-        if charge:
-            text += f" · {money.plain(charge.total_micro, money.Commodity(charge.commodity))}"
+        text = texts.say(stop_type, self._language(member))
+        if price:
+            text += f" · {money.plain(price.total_micro, price.commodity)}"
         self._note = (text, Sound.OK)
 
     def identify(self) -> None:
@@ -110,47 +110,43 @@ class View:
         self._station.devices.panel.show(Screen(lines, lamp, sound))
 
     def _default_note(self) -> str:
+        lease = self._lease
+        if lease is None:
+            return NOTES["tap"][0]
+        return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
+
+    @property
+    def _lease(self) -> Lease | None:
         state = self._station.state
-        return state.lease.shown if isinstance(state, Running | Holding) else NOTES["tap"][0]
+        return state.lease if isinstance(state, Running | Holding) else None
 
-    def price(self, at_ms: int) -> Charge | None:
+    def price(self, at_ms: int) -> Price | None:
         """Return what the running session would cost if it ended now."""
-        station = self._station
-        if not isinstance(station.state, Running | Holding) or station.meter is None:
-            return None
-        elapsed_ms = at_ms - station.state.since_ms
-        return self.price_of(station.state.lease, elapsed_ms, station.meter.counters(at_ms))
-
-    def price_of(self, lease: Lease, elapsed_ms: int, counters: dict[Quantity, int]) -> Charge | None:
-        """Return the price of a session; None for a machine without a tariff in force."""
-        machine = self._station.services.roster.machines.get(self._station.machine)
-        if machine is None:
-            return None
-        return price_now(machine.tariffs, lease.tier, lease.granted_ms, elapsed_ms, counters)
+        lease = self._lease
+        return self._station.tab.price(lease, self._station.mark(at_ms)) if lease else None
 
     def wire(self) -> messages.Station:
         """Return the station as the board shows it."""
         station = self._station
         at_ms = station.services.clock.monotonic_ms()
-        lease = station.state.lease if isinstance(station.state, Running | Holding) else None
-        since_ms = station.state.since_ms if isinstance(station.state, Running | Holding) else at_ms
-        charge = self.price(at_ms)
-        fraction, left_s = self._progress
+        lease, side = self._lease, station.side
+        mark, price = station.mark(at_ms), self.price(at_ms)
+        fraction, left_s = side.progress
         return messages.Station(
             machine=station.machine,
             state=self.state,
-            activity=station.activity,
+            activity=side.activity,
             since_ms=self._since_ms,
             session_id=lease.session_id if lease else None,
             member=lease.member if lease else None,
-            elapsed_ms=at_ms - since_ms,
-            counters=station.meter.counters(at_ms) if station.meter else {},
-            price_micro=charge.total_micro if charge else None,
-            commodity=charge.commodity if charge else "",
+            elapsed_ms=mark.elapsed_ms,
+            counters=dict(mark.counters),
+            price_micro=price.total_micro if price else None,
+            commodity=price.commodity.code if price else "",
             progress=fraction,
             left_s=left_s,
-            job=station.job.name[:400] if station.job else "",
-            words=(station.state.reason if isinstance(station.state, LockedOut) else self.words)[:400],
+            job=side.job.name[:400] if side.job else "",
+            words=(station.state.reason if isinstance(station.state, LockedOut) else side.words)[:400],
         )
 
     def count(self, elapsed_s: float) -> None:
@@ -159,7 +155,7 @@ class View:
         in_session = isinstance(station.state, Running | Holding)
         metrics.observed.labels(station.machine).inc(elapsed_s)
         metrics.states.labels(station.machine, self._use(in_session)).inc(elapsed_s)
-        metrics.reachable.labels(station.machine).set(station.reachable)
+        metrics.reachable.labels(station.machine).set(station.side.reachable)
         powered = station.contact.powered
         metrics.powered_without_session.labels(station.machine).inc(
             elapsed_s if powered and not in_session else 0
@@ -167,9 +163,15 @@ class View:
 
     def _use(self, in_session: bool) -> str:
         station = self._station
-        if isinstance(station.state, LockedOut) or not station.reachable:
+        if isinstance(station.state, LockedOut) or not station.side.reachable:
             return "down"
         if not in_session:
             return "free"
-        working = station.activity is Activity.BUSY or station.devices.driver is None
+        working = station.side.activity is Activity.BUSY or station.devices.driver is None
         return "busy" if working else "powered_idle"
+
+
+def called(account: Lease | AccountStanding, language: str) -> str:
+    """Return what an account is called; one without a name is the member's own."""
+    name = account.account_name if isinstance(account, Lease) else account.name
+    return name or OWN_ACCOUNT[language.startswith("zh")]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from firmware_bridge.driver import Driver
 from firmware_bridge.events import MachineEvent
@@ -12,6 +14,7 @@ from gateway.clock import Clock
 from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
+from gateway.prices import Prices
 from gateway.roster import RosterStore
 from hardware.events import ButtonPressed, InputChanged, ReaderEvent
 from hardware.ports import Panel, Reader, Relay
@@ -36,6 +39,7 @@ class Services:
     journal: Journal
     roster: RosterStore
     credit: Credit
+    prices: Prices
     metrics: Metrics
     new_id: Callable[[], str]
     changed: Callable[[], None]
@@ -60,5 +64,26 @@ class Ordered:
     by: str
 
 
+class Choice(StrEnum):
+    """What came of a member's choice of account."""
+
+    CHOSEN = "chosen"
+    NO_CREDIT = "no_credit"
+    NOT_THEIRS = "not_theirs"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWanted:
+    """The member wants this account to pay for a session; `answer` is told what came of it.
+
+    It names the session, so that a late choice cannot change another.
+    """
+
+    session_id: str
+    account: str
+    answer: asyncio.Future[Choice]
+
+
 HardwareEvent = ReaderEvent | ButtonPressed | InputChanged
-StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered
+StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered | AccountWanted

@@ -24,6 +24,7 @@ from floor.words import BadgeKind
 from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
+from gateway.prices import Prices
 from gateway.roster import RosterStore
 from gateway.station import Station
 from gateway.wiring import Devices, Services, Tick
@@ -151,7 +152,7 @@ class Bench:
         )
         self.roster.take(self.server.roster(policy=self.policy))
         self.metrics = Metrics("test")
-        self.credit = Credit()
+        self.credit, self.prices = Credit(), Prices(self.roster)
         self.reader = SimulatedReader("reader")
         self.relay = SimulatedRelay("relay", self.feedback)
         self.panel = SimulatedPanel("panel")
@@ -165,6 +166,7 @@ class Bench:
             journal=self.journal,
             roster=self.roster,
             credit=self.credit,
+            prices=self.prices,
             metrics=self.metrics,
             new_id=lambda: uuid7(self.clock.wall, secrets.token_bytes(10)),
             changed=changed,

@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from floor.access import MemberStanding
+from floor.access import AccountStanding, MemberStanding, accounts_of
 from floor.policy import MachinePolicy
+from floor.wire.journal import HoldRaised
 from floor.wire.roster import RosterMachine
 from gateway.credit import Credit
-from tests.kit.gateway import Bench
+from gateway.prices import Prices
+from gateway.recovery import recall
+from tests.kit.gateway import TARIFF, Bench
 
 PREPAID = MemberStanding("ada", "Ada", "standard", "ada", spendable_micro=2_000_000, allowed={"laser": 0})
+(OWN,) = accounts_of(PREPAID)
 
 
 @pytest.fixture
@@ -25,6 +29,10 @@ async def spend(bench: Bench, seconds: int) -> None:
     await bench.tap()
     await bench.pass_s(seconds)
     await bench.tap()
+
+
+def left(bench: Bench) -> int | None:
+    return bench.credit.left("ada", OWN, bench.roster.budgets)
 
 
 async def test_what_was_spent_offline_comes_off_the_slice(bench):
@@ -45,26 +53,35 @@ async def test_a_slice_that_is_spent_refuses_until_a_roster_knows_of_it(bench):
 
 async def test_an_open_session_holds_its_whole_limit(bench):
     await bench.tap()
-    assert bench.credit.left(PREPAID).spendable_micro == 0
+    assert left(bench) == 0
 
 
 async def test_a_restart_does_not_forget(bench):
     await spend(bench, 60)
     await bench.facts()
     again = Credit()
-    again.recall(bench.journal.epoch, await bench.entries())
-    assert again.left(PREPAID).spendable_micro == 0
+    assert recall(bench.journal, bench.roster, again, Prices(bench.roster)) == []
+    assert again.left("ada", OWN, {}) == 1_000_000
+
+
+async def test_a_restart_while_a_session_runs_holds_its_limit_until_it_is_ended(bench):
+    await bench.tap()
+    await bench.pass_s(60)
+    await bench.facts()
+    again = Credit()
+    (cut_off,) = recall(bench.journal, bench.roster, again, Prices(bench.roster))
+    assert again.left("ada", OWN, {}) == 0
+    assert [mark.elapsed_ms for mark in cut_off.marks] == [30_000, 60_000]
 
 
 async def test_a_roster_that_cannot_know_of_the_start_lets_nothing_go(bench):
     await spend(bench, 90)
     bench.credit.roster_came(1, 0, all_known=False)
-    assert bench.credit.left(PREPAID).spendable_micro == 500_000
+    assert left(bench) == 500_000
 
 
 def test_unlimited_members_are_left_alone():
-    member = MemberStanding("ben", "Ben", "standard", "ben")
-    assert Credit().left(member) is member
+    assert Credit().left("ben", AccountStanding("ben", ""), {}) is None
 
 
 async def test_what_costs_nothing_takes_no_credit(bench):
@@ -73,4 +90,96 @@ async def test_what_costs_nothing_takes_no_credit(bench):
     bench.roster.take(bench.server.delta(2, 3, members={"ada": empty}, machines=[door]))
     await bench.tap()
     assert bench.station.state.lease.limit_micro is None
-    assert bench.credit.left(PREPAID).spendable_micro == 2_000_000
+    assert bench.credit.left("ada", OWN, {}) == 2_000_000
+
+
+async def test_a_budget_that_several_share_is_held_once_for_all_of_them(bench):
+    team = MemberStanding(
+        "ada", "Ada", "standard", "team", budgets=("team", "team/ada"), allowed={"laser": 0}
+    )
+    budgets = {"team": 3_000_000, "team/ada": 2_000_000}
+    bench.roster.take(bench.server.delta(2, 3, members={"ada": team}, budgets=budgets))
+    await bench.tap()
+    assert bench.station.state.lease.limit_micro == 2_000_000
+    other = AccountStanding("team", "Team", budgets=("team",))
+    assert bench.credit.left("ben", other, bench.roster.budgets) == 1_000_000
+    await bench.pass_s(60)
+    await bench.tap()
+    assert bench.credit.left("ben", other, bench.roster.budgets) == 2_000_000
+
+
+async def test_a_budget_that_the_roster_does_not_have_is_spent(bench):
+    team = MemberStanding("ada", "Ada", "standard", "team", budgets=("gone",), allowed={"laser": 0})
+    bench.roster.take(bench.server.delta(2, 3, members={"ada": team}))
+    await bench.tap()
+    assert bench.said == "No credit left. Top up to go on."
+
+
+def part_at_a_time(bench: Bench, n: int = 3, **standing: object) -> None:
+    machine = RosterMachine(
+        id="laser", name="Laser", policy=MachinePolicy(hold_micro=400_000), tariffs=[TARIFF]
+    )
+    member = replace(PREPAID, **standing)  # type: ignore[arg-type]
+    bench.roster.take(bench.server.delta(n - 1, n, members={"ada": member}, machines=[machine]))
+
+
+async def test_a_session_holds_a_part_and_more_as_its_price_grows(bench):
+    """The laser costs one EUR a minute: what is held never falls behind, and half of the step stays free."""
+    part_at_a_time(bench)
+    await bench.tap()
+    assert (bench.station.state.lease.limit_micro, left(bench)) == (400_000, 1_600_000)
+    for _ in range(110):
+        await bench.pass_s(1)
+        lease = bench.station.state.lease
+        price = bench.station.view.price(bench.clock.monotonic).money_micro
+        assert min(price, 2_000_000) <= lease.limit_micro <= 2_000_000
+        assert left(bench) + lease.limit_micro == 2_000_000, "held and left are the slice"
+    raised = [fact.limit_micro for fact in await bench.facts() if isinstance(fact, HoldRaised)]
+    assert raised == sorted(raised)
+    assert raised[-1] == 2_000_000
+    await bench.pass_s(20)
+    assert bench.said == "Your credit is used up; what follows is owed"
+    await bench.tap()
+    assert left(bench) < 0, "what was used past the limit is held too"
+
+
+async def test_two_sessions_of_one_member_share_a_slice_a_part_each(bench):
+    part_at_a_time(bench)
+    await bench.tap()
+    assert left(bench) == 1_600_000, "another machine may be used at the same time"
+
+
+async def test_a_top_up_while_the_session_runs_is_held_and_nothing_stops(bench):
+    part_at_a_time(bench, spendable_micro=400_000)
+    await bench.tap()
+    await bench.pass_s(20)
+    bench.credit.roster_came(1, bench.journal.next_seq, all_known=True)
+    part_at_a_time(bench, 4, spendable_micro=5_000_000)
+    await bench.pass_s(10)
+    assert bench.station.state.lease.limit_micro > 500_000
+    assert not bench.station.state.spent
+
+
+async def test_a_raise_that_the_server_does_not_know_stays_held_after_the_start_is_known(bench):
+    part_at_a_time(bench)
+    await bench.tap()
+    start = bench.journal.next_seq - 1
+    await bench.pass_s(15)
+    limit = bench.station.state.lease.limit_micro
+    assert limit > 400_000
+    bench.credit.roster_came(1, start, all_known=False)
+    assert left(bench) == 2_000_000 - (limit - 400_000)
+    await bench.tap()
+    price = 250_000
+    assert left(bench) == 2_000_000 - max(0, price - 400_000)
+
+
+async def test_the_parts_are_held_again_after_a_restart(bench):
+    part_at_a_time(bench)
+    await bench.tap()
+    await bench.pass_s(40)
+    await bench.facts()
+    limit, again = bench.station.state.lease.limit_micro, Credit()
+    (cut_off,) = recall(bench.journal, bench.roster, again, Prices(bench.roster))
+    assert cut_off.lease.limit_micro == limit
+    assert again.left("ada", OWN, {}) == 2_000_000 - limit

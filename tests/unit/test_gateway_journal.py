@@ -198,7 +198,7 @@ async def test_old_acknowledged_entries_are_dropped_and_open_sessions_found(jour
     )
     await journal.append_durably(started)
     await journal.append_durably(fact(1))
-    assert [found.started.session_id for found in journal.open_sessions()] == ["s1"]
+    assert [found.started.session_id for found in journal.sessions()] == ["s1"]
     store = JournalStore(journal._store.path)
     store.tidy(journal.epoch, 1, 1 << 46)
     assert [entry.seq for entry in store.read(journal.epoch, 0, 10)] == [2]

@@ -224,12 +224,14 @@ async def test_a_session_cut_off_by_a_power_loss_ends_at_its_last_proven_activit
     await bench.facts()
     bench.journal.close()
     again = Bench(tmp_path)
-    (found,) = again.journal.open_sessions()
-    again.station.restore(found)
+    (found,) = again.journal.sessions()
+    again.station.tab.restore(found.lease, found.marks)
     ended = (await again.facts())[-1]
     assert (ended.stop_type, ended.elapsed_ms) == (StopType.POWER_LOST, 30_000)
     assert not again.relay.is_on
-    assert again.journal.open_sessions() == []
+    assert [found.ended.stop_type for found in again.journal.sessions()] == [StopType.POWER_LOST]
+    again.journal.acknowledge(again.journal.next_seq - 1)
+    assert list(again.journal.sessions()) == []
     again.journal.close()
 
 

@@ -1,0 +1,100 @@
+"""What a station's machine says of itself: what it does, its counters, the job that runs on it."""
+
+from __future__ import annotations
+
+import logging
+
+from firmware_bridge.events import (
+    ActivityChanged,
+    Identified,
+    JobEnded,
+    JobProgressed,
+    JobStarted,
+    ReadingTaken,
+)
+from floor import session
+from floor.meter import Counters, Quantity, difference
+from floor.wire.journal import AlarmRaised, Fact, JobFinished
+from floor.words import Activity, StopType
+from gateway.metering import SessionMeter
+
+log = logging.getLogger(__name__)
+Heard = tuple[list[Fact], session.Event | None]
+
+
+class MachineSide:
+    """The machine as far as it is heard of. Times are monotonic milliseconds."""
+
+    def __init__(self, machine: str, *, has_driver: bool) -> None:
+        self._machine = machine
+        self.activity = Activity.UNREACHABLE if has_driver else Activity.IDLE
+        self.words = ""
+        self.job: JobStarted | None = None
+        self.progress: tuple[float | None, int | None] = (None, None)
+        self.meter: SessionMeter | None = None
+        self._counters: dict[Quantity, int] = {}
+        self._at_job_start: Counters = {}
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the machine answers, where something can tell."""
+        return self.activity is not Activity.UNREACHABLE
+
+    def measure(self, at_ms: int) -> None:
+        """Begin to meter a session."""
+        self.meter = SessionMeter(at_ms, self._counters, self.activity)
+
+    def used(self, at_ms: int) -> dict[Quantity, int]:
+        """Return what the session that is metered has used; nothing where none is."""
+        return self.meter.counters(at_ms) if self.meter else {}
+
+    def hear(self, event: object, at_ms: int, session_id: str | None) -> Heard:
+        """Take what the machine says; return what is to be recorded, and what it means for a session."""
+        match event:
+            case ActivityChanged(activity, words):
+                return self._turn_to(activity, words, at_ms)
+            case JobStarted():
+                self.job, self._at_job_start = event, dict(self._counters)
+                return self._alone(event, session_id), session.JobChanged(True, at_ms)
+            case JobEnded():
+                return [self._finish(event, session_id)], session.JobChanged(False, at_ms)
+            case JobProgressed(_, fraction, left_s):
+                self.progress = (fraction, left_s)
+            case ReadingTaken(counters):
+                self._counters = {**self._counters, **counters}
+                if self.meter:
+                    self.meter.reading(self._counters)
+            case Identified(name, firmware):
+                log.info("%s is %s, %s", self._machine, name, firmware)
+        return [], None
+
+    def _turn_to(self, activity: Activity, words: str, at_ms: int) -> Heard:
+        lost = activity is Activity.UNREACHABLE and self.activity is not activity
+        self.activity, self.words = activity, words
+        if self.meter:
+            self.meter.activity(activity, at_ms)
+        said = words[:400]
+        facts: list[Fact] = (
+            [AlarmRaised(machine=self._machine, code="machine_unreachable", words=said)] if lost else []
+        )
+        if activity is Activity.FAULTED:
+            return facts, session.Faulted(StopType.FAULT, words or "The machine reports a fault", at_ms)
+        return facts, session.BusyChanged(activity is Activity.BUSY, at_ms)
+
+    def _alone(self, job: JobStarted, session_id: str | None) -> list[Fact]:
+        if session_id is not None:
+            return []
+        return [AlarmRaised(machine=self._machine, code="job_without_session", words=job.name[:400])]
+
+    def _finish(self, ended: JobEnded, session_id: str | None) -> JobFinished:
+        job, self.job = self.job, None
+        self.progress = (None, None)
+        return JobFinished(
+            session_id=session_id,
+            machine=self._machine,
+            name=(job.name if job else "")[:400],
+            outcome=ended.outcome,
+            job_time_ms=max(0, ended.job_time_ms),
+            counters=difference(self._at_job_start, self._counters),
+            user=((job.user if job else None) or "")[:400],
+        )

@@ -1,0 +1,47 @@
+"""What the process before this one left: sessions that it was cut off from, prices that the server lacks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from floor.access import AccountStanding
+from gateway.credit import Credit
+from gateway.journal import Journal
+from gateway.journal_sessions import SessionRecord
+from gateway.metering import Mark, Marks
+from gateway.prices import Prices
+from gateway.roster import RosterStore
+
+
+def recall(journal: Journal, roster: RosterStore, credit: Credit, prices: Prices) -> list[SessionRecord]:
+    """Hold and count again what the server cannot know yet; return the sessions that have no end.
+
+    Call it before anything is appended to the journal.
+    """
+    cut_off: list[SessionRecord] = []
+    for record in journal.sessions():
+        _hold(record, journal, roster, credit)
+        if record.ended is None:
+            cut_off.append(record)
+        else:
+            _count(record, Mark(record.ended.elapsed_ms, record.ended.counters), credit, prices)
+    return cut_off
+
+
+def _hold(record: SessionRecord, journal: Journal, roster: RosterStore, credit: Credit) -> None:
+    lease = record.lease
+    account = roster.account(lease.member, lease.account) or AccountStanding(lease.account, "")
+    for part, (epoch, seq) in record.holds:
+        if epoch != journal.epoch or seq > journal.acknowledged:
+            credit.hold(lease.session_id, lease.member, account, part, (epoch, seq))
+
+
+def _count(record: SessionRecord, last: Mark, credit: Credit, prices: Prices) -> None:
+    lease = record.lease
+    marks = Marks(lease.granted_ms, partial(prices.divides, lease.machine))
+    for mark in record.marks:
+        marks.add(mark)
+    visit = marks.visit(lease, last)
+    if price := prices.of(visit):
+        credit.ended(lease.session_id, price.money_micro or 0)
+    prices.ended(visit, *record.ended_at)
