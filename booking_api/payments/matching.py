@@ -19,7 +19,7 @@ from booking_api.members.models import Member
 
 CALLED = re.compile(
     r"(?:member(?:ship)?|mitglied(?:er|s)?|customer|kunden?|会员|客户)\s*-?\s*"
-    r"(?:number|nummer|nr|no|id|号码?|编号)?\s*[.:#]*\s*([A-Za-z0-9-]{1,32})",
+    r"(?:number|nummer|nr|no|id|号码?|编号)?\s*[.:：#]*\s*([A-Za-z0-9-]{1,32})",
     re.IGNORECASE,
 )
 """A member number with the word for it before it, in English, German and Chinese."""
