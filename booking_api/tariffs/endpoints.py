@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import threading
+from datetime import date, datetime
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from booking_api.auth.guards import Ctx, Reading, Writing, holds
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.tariffs import service
+from booking_api.tariffs import compare_words, service
+from booking_api.tariffs.past import Window, compare_past, labels
 from floor.errors import ConfigError, Refused
+from floor.tariff import Tariff
 
+_one_at_a_time = threading.Lock()
+"""A comparison takes a processor for as long as a minute."""
 router = APIRouter(prefix="/api/v1/tariffs", tags=["tariffs"])
 
 
@@ -36,6 +42,16 @@ class VersionDetails(BaseModel):
     text: Annotated[str, Field(min_length=1, max_length=service.TEXT_MAX)]
 
 
+class CompareDetails(BaseModel):
+    """Two tariffs over past use: without `old` it is what was charged by `tariff`. Days are the space's."""
+
+    old: Annotated[str, Field(max_length=service.TEXT_MAX)] = ""
+    new: Annotated[str, Field(min_length=1, max_length=service.TEXT_MAX)]
+    since: date
+    until: date | None = None
+    tariff: Annotated[str, Field(max_length=64)] = ""
+
+
 @router.get("")
 def list_versions(
     session: Reading, who: Annotated[Who, Depends(holds(Permission.TARIFFS_READ))]
@@ -57,3 +73,31 @@ def add_version(
     except ConfigError as error:
         raise Refused("tariff_invalid", str(error)) from error
     return VersionSeen.model_validate(version)
+
+
+@router.post("/compare")
+def compare(who: SignedIn, session: Reading, context: Ctx, details: CompareDetails) -> dict[str, Any]:
+    """Show who would have paid more and who less; it takes the rights to tariffs and to the books."""
+    require(who, Permission.TARIFFS_READ)
+    require(who, Permission.LEDGER_READ)
+
+    def begin_ms(day: date) -> int:
+        return round(datetime(day.year, day.month, day.day, tzinfo=context.zone).timestamp() * 1000)
+
+    old, new = _read(details.old, "old") if details.old else None, _read(details.new, "new")
+    until_ms = begin_ms(details.until) if details.until else context.clock.now_ms()
+    window = Window(details.tariff or (old or new).id, begin_ms(details.since), until_ms)
+    if not _one_at_a_time.acquire(blocking=False):
+        raise Refused("compare_busy", "Another comparison runs. Try again in a minute.")
+    try:
+        made = compare_past(session, window, old, new)
+    finally:
+        _one_at_a_time.release()
+    return compare_words.as_json(made, labels(session, (account for account, _ in made.most_affected())))
+
+
+def _read(text: str, name: str) -> Tariff:
+    try:
+        return service.read(text, name)
+    except ConfigError as error:
+        raise Refused("tariff_invalid", str(error)) from error
