@@ -52,8 +52,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
 }
 Table = Mapping[str, object]
-PREFIX = r"[A-Za-z0-9/.-]{1,12}"
-PREFIX_WORDS = "at most 12 letters, digits, hyphens, dots and slashes"
+PREFIX = r"[A-Za-z0-9.-]{1,12}"
+PREFIX_WORDS = "at most 12 letters, digits, hyphens and dots"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,10 @@ from booking_api.auth.service import issue_token, set_password
 from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
 from booking_api.certifications import service as certifications
-from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, shown_day, validated
+from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, validated
 from booking_api.cli.floor import AUTHOR
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
-from booking_api.ledger.statement import statement as read_statement
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.members.service import MemberChanges, MemberDetails
@@ -223,25 +222,3 @@ def payment(
         at.session.flush()
         owes = ledger.balance(at.session, member_account(owner.account), currency.code)
     print(f"Paid {plain(micro, currency)}; now owes {plain(owes, currency)}.")
-
-
-@app.command()
-def statement(
-    ctx: typer.Context,
-    who: Who,
-    since: Annotated[str | None, typer.Option(help="The first day; else from the beginning.")] = None,
-    until: Annotated[str | None, typer.Option(help="The day before which it ends; else now.")] = None,
-) -> None:
-    """Print a member's account: where it stood, what happened, where it stands."""
-    with reading(ctx) as (settings, database), database.read() as session:
-        owner, currency, zone = members.find(session, who), settings.currency, settings.timezone
-        period = (day_ms(since, zone) or 0, day_ms(until, zone) or (1 << 46))
-        account = read_statement(session, owner.account, currency.code, *period)
-        print(f"{owner.number} {owner.first_name} {owner.last_name}")
-        print(f"{'Before':52} {plain(account.opening_micro, currency):>16}")
-        for item in reversed(account.items):
-            text = f"{shown_day(item.at_ms, zone)}  {item.kind}  {item.memo}"
-            print(f"{text:52.52} {plain(item.amount_micro, currency):>16}")
-            for line in item.lines:
-                print(f"    {line.component}: {line.billed} {line.unit} ({line.tariff_version})")
-        print(f"{'Owed':52} {plain(account.closing_micro, currency):>16}")

@@ -110,6 +110,10 @@ class Formats:
         """Write a part from 0 to 1 as whole per cents."""
         return f"{round(part * 100)} %"
 
+    def rate(self, part: Fraction) -> str:
+        """Write an exact part as per cents with at most two decimals: "7.7 %"."""
+        return f"{self.number(part * 100)}{NO_BREAK}%"
+
     def quantity(self, quantity: Quantity, amount: int) -> str:
         """Write what was metered in a unit that people use."""
         base = quantity.rpartition("_")[2]

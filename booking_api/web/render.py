@@ -31,6 +31,8 @@ NOTICES: dict[str, tuple[str, str]] = {
     "done": ("good", "Done: the machine has answered."),
     "recorded": ("accent", "Recorded. The gateway is out of touch and will be told when it is back."),
     "refused": ("bad", "The machine's gateway refused."),
+    "invoiced": ("good", "The invoices of this month are issued."),
+    "address": ("good", "The billing address is kept."),
     "seen": ("good", "The alarm is marked as seen."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -38,6 +40,7 @@ _NAV: tuple[tuple[str, str, Permission | None], ...] = (
     ("/", "The floor", None),
     ("/me", "My statement", Permission.ME_READ),
     ("/members", "Members", Permission.MEMBERS_READ),
+    ("/invoices", "Invoices", Permission.LEDGER_READ),
     ("/workshop", "Workshop", Permission.GATEWAYS_READ),
     ("/utilisation", "Utilisation", Permission.REPORTS_READ),
 )

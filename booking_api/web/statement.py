@@ -3,70 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, col, or_, select
 
-from booking_api.ledger.models import ChargeLine
+from booking_api.accounts.models import Fund
+from booking_api.billing.models import Charge
+from booking_api.documents.reading import Charged, by_entry, explained
 from booking_api.ledger.statement import Item, Statement, balances, statement
 from booking_api.machines.models import Machine
 from booking_api.members.models import Member
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.tariffs import service as tariffs
-from booking_api.tariffs.models import TariffVersion
+from booking_api.web.allowances import Allowance, read_allowances
+from booking_api.web.explain import Row, explain
 from booking_api.web.formats import Formats
-from booking_api.web.wording import QUANTITIES, unit_text
+from booking_api.web.vocabulary import KINDS, OCCASIONS, QUANTITIES
 from floor.ledger import EntryKind
 from floor.meter import Quantity
-from floor.tariff import Tariff
 from floor.texts import say
 
-KINDS = {
-    EntryKind.CHARGE: "Charge",
-    EntryKind.PAYMENT: "Payment",
-    EntryKind.REFUND: "Refund",
-    EntryKind.FEE: "Fee",
-    EntryKind.SALE: "Sale",
-    EntryKind.CREDIT: "Credit",
-    EntryKind.GRANT: "Allowance",
-    EntryKind.TRANSFER: "Transfer",
-    EntryKind.EXPIRY: "Expired",
-    EntryKind.CONVERSION: "Conversion",
-    EntryKind.COST: "Cost",
-    EntryKind.ROUNDING: "Rounding",
-    EntryKind.CLOSE: "Period close",
-    EntryKind.REBATE: "Rebate",
-    EntryKind.OPENING: "Opening balance",
-    EntryKind.REVERSAL: "Correction",
-}
-BOUNDS = {"minimum": "brought up to the minimum", "maximum": "brought down to the maximum"}
+PAYMENTS = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a receipt, in words."""
-
-    what: str
-    metered: str
-    billed: str
-    price: str
-    amount_micro: int
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
-    """How a charge came about. Amounts in micro-units of `commodity`."""
+    """How a charge came about. Amounts in micro-units of `commodity`.
 
-    session: str
+    `full_micro` is what it really cost, `reductions` who paid of that beside the account: funds by name, and
+    the space. `taxes` are rate, net and tax of the total. `note` says when it was booked in a later month.
+    """
+
+    title: str
+    kind: str
     machine: str
-    machine_name: str
-    started_ms: int
+    started_ms: int | None
     ended_ms: int
     elapsed_ms: int
     stop: str
@@ -78,11 +52,15 @@ class Receipt:
     tariff: str
     valid_from_ms: int
     tier: str
+    full_micro: int
+    reductions: tuple[tuple[str, int], ...] = ()
+    taxes: tuple[tuple[str, int, int], ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """An entry on the account; `receipt` is there for a charge of a session."""
+    """An entry on the account; `receipt` is there for a charge."""
 
     entry: str
     kind: EntryKind
@@ -104,18 +82,23 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A calendar month on the space's clock: `[from_ms, to_ms)` in UTC ms, and its neighbours' names."""
+    """A calendar month on the space's clock: `[from_ms, to_ms)` in UTC ms; `key` is such as "2026-05"."""
 
     from_ms: int
     to_ms: int
     name: str
+    key: str
     before: str
     after: str
 
 
 @dataclass(frozen=True, slots=True)
 class MonthView:
-    """The account in a month: the books' figures, in words."""
+    """The account in a month: the books' figures, in words.
+
+    `full_micro` is what all charges of the month really cost, `reductions` who paid of that beside the
+    account, `tax_micro` the tax in what was charged.
+    """
 
     month: Month
     statement: Statement
@@ -124,6 +107,10 @@ class MonthView:
     balances: dict[str, int]
     charged_micro: int
     paid_micro: int
+    full_micro: int
+    tax_micro: int
+    reductions: tuple[tuple[str, int], ...]
+    allowances: tuple[Allowance, ...]
 
 
 def month_of(text: str, now_ms: int, f: Formats) -> Month:
@@ -136,6 +123,7 @@ def month_of(text: str, now_ms: int, f: Formats) -> Month:
         from_ms=round(first.timestamp() * 1000),
         to_ms=round(after.timestamp() * 1000),
         name=f.month(round(first.timestamp() * 1000)),
+        key=f"{first:%Y-%m}",
         before=f"{before:%Y-%m}",
         after=f"{after:%Y-%m}" if after.timestamp() * 1000 <= now_ms else "",
     )
@@ -143,21 +131,46 @@ def month_of(text: str, now_ms: int, f: Formats) -> Month:
 
 def read_month(session: Session, member: Member, commodity: str, month: Month, f: Formats) -> MonthView:
     """Read a member's month from the books."""
-    read = statement(session, member.account, commodity, month.from_ms, month.to_ms)
-    names = machine_names(session)
-    versions = _versions(session, (line.tariff_version for item in read.items for line in item.lines))
-    booked = [_booked(item, names, versions, f) for item in read.items]
-    booked += [_free_of_charge(used, commodity, names, f) for used in _unbilled(session, member, month)]
+    return read_account(session, member.account, commodity, month, f, member.tier)
+
+
+def read_account(
+    session: Session, account: str, commodity: str, month: Month, f: Formats, tier: str = ""
+) -> MonthView:
+    """Read an account's month from the books; what is free for it is that of a tier."""
+    read = statement(session, account, commodity, month.from_ms, month.to_ms)
+    charges = _charges(session, account, commodity, month, [item.entry for item in read.items])
+    names = Names(machine_names(session), dict(session.exec(select(Fund.id, Fund.name)).all()))
+    hidden = _repriced(read.items, charges)
+    booked = [
+        _booked(item, charges.get(item.entry), names, f) for item in read.items if item.entry not in hidden
+    ]
+    standing = [one for one in charges.values() if one.charge.replaced_ms is None]
+    known = {item.entry for item in read.items}
+    booked += [_costless(one, names, f) for one in standing if one.charge.entry not in known]
     booked.sort(key=lambda one: one.at_ms, reverse=True)
+    receipts = [one.receipt for one in booked if one.receipt is not None]
     return MonthView(
         month=month,
         statement=read,
         booked=tuple(booked),
-        waiting=tuple(_waiting(session, member, month, names, f)),
-        balances=balances(session, member.account),
-        charged_micro=sum(b.amount_micro for b in booked if b.kind is not EntryKind.PAYMENT),
-        paid_micro=-sum(b.amount_micro for b in booked if b.kind is EntryKind.PAYMENT),
+        waiting=tuple(_waiting(session, account, month, names.machines, f)),
+        balances=balances(session, account),
+        charged_micro=sum(b.amount_micro for b in booked if b.kind not in PAYMENTS),
+        paid_micro=-sum(b.amount_micro for b in booked if b.kind in PAYMENTS),
+        full_micro=sum(r.full_micro for r in receipts if r.commodity == commodity),
+        tax_micro=sum(tax for r in receipts if r.commodity == commodity for _, _, tax in r.taxes),
+        reductions=_summed(part for r in receipts if r.commodity == commodity for part in r.reductions),
+        allowances=tuple(read_allowances(session, account, tier, month.from_ms, month.to_ms, f)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of machines and funds, by id."""
+
+    machines: Mapping[str, str]
+    funds: Mapping[str, str]
 
 
 def machine_names(session: Session) -> dict[str, str]:
@@ -165,33 +178,46 @@ def machine_names(session: Session) -> dict[str, str]:
     return {id: name for id, name in session.exec(select(Machine.id, Machine.name))}
 
 
-def receipt(
-    used: MachineSession,
-    lines: tuple[ChargeLine, ...],
-    names: Mapping[str, str],
-    versions: Mapping[str, Tariff],
-    f: Formats,
-) -> Receipt:
-    """Explain a session's charge."""
-    total = used.total_micro or 0
-    version = versions.get(used.tariff_version or "")
-    code = used.commodity or ""
+def receipt(one: Charged, names: Names, f: Formats) -> Receipt:
+    """Explain a charge."""
+    charge, used, fee = one.charge, one.used, one.fee
+    gettext = f.texts.gettext
+    version = one.tariff
+    kind = gettext(OCCASIONS[charge.occasion])
+    machine = names.machines.get(charge.machine or "", charge.machine or "")
+    words = fee.words if fee else ""
+    if charge.session is None and charge.fee is None:
+        kind = gettext("Rounding of the month")
+    reductions = {names.funds.get(fund, fund): int(micro) for fund, micro in charge.funds.items()}
+    if one.space_bears_micro:
+        reductions[gettext("the space")] = one.space_bears_micro
     return Receipt(
-        session=used.id,
-        machine=used.machine,
-        machine_name=names.get(used.machine, used.machine),
-        started_ms=used.started_ms,
-        ended_ms=used.ended_ms or used.started_ms,
-        elapsed_ms=used.elapsed_ms,
-        stop=say(used.stop_type, f.language) if used.stop_type else "",
-        metered=metered_words(used.counters, f),
-        rows=tuple(_row(line, versions.get(line.tariff_version), code, f) for line in lines),
-        rounding_micro=total - sum(line.amount_micro for line in lines),
-        total_micro=total,
-        commodity=code,
+        title=(machine if used else words or machine) or kind,
+        kind=kind,
+        machine=charge.machine or "",
+        started_ms=used.started_ms if used else None,
+        ended_ms=charge.ended_ms,
+        elapsed_ms=used.elapsed_ms if used else 0,
+        stop=say(used.stop_type, f.language) if used and used.stop_type else "",
+        metered=metered_words(used.counters, f) if used else (),
+        rows=tuple(
+            explain(line, one.versions.get(line.tariff), charge.tier, charge.commodity, f)
+            for line in one.lines
+        ),
+        rounding_micro=charge.rounding_micro,
+        total_micro=charge.total_micro,
+        commodity=charge.commodity,
         tariff=version.name if version else "",
         valid_from_ms=version.valid_from_ms if version else 0,
-        tier=lines[0].tier if lines else used.tier,
+        tier=charge.tier,
+        full_micro=one.full_micro,
+        reductions=tuple((name, micro) for name, micro in reductions.items() if micro),
+        taxes=tuple(
+            (f.rate(Fraction(rate)), int(charge.nets[rate]), int(tax))
+            for rate, tax in charge.taxes.items()
+            if tax
+        ),
+        note=_late(charge, f),
     )
 
 
@@ -205,77 +231,82 @@ def metered_words(counters: Mapping[str, int], f: Formats) -> tuple[tuple[str, s
     )
 
 
-def _row(line: ChargeLine, version: Tariff | None, code: str, f: Formats) -> Row:
-    gettext = f.texts.gettext
-    if line.component in BOUNDS:
-        return Row(gettext(BOUNDS[line.component]), "", "", "", line.amount_micro, "")
-    component = next((c for c in version.components if c.id == line.component), None) if version else None
-    quantity, block = (component.quantity, component.block) if component else (None, None)
-    note = gettext(BOUNDS[line.bound]) if line.bound in BOUNDS else ""
-    price = f.money(Fraction(line.price_micro), code, exact=True)
-    if quantity is None:
-        what = gettext("flat price") if component else line.component
-        return Row(what, "", "", price, line.amount_micro, note)
-    unit = unit_text(line.unit, f)
-    metered, billed = Fraction(line.metered), Fraction(line.billed)
-    each, billed_text = unit, f"{f.number(billed)} {unit}"
-    if block is not None:
-        each = f"{f.number(block, 3)} {unit}"
-        billed_text = gettext("%(count)s × %(block)s") % {"count": f.number(billed), "block": each}
-    return Row(
-        what=gettext(QUANTITIES[quantity]),
-        metered=f"{f.number(metered)} {unit}",
-        billed=billed_text if block is not None or billed != metered else "",
-        price=f"{price} / {each}",
-        amount_micro=line.amount_micro,
-        note=note,
+def _charges(
+    session: Session, account: str, commodity: str, month: Month, entries: Sequence[str]
+) -> dict[str, Charged]:
+    """Return the charges of these entries, and those of the month that nobody owed anything for, by entry."""
+    found = by_entry(session, entries)
+    query = select(Charge).where(
+        Charge.account == account,
+        Charge.month == month.key,
+        col(Charge.replaced_ms).is_(None),
+        or_(col(Charge.entry).is_(None), Charge.total_micro == 0),
     )
+    for one in explained(session, session.exec(query).all()):
+        found.setdefault(one.charge.entry or one.charge.id, one)
+    return found
 
 
-def _booked(item: Item, names: Mapping[str, str], versions: Mapping[str, Tariff], f: Formats) -> Booked:
-    used = item.session
+def _repriced(items: Sequence[Item], charges: Mapping[str, Charged]) -> set[str]:
+    """Return what was reversed to be priced anew, with the reversals: only the last price counts."""
+    stands = {_visit(one.charge) for one in charges.values() if one.charge.replaced_ms is None}
+    undone = {item.reverses: item.entry for item in items if item.reverses}
+    found: set[str] = set()
+    for item in items:
+        one = charges.get(item.entry)
+        replaced = one is not None and one.charge.replaced_ms is not None and _visit(one.charge) in stands
+        if replaced and item.entry in undone:
+            found |= {item.entry, undone[item.entry]}
+    return found
+
+
+def _visit(charge: Charge) -> str:
+    return charge.session or charge.fee or ""
+
+
+def _booked(item: Item, one: Charged | None, names: Names, f: Formats) -> Booked:
     return Booked(
         entry=item.entry,
         kind=item.kind,
         kind_text=f.texts.gettext(KINDS[item.kind]),
-        at_ms=item.at_ms,
+        at_ms=one.charge.ended_ms if one is not None else item.at_ms,
         amount_micro=item.amount_micro,
         memo=item.memo,
-        receipt=receipt(used, item.lines, names, versions, f) if used is not None else None,
+        receipt=receipt(one, names, f) if one is not None else None,
     )
 
 
-def _free_of_charge(used: MachineSession, commodity: str, names: Mapping[str, str], f: Formats) -> Booked:
-    """Show a session that cost nothing, and so stands in no book, beside those that did."""
-    shown = replace(receipt(used, (), names, {}, f), commodity=used.commodity or commodity)
+def _costless(one: Charged, names: Names, f: Formats) -> Booked:
+    """Show what cost the account nothing, and so stands in no entry of it, beside what did."""
+    charge, shown = one.charge, receipt(one, names, f)
     kind = EntryKind.CHARGE
-    return Booked(used.id, kind, f.texts.gettext(KINDS[kind]), shown.ended_ms, 0, "", shown)
-
-
-def _unbilled(session: Session, member: Member, month: Month) -> list[MachineSession]:
-    query = _ended(member, month).where(
-        col(MachineSession.state) == SessionState.PRICED, col(MachineSession.entry).is_(None)
-    )
-    return list(session.exec(query))
-
-
-def _ended(member: Member, month: Month) -> SelectOfScalar[MachineSession]:
-    return select(MachineSession).where(
-        MachineSession.account == member.account,
-        col(MachineSession.ended_ms) >= month.from_ms,
-        col(MachineSession.ended_ms) < month.to_ms,
+    return Booked(
+        charge.entry or charge.id, kind, f.texts.gettext(KINDS[kind]), charge.ended_ms, 0, "", shown
     )
 
 
-def _versions(session: Session, ids: Iterable[str]) -> dict[str, Tariff]:
-    query = select(TariffVersion).where(col(TariffVersion.id).in_(set(ids)))
-    return {kept.id: tariffs.parsed(kept.text, kept.id) for kept in session.exec(query)}
+def _late(charge: Charge, f: Formats) -> str:
+    if not charge.period or charge.period == charge.month:
+        return ""
+    return f.texts.gettext("Used in %(month)s, which was closed when it came in.") % {"month": charge.period}
+
+
+def _summed(parts: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    sums: dict[str, int] = {}
+    for name, micro in parts:
+        sums[name] = sums.get(name, 0) + micro
+    return tuple((name, micro) for name, micro in sums.items() if micro)
 
 
 def _waiting(
-    session: Session, member: Member, month: Month, names: Mapping[str, str], f: Formats
+    session: Session, account: str, month: Month, names: Mapping[str, str], f: Formats
 ) -> list[Waiting]:
-    query = _ended(member, month).where(col(MachineSession.state) == SessionState.EXCEPTION)
+    query = select(MachineSession).where(
+        MachineSession.account == account,
+        col(MachineSession.ended_ms) >= month.from_ms,
+        col(MachineSession.ended_ms) < month.to_ms,
+        col(MachineSession.state) == SessionState.EXCEPTION,
+    )
     why = f.texts.gettext("Staff look at it; nothing is charged until then.")
     return [
         Waiting(names.get(used.machine, used.machine), used.ended_ms or 0, why)

@@ -2,85 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
+from booking_api.web.clauses import rules_words
 from booking_api.web.formats import Formats
+from booking_api.web.vocabulary import (
+    EACH,
+    FREE,
+    OCCASIONS,
+    amount_words,
+    bounds_words,
+    component_name,
+    component_unit,
+    unit_text,
+    with_period,
+)
 from floor.meter import Quantity
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
-from floor.tariff import Component, Tariff
-
-QUANTITIES: dict[Quantity, str] = {
-    Quantity.MACHINE_TIME_MS: "machine time",
-    Quantity.BUSY_TIME_MS: "working time",
-    Quantity.JOB_TIME_MS: "job time",
-    Quantity.LASER_TIME_MS: "laser time",
-    Quantity.RUN_ON_TIME_MS: "run-on time",
-    Quantity.RESERVED_TIME_MS: "reserved time",
-    Quantity.FILAMENT_UM: "filament length",
-    Quantity.FILAMENT_MG: "filament",
-    Quantity.RESIN_UL: "resin",
-    Quantity.VOLUME_MM3: "volume",
-    Quantity.ENERGY_MWH: "energy",
-    Quantity.TRAVEL_UM: "travel",
-    Quantity.JOBS: "jobs",
-}
-"""What people call each quantity; a catalogue has each of them."""
-SYMBOLS = {"wh": "Wh", "kwh": "kWh", "cm3": "cm³", "in3": "in³"}
-"""How people write the units that tariff files write otherwise."""
+from floor.tariff import Component, Occasion, Tariff
+from floor.tariff.model import BracketMode, FreeMode, Window
 
 
-def unit_text(unit: str, formats: Formats) -> str:
-    """Return how people write a tariff's unit."""
-    return formats.texts.gettext(SYMBOLS.get(unit, unit))
-
-
-def tariff_words(tariff: Tariff, formats: Formats) -> list[str]:
-    """Say what a tariff asks, one sentence a component, then tiers and bounds."""
-    gettext = formats.texts.gettext
+def tariff_words(tariff: Tariff, formats: Formats, machine: str = "") -> list[str]:
+    """Say what a tariff asks of who uses a machine (by its id; "": of any): components, then the rules."""
     code = tariff.commodity.code
-    said = [component_words(component, code, formats) for component in tariff.components]
-    for tier in tariff.tiers.values():
-        if tier.multiplier == 0:
-            said.append(gettext("%(tier)s: free of charge") % {"tier": tier.id})
-        elif tier.multiplier != 1:
-            part = formats.percent(tier.multiplier)
-            said.append(gettext("%(tier)s: %(part)s of the price") % {"tier": tier.id, "part": part})
-    said += _bounds(tariff.minimum_micro, tariff.maximum_micro, code, formats)
-    if tariff.rounding.unit_micro != tariff.commodity.minor_micro:
-        unit = formats.money(tariff.rounding.unit_micro, code)
-        said.append(gettext("Rounded to %(unit)s at the end") % {"unit": unit})
-    return said
+    said = [
+        component_words(component, code, formats, tariff.windows)
+        for component in tariff.components
+        if not (machine and component.machines) or machine in component.machines
+    ]
+    return said + rules_words(tariff, formats)
 
 
-def component_words(component: Component, code: str, formats: Formats) -> str:
-    """Say what one component asks: "€1.50 for each started 15 min of machine time; the first 20 min free"."""
+def component_words(component: Component, code: str, formats: Formats, windows: Sequence[Window] = ()) -> str:
+    """Say what one component asks: "€1.50 for each started 15 min of machine time; at most €9.00"."""
     gettext = formats.texts.gettext
-    price = formats.money(component.price_micro, code, exact=True)
-    if component.quantity is None:
-        return gettext("%(price)s for each session") % {"price": price}
-    what = gettext(QUANTITIES[component.quantity])
-    words = {"price": price, "unit": unit_text(component.unit, formats), "what": what}
-    if component.quantity is Quantity.JOBS:
-        said = gettext("%(price)s for each job") % words
-    elif component.block is not None:
-        words["block"] = _amount(component.block, component.unit, formats)
-        said = gettext("%(price)s for each started %(block)s of %(what)s") % words
-    else:
-        said = gettext("%(price)s per %(unit)s of %(what)s") % words
-    parts = [said]
+    parts = [_price(component, formats.money(component.price_micro, code, exact=True), formats)]
+    parts += _bracket_words(component, code, formats)
+    for window in windows:
+        if window.id in component.window_prices:
+            own = formats.money(component.window_prices[window.id], code, exact=True)
+            parts.append(gettext("in %(window)s: %(price)s") % {"window": window.id, "price": own})
     if component.free:
-        free = _amount(component.free, component.unit, formats)
-        parts.append(gettext("the first %(free)s are free") % {"free": free})
-    for tier, own in component.prices.items():
-        parts.append(f"{tier}: {formats.money(own, code, exact=True)}")
-    parts += _bounds(component.minimum_micro, component.maximum_micro, code, formats)
-    return gettext("; ").join(parts)
+        parts.append(free_words(component, component.free, formats))
+    parts += [f"{tier}: {free_words(component, free, formats)}" for tier, free in component.frees.items()]
+    parts += [f"{tier}: {formats.money(own, code, exact=True)}" for tier, own in component.prices.items()]
+    parts += bounds_words(component.minimum_micro, component.maximum_micro, code, formats)
+    if component.machines:
+        machines = gettext(", ").join(sorted(component.machines))
+        parts.append(gettext("only on %(machines)s") % {"machines": machines})
+    said = gettext("; ").join(parts)
+    if component.on is Occasion.SESSION:
+        return said
+    return gettext("%(occasion)s: %(words)s") % {"occasion": gettext(OCCASIONS[component.on]), "words": said}
+
+
+def free_words(component: Component, free: Fraction, formats: Formats) -> str:
+    """Say what of a component is free, and for how long it is counted."""
+    words = {"free": amount_words(component, free, formats)}
+    if component.free_mode is FreeMode.THRESHOLD:
+        less = formats.texts.gettext("free below %(free)s, all of it is charged from there on") % words
+        return with_period(less, component.free_per, formats)
+    return formats.texts.gettext(FREE[component.free_per]) % words
+
+
+def _price(component: Component, price: str, formats: Formats) -> str:
+    gettext = formats.texts.gettext
+    words = {"price": price, "unit": component_unit(component, formats)}
+    words["what"] = component_name(component, formats)
+    if component.quantity is None and component.each is not None:
+        return gettext(EACH[component.each]) % words
+    if component.quantity is None and component.count:
+        return gettext("%(price)s for each of %(what)s") % words
+    if component.quantity is None:
+        session, once = gettext("%(price)s for each session"), gettext("%(price)s each time")
+        return (session if component.on is Occasion.SESSION else once) % words
+    if component.quantity is Quantity.JOBS:
+        return gettext("%(price)s for each job") % words
+    if component.block is not None:
+        words["block"] = amount_words(component, component.block, formats)
+        return gettext("%(price)s for each started %(block)s of %(what)s") % words
+    return gettext("%(price)s per %(unit)s of %(what)s") % words
+
+
+def _bracket_words(component: Component, code: str, formats: Formats) -> list[str]:
+    gettext = formats.texts.gettext
+    whole = component.brackets_mode is BracketMode.WHOLE
+    said = []
+    for bracket in component.brackets:
+        words = {
+            "above": amount_words(component, bracket.above, formats),
+            "price": formats.money(bracket.price_micro, code, exact=True),
+        }
+        own = (
+            gettext("above %(above)s: %(price)s for all of it")
+            if whole
+            else gettext("above %(above)s: %(price)s")
+        )
+        said.append(with_period(own % words, component.brackets_per, formats))
+    return said
 
 
 def short_price(tariff: Tariff, formats: Formats) -> str:
     """Say the main price in a few words, for a card: "€0.06 / min"; "" for a tariff that never asks any."""
-    asking = [component for component in tariff.components if component.price_micro]
+    asking = [c for c in tariff.components if c.price_micro and c.on is Occasion.SESSION]
     if not asking:
         return ""
     component = next((c for c in asking if c.quantity is not None), asking[0])
@@ -88,7 +114,7 @@ def short_price(tariff: Tariff, formats: Formats) -> str:
     if component.quantity is None:
         return price
     if component.block is not None:
-        return f"{price} / {_amount(component.block, component.unit, formats)}"
+        return f"{price} / {amount_words(component, component.block, formats)}"
     return f"{price} / {unit_text(component.unit, formats)}"
 
 
@@ -128,17 +154,3 @@ _CREDIT = {
     OnCreditSpent.STOP_WHEN_IDLE: "When your credit is spent it stops as soon as the work is done.",
     OnCreditSpent.STOP_AT_ONCE: "When your credit is spent it stops at once.",
 }
-
-
-def _bounds(low: int | None, high: int | None, code: str, formats: Formats) -> list[str]:
-    gettext = formats.texts.gettext
-    said = []
-    if low is not None:
-        said.append(gettext("At least %(amount)s") % {"amount": formats.money(low, code)})
-    if high is not None:
-        said.append(gettext("At most %(amount)s") % {"amount": formats.money(high, code)})
-    return said
-
-
-def _amount(value: Fraction, unit: str, formats: Formats) -> str:
-    return f"{formats.number(value, 3)} {unit_text(unit, formats)}"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from babel.messages.extract import extract
 
-from booking_api.web import render, statement, wording
+from booking_api.documents import pdf
+from booking_api.web import documents, explain, render, vocabulary, wording
 from floor.tariff.model import UNITS
 from floor.words import Role
 
@@ -65,9 +66,11 @@ def _text(call: ast.Call) -> str | None:
 
 def of_tables() -> set[str]:
     """Texts that stand in tables: names of quantities and units, of pages and roles, notices."""
-    said = set(wording.QUANTITIES.values()) | set(wording._CREDIT.values())
-    said |= set(statement.KINDS.values()) | set(statement.BOUNDS.values())
+    said = set(vocabulary.QUANTITIES.values()) | set(wording._CREDIT.values())
+    said |= set(vocabulary.KINDS.values()) | set(explain.BOUNDS.values()) | set(documents.NAMES.values())
+    tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EACH_NAME, vocabulary.OCCASIONS)
+    said |= {text for table in tables for text in table.values() if text} | {pdf.NO_TYPST, pdf.NO_FONT}
     said |= {text for _, text in render.NOTICES.values()} | {name for _, name, _ in render._NAV}
     units = {unit for units in UNITS.values() for unit in units}
-    said |= {wording.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
+    said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -69,7 +69,7 @@ def test_quantities_are_written_in_units_that_people_use() -> None:
 
 def test_a_tariff_in_plain_words() -> None:
     laser = read(TARIFF, "laser.toml")
-    assert tariff_words(laser, EN) == [
+    assert [spaced(text) for text in tariff_words(laser, EN)] == [
         "€4.00 for each started 10 min of machine time",
         "member: 50 % of the price",
     ]

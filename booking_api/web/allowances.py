@@ -1,0 +1,149 @@
+"""What an account has in advance or free, what it used of it, and what is left, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from sqlmodel import Session, col, select
+
+from booking_api.billing.models import AccountHistory, AllowanceLot
+from booking_api.ledger.accounts import lot_account
+from booking_api.ledger.models import LedgerEntry, LedgerPosting
+from booking_api.tariffs import service as tariffs
+from booking_api.web.formats import Formats
+from booking_api.web.vocabulary import amount_words, component_name, with_period
+from floor.ledger import EntryKind
+from floor.money import MICRO
+from floor.tariff import Component, Tariff
+from floor.tariff.calendar import period_key
+from floor.tariff.component import shared_name
+from floor.tariff.model import FreeMode, Period
+
+USES = frozenset({EntryKind.CHARGE, EntryKind.FEE, EntryKind.REVERSAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """One row: what it is for, what there was, was used and is left; `until` says when it ends."""
+
+    name: str
+    had: str
+    used: str
+    left: str
+    until: str = ""
+
+
+@dataclass(slots=True)
+class _Moved:
+    """What happened to a lot, in millionths of its unit."""
+
+    had: int = 0
+    added: int = 0
+    used: int = 0
+    other: int = 0
+
+
+def read_allowances(
+    session: Session, account: str, tier: str, from_ms: int, to_ms: int, f: Formats
+) -> list[Allowance]:
+    """Return an account's lots as they moved in `[from_ms, to_ms)`, and what a tier has free in that time."""
+    newest: dict[str, Tariff] = {}
+    for kept in tariffs.listed(session):
+        newest.setdefault(kept.tariff, tariffs.parsed(kept.text, kept.id))
+    components: dict[str, tuple[Tariff, Component]] = {}
+    for tariff in newest.values():
+        for component in tariff.components:
+            components.setdefault(shared_name(component, tariff), (tariff, component))
+    found = list(_lots(session, account, from_ms, to_ms, components, f))
+    return found + list(_free(session, account, tier, to_ms, components, f))
+
+
+def _lots(
+    session: Session,
+    account: str,
+    from_ms: int,
+    to_ms: int,
+    components: dict[str, tuple[Tariff, Component]],
+    f: Formats,
+) -> Iterator[Allowance]:
+    query = select(AllowanceLot).where(AllowanceLot.account == account, AllowanceLot.granted_ms < to_ms)
+    rows = session.exec(query.order_by(col(AllowanceLot.granted_ms), col(AllowanceLot.id))).all()
+    moved = _moves(session, [lot_account(account, row.id) for row in rows], from_ms, to_ms)
+    for row in rows:
+        one = moved.get(lot_account(account, row.id), _Moved())
+        left = one.had + one.added - one.used + one.other
+        if not (one.had or one.added or one.used or left):
+            continue
+        until = f.day(row.expires_ms) if row.expires_ms is not None else ""
+        known = components.get(row.commodity)
+
+        def said(micro: int, known: tuple[Tariff, Component] | None = known) -> str:
+            units = Fraction(micro, MICRO)
+            return amount_words(known[1], units, f) if known else f.number(units, 3)
+
+        yield Allowance(
+            _named(*known, f) if known else row.commodity,
+            said(one.had + one.added + min(one.other, 0)),
+            said(one.used),
+            said(left),
+            until,
+        )
+
+
+def _moves(session: Session, names: list[str], from_ms: int, to_ms: int) -> dict[str, _Moved]:
+    """Add up the postings on lots; what came back from a use that was undone was not used."""
+    columns = (LedgerPosting.account, LedgerPosting.amount_micro, LedgerEntry.occurred_ms, LedgerEntry.kind)
+    query = select(*columns).join(LedgerEntry, col(LedgerEntry.id) == col(LedgerPosting.entry))
+    found: dict[str, _Moved] = {}
+    wanted = query.where(col(LedgerPosting.account).in_(names), col(LedgerEntry.occurred_ms) < to_ms)
+    for name, micro, at_ms, kind in session.exec(wanted):
+        one = found.setdefault(name, _Moved())
+        if at_ms < from_ms:
+            one.had += micro
+        elif kind in USES:
+            one.used -= micro
+        elif micro > 0:
+            one.added += micro
+        else:
+            one.other += micro
+    return found
+
+
+def _free(
+    session: Session,
+    account: str,
+    tier: str,
+    to_ms: int,
+    components: dict[str, tuple[Tariff, Component]],
+    f: Formats,
+) -> Iterator[Allowance]:
+    """Yield what is free in the period that holds the last day before `to_ms`, as far as it was counted."""
+    history = session.get(AccountHistory, (account, ""))
+    positions = history.positions if history is not None else {}
+    today = f.moment(to_ms - 1).date()
+    latest: dict[tuple[str, str], tuple[str, Fraction]] = {}
+    for key, text in sorted(positions.items()):
+        what, name, who, period = key.split("|")
+        if what == "free" and name in components and _now(components[name][1].free_per, period, today):
+            latest[name, who] = period, Fraction(text)
+    for (name, _), (_, used) in latest.items():
+        tariff, component = components[name]
+        free = component.frees.get(tier, component.free)
+        spent = component.free_mode is FreeMode.THRESHOLD and used >= free
+        left = Fraction(0) if spent else max(Fraction(0), free - used)
+        had, took, rest = (amount_words(component, value, f) for value in (free, min(used, free), left))
+        yield Allowance(with_period(_named(tariff, component, f), component.free_per, f), had, took, rest)
+
+
+def _now(per: Period, period: str, today: date) -> bool:
+    """Tell whether a day lies in a period; of those that begin with a membership the latest one counts."""
+    if period.startswith("from "):
+        return date.fromisoformat(period[5:]) <= today
+    return period == period_key(per, today, None)
+
+
+def _named(tariff: Tariff, component: Component, f: Formats) -> str:
+    return f"{tariff.name} · {component_name(component, f)}"

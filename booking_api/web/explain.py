@@ -1,0 +1,167 @@
+"""Why a line of a charge is what it is, in plain words: every line that a tariff can make has its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+
+from booking_api.web.clauses import adjustment_words, cap_words, window_words
+from booking_api.web.formats import Formats
+from booking_api.web.vocabulary import (
+    OCCASIONS,
+    amount_words,
+    component_name,
+    component_unit,
+    with_period,
+)
+from booking_api.web.wording import free_words
+from floor.tariff import Component, Line, Occasion, Tariff
+from floor.tariff.component import Where, price_of
+from floor.tariff.model import BracketMode, FreeMode
+
+BOUNDS = {
+    "minimum": "brought up to the minimum",
+    "maximum": "brought down to the maximum",
+    "cap": "taken off by the cap",
+    "repriced": "earlier use, at the price that now holds for all of it",
+    "discount": "discount",
+    "coupon": "coupon",
+    "credit": "credit",
+    "surcharge": "surcharge",
+    "tax": "VAT",
+    "after_budget": "what the fund could no longer pay",
+}
+"""What each `bound` of a line means; a test holds that none is missing."""
+ADJUSTMENTS = frozenset({"discount", "coupon", "credit", "surcharge"})
+_DAY = datetime(2000, 1, 1, tzinfo=UTC).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a receipt, in words."""
+
+    what: str
+    metered: str
+    billed: str
+    price: str
+    amount_micro: int
+    note: str
+
+
+def explain(line: Line, tariff: Tariff | None, tier: str, code: str, f: Formats) -> Row:
+    """Say what a line is. Without its tariff, or the component in it, it is shown as it stands."""
+    gettext = f.texts.gettext
+    component = next((c for c in tariff.components if c.id == line.component), None) if tariff else None
+    if tariff is None or (component is None and not line.bound and line.unit != "pack"):
+        note = gettext(BOUNDS[line.bound]) if line.bound in BOUNDS else ""
+        return Row(line.component, "", "", "", line.amount_micro, note)
+    if line.unit == "pack":
+        return _bought(line, tariff, code, f)
+    if component is None:
+        return _rule(line, tariff, code, f)
+    return _priced(line, component, tariff, tier, code, f)
+
+
+def _bought(line: Line, tariff: Tariff, code: str, f: Formats) -> Row:
+    pack = next((pack for pack in tariff.packs if pack.id == line.component), None)
+    component = next((c for c in tariff.components if pack and c.id == pack.component), None)
+    note = ""
+    if pack is not None and component is not None:
+        note = f"{amount_words(component, pack.size, f)} {component_name(component, f)}"
+    what = f"{f.texts.gettext(OCCASIONS[Occasion.PACK])} · {line.component}"
+    return Row(what, "", "", f.money(line.price_micro, code), line.amount_micro, note)
+
+
+def _rule(line: Line, tariff: Tariff, code: str, f: Formats) -> Row:
+    """Explain what a rule of the tariff changed in the sum."""
+    gettext = f.texts.gettext
+    what, note, price = gettext(BOUNDS.get(line.bound, line.component)), "", ""
+    adjustment = next((one for one in tariff.adjustments if one.id == line.component), None)
+    if line.bound in ADJUSTMENTS and adjustment is not None:
+        note = adjustment_words(adjustment, code, f)
+    elif line.bound in ADJUSTMENTS or line.bound == "after_budget":
+        note = line.component
+    elif line.bound == "cap":
+        note = f.texts.gettext("; ").join(cap_words(cap, code, f) for cap in tariff.caps)
+    elif line.bound == "tax" and tariff.tax is not None:
+        price = f.rate(tariff.tax.rate)
+    return Row(what, "", "", price, line.amount_micro, note)
+
+
+def _priced(line: Line, component: Component, tariff: Tariff, tier: str, code: str, f: Formats) -> Row:
+    """Explain a price: how much was used, what of it is billed at which price, and why at that one."""
+    unit = component_unit(component, f)
+    price = f.money(line.price_micro, code, exact=True)
+    notes = _notes(line, component, tariff, tier, f)
+    what = _named(component, tariff, f)
+    if not unit:
+        return Row(what, "", "", price, line.amount_micro, f.texts.gettext("; ").join(notes))
+    metered = f"{f.number(line.metered)} {unit}" if line.metered else ""
+    each, billed = unit, ""
+    if component.block is not None:
+        each = amount_words(component, component.block, f)
+        billed = f.texts.gettext("%(count)s × %(block)s") % {"count": f.number(line.billed), "block": each}
+    elif line.billed != line.metered:
+        billed = f"{f.number(line.billed)} {unit}"
+    note = f.texts.gettext("; ").join(notes)
+    return Row(what, metered, billed, f"{price} / {each}", line.amount_micro, note)
+
+
+def _named(component: Component, tariff: Tariff, f: Formats) -> str:
+    """Name a component; with its own name beside, where two of the tariff are prices for the same thing."""
+    name = component_name(component, f)
+    if component.on is not Occasion.SESSION:
+        occasion = f.texts.gettext(OCCASIONS[component.on])
+        name = occasion if not component_unit(component, f) else f"{occasion} · {name}"
+    same = [
+        other
+        for other in tariff.components
+        if other.on is component.on and component_name(other, f) == component_name(component, f)
+    ]
+    return f"{name} · {component.id}" if len(same) > 1 else name
+
+
+def _notes(line: Line, component: Component, tariff: Tariff, tier: str, f: Formats) -> list[str]:
+    gettext = f.texts.gettext
+    notes = []
+    window = tariff.window(line.window) if line.window else None
+    if window is not None:
+        notes.append(window_words(window, f))
+    if line.bound == "repriced":
+        notes.append(gettext(BOUNDS[line.bound]))
+    elif component.brackets:
+        notes += _bracket(line, component, tariff, tier, f)
+    free = component.frees.get(tier, component.free)
+    if line.metered and line.bound != "repriced":
+        if free and (component.block is not None or line.billed < line.metered or _threshold(component)):
+            notes.append(free_words(component, free, f))
+        elif component.block is None and line.billed < line.metered:
+            drawn = amount_words(component, line.metered - line.billed, f)
+            notes.append(gettext("%(amount)s from what you hold in advance") % {"amount": drawn})
+    if line.bound in ("minimum", "maximum"):
+        notes.append(gettext(BOUNDS[line.bound]))
+    return notes
+
+
+def _threshold(component: Component) -> bool:
+    return component.free_mode is FreeMode.THRESHOLD
+
+
+def _bracket(line: Line, component: Component, tariff: Tariff, tier: str, f: Formats) -> list[str]:
+    """Say in which bracket a price lies, where one and only one of them has it."""
+    where = Where(tier, "", None, _DAY, line.window)
+    size = component.block or Fraction(1)
+    edges = [Fraction(0), *(bracket.above / size for bracket in component.brackets)]
+    prices = [price_of(component, tariff, where, edge + Fraction(1, 10**9)) for edge in edges]
+    found = [n for n, price in enumerate(prices) if price == line.price_micro]
+    if len(found) != 1:
+        return []
+    gettext = f.texts.gettext
+    if found[0] == 0:
+        edge = amount_words(component, component.brackets[0].above, f)
+        return [with_period(gettext("up to %(edge)s") % {"edge": edge}, component.brackets_per, f)]
+    edge = amount_words(component, component.brackets[found[0] - 1].above, f)
+    whole = component.brackets_mode is BracketMode.WHOLE
+    said = gettext("above %(edge)s, for all of it") if whole else gettext("above %(edge)s")
+    return [with_period(said % {"edge": edge}, component.brackets_per, f)]
