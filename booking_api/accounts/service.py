@@ -74,7 +74,7 @@ def told(session: Session, account: Account, now_ms: int) -> None:
     root = account.parent or account.id
     if account.kind is AccountKind.TEAM:
         changed(session, Subject.ACCOUNT, root, now_ms)
-    for member in who_charge(session, {root, account.id}):
+    for member in who_charge(session, {account.id}):
         changed(session, Subject.MEMBER, member, now_ms)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account, AccountKind, AccountMember
-from booking_api.billing.models import AccountHistory
+from booking_api.billing.models import AccountHistory, AllowanceLot
 from booking_api.gateways.models import RosterChange, RosterState
 from booking_api.members.models import Member
 
@@ -47,17 +47,14 @@ def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> 
     if not accounts:
         return
     found = session.exec(select(Account).where(col(Account.id).in_(set(accounts)))).all()
-    histories = select(AccountHistory.account).where(
-        col(AccountHistory.account).in_(set(accounts)), AccountHistory.month == ""
-    )
-    counted = set(session.exec(histories).all())
+    counted = _counted(session, set(accounts))
     own = {
         account.id
         for account in found
         if account.kind is not AccountKind.TEAM and (_limited(account) or account.id in counted)
     }
     teams = [account for account in found if account.kind is AccountKind.TEAM]
-    shared = {id for team in teams if team.id in counted for id in (team.id, team.parent or team.id)}
+    shared = {team.id for team in teams if team.id in counted}
     for root in sorted({team.parent or team.id for team in teams}):
         changed(session, Subject.ACCOUNT, root, now_ms)
     for member in who_charge(session, own | shared) if own or shared else ():
@@ -65,8 +62,13 @@ def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> 
 
 
 def who_charge(session: Session, accounts: Collection[str]) -> list[str]:
-    """Return the ids of all who may charge to one of these accounts: whose own it is, and who is in it."""
-    people = select(AccountMember.member).where(col(AccountMember.account).in_(accounts))
+    """Return the ids of all who may charge to one of these accounts: whose own it is, and who is in it.
+
+    Who is in a team may charge to its cost centres.
+    """
+    teams = select(Account.parent).where(col(Account.id).in_(accounts))
+    team = col(AccountMember.account)
+    people = select(AccountMember.member).where(or_(team.in_(accounts), team.in_(teams)))
     mine = or_(col(Member.account).in_(accounts), col(Member.id).in_(people))
     return list(session.exec(select(Member.id).where(mine).order_by(Member.id)))
 
@@ -74,6 +76,15 @@ def who_charge(session: Session, accounts: Collection[str]) -> list[str]:
 def newest_change(session: Session) -> int:
     """Return the number of the last change, 0 before the first."""
     return session.exec(select(func.max(RosterChange.id))).one() or 0
+
+
+def _counted(session: Session, accounts: set[str]) -> set[str]:
+    """Return which of the accounts have a history that prices depend on, or allowances."""
+    histories = select(AccountHistory.account).where(
+        col(AccountHistory.account).in_(accounts), AccountHistory.month == ""
+    )
+    lots = select(AllowanceLot.account).where(col(AllowanceLot.account).in_(accounts)).distinct()
+    return {*session.exec(histories), *session.exec(lots)}
 
 
 def _limited(account: Account) -> bool:

@@ -8,9 +8,23 @@ from sqlmodel import Session, col, or_, select
 from booking_api.accounts import limits
 from booking_api.accounts.choice import choices
 from booking_api.accounts.models import Account
+from booking_api.billing.service import positions_for
+from booking_api.db import zone_of
 from booking_api.gateways import credit
 from booking_api.members.models import Member
+from booking_api.periods.calendar import month_at
 from floor.access import AccountStanding
+from floor.wire.roster import RosterVersion
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """For which roster, when and by which tariffs: `commodity` is the space's currency."""
+
+    version: RosterVersion
+    now_ms: int
+    commodity: str
+    tariffs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +63,9 @@ def fill(
     gateway: str,
     members: Sequence[Member],
     teams: Collection[str] | None,
-    commodity: str,
-    month: str,
-    n: int,
+    at: At,
 ) -> Purse:
-    """Give a gateway, with roster n, its slices of what these members and these teams have.
+    """Give a gateway its slices of what these members and these teams have.
 
     For a whole roster `teams` is None: what the gateway had of any other budget is taken back.
     """
@@ -69,10 +81,13 @@ def fill(
         if (known.parents.get(budget.account) or budget.account) in roots
     }
     alone = {key: budget for key, budget in known.budgets.items() if key in own}
-    slices = credit.issue(session, gateway, [*shared.values(), *alone.values()], commodity, month, n)
-    gone = credit.revoke(session, gateway, slices, n, teams)
+    month = month_at(at.now_ms, zone_of(session))
+    wanted = [*shared.values(), *alone.values()]
+    slices = credit.issue(session, gateway, wanted, at.commodity, month, at.version.n)
+    gone = credit.revoke(session, gateway, slices, at.version.n, teams)
     budgets: dict[str, int | None] = {key: slices[key] for key in shared}
-    return Purse(theirs, known, slices, budgets if whole else budgets | dict.fromkeys(gone), {})
+    positions = positions_for(session, own | accounts, at.tariffs, at.now_ms)
+    return Purse(theirs, known, slices, budgets if whole else budgets | dict.fromkeys(gone), positions)
 
 
 def _family(session: Session, teams: Collection[str]) -> set[str]:

@@ -2,19 +2,20 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 
 from sqlmodel import Session, col, select
 
 from booking_api.badges.models import Badge
+from booking_api.billing.service import since_of
 from booking_api.certifications.models import Certification
 from booking_api.db import zone_of
 from booking_api.gateways.models import Gateway
-from booking_api.gateways.purse import Purse, fill
+from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
 from booking_api.members.models import Member
 from booking_api.payments import overdue
-from booking_api.periods.calendar import month_at
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
@@ -113,8 +114,8 @@ class Writer:
         teams: Collection[str] | None,
         version: RosterVersion,
     ) -> Purse:
-        month = month_at(self.now_ms, zone_of(self.session))
-        return fill(self.session, self.gateway.name, members, teams, self.commodity, month, version.n)
+        at = At(version, self.now_ms, self.commodity, frozenset(versions))
+        return fill(self.session, self.gateway.name, members, teams, at)
 
     def _standings(
         self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
@@ -122,8 +123,11 @@ class Writer:
         allowed = self._allowed(told, machines)
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
         late = overdue.blocked(self.session, None, self.now_ms)
+        since = since_of(self.session, [member.id for member in members], zone_of(self.session))
         return {
-            member.id: _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late)
+            member.id: _standing(
+                member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]
+            )
             for member in members
         }
 
@@ -152,7 +156,9 @@ class Writer:
         )
 
 
-def _standing(member: Member, purse: Purse, allowed: dict[str, int], late: set[str]) -> MemberStanding:
+def _standing(
+    member: Member, purse: Purse, allowed: dict[str, int], late: set[str], since: date
+) -> MemberStanding:
     """Say what a member may do; who is overdue uses no machine, and nobody charges to an overdue team."""
     charged, others = purse.accounts_of(member)
     return MemberStanding(
@@ -170,6 +176,7 @@ def _standing(member: Member, purse: Purse, allowed: dict[str, int], late: set[s
         budgets=charged.budgets,
         others=tuple(other for other in others if other.id not in late),
         account_name=charged.name,
+        since=since,
     )
 
 
