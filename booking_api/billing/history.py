@@ -50,8 +50,8 @@ def keep(session: Session, account: str, kept: Standing) -> None:
 
 def forget(session: Session, account: str) -> None:
     """Take away where an account stands now: nothing that it used depends on anything."""
-    mine = (AccountHistory.account == account, AccountHistory.month == NOW)
-    session.exec(delete(AccountHistory).where(*mine))
+    mine = (col(AccountHistory.account) == account) & (col(AccountHistory.month) == NOW)
+    session.exec(delete(AccountHistory).where(mine))
 
 
 def _read(row: AccountHistory) -> Standing:

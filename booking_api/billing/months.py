@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import delete, func, insert
 from sqlmodel import Session, col, select
 
@@ -91,20 +92,16 @@ def _sums(session: Session, month: str) -> Iterator[tuple[str, Tariff, str, int,
     is_rounding = col(Charge.session).is_(None) & col(Charge.fee).is_(None)
     for _, versions in sorted(by_id.items()):
         names = {version.version: version for version in versions}
-        query = (
-            select(
-                Charge.account,
-                func.max(Charge.tariff_version),
-                func.max(Charge.member),
-                func.sum(Charge.total_micro),
-                func.count().filter(is_rounding),
-            )
-            .where(Charge.month == month, col(Charge.replaced_ms).is_(None))
-            .where(col(Charge.tariff_version).in_(names))
-            .group_by(Charge.account)
-            .order_by(Charge.account)
+        columns = (
+            col(Charge.account),
+            func.max(Charge.tariff_version),
+            func.max(Charge.member),
+            func.sum(Charge.total_micro),
+            func.count().filter(is_rounding),
         )
-        for account, newest, member, total, times in session.exec(query):
+        query = sa.select(*columns).where(col(Charge.month) == month, col(Charge.replaced_ms).is_(None))
+        query = query.where(col(Charge.tariff_version).in_(names)).group_by(columns[0]).order_by(columns[0])
+        for account, newest, member, total, times in session.execute(query):
             yield account, names[newest], member, int(total), times
 
 

@@ -45,18 +45,18 @@ def past(session: Session, account: str, since: Standing, names: Collection[str]
 
     `names` are the allowances that it has lots of: what may draw from them belongs to it.
     """
-    query = select(Charge).where(Charge.account == account)
+    mine = col(Charge.account) == account
     if since.month:
         _, end_ms = bounds(since.month, zone_of(session))
-        query = query.where(or_(Charge.month > since.month, Charge.ended_ms >= end_ms))
-    versions = session.exec(query.with_only_columns(col(Charge.tariff_version)).distinct()).all()
+        mine &= or_(col(Charge.month) > since.month, col(Charge.ended_ms) >= end_ms)
+    versions = session.exec(select(Charge.tariff_version).where(mine).distinct()).all()
     lists = price_lists(session, {version.rpartition("@")[0] for version in versions})
     depends = {id for id, prices in lists.items() if prices.depends or prices.names & set(names)}
     wanted = [version for version in versions if version.rpartition("@")[0] in depends]
     if not wanted:
         return []
-    mine = query.where(col(Charge.tariff_version).in_(wanted))
-    found = session.exec(mine.with_only_columns(Charge.session, Charge.fee).distinct()).all()
+    mine &= col(Charge.tariff_version).in_(wanted)
+    found = session.exec(select(Charge.session, Charge.fee).where(mine).distinct()).all()
     sessions, fees = {id for id, _ in found if id}, {id for _, id in found if id}
     return [one for one in _read(session, sessions, fees) if one.due.visit.account == account]
 

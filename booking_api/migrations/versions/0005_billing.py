@@ -67,7 +67,8 @@ def _charges_of_sessions() -> None:
         "WHERE r.reverses = s.entry) AS replaced_ms, e.posted_ms FROM machine_session s "
         "LEFT JOIN ledger_entry e ON e.id = s.entry WHERE s.tariff_version IS NOT NULL ORDER BY s.id"
     )
-    columns = [sa.column(name) for name in CHARGE] + [sa.column(name, sa.JSON()) for name in TABLES_OF]
+    columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in CHARGE]
+    columns += [sa.column(name, sa.JSON()) for name in TABLES_OF]
     charge = sa.table("charge", *columns)
     rows = connection.execute(billed).mappings()
     while some := rows.fetchmany(1_000):
