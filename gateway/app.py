@@ -29,6 +29,7 @@ from gateway.prices import Prices
 from gateway.recovery import recall
 from gateway.roster import RosterStore
 from gateway.station import Station
+from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
 
@@ -76,7 +77,7 @@ class Gateway:
             roster_changed=self._roster_changed,
         )
         self.stations = {name: Station(name, wired[name], services) for name in wired}
-        self.http = Http(self.metrics, self.shown, self._refresh)
+        self.http = Http(self.metrics, self.shown, self._refresh, self._pages())
         self._heart = Heartbeat()
         self._recover(roster_problem)
 
@@ -96,6 +97,11 @@ class Gateway:
         for machine, reason in lockouts.items():
             if machine in self.stations:
                 self.stations[machine].lock_out(reason)
+
+    def _pages(self) -> StationPages | None:
+        """The stations' pages, for those whom the settings let see them."""
+        who, host = self.config.http_stations, self.config.http_host
+        return StationPages(self.stations, host, everybody=who == "network") if who != "off" else None
 
     def _check_zone(self) -> None:
         """Tell staff once of a time zone that is not known here."""

@@ -56,6 +56,7 @@ class GatewayConfig:
     stations: tuple[StationConfig, ...]
     http_host: str = "127.0.0.1"
     http_port: int = 9780
+    http_stations: str = "local"
     checkpoint_s: int = 30
     storage: str = "durable"
     simulation: Table = field(default_factory=dict)
@@ -90,11 +91,8 @@ class _Reader:
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
             raise self.wrong("name", f"is {name!r}", "Use small letters, digits and hyphens, at most 32.")
-        http = self.table(table, "http", "host port")
+        http = self.table(table, "http", "host port stations")
         journal = self.table(table, "journal", "checkpoint_s storage")
-        storage = self.value(journal, "journal.", "storage", str, "durable")
-        if storage not in {"durable", "volatile"}:
-            raise self.wrong("journal.storage", f"is {storage!r}", 'Write "durable" or "volatile".')
         return GatewayConfig(
             file=self._file,
             name=name,
@@ -105,8 +103,9 @@ class _Reader:
             stations=self.stations(table),
             http_host=self.value(http, "http.", "host", str, "127.0.0.1"),
             http_port=self.number(http, "http.", "port", 9780, 0, 65_535),
+            http_stations=self.one_of(http, "http.", "stations", ("local", "network", "off")),
             checkpoint_s=self.number(journal, "journal.", "checkpoint_s", 30, 1, 600),
-            storage=storage,
+            storage=self.one_of(journal, "journal.", "storage", ("durable", "volatile")),
             simulation=self.table(table, "simulation", None),
         )
 
@@ -124,6 +123,14 @@ class _Reader:
             what = "a text in quotes" if kind is str else "a whole number"
             problem = "is missing" if value is None else f"is {value!r}"
             raise self.wrong(prefix + key, problem, f"Write {key} = {what}.")
+        return value
+
+    def one_of(self, table: Table, prefix: str, key: str, words: tuple[str, ...]) -> str:
+        """The first is the default."""
+        value = self.value(table, prefix, key, str, words[0])
+        if value not in words:
+            choices = " or ".join(f'"{word}"' for word in words)
+            raise self.wrong(prefix + key, f"is {value!r}", f"Write {choices}.")
         return value
 
     def number(self, table: Table, prefix: str, key: str, default: int, low: int, high: int) -> int:

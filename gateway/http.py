@@ -12,14 +12,22 @@ from aiohttp import web
 from floor.errors import ConfigError
 from floor.wire.messages import Stations
 from gateway.metrics import Metrics
+from gateway.station_routes import StationPages
 
 CACHE_S = 1.0
 
 
 class Http:
-    """Serves /metrics, /status and /healthz."""
+    """Serves /metrics, /status and /healthz, and the stations' pages where there are any."""
 
-    def __init__(self, metrics: Metrics, show: Callable[[], Stations], refresh: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        show: Callable[[], Stations],
+        refresh: Callable[[], None],
+        pages: StationPages | None = None,
+    ) -> None:
+        self._pages = pages
         self._metrics = metrics
         self._show = show
         self._refresh = refresh
@@ -50,6 +58,8 @@ class Http:
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/status", self._serve_status)
         app.router.add_get("/healthz", self._serve_health)
+        if self._pages:
+            self._pages.add_to(app)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:

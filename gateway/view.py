@@ -83,13 +83,15 @@ class View:
     def identify(self) -> None:
         """Blink and beep, so that a person finds the station."""
         if self._station.devices.panel:
-            lines = (self._name(), "Here I am")
+            lines = (self.name, "Here I am")
             self._station.devices.panel.show(Screen(lines, Lamp.BLUE, Sound.WARN, blink=True))
 
     def _language(self, member: str | None) -> str:
         return self._station.services.roster.language(member)
 
-    def _name(self) -> str:
+    @property
+    def name(self) -> str:
+        """What the machine is called."""
         machine = self._station.services.roster.machines.get(self._station.machine)
         return machine.entry.name if machine else self._station.machine
 
@@ -105,7 +107,7 @@ class View:
         if isinstance(self._station.state, LockedOut) and sound is not Sound.REFUSED:
             note = self._station.state.reason
         self._note = None
-        lines = (self._name(), texts.say(state, "en"), note or self._default_note())
+        lines = (self.name, texts.say(state, "en"), note or self._default_note())
         lamp = Lamp.RED if sound is Sound.REFUSED else LAMPS[state]
         self._station.devices.panel.show(Screen(lines, lamp, sound))
 

@@ -1,0 +1,152 @@
+"""A station's page for a tablet beside the machine: who uses it, what it costs now, which account pays.
+
+Plain HTML that asks for itself again every few seconds: no script, and nothing from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from floor import money, texts
+from floor.access import AccountStanding, Lease
+from floor.session import Holding, LockedOut, Running
+from floor.words import StationState
+from gateway.prices import Price
+from gateway.station import Station
+from gateway.view import NOTES, called
+from gateway.wiring import Choice
+
+AGAIN_S = 5
+WORDS = {
+    "user": ("In use by", "使用者"),
+    "price": ("Price so far", "当前费用"),
+    "free": ("no charge", "免费"),
+    "time": ("Time", "已用时间"),
+    "account": ("Who pays?", "由谁付款？"),
+    "all": (
+        "All of this session is charged to one account; you can change it until it ends.",
+        "本次使用的全部费用记在一个账户，结束前可以更改。",
+    ),
+    "pays": ("pays", "付款中"),
+    "empty": ("nothing left", "余额不足"),
+    "stations": ("Stations", "站点"),
+    "back": ("Back", "返回"),
+}
+TONES = {
+    StationState.FREE: "free",
+    StationState.IN_USE: "used",
+    StationState.HOLDING: "used",
+    StationState.RUN_ON: "wait",
+    StationState.LOCKED_OUT: "stop",
+    StationState.OFFLINE: "stop",
+}
+
+
+def word(key: str, language: str) -> str:
+    """Return a text of the page."""
+    return WORDS[key][language.startswith("zh")]
+
+
+def preferred(accept: str) -> str:
+    """Return "zh" or "en" by an Accept-Language header, whatever else stands in it."""
+    wanted: list[tuple[float, int, str]] = []
+    for n, part in enumerate(accept[:400].lower().split(",")):
+        tag, _, rest = part.strip().partition(";")
+        quality = rest.strip().removeprefix("q=")
+        try:
+            weight = float(quality) if quality else 1.0
+        except ValueError:
+            weight = 0.0
+        if weight > 0 and tag.partition("-")[0] in {"en", "zh"}:
+            wanted.append((-weight, n, tag[:2]))
+    return min(wanted)[2] if wanted else "en"
+
+
+def station(shown: Station, language: str, nonce: str) -> str:
+    """Return the page of a station; `nonce` goes back with a choice of account."""
+    state = shown.view.state
+    parts = [f'<p class="state {TONES[state]}">{escape(texts.say(state, language))}</p>']
+    if isinstance(shown.state, LockedOut):
+        parts.append(f"<p>{escape(shown.state.reason)}</p>")
+    if isinstance(shown.state, Running | Holding):
+        at_ms = shown.services.clock.monotonic_ms()
+        lease = shown.state.lease
+        parts.append(_facts(lease, shown.view.price(at_ms), shown.mark(at_ms).elapsed_ms, language))
+        accounts = shown.tab.accounts(lease)
+        if len(accounts) > 1:
+            parts.append(_accounts(lease, accounts, language, nonce))
+    elif state is StationState.FREE:
+        parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
+    return _page(shown.view.name, "\n".join(parts), language, again=True)
+
+
+def _facts(lease: Lease, price: Price | None, elapsed_ms: int, language: str) -> str:
+    minutes = elapsed_ms // 60_000
+    costs = money.plain(price.total_micro, price.commodity) if price else word("free", language)
+    rows = [
+        ("user", lease.shown),
+        ("time", f"{minutes // 60}:{minutes % 60:02}"),
+        ("price", costs),
+    ]
+    cells = (f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in rows)
+    return f"<dl>{''.join(cells)}</dl>"
+
+
+def _accounts(lease: Lease, accounts: Iterable[AccountStanding], language: str, nonce: str) -> str:
+    buttons = []
+    for account in accounts:
+        left = account.spendable_micro
+        note, off = "", ""
+        if account.id == lease.account:
+            note, off = word("pays", language), ' disabled aria-current="true"'
+        elif left is not None and left <= 0:
+            note, off = word("empty", language), " disabled"
+        small = f" <small>{note}</small>" if note else ""
+        name = escape(called(account, language))
+        buttons.append(
+            f'<button name="account" value="{escape(account.id)}"{off}><span>{name}</span>{small}</button>'
+        )
+    return (
+        f"<h2>{word('account', language)}</h2>"
+        f'<form method="post"><input type="hidden" name="session" value="{escape(lease.session_id)}">'
+        f'<input type="hidden" name="nonce" value="{escape(nonce)}">{"".join(buttons)}</form>'
+        f'<p class="hint">{word("all", language)}</p>'
+    )
+
+
+def refused(name: str, choice: Choice, language: str) -> str:
+    """Return the page that says why an account does not pay."""
+    said = NOTES[choice][language.startswith("zh")]
+    body = f'<p class="state stop">{said}</p><p><a href="">{word("back", language)}</a></p>'
+    return _page(name, body, language)
+
+
+def index(stations: Iterable[Station], language: str) -> str:
+    """Return the list of stations."""
+    rows = "".join(
+        f'<li><a href="stations/{escape(one.machine)}">{escape(one.view.name)}</a> '
+        f'<span class="{TONES[one.view.state]}">{escape(texts.say(one.view.state, language))}</span></li>'
+        for one in stations
+    )
+    return _page(word("stations", language), f"<ul>{rows}</ul>", language, again=True)
+
+
+def _page(title: str, body: str, language: str, *, again: bool = False) -> str:
+    refresh = f'<meta http-equiv="refresh" content="{AGAIN_S}">\n' if again else ""
+    return f"""<!doctype html>
+<html lang="{"zh-Hans" if language.startswith("zh") else "en"}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+{refresh}<title>{escape(title)}</title>
+<link rel="stylesheet" href="/stations.css">
+</head>
+<body>
+<main>
+<h1>{escape(title)}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
