@@ -1,5 +1,160 @@
 """Disputes over HTTP."""
 
-from fastapi import APIRouter
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.billing import service as billing
+from booking_api.disputes import service
+from booking_api.disputes.models import DisputeState
+from booking_api.disputes.service import WORDS_MAX, Standing
+from booking_api.idempotency import IdempotencyKey, once
+from floor.errors import Refused
 
 router = APIRouter(prefix="/api/v1", tags=["disputes"])
+Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
+Decides = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
+Words = Annotated[str, Field(min_length=1, max_length=WORDS_MAX)]
+
+
+class EventSeen(BaseModel):
+    """A step of a dispute; `entry` is what it posted, `amount_micro` what that gave back."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    state: DisputeState
+    author: str
+    at_ms: int
+    words: str
+    entry: str | None
+    amount_micro: int | None
+
+
+class DisputeSeen(BaseModel):
+    """A dispute with its steps, oldest first. Times are UTC milliseconds, amounts micro-units."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    visit: str
+    period: str
+    charge: str
+    account: str
+    member: str
+    state: DisputeState
+    commodity: str
+    amount_micro: int
+    opened_ms: int
+    closed_ms: int | None
+    events: list[EventSeen]
+
+
+class Opening(BaseModel):
+    """Why a charge is wrong."""
+
+    reason: Words
+
+
+class Decision(BaseModel):
+    """What is said to the member."""
+
+    words: Words
+
+
+class Adjustment(Decision):
+    """What is given back, in micro-units of the charge's commodity."""
+
+    amount_micro: Annotated[int, Field(gt=0, lt=1 << 53)]
+
+
+@router.post("/charges/{charge}/disputes", status_code=201)
+def open_dispute(who: SignedIn, session: Writing, context: Ctx, charge: str, details: Opening) -> DisputeSeen:
+    """Dispute a charge: one's own, that of a team that one owns, or anybody's for an operator."""
+    check_may_dispute(session, who, charge)
+    return _seen(service.open_dispute(session, charge, details.reason, who.id, context.clock.now_ms()))
+
+
+@router.get("/members/{member}/disputes")
+def list_own(session: Reading, who: SignedIn, member: str) -> list[DisputeSeen]:
+    """List what a member disputed, newest first."""
+    own_or(who, member, Permission.LEDGER_READ)
+    return [_seen(one) for one in service.of_member(session, member)]
+
+
+@router.get("/disputes")
+def list_disputes(
+    session: Reading,
+    who: Reads,
+    state: DisputeState | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> list[DisputeSeen]:
+    """List disputes; open ones oldest first, others newest first."""
+    return [_seen(one) for one in service.listed(session, state, limit, at)]
+
+
+@router.get("/disputes/{id}")
+def get_dispute(session: Reading, who: SignedIn, id: str) -> DisputeSeen:
+    """Return a dispute: for who opened it, and operators."""
+    found = service.get(session, id)
+    own_or(who, found.dispute.member, Permission.LEDGER_READ)
+    return _seen(found)
+
+
+@router.post("/disputes/{id}/adjust", status_code=201)
+def adjust(
+    who: Decides, session: Writing, context: Ctx, id: str, details: Adjustment, key: IdempotencyKey
+) -> DisputeSeen:
+    """Give a part of the charge back."""
+
+    def act() -> DisputeSeen:
+        now_ms = context.clock.now_ms()
+        return _seen(service.adjust(session, id, details.amount_micro, details.words, who.id, now_ms))
+
+    request = f"adjust {id} {details.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
+
+
+@router.post("/disputes/{id}/waive", status_code=201)
+def waive(
+    who: Decides, session: Writing, context: Ctx, id: str, details: Decision, key: IdempotencyKey
+) -> DisputeSeen:
+    """Take the whole charge back."""
+
+    def act() -> DisputeSeen:
+        return _seen(service.waive(session, id, details.words, who.id, context.clock.now_ms()))
+
+    request = f"waive {id} {details.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
+
+
+@router.post("/disputes/{id}/refuse", status_code=201)
+def refuse(who: Decides, session: Writing, context: Ctx, id: str, details: Decision) -> DisputeSeen:
+    """Leave the charge as it is, and say why."""
+    return _seen(service.refuse(session, id, details.words, who.id, context.clock.now_ms()))
+
+
+@router.post("/disputes/{id}/withdraw", status_code=201)
+def withdraw(who: SignedIn, session: Writing, context: Ctx, id: str) -> DisputeSeen:
+    """Take one's own dispute back."""
+    require(who, Permission.ME_WRITE)
+    return _seen(service.withdraw(session, id, who.id, context.clock.now_ms()))
+
+
+def check_may_dispute(session: Session, who: Who, charge: str) -> None:
+    """Raise Refused for whoever may not dispute a charge."""
+    own = service.may_dispute(session, billing.live_charge(session, charge), who.id)
+    if not (own and who.may(Permission.ME_WRITE)) and not who.may(Permission.LEDGER_WRITE):
+        raise Refused("forbidden", "This is another member's.")
+
+
+def _seen(standing: Standing) -> DisputeSeen:
+    events = [EventSeen.model_validate(event) for event in standing.events]
+    return DisputeSeen(**standing.dispute.model_dump(), events=events)

@@ -15,6 +15,7 @@ CHARGE_COLUMNS = (
     "tier, commodity, gross_micro, taxes, nets, rounding_micro, total_micro, funds, unfunded, priced_ms, "
     "since"
 )
+EVENT_COLUMNS = "dispute, n, state, author, at_ms, entry, amount_micro"
 _USED = "EXISTS (SELECT 1 FROM charge_line WHERE charge_line.tariff_version = OLD.id)"
 _GAP = "NEW.n <> OLD.n + 1 OR NEW.series <> OLD.series OR NEW.year <> OLD.year"
 # (name, table, event, condition)
@@ -38,6 +39,9 @@ GUARDS = (
         for table in ("cost_version", "supplier_invoice", "supplier_cost", "period_reopening")
         for event in ("UPDATE", "DELETE")
     ),
+    ("dispute_event_no_delete", "dispute_event", "DELETE", ""),
+    ("dispute_event_no_update", "dispute_event", f"UPDATE OF {EVENT_COLUMNS}", ""),
+    ("dispute_event_words_only_erased", "dispute_event", "UPDATE OF words", "NEW.words <> ''"),
     ("invoice_no_delete", "invoice", "DELETE", ""),
     ("invoice_no_update", "invoice", "UPDATE", ""),
     ("invoice_item_no_delete", "invoice_item", "DELETE", ""),
