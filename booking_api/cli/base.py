@@ -69,6 +69,22 @@ def desk(ctx: typer.Context) -> Iterator[Desk]:
         database.close()
 
 
+class _Rehearsed(Exception):
+    """The end of a rehearsal: what was done is undone."""
+
+
+@contextmanager
+def rehearsal(ctx: typer.Context, dry_run: bool) -> Iterator[Desk]:
+    """Open the database as `desk` does; with `dry_run` nothing of what was done is kept."""
+    try:
+        with desk(ctx) as at:
+            yield at
+            if dry_run:
+                raise _Rehearsed
+    except _Rehearsed:
+        pass
+
+
 @contextmanager
 def reading(ctx: typer.Context) -> Iterator[tuple[Settings, Database]]:
     """Open the database for a command that only looks."""

@@ -12,12 +12,14 @@ from sqlmodel import col, func, select
 
 from booking_api import doctor as examination
 from booking_api.auth.service import set_password
-from booking_api.cli.base import app, reading, settings_of, write_secret
+from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
+from booking_api.cli.floor import AUTHOR
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.members.service import MemberDetails
 from booking_api.members.service import add as add_member
 from booking_api.metering.models import Quarantined
+from booking_api.presets import library
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import FILE, read_settings
 from booking_api.start import open_context, open_database
@@ -31,7 +33,7 @@ TEMPLATE = """# Settings of a Makerfloor server; docs/install-server.md says wha
 [space]
 name = {name}
 timezone = {timezone}
-language = "en"
+language = {language}
 currency = {currency}
 
 [server]
@@ -51,27 +53,72 @@ password = {password}
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(help="Where settings and data are to be.")],
-    name: Annotated[str, typer.Option(help="What the space is called.")] = "Makerfloor",
-    timezone: Annotated[str, typer.Option(help="Its time zone, such as Europe/Berlin.")] = "UTC",
-    currency: Annotated[str, typer.Option(help="What it bills in.")] = "EUR",
+    directory: Annotated[Path | None, typer.Argument(help="Where settings and data are to be.")] = None,
+    name: Annotated[str | None, typer.Option(help="What the space is called; else Makerfloor.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Its time zone, such as Europe/Berlin; else UTC.")
+    ] = None,
+    currency: Annotated[str | None, typer.Option(help="What it bills in; else EUR.")] = None,
     port: Annotated[int, typer.Option(help="Where the pages are served.")] = 8080,
+    preset: Annotated[
+        str | None, typer.Option(help="A kind of space to begin from; --list shows them.")
+    ] = None,
+    list_presets: Annotated[bool, typer.Option("--list", help="List the kinds of space, and end.")] = False,
 ) -> None:
-    """Make settings, an empty database and the first administrator, whose sign-in is printed once."""
+    """Make settings, an empty database and the first administrator, whose sign-in is printed once.
+
+    With --preset, the files of a kind of space are written too: tariffs, plans, funds, machines, costs. Edit
+    them, then `makerfloor apply DIR` brings them into the space.
+    """
+    if list_presets:
+        for one in library.listed():
+            print(f"{one.name:20} {one.currency}  {one.about}")
+        return
+    if directory is None:
+        raise ConfigError("makerfloor init", "DIRECTORY", "is missing", "Name where the settings are to be.")
+    kind = library.read(preset) if preset else library.Preset("", "", "Makerfloor", "UTC", "en", "EUR")
+    if preset and currency not in (None, kind.currency):
+        problem = f"is {currency}, but the files of {preset} are in {kind.currency}"
+        raise ConfigError("makerfloor init", "--currency", problem, "Leave it away, and edit the files.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         problem = f"cannot be made ({error.strerror})"
         raise ConfigError(str(directory), "", problem, "Name another directory.") from error
-    texts = {"name": name, "timezone": timezone, "currency": currency, "password": secrets.token_urlsafe(24)}
+    texts = {
+        "name": name or kind.space,
+        "timezone": timezone or kind.timezone,
+        "language": kind.language,
+        "currency": kind.currency if preset else currency or kind.currency,
+        "password": secrets.token_urlsafe(24),
+    }
+    file = _write_settings(directory, port, texts)
+    written = library.write(preset, directory) if preset else []
+    password = _first_administrator(file)
+    print(f"Settings:  {file}")
+    for path in written:
+        print(f"Wrote:     {path}")
+    print(f"Sign in:   admin  {password}")
+    if written:
+        print(f"Apply:     makerfloor --config {file} apply {directory}")
+    print(f"Start:     makerfloor --config {file} serve")
+
+
+def _write_settings(directory: Path, port: int, texts: dict[str, str]) -> Path:
     quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in texts.items()}
     file = directory / FILE
     write_secret(file, TEMPLATE.format(port=port, **quoted))
     try:
-        settings = read_settings(file)
+        read_settings(file)
     except ConfigError:
         file.unlink()
         raise
+    return file
+
+
+def _first_administrator(file: Path) -> str:
+    """Make the database with its first administrator, and return the password."""
+    settings = read_settings(file)
     database = open_database(settings, migrate=True)
     open_vault(settings.data)
     now_ms, password = Clock().now_ms(), secrets.token_urlsafe(12)
@@ -80,9 +127,28 @@ def init(
         member = add_member(session, details, now_ms)
         set_password(session, member.id, "admin", password, now_ms)
     database.close()
-    print(f"Settings:  {file}")
-    print(f"Sign in:   admin  {password}")
-    print(f"Start:     makerfloor --config {file} serve")
+    return password
+
+
+@app.command()
+def apply(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Argument(help="Where tariffs/, plans.toml, machines.toml … are.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
+) -> None:
+    """Bring tariffs, machines, funds, teams, plans, classes, items and costs to what files say.
+
+    All of it or, where something is wrong, nothing. Again, it does what the files changed. It never deletes.
+    """
+    from booking_api.presets.apply import Work
+    from booking_api.presets.apply import apply as apply_files
+
+    with rehearsal(ctx, dry_run) as at:
+        steps = apply_files(Work(at.session, at.settings.currency, AUTHOR, at.now_ms), directory)
+    for step in steps:
+        print(f"{step.what:10} {step.kind:8} {step.name}")
+    if dry_run:
+        print("Nothing was kept: this was a rehearsal.")
 
 
 @app.command()

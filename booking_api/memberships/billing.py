@@ -83,7 +83,7 @@ def settle(session: Session, row: Membership, now_ms: int, author: str, month: s
     (one,) = held(session, [row], today)
     done: list[Billed] = []
     for period in periods(one.plan.cycle, one.term, today):
-        if period.first <= today and month in ("", month_of(period.first)):
+        if month in ("", month_of(period.first)):
             done += _settle_period(session, row, one.term, period, now_ms, author)
     if done and row.id == row.series:
         done += _join(session, row, one.plan, now_ms, author)
@@ -94,29 +94,39 @@ def settle(session: Session, row: Membership, now_ms: int, author: str, month: s
 def _settle_period(
     session: Session, row: Membership, term: Term, period: Span, now_ms: int, author: str
 ) -> list[Billed]:
-    """Charge one period, or charge it anew; a charge that somebody reversed by hand is left to them."""
+    """Charge one period, or charge it anew when its days changed."""
     month = month_of(period.first)
     query = select(MembershipBill).where(MembershipBill.membership == row.id, MembershipBill.month == month)
     last = session.exec(query.order_by(col(MembershipBill.n).desc())).first()
     stretches = term.stretches(period)
-    if last is None and not stretches:
-        return []
     begin = stretches[0].first if stretches else max(period.first, row.first)
+    if last is None and (not stretches or begin > day_of(now_ms, zone_of(session))):
+        return []
     plan = plans.version(session, last.plan_version) if last else plans.in_force(session, row.plan, begin)
     group = group_on(row, begin)
     fee = _fee(row, plan, term, period, begin, group)
     if last is None:
         return [_charge(session, row, plan, month, 1, fee, now_ms, author)]
-    charge = session.get(Charge, last.charge) if last.charge else None
-    if plan.tariff and bool(stretches) == bool(last.amount_micro):
+    before = last.amount_micro
+    is_same = bool(stretches) == bool(before) if plan.tariff else fee.amount_micro == before
+    if is_same or not _take_back(session, last, author, now_ms):
         return []
-    if fee.amount_micro == last.amount_micro or (charge is not None and charge.replaced_ms is not None):
-        return []
-    if charge is not None:
-        billing.reverse_charge(session, charge.id, REASON, author, now_ms)
     new = _charge(session, row, plan, month, last.n + 1, fee, now_ms, author)
-    more = new.amount_micro - last.amount_micro
+    more = new.amount_micro - before
     return [Billed(row.id, row.member, row.account, new.words, more, new.commodity)]
+
+
+def _take_back(session: Session, last: MembershipBill, author: str, now_ms: int) -> bool:
+    """Reverse what was charged for a period; False where somebody waived it, or gave a part of it back."""
+    charge = session.get(Charge, last.charge) if last.charge else None
+    if charge is None or charge.fee is None:
+        return True
+    live = billing.charges_of_fee(session, charge.fee)
+    if not live or any(billing.credited(session, one) for one in live):
+        return False
+    for one in live:
+        billing.reverse_charge(session, one.id, REASON, author, now_ms)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

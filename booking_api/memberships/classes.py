@@ -57,8 +57,8 @@ class Seen:
 
 def put_file(
     session: Session, text: str, file: str, currency: Commodity, author: str, now_ms: int
-) -> list[tuple[Course, bool]]:
-    """Keep the courses of a classes.toml; each with whether it is new or says something else than before.
+) -> list[tuple[Course, str]]:
+    """Keep the courses of a classes.toml; each with "added", "changed" or "as it was".
 
     Raises ConfigError for a text that is none, Refused for an unknown machine, and for a price that changed
     without a later `valid_from`.
@@ -67,7 +67,7 @@ def put_file(
     return [_put(session, one, author, now_ms) for one in read]
 
 
-def _put(session: Session, read: CourseRead, author: str, now_ms: int) -> tuple[Course, bool]:
+def _put(session: Session, read: CourseRead, author: str, now_ms: int) -> tuple[Course, str]:
     for machine in read.certifies:
         machines.get(session, machine)
     known = {
@@ -86,13 +86,14 @@ def _put(session: Session, read: CourseRead, author: str, now_ms: int) -> tuple[
     course = session.get(Course, read.id)
     is_same = course is not None and all(getattr(course, key) == value for key, value in said.items())
     if course is not None and is_same and read.price_list in known:
-        return course, False
+        return course, "as it was"
+    what = "changed" if course else "added"
     if course is None:
         course = Course(id=read.id, updated_ms=now_ms, minutes=read.minutes, capacity=read.capacity)
     course.sqlmodel_update(said | {"updated_ms": now_ms})
     session.add(course)
     session.flush()
-    return course, True
+    return course, what
 
 
 def plan(session: Session, details: ClassDetails, now_ms: int) -> ClassSession:
@@ -243,5 +244,5 @@ def _set(session: Session, one: SignUp, state: SignUpState, now_ms: int) -> Sign
 
 def _give_back(session: Session, one: SignUp, reason: str, author: str, now_ms: int) -> None:
     charge = session.get(Charge, one.charge) if one.charge else None
-    if charge is not None and charge.replaced_ms is None:
-        billing.reverse_charge(session, charge.id, reason, author, now_ms)
+    for live in billing.charges_of_fee(session, charge.fee) if charge and charge.fee else ():
+        billing.reverse_charge(session, live.id, reason, author, now_ms)

@@ -1,1 +1,1 @@
-"""Spaces to begin with: plain files for each way of running one."""
+"""Presets: plain files that set a space up after a model, and how a folder of such files is applied."""
