@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.billing import changes as billing
 from booking_api.idempotency import IdempotencyKey, once
 from booking_api.ledger import service
 from booking_api.ledger.statement import Statement, balances, statement
@@ -42,6 +43,7 @@ class ItemSeen(BaseModel):
     commodity: str
     memo: str
     reverses: str | None
+    charge: str | None
     session: str | None
     lines: Lines
 
@@ -130,10 +132,10 @@ def take_payment(
 def reverse(
     who: Writes, session: Writing, context: Ctx, entry: str, details: ReversalDetails, key: IdempotencyKey
 ) -> Posted:
-    """Undo an entry by its reversal."""
+    """Undo an entry by its reversal; a charge is waived with it."""
 
     def undo() -> Posted:
-        sealed = service.reverse(session, entry, details.reason, who.id, context.clock.now_ms())
+        sealed = billing.reverse_entry(session, entry, details.reason, who.id, context.clock.now_ms())
         return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
 
     request = f"reverse {entry} {details.model_dump_json()}"
@@ -150,6 +152,7 @@ def _seen(read: Statement) -> StatementSeen:
             commodity=item.commodity,
             memo=item.memo,
             reverses=item.reverses,
+            charge=item.charge.id if item.charge else None,
             session=item.session.id if item.session else None,
             lines=lines_seen(item.lines),
         )

@@ -21,6 +21,7 @@ class LineSeen(BaseModel):
     tier: str
     component: str
     unit: str
+    window: str
     metered: str
     billed: str
     price_micro: str

@@ -3,8 +3,8 @@
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.billing.settle import settle
+from booking_api.sessions.models import MachineSession, SessionState
 from floor.errors import Refused
 
 

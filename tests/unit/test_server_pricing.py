@@ -8,10 +8,10 @@ from fractions import Fraction
 import pytest
 
 from booking_api.tariffs import service
-from booking_api.tariffs.pricing import price_session
 from floor.errors import ConfigError
 from floor.meter import Quantity, Reading, Usage
-from floor.tariff import Tariff, load, price
+from floor.tariff import Charge, Tariff, Visit, load, price, price_visit
+from floor.tariff.model import BillAt
 
 START = 1_800_000_000_000
 MINUTE = 60_000
@@ -42,9 +42,16 @@ def minutes(count: int) -> list[Reading]:
     return [Reading(START, {}), Reading(START + count * MINUTE, {Quantity.MACHINE_TIME_MS: count * MINUTE})]
 
 
+def priced_as_one(readings: list[Reading], versions: list[Tariff], tier: str) -> Charge:
+    """Price a session by itself, as one charge."""
+    bill, _ = price_visit(Visit("", readings, tier), versions, bill_at=BillAt.END)
+    (charge,) = bill.charges
+    return charge
+
+
 def test_one_version_is_priced_as_the_gateway_prices_it() -> None:
     version = tariff(-10, "0.333333", "minimum = 1", flat="0.50")
-    priced = price_session(minutes(10), [version], "member")
+    priced = priced_as_one(minutes(10), [version], "member")
     charge = price(
         Usage(START, START + 10 * MINUTE, {Quantity.MACHINE_TIME_MS: 10 * MINUTE}), version, "member"
     )
@@ -53,32 +60,32 @@ def test_one_version_is_priced_as_the_gateway_prices_it() -> None:
 
 def test_a_change_splits_the_time_but_not_the_flat_price() -> None:
     versions = [tariff(-10, "1", flat="5"), tariff(4, "2", flat="50")]
-    priced = price_session(minutes(10), versions, "member")
+    priced = priced_as_one(minutes(10), versions, "member")
     assert priced.total_micro == (4 * 1 + 6 * 2 + 5) * EUR
-    assert priced.version == versions[0].version
+    assert priced.tariff == versions[0].version
 
 
 def test_the_least_the_most_and_the_rounding_are_of_the_whole() -> None:
     least = [tariff(-10, "0.1", "minimum = 20"), tariff(4, "0.2", "minimum = 30")]
-    assert price_session(minutes(10), least, "member").total_micro == 20 * EUR
+    assert priced_as_one(minutes(10), least, "member").total_micro == 20 * EUR
     most = [tariff(-10, "10", "maximum = 20"), tariff(4, "20", "maximum = 30")]
-    assert price_session(minutes(10), most, "member").total_micro == 20 * EUR
+    assert priced_as_one(minutes(10), most, "member").total_micro == 20 * EUR
     halves = [tariff(-10, "0.001"), tariff(5, "0.001")]
-    priced = price_session(minutes(10), halves, "member")
+    priced = priced_as_one(minutes(10), halves, "member")
     assert (priced.accrued_micro, priced.rounding_micro) == (10_000, 0)
-    assert price_session(minutes(10), least, "staff").total_micro == 0
+    assert priced_as_one(minutes(10), least, "staff").total_micro == 0
 
 
 def test_a_change_at_the_very_start_or_end_splits_nothing() -> None:
-    assert price_session(minutes(10), [tariff(-9, "1"), tariff(0, "2")], "member").total_micro == 20 * EUR
-    assert price_session(minutes(10), [tariff(-9, "1"), tariff(10, "2")], "member").total_micro == 10 * EUR
+    assert priced_as_one(minutes(10), [tariff(-9, "1"), tariff(0, "2")], "member").total_micro == 20 * EUR
+    assert priced_as_one(minutes(10), [tariff(-9, "1"), tariff(10, "2")], "member").total_micro == 10 * EUR
 
 
 def test_no_version_yet_and_another_commodity_are_refused() -> None:
     with pytest.raises(LookupError):
-        price_session(minutes(10), [tariff(1, "1")], "member")
+        priced_as_one(minutes(10), [tariff(1, "1")], "member")
     with pytest.raises(ValueError, match="another commodity"):
-        price_session(minutes(10), [tariff(-1, "1"), tariff(5, "1", commodity="coins")], "member")
+        priced_as_one(minutes(10), [tariff(-1, "1"), tariff(5, "1", commodity="coins")], "member")
 
 
 def test_what_a_roster_carries_is_the_same_tariff() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from booking_api.tariffs.pricing import beyond_a_session, price_session
 from booking_api.tariffs.quote import open_tariffs
-from booking_api.tariffs.service import read
 from floor.meter import Quantity, Reading
 from floor.money import MICRO, Commodity
+from floor.tariff import Charge, Tariff, Visit, price_visit
+from floor.tariff.model import BillAt
 
 CASES = Path(__file__).parent.parent / "cases"
 H_MS = 3_600_000
@@ -24,59 +25,46 @@ def readings(hours: int, start_ms: int) -> list[Reading]:
     return [Reading(start_ms, {}), Reading(end_ms, {Quantity.MACHINE_TIME_MS: hours * H_MS})]
 
 
+def priced_as_one(readings: list[Reading], versions: Sequence[Tariff], tier: str = "") -> Charge:
+    """Price a session by itself, as one charge."""
+    bill, _ = price_visit(Visit("", readings, tier), versions, bill_at=BillAt.END)
+    (charge,) = bill.charges
+    return charge
+
+
 def test_each_line_names_its_version() -> None:
-    priced = price_session(readings(3, CHANGE_MS - 2 * H_MS), RATES, "")
-    assert [(version, line.amount_micro) for version, line in priced.lines] == [
+    priced = priced_as_one(readings(3, CHANGE_MS - 2 * H_MS), RATES, "")
+    assert [(line.tariff, line.amount_micro) for line in priced.lines] == [
         (RATES[0].version, 20 * MICRO),
         (RATES[1].version, 100 * MICRO),
     ]
-    assert (priced.version, priced.total_micro) == (RATES[0].version, 120 * MICRO)
+    assert (priced.tariff, priced.total_micro) == (RATES[0].version, 120 * MICRO)
 
 
 def test_the_whole_is_bound_by_the_version_at_its_start() -> None:
     low = replace(RATES[0], maximum_micro=50 * MICRO)
-    priced = price_session(readings(3, CHANGE_MS - 2 * H_MS), [low, RATES[1]], "")
+    priced = priced_as_one(readings(3, CHANGE_MS - 2 * H_MS), [low, RATES[1]], "")
     assert priced.total_micro == 50 * MICRO
-    assert priced.lines[-1][1].bound == "maximum"
+    assert priced.lines[-1].bound == "maximum"
 
 
 def test_a_block_that_began_before_the_change_is_not_begun_again() -> None:
     blocks = [replace(v, components=(replace(v.components[0], block=2),)) for v in RATES]
-    priced = price_session(readings(3, CHANGE_MS - H_MS), blocks, "")
-    assert [line.amount_micro for _, line in priced.lines] == [10 * MICRO, 100 * MICRO]
+    priced = priced_as_one(readings(3, CHANGE_MS - H_MS), blocks, "")
+    assert [line.amount_micro for line in priced.lines] == [10 * MICRO, 100 * MICRO]
 
 
 def test_a_session_over_a_month_is_one_charge() -> None:
     (split,) = open_tariffs(CASES / "P20" / "tariff" / "split.toml").values()
-    priced = price_session(readings(24 * 40, CHANGE_MS), split, "")
+    priced = priced_as_one(readings(24 * 40, CHANGE_MS), split, "")
     assert priced.total_micro == 24 * 40 * 10 * MICRO
 
 
 def test_what_cannot_be_priced_says_why() -> None:
     with pytest.raises(LookupError, match="in force"):
-        price_session(readings(1, 0), RATES, "")
+        priced_as_one(readings(1, 0), RATES, "")
     with pytest.raises(ValueError, match="outside of the years"):
-        price_session(readings(1, 10**15), RATES, "")
+        priced_as_one(readings(1, 10**15), RATES, "")
     other = [RATES[0], replace(RATES[1], commodity=Commodity("USD"))]
     with pytest.raises(ValueError, match="another commodity"):
-        price_session(readings(3, CHANGE_MS - H_MS), other, "")
-
-
-@pytest.mark.parametrize(
-    ("case", "words"),
-    [
-        ("P09", "caps"),
-        ("P11", "time windows"),
-        ("P13", "caps"),
-        ("P15", "packs"),
-        ("P16", "discounts, coupons, credits and surcharges"),
-    ],
-)
-def test_what_sessions_cannot_be_billed_by_yet_is_refused_by_name(case: str, words: str) -> None:
-    file = next(iter(sorted((CASES / case / "tariff").glob("*.toml"))))
-    assert beyond_a_session(read(file.read_text(), str(file))) == words
-
-
-def test_a_tariff_of_sessions_is_billed() -> None:
-    file = next(iter(sorted((CASES / "P01/tariff").glob("*.toml"))))
-    assert beyond_a_session(read(file.read_text(), str(file))) == ""
+        priced_as_one(readings(3, CHANGE_MS - H_MS), other, "")
