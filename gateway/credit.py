@@ -27,7 +27,7 @@ class _Hold:
 class Credit:
     """Holds of sessions that began here, by session; only where spending is limited.
 
-    Each counts against what the member may spend of the account, and against the budgets that others share.
+    Each counts against the account's own slice, and against the budgets that several share.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,6 @@ class Credit:
     def hold(
         self,
         session_id: str,
-        member: str,
         account: AccountStanding,
         part: tuple[int, int],
         at: tuple[int, int],
@@ -48,7 +47,7 @@ class Credit:
         journal (epoch, number) of the entry that tells the server.
         """
         low, high = part
-        hold = _Hold((_own(member, account.id), *account.budgets), low, 0, *at)
+        hold = _Hold((_own(account.id), *account.budgets), low, 0, *at)
         self._holds.setdefault(session_id, []).append(hold)
         self._resize(hold, high - low)
 
@@ -74,14 +73,14 @@ class Credit:
             if not holds:
                 del self._holds[session_id]
 
-    def left(self, member: str, account: AccountStanding, budgets: Mapping[str, int]) -> int | None:
-        """Return what a member may still spend here of an account, None for no limit.
+    def left(self, account: AccountStanding, budgets: Mapping[str, int]) -> int | None:
+        """Return what may still be spent here of an account, None for no limit.
 
         A budget that the account shares and that the roster does not have is spent.
         """
         limits = [budgets.get(key, 0) - self._held.get(key, 0) for key in account.budgets]
         if account.spendable_micro is not None:
-            limits.append(account.spendable_micro - self._held.get(_own(member, account.id), 0))
+            limits.append(account.spendable_micro - self._held.get(_own(account.id), 0))
         return min(limits, default=None)
 
     def _resize(self, hold: _Hold, amount_micro: int) -> None:
@@ -93,6 +92,6 @@ class Credit:
         hold.amount_micro = amount_micro
 
 
-def _own(member: str, account: str) -> str:
-    """Name what a member may spend of an account; no budget's key has a space."""
-    return f"{member} {account}"
+def _own(account: str) -> str:
+    """Name an account's own slice, whoever spends it; no budget's key has a space."""
+    return f"account {account}"

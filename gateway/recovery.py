@@ -33,7 +33,7 @@ def _hold(record: SessionRecord, journal: Journal, roster: RosterStore, credit: 
     account = roster.account(lease.member, lease.account) or AccountStanding(lease.account, "")
     for part, (epoch, seq) in record.holds:
         if epoch != journal.epoch or seq > journal.acknowledged:
-            credit.hold(lease.session_id, lease.member, account, part, (epoch, seq))
+            credit.hold(lease.session_id, account, part, (epoch, seq))
 
 
 def _count(record: SessionRecord, last: Mark, credit: Credit, prices: Prices) -> None:

@@ -31,7 +31,7 @@ class Tab:
         """Return a member with what is left of their default account; what costs nothing has no limit."""
         machine = self._services.roster.machines.get(self._machine)
         costs = machine is None or bool(machine.tariffs)
-        left = self._left(member.id, access.accounts_of(member)[0]) if costs else None
+        left = self._left(access.accounts_of(member)[0]) if costs else None
         return replace(member, spendable_micro=left)
 
     async def open(self, lease: Lease) -> bool:
@@ -75,7 +75,7 @@ class Tab:
         if price is None or price.money_micro is None or lease.limit_micro is None:
             return None
         account = self._services.roster.account(lease.member, lease.account)
-        left = self._left(lease.member, account) if account else 0
+        left = self._left(account) if account else 0
         if more := access.raise_hold(lease, left, price.money_micro, policy):
             return session.HoldGrew(more, at_ms)
         return session.CreditSpent(at_ms) if price.money_micro >= lease.limit_micro else None
@@ -85,7 +85,7 @@ class Tab:
         wanted = self._services.roster.account(lease.member, account)
         if wanted is None:
             return Choice.NOT_THEIRS
-        left = self._left(lease.member, wanted)
+        left = self._left(wanted)
         price = self.price(replace(lease, account=account), now)
         used = (price.money_micro or 0) if price else 0
         chosen = access.choose(lease, replace(wanted, spendable_micro=left), used, policy)
@@ -95,7 +95,7 @@ class Tab:
         """Return the accounts that the member may choose, each with what is left beside this session."""
         member = self._services.roster.member(lease.member)
         mine = access.accounts_of(member) if member else ()
-        return [replace(account, spendable_micro=self._left(lease.member, account)) for account in mine]
+        return [replace(account, spendable_micro=self._left(account)) for account in mine]
 
     def move(self, before: Lease, lease: Lease) -> None:
         """Record that another account pays for all of the session, and hold that one's."""
@@ -132,8 +132,8 @@ class Tab:
         services.metrics.sessions.labels(self._machine, stop_type).inc()
         return price
 
-    def _left(self, member: str, account: AccountStanding) -> int | None:
-        return self._services.credit.left(member, account, self._services.roster.budgets)
+    def _left(self, account: AccountStanding) -> int | None:
+        return self._services.credit.left(account, self._services.roster.budgets)
 
     def _hold(self, lease: Lease, from_micro: int) -> None:
         services, limit = self._services, lease.limit_micro
@@ -141,4 +141,4 @@ class Tab:
             account = services.roster.account(lease.member, lease.account)
             account = account or AccountStanding(lease.account, lease.account_name)
             at = services.journal.epoch, services.journal.next_seq
-            services.credit.hold(lease.session_id, lease.member, account, (from_micro, limit), at)
+            services.credit.hold(lease.session_id, account, (from_micro, limit), at)

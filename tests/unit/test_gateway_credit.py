@@ -32,7 +32,7 @@ async def spend(bench: Bench, seconds: int) -> None:
 
 
 def left(bench: Bench) -> int | None:
-    return bench.credit.left("ada", OWN, bench.roster.budgets)
+    return bench.credit.left(OWN, bench.roster.budgets)
 
 
 async def test_what_was_spent_offline_comes_off_the_slice(bench):
@@ -61,7 +61,7 @@ async def test_a_restart_does_not_forget(bench):
     await bench.facts()
     again = Credit()
     assert recall(bench.journal, bench.roster, again, Prices(bench.roster)) == []
-    assert again.left("ada", OWN, {}) == 1_000_000
+    assert again.left(OWN, {}) == 1_000_000
 
 
 async def test_a_restart_while_a_session_runs_holds_its_limit_until_it_is_ended(bench):
@@ -70,7 +70,7 @@ async def test_a_restart_while_a_session_runs_holds_its_limit_until_it_is_ended(
     await bench.facts()
     again = Credit()
     (cut_off,) = recall(bench.journal, bench.roster, again, Prices(bench.roster))
-    assert again.left("ada", OWN, {}) == 0
+    assert again.left(OWN, {}) == 0
     assert [mark.elapsed_ms for mark in cut_off.marks] == [30_000, 60_000]
 
 
@@ -81,7 +81,7 @@ async def test_a_roster_that_cannot_know_of_the_start_lets_nothing_go(bench):
 
 
 def test_unlimited_members_are_left_alone():
-    assert Credit().left("ben", AccountStanding("ben", ""), {}) is None
+    assert Credit().left(AccountStanding("ben", ""), {}) is None
 
 
 async def test_what_costs_nothing_takes_no_credit(bench):
@@ -90,7 +90,7 @@ async def test_what_costs_nothing_takes_no_credit(bench):
     bench.roster.take(bench.server.delta(2, 3, members={"ada": empty}, machines=[door]))
     await bench.tap()
     assert bench.station.state.lease.limit_micro is None
-    assert bench.credit.left("ada", OWN, {}) == 2_000_000
+    assert bench.credit.left(OWN, {}) == 2_000_000
 
 
 async def test_a_budget_that_several_share_is_held_once_for_all_of_them(bench):
@@ -102,10 +102,10 @@ async def test_a_budget_that_several_share_is_held_once_for_all_of_them(bench):
     await bench.tap()
     assert bench.station.state.lease.limit_micro == 2_000_000
     other = AccountStanding("team", "Team", budgets=("team",))
-    assert bench.credit.left("ben", other, bench.roster.budgets) == 1_000_000
+    assert bench.credit.left(other, bench.roster.budgets) == 1_000_000
     await bench.pass_s(60)
     await bench.tap()
-    assert bench.credit.left("ben", other, bench.roster.budgets) == 2_000_000
+    assert bench.credit.left(other, bench.roster.budgets) == 2_000_000
 
 
 async def test_a_budget_that_the_roster_does_not_have_is_spent(bench):
@@ -182,4 +182,4 @@ async def test_the_parts_are_held_again_after_a_restart(bench):
     limit, again = bench.station.state.lease.limit_micro, Credit()
     (cut_off,) = recall(bench.journal, bench.roster, again, Prices(bench.roster))
     assert cut_off.lease.limit_micro == limit
-    assert again.left("ada", OWN, {}) == 2_000_000 - limit
+    assert again.left(OWN, {}) == 2_000_000 - limit

@@ -115,12 +115,12 @@ async def test_what_is_chosen_is_held_and_what_was_held_is_free(pages):
     bench = pages.bench
     await bench.tap()
     own = AccountStanding("ada", "", 5_000_000)
-    assert bench.credit.left("ada", own, {}) == 0
+    assert bench.credit.left(own, {}) == 0
     await pages.post("team")
-    assert (bench.credit.left("ada", own, {}), bench.credit.left("ada", TEAM, {})) == (5_000_000, 0)
+    assert (bench.credit.left(own, {}), bench.credit.left(TEAM, {})) == (5_000_000, 0)
     await bench.pass_s(60)
     await bench.tap()
-    assert (bench.credit.left("ada", own, {}), bench.credit.left("ada", TEAM, {})) == (5_000_000, 8_000_000)
+    assert (bench.credit.left(own, {}), bench.credit.left(TEAM, {})) == (5_000_000, 8_000_000)
 
 
 @pytest.mark.parametrize(
