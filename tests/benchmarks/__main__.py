@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import memory, server, taps
+from tests.benchmarks import close, memory, server, taps
 from tests.benchmarks.result import Figure, as_json, machine, table
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -26,13 +26,19 @@ BENCHMARKS: dict[str, Benchmark] = {
     "disk-500ms": partial(taps.hung_disk, seconds=0.5),
     "disk-30s": partial(taps.hung_disk, seconds=30),
     "ingest": server.ingest,
+    "close": close.close,
+    "close-postgres": close.close_on_postgres,
     "memory": memory.gateway_memory,
 }
+LONG = {"close-postgres"}
+"""Measured when they are named only."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("make bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=BENCHMARKS, default=list(BENCHMARKS))
+    parser.add_argument(
+        "--only", nargs="+", choices=BENCHMARKS, default=[name for name in BENCHMARKS if name not in LONG]
+    )
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--write", type=Path, help="the page whose measured part is replaced")
     arguments = parser.parse_args()
