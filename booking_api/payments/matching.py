@@ -72,7 +72,7 @@ def match(register: Register, remittance: str, name: str, amount_micro: int) -> 
     text = remittance[:TEXT_MAX]
     named = _invoices_in(register, text)
     called = {
-        (register.members[number.upper()], number)
+        (register.members[number.upper()], f"member {number}")
         for number in CALLED.findall(text)
         if number.upper() in register.members
     }

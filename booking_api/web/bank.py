@@ -6,11 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
+from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.members.models import Member
 from booking_api.payments import bank, bank_csv, books
 from booking_api.payments.bank_endpoints import read_file
 from booking_api.payments.booking import BYTES_MAX
@@ -29,10 +31,14 @@ def bank_page(who: Cashier, page: Paged) -> Response:
         waiting, done = bank.waiting(session, 100), bank.done(session, 30)
         accounts = {line.account for line in (*waiting, *done) if line.account}
         names = {account: books.name_of(session, account) for account in accounts}
+        numbers = dict(
+            session.exec(select(Member.account, Member.number).where(col(Member.account).in_(accounts))).all()
+        )
     values = {
         "waiting": waiting,
         "done": done,
         "names": names,
+        "numbers": numbers,
         "presets": list(bank_csv.PRESETS),
         "places": list(bank.PLACES),
     }

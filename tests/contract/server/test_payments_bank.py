@@ -197,7 +197,7 @@ def test_a_part_leaves_the_rest_open(floor: Floor) -> None:
     line = take(floor, statement(Line("5.00", reference="E", details=(Detail(ustrd=("member 1",)),)))).lines[
         0
     ]
-    assert line.words == "1; 15.00 EUR still open"
+    assert line.words == "member 1; 15.00 EUR still open"
 
 
 def test_two_members_of_one_name_are_no_suggestion(floor: Floor) -> None:
