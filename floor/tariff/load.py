@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from fractions import Fraction
 
 from floor.money import Commodity, RoundingMode
@@ -20,8 +21,11 @@ TARIFF_KEYS = frozenset(
 TIER_KEYS = frozenset({"multiplier", "fund"})
 
 
-def load(table: Table, file: str) -> Tariff:
-    """Build a tariff; raises ConfigError with the file, the key, what is wrong and what would be right."""
+def load(table: Table, file: str, zone: tzinfo = UTC) -> Tariff:
+    """Build a tariff; raises ConfigError with the file, the key, what is wrong and what would be right.
+
+    `zone` is the clock of a `valid_from` that says none.
+    """
     at = At(file, "")
     at.only(table, TARIFF_KEYS)
     commodity = Commodity(at.text(table, "commodity"), at.whole(table, "decimals", 2, 0, 6))
@@ -48,7 +52,7 @@ def load(table: Table, file: str) -> Tariff:
         commodity=commodity,
         components=components,
         tiers=tiers,
-        valid_from_ms=at.instant(table, "valid_from"),
+        valid_from_ms=at.instant(table, "valid_from", zone),
         minimum_micro=low,
         maximum_micro=high,
         rounding=_rounding(at.table(table, "rounding"), commodity, file),

@@ -21,6 +21,7 @@ from gateway.simulation import people, plan
 from gateway.simulation.people import Cast, Person, Use
 from gateway.simulation.plan import Ending, Mishap, Visit, Work
 from gateway.station import Station
+from gateway.wiring import AccountWanted, Choice
 from hardware.simulated import SimulatedReader
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class Crowd:
         session = await self._begin(visit)
         if session is None:
             return
+        await self._choose_account(visit, session)
         for number, work in enumerate(visit.work):
             await self._pause(work.prepare_s)
             if self._station(visit).session_id != session:
@@ -195,6 +197,12 @@ class Crowd:
         await self._pause(GLANCE_S)
         await self._take_card(visit)
         return None
+
+    async def _choose_account(self, visit: Visit, session: str) -> None:
+        """Say who pays, where it is not the default; what comes of it is for the station to show."""
+        if visit.person.account:
+            answer: asyncio.Future[Choice] = asyncio.get_running_loop().create_future()
+            await self._station(visit).put(AccountWanted(session, visit.person.account, answer))
 
     async def _end(self, visit: Visit) -> None:
         if visit.machine in self._cards_in:

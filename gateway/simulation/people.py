@@ -31,7 +31,8 @@ class Person(BaseModel):
     """Somebody with a badge. `machines` are those that they have learned to use.
 
     `forgets` is the share of visits, 0 to 1, that end without a tap; `turned_away` marks those whose badge
-    is good for nothing (lost, expired, of another space) and who try all the same.
+    is good for nothing (lost, expired, of another space) and who try all the same. `account` is who pays for
+    what they do, chosen at the station; "" leaves it to their default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +43,7 @@ class Person(BaseModel):
     machines: tuple[str, ...] = ()
     forgets: Annotated[float, Field(ge=0, le=1)] = 0.0
     turned_away: bool = False
+    account: str = ""
 
     @property
     def uid(self) -> bytes:

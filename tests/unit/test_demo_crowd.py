@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import AccountStanding, BadgeStanding, MemberStanding
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy, OnLeave
-from floor.wire.journal import Fact, SessionEnded, SessionHeld, SessionStarted, TapRefused
+from floor.wire.journal import AccountChosen, Fact, SessionEnded, SessionHeld, SessionStarted, TapRefused
 from floor.wire.roster import RosterMachine
 from floor.words import BadgeKind, StopType
 from gateway import config as configuration
@@ -25,6 +25,7 @@ POLICIES = {
     "laser-1": MachinePolicy(card_must_stay=True, run_on_s=60),
     "door-1": MachinePolicy(max_duration_s=5, takeover=True),
 }
+TEAM = AccountStanding("team", "The team")
 SPEED = 200
 
 
@@ -32,7 +33,9 @@ def prepare(folder: Path) -> Path:
     server = SigningServer("demo")
     uids = [bytes([4, 0, 0, n]) for n in range(12)]
     members = {
-        f"m{n}": MemberStanding(f"m{n}", f"M{n}", "member", f"m{n}", allowed=dict.fromkeys(USES, 0))
+        f"m{n}": MemberStanding(
+            f"m{n}", f"M{n}", "member", f"m{n}", allowed=dict.fromkeys(USES, 0), others=(TEAM,)
+        )
         for n in range(12)
     }
     badges = {
@@ -48,6 +51,7 @@ def prepare(folder: Path) -> Path:
     )
     persons: list[dict[str, object]] = [
         {"name": f"M{n}", "uid_hex": uid.hex(), "machines": list(USES), "forgets": 0.1}
+        | ({"account": TEAM.id} if n % 2 else {})
         for n, uid in enumerate(uids)
     ]
     persons.append({"name": "Nobody", "uid_hex": "05050505", "turned_away": True})
@@ -90,6 +94,7 @@ async def test_people_use_machines_and_leave_them_without_power(tmp_path: Path) 
             {StopType.TAP_OUT, StopType.CARD_REMOVED, StopType.JOB_DONE} <= ended
             and any(isinstance(fact, TapRefused) for fact in seen)
             and any(isinstance(fact, SessionHeld) for fact in seen)
+            and any(isinstance(fact, AccountChosen) and fact.account == TEAM.id for fact in seen)
             and sum(isinstance(fact, SessionEnded) for fact in seen) > 15
         )
 
