@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from booking_api.tariffs.source import read
-from booking_api.tariffs.usage_file import UsageFile, Use, read_usage, shown
+from booking_api.tariffs.usage_file import UsageFile, Use, read_usage, shown, zone_of
 from floor.errors import ConfigError
 from floor.money import MICRO, Commodity, plain, round_fraction, round_to
 from floor.tariff import Bill, Charge, History, Line, RoundWhere, Tariff, price_visit
@@ -48,14 +49,17 @@ class Quote:
         return [(u, b) for u, b in self.bills if u.expect_micro not in (None, b.total_micro)]
 
 
-def open_tariffs(path: Path) -> dict[str, list[Tariff]]:
-    """Read a tariff file, or every *.toml of a folder as versions and lists; raises ConfigError."""
+def open_tariffs(path: Path, zone: tzinfo = UTC) -> dict[str, list[Tariff]]:
+    """Read a tariff file, or every *.toml of a folder as versions and lists; raises ConfigError.
+
+    `zone` is the clock of a `valid_from` that says none.
+    """
     files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
     if not files:
         raise ConfigError(str(path), "", "holds no .toml file", "Name a tariff file, or a folder of them.")
     found: dict[str, list[Tariff]] = {}
     for file in files:
-        tariff = read(text_of(file), str(file))
+        tariff = read(text_of(file), str(file), zone)
         known = found.setdefault(tariff.id, [])
         if any(other.valid_from_ms == tariff.valid_from_ms for other in known):
             problem = f"is that of another version of {tariff.id} in this folder"
@@ -90,8 +94,9 @@ def quote(tariffs: Mapping[str, Sequence[Tariff]], usage: UsageFile) -> Quote:
 
 def quote_files(tariff: Path, usage: Path) -> Quote:
     """Quote what a usage file lists by a tariff file or folder; raises ConfigError."""
-    tariffs = open_tariffs(tariff)
-    return quote(tariffs, read_usage(text_of(usage), str(usage), tariffs))
+    text = text_of(usage)
+    tariffs = open_tariffs(tariff, zone_of(text, str(usage)))
+    return quote(tariffs, read_usage(text, str(usage), tariffs))
 
 
 def _owed(bills: Sequence[tuple[Use, Bill]], tariffs: Mapping[str, Tariff]) -> Iterator[Owed]:

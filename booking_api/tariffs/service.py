@@ -3,12 +3,14 @@
 import functools
 import hashlib
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.db import zone_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
 from booking_api.tariffs.models import TariffVersion
@@ -24,7 +26,7 @@ def add(session: Session, text: str, author: str, now_ms: int, file: str = "tari
 
     Raises ConfigError for a text that is no tariff, Refused when another text has its id and its begin.
     """
-    tariff = read(text, file)
+    tariff = read(text, file, zone_of(session))
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     kept = session.get(TariffVersion, tariff.version)
     if kept is not None:
@@ -66,14 +68,15 @@ def listed(session: Session) -> list[TariffVersion]:
 
 @functools.lru_cache(maxsize=256)
 def parsed(text: str, id: str) -> Tariff:
-    """Return what a kept version says."""
-    return read(text, id)
+    """Return what a kept version says, in force from when its id says: the space's clock may be set anew."""
+    return replace(read(text, id), valid_from_ms=int(id.rpartition("@")[2]))
 
 
 def table(version: TariffVersion) -> dict[str, Any]:
     """Return a kept version as the table that a roster carries: plain JSON, numbers with decimals as text."""
     plain: dict[str, Any] = _plain(parse(version.text, version.id))
-    return plain
+    begin = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=version.valid_from_ms)
+    return plain | {"valid_from": begin.isoformat()}
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -16,11 +17,14 @@ STEP = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?")
 TOML_LINE = re.compile(r"at line (\d+)")
 
 
-def read(text: str, file: str) -> Tariff:
-    """Read a tariff; raises ConfigError that names `file`, the key, its line and what would be right."""
+def read(text: str, file: str, zone: tzinfo = UTC) -> Tariff:
+    """Read a tariff; raises ConfigError that names `file`, the key, its line and what would be right.
+
+    `zone` is the clock of a `valid_from` that says none.
+    """
     table = parse(text, file)
     try:
-        return load(table, file)
+        return load(table, file, zone)
     except ConfigError as error:
         raise at_line(error, text) from error
 

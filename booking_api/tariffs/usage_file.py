@@ -65,6 +65,11 @@ def read_usage(text: str, file: str, tariffs: Mapping[str, Sequence[Tariff]]) ->
     return UsageFile(zone, tuple(uses))
 
 
+def zone_of(text: str, file: str) -> tzinfo:
+    """Return the clock that a usage file is written by; raises ConfigError."""
+    return _zone(At(file, ""), parse(text, file, TEXT_MAX))
+
+
 def _zone(at: At, table: Table) -> tzinfo:
     name = at.text(table, "zone") if "zone" in table else "UTC"
     try:

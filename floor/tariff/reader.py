@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
@@ -194,8 +194,8 @@ class At:
             raise self.error(key, "is not a date", "Write a date such as 2026-12-25.")
         return value
 
-    def instant(self, table: Table, key: str) -> int:
-        """Read a date or an instant; a date, or a time without an offset, is taken as UTC."""
+    def instant(self, table: Table, key: str, zone: tzinfo = UTC) -> int:
+        """Read a date or an instant; a date, or a time without an offset, is on the clock of `zone`."""
         value = table.get(key)
         if isinstance(value, str):
             try:
@@ -203,8 +203,8 @@ class At:
             except ValueError:
                 value = None
         if isinstance(value, date) and not isinstance(value, datetime):
-            value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+            value = datetime(value.year, value.month, value.day, tzinfo=zone)
         if not isinstance(value, datetime):
             raise self.error(key, "is missing or not a date", f"Write {key} = 2026-01-31.")
-        instant = value if value.tzinfo else value.replace(tzinfo=UTC)
+        instant = value if value.tzinfo else value.replace(tzinfo=zone)
         return round(instant.timestamp() * 1000)

@@ -59,7 +59,9 @@ def test_what_a_use_does_not_cost_ends_with_1(tmp_path: Path) -> None:
 
 def test_a_wrong_file_ends_with_2(tmp_path: Path) -> None:
     file = write(tmp_path, '[[components]]\nper = "machine_time"\nprice = 1\nunit = "kg"\n')
-    for words in (("quote", file, tmp_path / "none.toml"), ("tariff", "check", file)):
+    usage = tmp_path / "usage.txt"
+    usage.write_text('[[use]]\nused = { machine_time = "1 h" }\n')
+    for words in (("quote", file, usage), ("tariff", "check", file)):
         code, _, err = run(*words)
         assert code == 2
         assert f"{file}:8: components[1].unit: is 'kg'." in err
