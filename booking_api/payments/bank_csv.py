@@ -94,7 +94,7 @@ def read(data: bytes, mapping: Columns, owner: str = "") -> list[Booking]:
         raise PeerError("The file is larger than 16 MiB. Ask the bank for a shorter period.")
     try:
         text = data.decode(mapping.encoding)
-    except (UnicodeDecodeError, LookupError) as error:
+    except (UnicodeError, LookupError) as error:
         words = f"The file is not {mapping.encoding} text. Name its encoding in the mapping."
         raise PeerError(words) from error
     lines = io.StringIO(text, newline="")

@@ -23,7 +23,7 @@ KEYS = (
     "self_service",
 )  # fmt: skip
 AMOUNTS = {"price": "price_micro", "stock": "stock_milli", "minimum": "minimum_milli"}
-HEAD = re.compile(r"^\s*\[\[\s*items\s*\]\]", re.MULTILINE)
+HEAD = re.compile(r"^[ \t]*\[\[[ \t]*items[ \t]*\]\]", re.MULTILINE)
 
 
 def read(text: str, file: str) -> list[ItemDetails]:
@@ -40,11 +40,10 @@ def read(text: str, file: str) -> list[ItemDetails]:
     lines = [text.count("\n", 0, found.start()) + 1 for found in HEAD.finditer(text)]
     found: dict[str, ItemDetails] = {}
     for n, row in enumerate(rows):
-        item = _item(row, file, n, lines[n] if n < len(lines) else None)
+        line = lines[n] if n < len(lines) else None
+        item = _item(row, file, n, line)
         if item.id in found:
-            raise ConfigError(
-                file, "id", f"{item.id} stands twice", "Give each item an id of its own.", lines[n]
-            )
+            raise ConfigError(file, "id", f"{item.id} stands twice", "Give each item its own.", line)
         found[item.id] = item
     return list(found.values())
 
