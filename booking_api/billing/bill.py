@@ -97,7 +97,7 @@ class _Billing:
         except FAILURES as error:
             self._failed(one.due, error)
         else:
-            self.draft.charge(priced, one.counts(), one.waived())
+            self.draft.charge(priced, one.counts())
 
     def _failed(self, due: Due, error: Exception) -> None:
         self.billed.problems[due.visit.id] = problem_of(error, due.prices.tariff)
@@ -124,17 +124,16 @@ class _Billing:
         fresh = {one.due.visit.id for one in new}
         at = kept
         for one in sorted([*before, *new], key=lambda one: one.due.key):
-            due, waived = one.due, one.waived()
-            is_new = due.visit.id in fresh
+            due, is_new = one.due, one.due.visit.id in fresh
             try:
-                stands = max(one.counts(), default="") not in waived
+                stands = is_new or max(one.counts()) not in one.waived()
                 priced, after = price_next(due, at.history, shelf, self.zone, draws=stands)
             except FAILURES as error:
                 self._failed(due, error)
                 continue
             at = Standing(due.key, after)
             if is_new:
-                self.draft.charge(priced, one.counts(), waived)
+                self.draft.charge(priced, one.counts())
             elif changed := charged.changed(one, priced):
                 self._again(one, priced, changed)
         return at
