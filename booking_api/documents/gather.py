@@ -180,5 +180,9 @@ def credited_charge(session: Session, entry: LedgerEntry) -> Charge | None:
     if entry.kind is not EntryKind.CREDIT or len(parts) < 4:
         return None
     visit = Charge.session if parts[1] == "session" else Charge.fee
-    query = select(Charge).where(visit == parts[2], Charge.period == parts[3], col(Charge.id) < entry.id)
-    return session.exec(query.order_by(col(Charge.id).desc())).first()
+    query = (
+        select(Charge)
+        .join(LedgerEntry, col(LedgerEntry.id) == col(Charge.entry))
+        .where(visit == parts[2], Charge.period == parts[3], col(LedgerEntry.seq) < entry.seq)
+    )
+    return session.exec(query.order_by(col(LedgerEntry.seq).desc())).first()

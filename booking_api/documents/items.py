@@ -19,7 +19,7 @@ from booking_api.members.models import Member
 from booking_api.payments.models import Sale
 from booking_api.web.explain import Row, explain
 from booking_api.web.formats import Formats
-from booking_api.web.vocabulary import KINDS, OCCASIONS
+from booking_api.web.vocabulary import KINDS, OCCASIONS, remarked
 from floor.ledger import EntryKind
 from floor.money import MICRO, round_fraction, share
 from floor.tariff import Occasion
@@ -119,10 +119,7 @@ def charge_words(charged: Charged, sources: Sources, f: Formats) -> tuple[str, l
 def rows_of(charged: Charged, f: Formats) -> list[Row]:
     """Explain the lines of a charge."""
     charge = charged.charge
-    return [
-        explain(line, charged.versions.get(line.tariff), charge.tier, charge.commodity, f)
-        for line in charged.lines
-    ]
+    return explain(charged.lines, charged.versions, charge.tier, charge.commodity, f)
 
 
 def detail_words(row: Row, code: str, f: Formats) -> str:
@@ -132,7 +129,7 @@ def detail_words(row: Row, code: str, f: Formats) -> str:
     said = gettext(", ").join(part for part in parts if part)
     said = f"{row.what}: {said}" if said else row.what
     said += f" = {f.money(row.amount_micro, code, exact=True)}"
-    return f"{said} ({row.note})" if row.note else said
+    return remarked(said, row.note, f) if row.note else said
 
 
 def taxes_of(session: Session, one: Waiting, sources: Sources) -> list[TaxPart]:

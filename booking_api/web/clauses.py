@@ -7,7 +7,7 @@ from fractions import Fraction
 from babel.dates import format_date, get_day_names
 
 from booking_api.web.formats import Formats
-from booking_api.web.vocabulary import amount_words, bounds_words, component_name, with_period
+from booking_api.web.vocabulary import amount_words, bounds_words, component_name, remarked, with_period
 from floor.tariff import Tariff
 from floor.tariff.model import Adjustment, AdjustmentKind, Cap, Pack, When, Window
 
@@ -52,7 +52,7 @@ def window_words(window: Window, formats: Formats) -> str:
     times = window_times(window, formats)
     if window.multiplier == 1:
         return f"{window.id}: {times}"
-    return formats.texts.gettext("%(tier)s: %(part)s of the price") % words + f" ({times})"
+    return remarked(formats.texts.gettext("%(tier)s: %(part)s of the price") % words, times, formats)
 
 
 def window_times(window: Window, formats: Formats) -> str:

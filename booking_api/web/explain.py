@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -30,10 +31,13 @@ BOUNDS = {
     "credit": "credit",
     "surcharge": "surcharge",
     "tax": "VAT",
-    "after_budget": "what the fund could no longer pay",
+    "unfunded": "what the fund could no longer pay",
 }
 """What each `bound` of a line means; a test holds that none is missing."""
 ADJUSTMENTS = frozenset({"discount", "coupon", "credit", "surcharge"})
+ZERO = Fraction(0)
+DIGITS = 4
+"""With how many decimals what was metered is written: a second is 0.0003 h."""
 _DAY = datetime(2000, 1, 1, tzinfo=UTC).date()
 
 
@@ -49,8 +53,26 @@ class Row:
     note: str
 
 
-def explain(line: Line, tariff: Tariff | None, tier: str, code: str, f: Formats) -> Row:
-    """Say what a line is. Without its tariff, or the component in it, it is shown as it stands."""
+def explain(
+    lines: Sequence[Line], versions: Mapping[str, Tariff], tier: str, code: str, f: Formats
+) -> list[Row]:
+    """Say what the lines of a charge are. `versions` are their tariffs by their ids."""
+    drawn: dict[str, Fraction] = {}
+    for line in lines:
+        if line.bound != "repriced":
+            drawn[line.component] = drawn.get(line.component, ZERO) + line.metered - line.billed
+    rows = []
+    for line in lines:
+        mine = drawn.pop(line.component, ZERO) if line.metered else ZERO
+        rows.append(_explain(line, mine, versions.get(line.tariff), tier, code, f))
+    return rows
+
+
+def _explain(line: Line, drawn: Fraction, tariff: Tariff | None, tier: str, code: str, f: Formats) -> Row:
+    """Say what a line is. Without its tariff, or the component in it, it is shown as it stands.
+
+    `drawn` is what of the component was metered and not billed, said beside its first line.
+    """
     gettext = f.texts.gettext
     component = next((c for c in tariff.components if c.id == line.component), None) if tariff else None
     if tariff is None or (component is None and not line.bound and line.unit != "pack"):
@@ -60,7 +82,7 @@ def explain(line: Line, tariff: Tariff | None, tier: str, code: str, f: Formats)
         return _bought(line, tariff, code, f)
     if component is None:
         return _rule(line, tariff, code, f)
-    return _priced(line, component, tariff, tier, code, f)
+    return _priced(line, drawn, component, tariff, tier, code, f)
 
 
 def _bought(line: Line, tariff: Tariff, code: str, f: Formats) -> Row:
@@ -80,7 +102,7 @@ def _rule(line: Line, tariff: Tariff, code: str, f: Formats) -> Row:
     adjustment = next((one for one in tariff.adjustments if one.id == line.component), None)
     if line.bound in ADJUSTMENTS and adjustment is not None:
         note = adjustment_words(adjustment, code, f)
-    elif line.bound in ADJUSTMENTS or line.bound == "after_budget":
+    elif line.bound in ADJUSTMENTS or line.bound == "unfunded":
         note = line.component
     elif line.bound == "cap":
         note = f.texts.gettext("; ").join(cap_words(cap, code, f) for cap in tariff.caps)
@@ -89,21 +111,23 @@ def _rule(line: Line, tariff: Tariff, code: str, f: Formats) -> Row:
     return Row(what, "", "", price, line.amount_micro, note)
 
 
-def _priced(line: Line, component: Component, tariff: Tariff, tier: str, code: str, f: Formats) -> Row:
+def _priced(
+    line: Line, drawn: Fraction, component: Component, tariff: Tariff, tier: str, code: str, f: Formats
+) -> Row:
     """Explain a price: how much was used, what of it is billed at which price, and why at that one."""
     unit = component_unit(component, f)
     price = f.money(line.price_micro, code, exact=True)
-    notes = _notes(line, component, tariff, tier, f)
+    notes = _notes(line, drawn, component, tariff, tier, f)
     what = _named(component, tariff, f)
     if not unit:
         return Row(what, "", "", price, line.amount_micro, f.texts.gettext("; ").join(notes))
-    metered = f"{f.number(line.metered)} {unit}" if line.metered else ""
+    metered = f"{f.number(line.metered, DIGITS)} {unit}" if line.metered else ""
     each, billed = unit, ""
     if component.block is not None:
         each = amount_words(component, component.block, f)
         billed = f.texts.gettext("%(count)s × %(block)s") % {"count": f.number(line.billed), "block": each}
     elif line.billed != line.metered:
-        billed = f"{f.number(line.billed)} {unit}"
+        billed = f"{f.number(line.billed, DIGITS)} {unit}"
     note = f.texts.gettext("; ").join(notes)
     return Row(what, metered, billed, f"{price} / {each}", line.amount_micro, note)
 
@@ -122,7 +146,9 @@ def _named(component: Component, tariff: Tariff, f: Formats) -> str:
     return f"{name} · {component.id}" if len(same) > 1 else name
 
 
-def _notes(line: Line, component: Component, tariff: Tariff, tier: str, f: Formats) -> list[str]:
+def _notes(
+    line: Line, drawn: Fraction, component: Component, tariff: Tariff, tier: str, f: Formats
+) -> list[str]:
     gettext = f.texts.gettext
     notes = []
     window = tariff.window(line.window) if line.window else None
@@ -130,15 +156,15 @@ def _notes(line: Line, component: Component, tariff: Tariff, tier: str, f: Forma
         notes.append(window_words(window, f))
     if line.bound == "repriced":
         notes.append(gettext(BOUNDS[line.bound]))
-    elif component.brackets:
+    elif component.brackets and line.billed:
         notes += _bracket(line, component, tariff, tier, f)
     free = component.frees.get(tier, component.free)
     if line.metered and line.bound != "repriced":
-        if free and (component.block is not None or line.billed < line.metered or _threshold(component)):
+        if free and (component.block is not None or drawn > 0 or _threshold(component)):
             notes.append(free_words(component, free, f))
-        elif component.block is None and line.billed < line.metered:
-            drawn = amount_words(component, line.metered - line.billed, f)
-            notes.append(gettext("%(amount)s from what you hold in advance") % {"amount": drawn})
+        elif component.block is None and drawn > 0:
+            words = {"amount": amount_words(component, drawn, f)}
+            notes.append(gettext("%(amount)s from what you hold in advance") % words)
     if line.bound in ("minimum", "maximum"):
         notes.append(gettext(BOUNDS[line.bound]))
     return notes

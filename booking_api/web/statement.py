@@ -12,6 +12,7 @@ from sqlmodel import Session, col, or_, select
 
 from booking_api.accounts.models import Fund
 from booking_api.billing.models import Charge
+from booking_api.disputes.service import OnStatement, on_statement
 from booking_api.documents.reading import Charged, by_entry, explained
 from booking_api.ledger.statement import Item, Statement, balances, statement
 from booking_api.machines.models import Machine
@@ -111,6 +112,7 @@ class MonthView:
     tax_micro: int
     reductions: tuple[tuple[str, int], ...]
     allowances: tuple[Allowance, ...]
+    disputes: OnStatement
 
 
 def month_of(text: str, now_ms: int, f: Formats) -> Month:
@@ -162,6 +164,7 @@ def read_account(
         tax_micro=sum(tax for r in receipts if r.commodity == commodity for _, _, tax in r.taxes),
         reductions=_summed(part for r in receipts if r.commodity == commodity for part in r.reductions),
         allowances=tuple(read_allowances(session, account, tier, month.from_ms, month.to_ms, f)),
+        disputes=on_statement(session, [one.entry for one in booked if one.receipt is not None]),
     )
 
 
@@ -200,10 +203,7 @@ def receipt(one: Charged, names: Names, f: Formats) -> Receipt:
         elapsed_ms=used.elapsed_ms if used else 0,
         stop=say(used.stop_type, f.language) if used and used.stop_type else "",
         metered=metered_words(used.counters, f) if used else (),
-        rows=tuple(
-            explain(line, one.versions.get(line.tariff), charge.tier, charge.commodity, f)
-            for line in one.lines
-        ),
+        rows=tuple(explain(one.lines, one.versions, charge.tier, charge.commodity, f)),
         rounding_micro=charge.rounding_micro,
         total_micro=charge.total_micro,
         commodity=charge.commodity,

@@ -76,6 +76,16 @@ EACH: dict[Period, str] = {
     Period.ANNIVERSARY: "%(price)s for each year of membership in which it is used",
     Period.BILLING_MONTH: "%(price)s for each month of membership in which it is used",
 }
+EVERY: dict[Period, str] = {
+    Period.SESSION: "%(price)s each time",
+    Period.DAY: "%(price)s for each day",
+    Period.WEEK: "%(price)s for each week",
+    Period.MONTH: "%(price)s for each month",
+    Period.YEAR: "%(price)s for each year",
+    Period.ANNIVERSARY: "%(price)s for each year of membership",
+    Period.BILLING_MONTH: "%(price)s for each month of membership",
+}
+"""The same of what is no use of a machine."""
 EACH_NAME: dict[Period, str] = {
     Period.SESSION: "flat price",
     Period.DAY: "price of the day",
@@ -105,7 +115,7 @@ def unit_text(unit: str, formats: Formats) -> str:
 def with_period(words: str, per: Period, formats: Formats) -> str:
     """Add for how long something is counted."""
     counted = formats.texts.gettext(COUNTED[per])
-    return f"{words} ({counted})" if counted else words
+    return remarked(words, counted, formats) if counted else words
 
 
 def amount_words(component: Component, value: Fraction, formats: Formats) -> str:
@@ -115,7 +125,7 @@ def amount_words(component: Component, value: Fraction, formats: Formats) -> str
 
 def component_unit(component: Component, formats: Formats) -> str:
     """Return how people write what a component counts in; "" for a flat price."""
-    return unit_text(component.unit, formats) if component.unit else component.count
+    return unit_text(component.unit, formats) if component.quantity is not None else _count(component)
 
 
 def component_name(component: Component, formats: Formats) -> str:
@@ -124,8 +134,17 @@ def component_name(component: Component, formats: Formats) -> str:
     if component.quantity is not None:
         return gettext(QUANTITIES[component.quantity])
     if component.count:
-        return component.count
+        return _count(component)
     return gettext("flat price") if component.each is None else gettext(EACH_NAME[component.each])
+
+
+def _count(component: Component) -> str:
+    return component.count.replace("_", " ")
+
+
+def remarked(words: str, more: str, formats: Formats) -> str:
+    """Put a remark behind words, in brackets."""
+    return formats.texts.gettext("%(words)s (%(more)s)") % {"words": words, "more": more}
 
 
 def bounds_words(low: int | None, high: int | None, code: str, formats: Formats) -> list[str]:

@@ -9,6 +9,7 @@ from booking_api.web.clauses import rules_words
 from booking_api.web.formats import Formats
 from booking_api.web.vocabulary import (
     EACH,
+    EVERY,
     FREE,
     OCCASIONS,
     amount_words,
@@ -42,12 +43,14 @@ def component_words(component: Component, code: str, formats: Formats, windows: 
     parts += _bracket_words(component, code, formats)
     for window in windows:
         if window.id in component.window_prices:
-            own = formats.money(component.window_prices[window.id], code, exact=True)
-            parts.append(gettext("in %(window)s: %(price)s") % {"window": window.id, "price": own})
+            price = formats.money(component.window_prices[window.id], code, exact=True)
+            parts.append(gettext("in %(window)s: %(price)s") % {"window": window.id, "price": price})
     if component.free:
         parts.append(free_words(component, component.free, formats))
-    parts += [f"{tier}: {free_words(component, free, formats)}" for tier, free in component.frees.items()]
-    parts += [f"{tier}: {formats.money(own, code, exact=True)}" for tier, own in component.prices.items()]
+    own = {tier: free_words(component, free, formats) for tier, free in component.frees.items()}
+    prices = {tier: formats.money(price, code, exact=True) for tier, price in component.prices.items()}
+    for tier, words in [*own.items(), *prices.items()]:
+        parts.append(gettext("%(occasion)s: %(words)s") % {"occasion": tier, "words": words})
     parts += bounds_words(component.minimum_micro, component.maximum_micro, code, formats)
     if component.machines:
         machines = gettext(", ").join(sorted(component.machines))
@@ -72,7 +75,8 @@ def _price(component: Component, price: str, formats: Formats) -> str:
     words = {"price": price, "unit": component_unit(component, formats)}
     words["what"] = component_name(component, formats)
     if component.quantity is None and component.each is not None:
-        return gettext(EACH[component.each]) % words
+        each = EACH if component.on is Occasion.SESSION else EVERY
+        return gettext(each[component.each]) % words
     if component.quantity is None and component.count:
         return gettext("%(price)s for each of %(what)s") % words
     if component.quantity is None:

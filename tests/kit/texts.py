@@ -8,7 +8,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from booking_api.documents import pdf
-from booking_api.web import documents, explain, render, vocabulary, wording
+from booking_api.web import closing, documents, explain, render, vocabulary, wording
 from floor.tariff.model import UNITS
 from floor.words import Role
 
@@ -68,7 +68,9 @@ def of_tables() -> set[str]:
     """Texts that stand in tables: names of quantities and units, of pages and roles, notices."""
     said = set(vocabulary.QUANTITIES.values()) | set(wording._CREDIT.values())
     said |= set(vocabulary.KINDS.values()) | set(explain.BOUNDS.values()) | set(documents.NAMES.values())
-    tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EACH_NAME, vocabulary.OCCASIONS)
+    tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EVERY)
+    tables += (vocabulary.EACH_NAME, vocabulary.OCCASIONS)
+    said |= {text for table in closing.TEXTS for text in table.values()}
     said |= {text for table in tables for text in table.values() if text} | {pdf.NO_TYPST, pdf.NO_FONT}
     said |= {text for _, text in render.NOTICES.values()} | {name for _, name, _ in render._NAV}
     units = {unit for units in UNITS.values() for unit in units}
