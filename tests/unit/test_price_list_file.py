@@ -59,8 +59,8 @@ def test_an_error_has_file_line_and_key(old: str, new: str, key: str) -> None:
 
 
 def test_an_item_stands_once() -> None:
+    row = '{id = "a", name = "A", unit = "kg", price = 1}'
     with pytest.raises(ConfigError, match=r"^items\.toml: id: a stands twice"):
-        row = '{id = "a", name = "A", unit = "kg", price = 1}'
         price_list.read(f"items = [{row}, {row}]", "items.toml")
     with pytest.raises(ConfigError, match=r"items\.toml:14: id: ply-4 stands twice"):
         price_list.read(GOOD + GOOD, "items.toml")
