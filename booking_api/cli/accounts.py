@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session
 
-from booking_api.accounts import choice, funds, guests, service, teams
+from booking_api.accounts import choice, exposure, funds, guests, service, teams
 from booking_api.accounts.models import Account, AfterBudget, TeamRole
 from booking_api.accounts.use import read_use
 from booking_api.cli.base import app, day_ms, desk, reading, validated
@@ -68,6 +68,21 @@ def choose_account(
         chosen = _account(at.session, id)
         choice.choose(at.session, person, chosen.id, at.now_ms)
         print(f"{person.first_name} {person.last_name} charges to {chosen.name}.")
+
+
+@account.command("exposure")
+def show_exposure(ctx: typer.Context) -> None:
+    """Show what gateways may let people spend while they are alone, of every limit."""
+    with reading(ctx) as (settings, database), database.read() as session:
+        month, currency = month_at(Clock().now_ms(), ZoneInfo(settings.timezone)), settings.currency
+        rows = exposure.read(session, currency.code, month)
+        for one in rows:
+            named = service.get(session, one.budget.account).name
+            who = members.get(session, one.budget.member).first_name if one.budget.member else ""
+            amounts = f"left {plain(one.left_micro, currency)}, out {plain(one.out_micro, currency)}"
+            beyond = f", may pass it by {plain(one.beyond_micro, currency)}" if one.beyond_micro else ""
+            print(f"{named + (f' ({who})' if who else ''):40} {amounts}{beyond}")
+        print(f"{'Out, together':40} {plain(sum(one.out_micro for one in rows), currency)}")
 
 
 @team.command("add")
