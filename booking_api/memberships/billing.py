@@ -222,7 +222,8 @@ def _join(session: Session, row: Membership, plan: Plan, now_ms: int, author: st
         done.append(Billed(row.id, row.member, row.account, words, amount, plan.commodity.code))
     source = f"deposit:{row.series}"
     if plan.deposit_micro and _posted(session, source) is None:
-        _deposit(session, row, plan.deposit_micro, plan.commodity.code, source, now_ms, author)
+        asked = plan.deposit_micro * row.quantity
+        _deposit(session, row, asked, plan.commodity.code, source, now_ms, author)
     return done
 
 

@@ -21,7 +21,6 @@ from booking_api.payments.models import SaleItem
 from booking_api.presets import tables
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
-from booking_api.tariffs.source import read as read_tariff
 from floor.errors import ConfigError, Refused
 from floor.money import Commodity
 
@@ -84,10 +83,9 @@ def _apply(work: Work, path: Path, reader: Reader) -> list[Step]:
 
 
 def _tariff(work: Work, text: str, file: str) -> Iterator[Step]:
-    version = read_tariff(text, file).version
-    known = work.session.get(TariffVersion, version) is not None
-    tariffs.add(work.session, text, work.author, work.now_ms, file)
-    yield Step("tariff", version.partition("@")[0], SAME if known else ADDED)
+    before = set(work.session.exec(select(TariffVersion.id)))
+    version = tariffs.add(work.session, text, work.author, work.now_ms, file)
+    yield Step("tariff", version.tariff, SAME if version.id in before else ADDED)
 
 
 def _plans(work: Work, text: str, file: str) -> Iterator[Step]:
