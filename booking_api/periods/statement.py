@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from floor.costing import Actual, CostKind
@@ -72,6 +74,16 @@ class PoolStated(_Stated):
     refunds_now: bool
     rebated_micro: int
     carried_out_micro: int
+
+    @property
+    def units_exact(self) -> Fraction:
+        """The units used."""
+        return Fraction(self.units)
+
+    @property
+    def expected_exact(self) -> Fraction:
+        """The units that a twelfth of the plan expects."""
+        return Fraction(self.expected)
 
     @property
     def members_micro(self) -> int:

@@ -43,7 +43,17 @@ NOTICES: dict[str, tuple[str, str]] = {
     "assigned": ("good", "The line is posted."),
     "ignored": ("good", "The line is set aside."),
     "returned": ("accent", "Thank you. The payment stands here as soon as the provider has told us."),
+    "kept": ("good", "It is kept, and holds from now on."),
+    "payer": ("good", "Your sessions are charged to this account from now on."),
+    "moved": ("good", "The session is charged to the account that you chose."),
+    "month_closed": ("good", "The month is closed."),
+    "month_opened": ("good", "The month is open again: what its close posted is reversed."),
+    "invoice_entered": ("good", "The invoice is in the books."),
+    "invoice_paid": ("good", "The invoice is paid."),
     "seen": ("good", "The alarm is marked as seen."),
+    "disputed": ("good", "Staff will look at it, and their answer will stand here."),
+    "decided": ("good", "Decided: the member reads it on the statement."),
+    "withdrawn": ("good", "The dispute is withdrawn."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
 _NAV: tuple[tuple[str, str, Permission | None], ...] = (
@@ -51,8 +61,11 @@ _NAV: tuple[tuple[str, str, Permission | None], ...] = (
     ("/me", "My statement", Permission.ME_READ),
     ("/shop", "Materials", Permission.ME_READ),
     ("/members", "Members", Permission.MEMBERS_READ),
+    ("/accounts", "Accounts", Permission.LEDGER_READ),
     ("/desk", "Cash desk", Permission.LEDGER_WRITE),
     ("/invoices", "Invoices", Permission.LEDGER_READ),
+    ("/disputes", "Disputes", Permission.LEDGER_READ),
+    ("/closing", "Costs", Permission.LEDGER_READ),
     ("/workshop", "Workshop", Permission.GATEWAYS_READ),
     ("/utilisation", "Utilisation", Permission.REPORTS_READ),
 )
