@@ -78,14 +78,14 @@ class Adjustment(Decision):
 def open_dispute(who: SignedIn, session: Writing, context: Ctx, charge: str, details: Opening) -> DisputeSeen:
     """Dispute a charge: one's own, that of a team that one owns, or anybody's for an operator."""
     check_may_dispute(session, who, charge)
-    return _seen(service.open_dispute(session, charge, details.reason, who.id, context.clock.now_ms()))
+    return seen(service.open_dispute(session, charge, details.reason, who.id, context.clock.now_ms()))
 
 
 @router.get("/members/{member}/disputes")
 def list_own(session: Reading, who: SignedIn, member: str) -> list[DisputeSeen]:
     """List what a member disputed, newest first."""
     own_or(who, member, Permission.LEDGER_READ)
-    return [_seen(one) for one in service.of_member(session, member)]
+    return [seen(one) for one in service.of_member(session, member)]
 
 
 @router.get("/disputes")
@@ -97,7 +97,7 @@ def list_disputes(
     at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[DisputeSeen]:
     """List disputes; open ones oldest first, others newest first."""
-    return [_seen(one) for one in service.listed(session, state, limit, at)]
+    return [seen(one) for one in service.listed(session, state, limit, at)]
 
 
 @router.get("/disputes/{id}")
@@ -105,7 +105,7 @@ def get_dispute(session: Reading, who: SignedIn, id: str) -> DisputeSeen:
     """Return a dispute: for who opened it, and operators."""
     found = service.get(session, id)
     own_or(who, found.dispute.member, Permission.LEDGER_READ)
-    return _seen(found)
+    return seen(found)
 
 
 @router.post("/disputes/{id}/adjust", status_code=201)
@@ -116,7 +116,7 @@ def adjust(
 
     def act() -> DisputeSeen:
         now_ms = context.clock.now_ms()
-        return _seen(service.adjust(session, id, details.amount_micro, details.words, who.id, now_ms))
+        return seen(service.adjust(session, id, details.amount_micro, details.words, who.id, now_ms))
 
     request = f"adjust {id} {details.model_dump_json()}"
     return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
@@ -129,7 +129,7 @@ def waive(
     """Take the whole charge back."""
 
     def act() -> DisputeSeen:
-        return _seen(service.waive(session, id, details.words, who.id, context.clock.now_ms()))
+        return seen(service.waive(session, id, details.words, who.id, context.clock.now_ms()))
 
     request = f"waive {id} {details.model_dump_json()}"
     return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
@@ -138,14 +138,14 @@ def waive(
 @router.post("/disputes/{id}/refuse", status_code=201)
 def refuse(who: Decides, session: Writing, context: Ctx, id: str, details: Decision) -> DisputeSeen:
     """Leave the charge as it is, and say why."""
-    return _seen(service.refuse(session, id, details.words, who.id, context.clock.now_ms()))
+    return seen(service.refuse(session, id, details.words, who.id, context.clock.now_ms()))
 
 
 @router.post("/disputes/{id}/withdraw", status_code=201)
 def withdraw(who: SignedIn, session: Writing, context: Ctx, id: str) -> DisputeSeen:
     """Take one's own dispute back."""
     require(who, Permission.ME_WRITE)
-    return _seen(service.withdraw(session, id, who.id, context.clock.now_ms()))
+    return seen(service.withdraw(session, id, who.id, context.clock.now_ms()))
 
 
 def check_may_dispute(session: Session, who: Who, charge: str) -> None:
@@ -155,6 +155,7 @@ def check_may_dispute(session: Session, who: Who, charge: str) -> None:
         raise Refused("forbidden", "This is another member's.")
 
 
-def _seen(standing: Standing) -> DisputeSeen:
+def seen(standing: Standing) -> DisputeSeen:
+    """Return a dispute as it is shown."""
     events = [EventSeen.model_validate(event) for event in standing.events]
     return DisputeSeen(**standing.dispute.model_dump(), events=events)

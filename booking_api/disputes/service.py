@@ -154,15 +154,15 @@ def of_member(session: Session, member: str) -> list[Standing]:
 
 @dataclass(frozen=True, slots=True)
 class OnStatement:
-    """What a statement says of disputes: each charge's newest by its entry, and the entries of charges that
-    may be disputed now.
+    """What a statement says of disputes, by the entries of charges: the newest of each, and until when (UTC
+    milliseconds) those that have none may be disputed.
     """
 
     by_entry: Mapping[str, Standing]
-    disputable: frozenset[str]
+    until_ms: Mapping[str, int]
 
 
-def on_statement(session: Session, entries: Sequence[str], now_ms: int) -> OnStatement:
+def on_statement(session: Session, entries: Sequence[str]) -> OnStatement:
     """Return what to say of disputes beside these entries."""
     charges: list[Charge] = []
     for some in _chunks(entries):
@@ -172,11 +172,12 @@ def on_statement(session: Session, entries: Sequence[str], now_ms: int) -> OnSta
     known = sorted(_of_visits(session, [visit for visit, _ in keys]), key=lambda one: one.opened_ms)
     mine = _standing(session, [one for one in known if (one.visit, one.period) in keys])
     by_entry = {keys[one.dispute.visit, one.dispute.period]: one for one in mine}
-    final = (*DECIDED, DisputeState.OPEN)
-    settled = {entry for entry, one in by_entry.items() if one.dispute.state in final}
-    standing = (one for one in charges if one.replaced_ms is None and one.total_micro > 0)
-    young = {one.entry or "" for one in standing if now_ms < deadline_ms(session, one)}
-    return OnStatement(by_entry, frozenset(young - settled))
+    withdrawn = {at for at, one in by_entry.items() if one.dispute.state is DisputeState.WITHDRAWN}
+    free = [one for one in charges if one.entry not in by_entry.keys() - withdrawn]
+    owed = [
+        one for one in free if one.replaced_ms is None and one.total_micro > 0 and (one.session or one.fee)
+    ]
+    return OnStatement(by_entry, {one.entry or "": deadline_ms(session, one) for one in owed})
 
 
 def disputed_micro(session: Session, account: str, commodity: str) -> int:
@@ -198,6 +199,11 @@ def may_dispute(session: Session, charge: Charge, member: str) -> bool:
     return own or charge.member == member or teams.owns(session, charge.account, member)
 
 
+def is_theirs(session: Session, dispute: Dispute, charge: Charge, member: str) -> bool:
+    """Whether a member has a part in a dispute, so that somebody else decides on it."""
+    return member == dispute.member or may_dispute(session, charge, member)
+
+
 def deadline_ms(session: Session, charge: Charge) -> int:
     """Return until when a charge may be disputed, UTC milliseconds."""
     return bounds(charge.month, zone_of(session))[1] + DAYS * DAY_MS
@@ -215,7 +221,7 @@ def live(session: Session, dispute: Dispute) -> Charge:
 
 def _to_decide(session: Session, id: str, author: str) -> Dispute:
     dispute = _open(session, id)
-    if author == dispute.member or may_dispute(session, live(session, dispute), author):
+    if is_theirs(session, dispute, live(session, dispute), author):
         raise Refused("dispute_own", "Somebody else decides on your own charge.")
     return dispute
 

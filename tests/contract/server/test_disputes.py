@@ -267,12 +267,14 @@ def test_the_evidence_is_what_the_meters_jobs_and_alarms_say(floor: Floor) -> No
 def test_a_statement_knows_what_is_and_what_may_be_disputed(floor: Floor, charge: Charge) -> None:
     entry = charge.entry or ""
     with floor.db.read() as session:
-        before = service.on_statement(session, [entry, "other"], LATER_MS)
-        late = service.on_statement(session, [entry], LATER_MS + 100 * DAY_MS)
-    assert (before.by_entry, before.disputable) == ({}, {entry})
-    assert late.disputable == frozenset()
+        before = service.on_statement(session, [entry, "other"])
+        until_ms = service.deadline_ms(session, charge)
+    assert (before.by_entry, before.until_ms) == ({}, {entry: until_ms})
     id = opened(floor, charge)
     with floor.db.read() as session:
-        found = service.on_statement(session, [entry], LATER_MS)
+        found = service.on_statement(session, [entry])
         assert [one.dispute.id for one in service.of_member(session, floor.ada)] == [id]
-    assert (found.by_entry[entry].dispute.id, found.disputable) == (id, frozenset())
+    assert (found.by_entry[entry].dispute.id, found.until_ms) == (id, {})
+    with floor.db.write() as session:
+        service.withdraw(session, id, floor.ada, LATER_MS)
+        assert service.on_statement(session, [entry]).until_ms == {entry: until_ms}
