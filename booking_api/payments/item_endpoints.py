@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.idempotency import IdempotencyKey, once
 from booking_api.members import service as members
 from booking_api.payments import books, items, sales
+from booking_api.payments.acting import acts_for
 from booking_api.payments.books import Means
 from booking_api.payments.items import ItemChanges, ItemDetails, Milli
 from floor.errors import Refused
@@ -20,6 +21,7 @@ from floor.errors import Refused
 router = APIRouter()
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
+Acts = Annotated[Who, Depends(acts_for)]
 Quantity = Annotated[int, Field(gt=0, le=sales.QUANTITY_MAX_MILLI, description="Thousandths of the unit.")]
 
 
@@ -156,12 +158,9 @@ def sell(who: Writes, session: Writing, context: Ctx, details: SaleDetails, key:
 
 @router.post("/members/{member}/sales", status_code=201)
 def buy(
-    who: SignedIn, session: Writing, context: Ctx, member: str, details: OwnSale, key: IdempotencyKey
+    who: Acts, session: Writing, context: Ctx, member: str, details: OwnSale, key: IdempotencyKey
 ) -> SaleSeen:
     """Buy for one's own account, within what may be spent on it."""
-    own_or(who, member, Permission.LEDGER_WRITE)
-    if who.id == member:
-        require(who, Permission.ME_WRITE)
 
     def act() -> SaleSeen:
         buyer = members.get(session, member)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
-from booking_api.auth.guards import Ctx, Reading, SignedIn, holds, own_or, require
+from booking_api.auth.guards import Ctx, Reading, SignedIn, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
@@ -17,6 +17,7 @@ from booking_api.ledger.endpoints import Micro
 from booking_api.members import service as members
 from booking_api.metering.metrics import PEER_ERRORS
 from booking_api.payments import online
+from booking_api.payments.acting import acts_for
 from booking_api.payments.bank_endpoints import bounded_body
 from booking_api.payments.models import OnlineState
 from booking_api.payments.provider import ProviderUnreachable
@@ -26,6 +27,7 @@ from floor.errors import PeerError, Refused
 
 router = APIRouter()
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
+Acts = Annotated[Who, Depends(acts_for)]
 
 
 class Asked(BaseModel):
@@ -62,11 +64,8 @@ class Taken(BaseModel):
 
 
 @router.post("/members/{member}/online-payments", status_code=201)
-async def begin(who: SignedIn, context: Ctx, member: str, details: Asked) -> Begun:
+async def begin(who: Acts, context: Ctx, member: str, details: Asked) -> Begun:
     """Begin a payment onto a member's own account; it is posted when the provider says that it was paid."""
-    own_or(who, member, Permission.LEDGER_WRITE)
-    if who.id == member:
-        require(who, Permission.ME_WRITE)
     return await begin_payment(context, member, details.amount_micro)
 
 
