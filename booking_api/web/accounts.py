@@ -87,12 +87,18 @@ def team_page(who: SignedIn, page: Paged, id: str, month: MonthText = "") -> Res
 
 @router.post("/teams/{id}/limits")
 def set_limits(
-    who: SignedIn, session: Writing, page: Paged, id: str, monthly: Amount = "", credit: Amount | None = None
+    who: SignedIn,
+    session: Writing,
+    page: Paged,
+    id: str,
+    monthly: Amount = "",
+    credit: Amount = "",
+    both: Annotated[bool, Form()] = False,
 ) -> Response:
-    """Change what is charged to a team in a month at most, and for operators what it may owe."""
+    """Change what is charged to a team in a month at most, and for operators (`both`) what it may owe."""
     may_manage(session, who, id)
     changes: dict[str, int | None] = {"monthly_limit_micro": _limit(monthly)}
-    if credit is not None:
+    if both or credit:
         require(who, Permission.LEDGER_WRITE)
         changes["credit_limit_micro"] = _limit(credit)
     teams.change(session, id, TeamChanges.model_validate(changes), page.context.clock.now_ms())
