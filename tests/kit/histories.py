@@ -123,19 +123,20 @@ def copied() -> Iterator[Floor]:
             db.close()
 
 
-def journals(floor: Floor, uses: Sequence[Use]) -> tuple[Writer, Writer]:
+def journals(floor: Floor, uses: Sequence[Use], epoch: int = 1) -> tuple[Writer, Writer]:
     """Write each gateway's journal of these sessions, in the order of their ends."""
-    made = Writer("gw"), Writer("gw2")
+    made = Writer("gw", epoch), Writer("gw2", epoch)
+    name = "s" if epoch == 1 else f"s{epoch}"
     facts: list[tuple[int, int, int, Fact]] = []
     for n, use in enumerate(uses):
         start_ms = NOW_MS + use.start_min * MINUTE_MS + n
         who = (floor.ada, floor.ben)[n % 2]
         machine = f"{NAMES[use.list]}-{GATEWAYS[use.gateway]}"
-        begin = started(f"s-{n:03}", who, machine, ACCOUNTS[use.account])
+        begin = started(f"{name}-{n:03}", who, machine, ACCOUNTS[use.account])
         stop = StopType.FAULT if use.faulted else StopType.TAP_OUT
         elapsed = use.minutes * MINUTE_MS
         end = SessionEnded(
-            session_id=f"s-{n:03}",
+            session_id=f"{name}-{n:03}",
             stop_type=stop,
             elapsed_ms=elapsed,
             counters={Quantity.MACHINE_TIME_MS: elapsed},
