@@ -127,8 +127,8 @@ def detail_words(row: Row, code: str, f: Formats) -> str:
     gettext = f.texts.gettext
     parts = [row.metered, row.billed and gettext("billed: %(billed)s") % {"billed": row.billed}, row.price]
     said = gettext(", ").join(part for part in parts if part)
-    said = f"{row.what}: {said}" if said else row.what
-    said += f" = {f.money(row.amount_micro, code, exact=True)}"
+    amount = f.money(row.amount_micro, code, exact=True)
+    said = f"{row.what}: {said} = {amount}" if said else f"{row.what}: {amount}"
     return remarked(said, row.note, f) if row.note else said
 
 

@@ -185,7 +185,7 @@ def _sums(content: Content, f: Formats) -> Iterable[Pair]:
     if content.reductions:
         yield gettext("Full price"), f.money(full, code)
     for one in content.reductions:
-        words = gettext("paid by %(fund)s") % {"fund": one.name} if one.name else gettext("reductions")
+        words = gettext("Paid by %(fund)s") % {"fund": one.name} if one.name else gettext("Reductions")
         yield words, f.money(-one.amount_micro, code)
 
 
@@ -193,7 +193,7 @@ def _included(content: Content, f: Formats) -> Iterable[Pair]:
     gettext, code = f.texts.gettext, content.commodity
     if content.taxes:
         yield gettext("Net"), f.money(content.net_micro, code)
-    for part in content.taxes:
+    for part in (part for part in content.taxes if part.tax_micro):
         words = gettext("VAT %(rate)s") % {"rate": f.rate(Fraction(part.rate))}
         yield words, f.money(part.tax_micro, code)
 

@@ -38,8 +38,7 @@ def _paper(view: MonthView, party: Party, number: str, settings: Settings, f: Fo
     code, seller = view.statement.commodity, settings.invoice
     names = [
         (gettext("Member"), number),
-        (gettext("From"), f.day(view.month.from_ms)),
-        (gettext("Until"), f.day(view.month.to_ms - 1)),
+        (gettext("Period"), f"{f.day(view.month.from_ms)} – {f.day(view.month.to_ms - 1)}"),
     ]
     issuer = Party(name=seller.name, lines=seller.lines, country=seller.country, vat_id=seller.vat_id)
     return Paper(
@@ -126,6 +125,6 @@ def _included(view: MonthView, f: Formats) -> Iterable[Pair]:
     if view.reductions:
         yield gettext("What your use really cost"), f.money(view.full_micro, code)
     for name, micro in view.reductions:
-        yield gettext("paid by %(fund)s") % {"fund": name}, f.money(-micro, code)
+        yield gettext("Paid by %(fund)s") % {"fund": name}, f.money(-micro, code)
     if view.tax_micro:
         yield gettext("VAT in what was charged"), f.money(view.tax_micro, code)

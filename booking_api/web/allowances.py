@@ -22,7 +22,7 @@ from floor.tariff.calendar import period_key
 from floor.tariff.component import shared_name
 from floor.tariff.model import FreeMode, Period
 
-USES = frozenset({EntryKind.CHARGE, EntryKind.FEE, EntryKind.REVERSAL})
+USES = frozenset({EntryKind.CHARGE, EntryKind.FEE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _moves(session: Session, names: list[str], from_ms: int, to_ms: int) -> dict
         one = found.setdefault(name, _Moved())
         if at_ms < from_ms:
             one.had += micro
-        elif kind in USES:
+        elif (kind in USES and micro < 0) or (kind == EntryKind.REVERSAL and micro > 0):
             one.used -= micro
         elif micro > 0:
             one.added += micro

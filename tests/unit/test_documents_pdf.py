@@ -69,7 +69,7 @@ def test_an_english_invoice_reads_as_it_should(tmp_path: Path) -> None:
     (page,) = text_of(pdf.pdf("document", invoice_paper(sample()).data()), tmp_path)
     for words in (
         "Invoice INV-2026-0042", "21 May 2026", "To be paid by 4 Jun 2026", "Laser cutter 2", "€12.00",
-        "paid by Youth *fund* -€18.00", "Total €18.00", "Net €15.00", "VAT 20 % €3.00",
+        "Paid by Youth *fund* -€18.00", "Total €18.00", "Net €15.00", "VAT 20 % €3.00",
         "Paid from your credit -€1.00", "To pay €17.00", "DE89 3704 0044 0532 0130 00", "Page 1 of 1",
         "VAT number: IE1234567T",
     ):  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_chinese_invoice_reads_as_it_should(tmp_path: Path) -> None:
     made = pdf.pdf("document", invoice_paper(sample("zh", 2, "CNY", "王小明")).data())
     (page,) = text_of(made, tmp_path)
     for words in (
-        "账单 INV-2026-0042",
+        "结算单 INV-2026-0042",
         "激光切割机 2",
         "王小明",
         "¥12.00",
