@@ -161,7 +161,7 @@ def _notes(made: Comparison) -> Iterator[str]:
 def _named(version: str) -> str:
     """Write a tariff's version with the day from which it is in force."""
     id, at, begun_ms = version.rpartition("@")
-    return f"{id} from {datetime.fromtimestamp(int(begun_ms) / 1000, UTC):%Y-%m-%d}" if at else version
+    return f"{id} from {datetime.fromtimestamp(int(begun_ms) // 1000, UTC):%Y-%m-%d}" if at else version
 
 
 def _row(name: str, sums: Sums, commodity: Commodity) -> str:
