@@ -30,14 +30,14 @@ class GatewayPeer:
         hello = Hello(gateway=self.name, boot_id="b", software="1", journal_epoch=1, next_seq=1, roster=held)
         with self.floor.db.write() as session:
             _, given = self.office.greet(session, hello, self.now_ms)
-        self._take(given)
+        self.take(given)
         return given
 
     def update(self) -> Roster | RosterDelta | None:
         with self.floor.db.write() as session:
             given = self.office.update(session, self.name, self.now_ms)
         if given is not None:
-            self._take(given)
+            self.take(given)
         return given
 
     def miss_update(self) -> bool:
@@ -69,7 +69,7 @@ class GatewayPeer:
         limits += [standing.spendable_micro] if standing.spendable_micro is not None else []
         return min(limits) if limits else None
 
-    def _take(self, given: Roster | RosterDelta) -> None:
+    def take(self, given: Roster | RosterDelta) -> None:
         given = type(given).decode(given.encode(), 4 << 20)
         self.roster = given if isinstance(given, Roster) else apply(self.held, given)
 
