@@ -100,16 +100,16 @@ def charges_of_fee(session: Session, fee: str) -> list[Charge]:
 
 def _check(session: Session, details: FeeDetails, prices: PriceList, account: str) -> None:
     if details.to_ms < details.from_ms:
-        raise Refused("fee_times", "It ends before it begins.")
+        raise Refused("fee_times_invalid", "It ends before it begins.")
     if (details.occasion is Occasion.PACK) != bool(details.pack):
-        raise Refused("fee_pack", "Name the pack that is bought, and only then.")
+        raise Refused("fee_pack_invalid", "Name the pack that is bought, and only then.")
     known = {name for _, version in prices.added for name in version.counts}
     if unknown := sorted(set(details.counts) - known):
-        raise Refused("fee_count_unknown", f"{details.tariff} counts no {unknown[0]}.")
+        raise Refused("fee_count_invalid", f"{details.tariff} counts no {unknown[0]}.")
     if min(details.counts.values(), default=0) < 0 or min(details.used.values(), default=0) < 0:
-        raise Refused("fee_negative", "Nothing can be counted below 0.")
+        raise Refused("fee_amount_invalid", "Nothing can be counted below 0.")
     if not 0 <= details.coupon <= 1 or details.credit_micro < 0:
-        raise Refused("fee_coupon", "A coupon takes off a part from 0 to 1, a credit an amount.")
+        raise Refused("fee_coupon_invalid", "A coupon takes off a part from 0 to 1, a credit an amount.")
     if details.machine is not None and session.get(Machine, details.machine) is None:
         raise Refused("machine_not_found", f"There is no machine {details.machine}.")
     if account and session.get(Account, account) is None:

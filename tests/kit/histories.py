@@ -45,6 +45,7 @@ LISTS = (
     'id = "plain"\n' + HEAD + PER_MINUTE + "price = 0.333333\n",
 )
 NAMES = ("capped", "free", "bands", "packed", "plain")
+CAPPED, FREE, BANDS, PACKED, PLAIN = range(len(NAMES))
 GATEWAYS = ("gw", "gw2")
 DAY_MS = 86_400_000
 ACCOUNTS = ("lab", "team")

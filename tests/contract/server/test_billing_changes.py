@@ -20,11 +20,23 @@ from booking_api.tariffs import service as tariffs
 from floor.errors import Refused
 from floor.tariff import Occasion
 from tests.kit.billing import charges_of
-from tests.kit.histories import DAY_MS, HEAD, LISTS, PER_MINUTE, Use, bills, furnish, journals
+from tests.kit.histories import (
+    CAPPED,
+    DAY_MS,
+    FREE,
+    HEAD,
+    LISTS,
+    PACKED,
+    PER_MINUTE,
+    PLAIN,
+    Use,
+    bills,
+    furnish,
+    journals,
+)
 from tests.kit.server import MINUTE_MS, NOW_MS, Floor, Writer
 
 EUR = 1_000_000
-CAPPED, FREE, BANDS, PACKED, PLAIN = range(5)
 
 
 @pytest.fixture
