@@ -15,6 +15,7 @@ from booking_api import migrations
 from booking_api.accounts import checks as accounts
 from booking_api.billing import checks as billing
 from booking_api.db import DATA, Database
+from booking_api.documents import checks as documents
 from booking_api.ledger import chain, heads
 from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerPosting
 from booking_api.metering.models import JournalHead, JournalRecord
@@ -165,6 +166,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(billing.check_lots),
     _of_room(billing.check_funds),
     _of_room(accounts.check_months),
+    _of_room(documents.check_invoices),
     check_tariffs,
     check_journals,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from babel.numbers import get_currency_precision
-from sqlalchemy import func, insert, text
+from sqlalchemy import insert, text
 from sqlmodel import Session, col, or_, select
 
 from booking_api.accounts.models import Account, AccountMember, TeamRole
@@ -136,32 +136,6 @@ def names(session: Session, accounts: Sequence[str]) -> dict[str, str]:
     """Return what accounts are called."""
     query = select(Account.id, Account.name).where(col(Account.id).in_(set(accounts)))
     return {id: name for id, name in session.exec(query)}
-
-
-def check(session: Session) -> list[tuple[str, str]]:
-    """Return what is wrong with the invoices that were issued, each as where and what; [] for nothing."""
-    found = []
-    by_series = select(Invoice.series, Invoice.year, func.count(), func.max(Invoice.n))
-    numbers = {
-        (s, y): (c, n) for s, y, c, n in session.exec(by_series.group_by(Invoice.series, col(Invoice.year)))
-    }
-    for row in session.exec(select(InvoiceSeries)):
-        count, last = numbers.get((row.series, row.year), (0, 0))
-        if not count == last == row.n:
-            found.append(
-                (f"invoices {row.series}{row.year}", f"{row.n} numbers were given, {count} are there")
-            )
-    sums = select(InvoiceItem.invoice, InvoiceItem.commodity, func.sum(InvoiceItem.amount_micro))
-    items: dict[tuple[str, str], int] = {
-        (id, unit): int(micro)
-        for id, unit, micro in session.exec(sums.group_by(InvoiceItem.invoice, InvoiceItem.commodity))
-    }
-    for one in session.exec(select(Invoice)):
-        if contents.sha256(one.content) != one.sha256:
-            found.append((f"invoice {one.number}", "its content is not what was issued"))
-        if items.get((one.id, one.commodity), 0) != one.total_micro:
-            found.append((f"invoice {one.number}", "its entries do not sum to its total"))
-    return found
 
 
 def _root(session: Session, account: str) -> Account:
