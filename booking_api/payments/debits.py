@@ -134,7 +134,7 @@ def runs(session: Session, limit: int = 20) -> list[tuple[DebitRun, list[Debit]]
 
 
 def _check(session: Session, creditor: Creditor, collection: date, now_ms: int, schema: str) -> None:
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone_of(session)).date()
+    today = datetime.fromtimestamp(now_ms // 1000, UTC).astimezone(zone_of(session)).date()
     if collection <= today:
         raise Refused("collection_past", "Collect on a later day than today: banks need at least one day.")
     if schema not in SCHEMAS:

@@ -132,7 +132,7 @@ def buy_units(
 
 def tax_in(total_micro: int, rate: Fraction, currency: Commodity) -> int:
     """Return the tax that a price contains, rounded half up to the smallest coin."""
-    return round_to(round_fraction(total_micro * rate / (1 + rate)), currency.minor_micro)
+    return round_to(round_fraction(Fraction(total_micro) * rate / (1 + rate)), currency.minor_micro)
 
 
 def _check_drawer(session: Session, means: Means) -> None:

@@ -29,6 +29,8 @@ from floor.money import Commodity, plain
 
 DAY_MS = 86_400_000
 OUTBOX = "outbox"
+WITHOUT_INVOICE = {"en": "as on your statement", "zh": "见您的账单"}
+"""What `$invoices` says where nothing that is overdue stands on an invoice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def _write_letter(
         "name": due.name,
         "amount": _money(due.overdue_micro, currency, formats),
         "due": format_date(formats.moment(due.due_ms).date(), "long", locale=formats.locale),
-        "invoices": ", ".join(due.invoices) or "–",
+        "invoices": ", ".join(due.invoices) or WITHOUT_INVOICE[formats.language],
         "space": space,
         "fee": _money(level.fee_micro, currency, formats),
     }
@@ -142,7 +144,7 @@ def _write_letter(
     day = f"{formats.moment(now_ms):%Y-%m-%d}"
     number = re.sub(r"[^A-Za-z0-9]+", "-", member.number if member else due.account)
     name = f"{OUTBOX}/{day}-{number}-{due.level}-{due.debt[-8:]}.txt"
-    path = Path(session.info[DATA]) / name
+    path = Path(session.info[DATA]).joinpath(name)
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:

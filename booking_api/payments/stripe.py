@@ -29,7 +29,7 @@ from floor.errors import PeerError
 
 BODY_MAX = 1 << 20
 TOLERANCE_MS = 300_000
-TIMEOUT_S = 15.0
+TIMEOUT_S = 15
 HAPPENED = {
     "checkout.session.completed": Happened.PAID,
     "checkout.session.async_payment_succeeded": Happened.PAID,
