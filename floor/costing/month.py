@@ -80,7 +80,7 @@ def standing_of(
         rated = Fraction(pool.rated) / MONTHS
         idle = max(Fraction(0), rated - month.used.units)
         capital = sum(line.amount_micro for line in lines if line.kind is CostKind.CAPITAL)
-        yield Standing(pool.idle_payer, Purpose.IDLE, to_minor(capital * idle / rated, minor_micro))
+        yield Standing(pool.idle_payer, Purpose.IDLE, to_minor(Fraction(capital * idle) / rated, minor_micro))
     for subsidy in pool.subsidies:
         amount = twelfth(Fraction(subsidy.amount_micro), month.number, minor_micro)
         yield Standing(subsidy.fund, Purpose.SUBSIDY, amount)
@@ -94,8 +94,8 @@ def year_of(pool: CostPool, minor_micro: int) -> int:
 
 def twelfth(year: Fraction, number: int, minor_micro: int) -> int:
     """Return a month's part of a year (micro-units): the year until its end less that until its begin."""
-    until = to_minor(year * number / MONTHS, minor_micro)
-    return until - to_minor(year * (number - 1) / MONTHS, minor_micro)
+    until = to_minor(Fraction(year * number) / MONTHS, minor_micro)
+    return until - to_minor(Fraction(year * (number - 1)) / MONTHS, minor_micro)
 
 
 def _line(pool: CostPool, item: CostItem, month: Month, minor_micro: int) -> ActualLine:

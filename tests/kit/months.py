@@ -32,6 +32,13 @@ ROOT = Path(__file__).resolve().parents[2]
 LASER = re.findall(r"```toml\n(.+?)```", (ROOT / "docs" / "cost-sharing.md").read_text(), re.DOTALL)[0]
 """The cost file of docs/cost-sharing.md."""
 
+FUNDS = {
+    "dues": ("Membership dues", 1500),
+    "city": ("City youth programme", 800),
+    "university": ("University", 1000),
+    "small": ("A small fund", 20),
+}
+
 
 @dataclass
 class Use:
@@ -140,8 +147,8 @@ def make_space(url: str, data: Path) -> Space:
     with db.write() as session:
         for machine in ("laser-1", "laser-2", "printer-1", "saw-1"):
             session.add(Machine(id=machine, name=machine))
-        for fund, budget in (("dues", 1500), ("city", 800), ("university", 1000), ("small", 20)):
-            session.add(Fund(id=fund, name=fund.title(), budget_micro=budget * 10**6, created_ms=0))
+        for fund, (name, budget) in FUNDS.items():
+            session.add(Fund(id=fund, name=name, budget_micro=budget * 10**6, created_ms=0))
         for account in ("ann", "bob", "cem"):
             session.add(Account(id=account, name=account.title(), created_ms=0))
     return Space(db)
@@ -186,8 +193,3 @@ years = 10
 name = "parts"
 amount = 60
 """
-
-
-def laser_file() -> str:
-    """The documented cost file, for closing."""
-    return LASER
