@@ -55,14 +55,8 @@ class Prices:
 
         None also where the clock, or a tariff that changed its commodity, lets nobody say.
         """
-        versions = self._versions(visit.machine)
-        visit = self._dated(visit)
-        try:
-            bill, _ = price_visit(visit, versions, self._history(visit), self._roster.zone)
-            tariff = in_force(versions, visit.started_ms)
-        except (LookupError, ValueError):
-            return None
-        return Price(bill.total_micro, tariff.commodity, self._worth(tariff, bill.total_micro))
+        priced = self._priced(self._dated(visit))
+        return priced[0] if priced else None
 
     def divides(self, machine: str, from_ms: int, to_ms: int) -> bool:
         """Whether a version, a day or a time window of a machine's tariff begins or ends between instants."""
@@ -80,13 +74,17 @@ class Prices:
         except ValueError:  # no clock should have shown that
             return False
 
-    def ended(self, visit: Visit, epoch: int, seq: int) -> None:
-        """Count a visit that ended here; `seq` is its end's place in the journal."""
-        self._ended.append(_Ended(self._dated(visit), epoch, seq))
+    def ended(self, visit: Visit, epoch: int, seq: int) -> Price | None:
+        """Price a visit that ended here, and count it; `seq` is its end's place in the journal."""
+        visit = self._dated(visit)
+        priced = self._priced(visit)
+        self._ended.append(_Ended(visit, epoch, seq))
         if len(self._ended) > KEPT_MAX:
             log.warning("more than %d sessions are not known to the server: prices may be off", KEPT_MAX)
             del self._ended[0]
-        self._histories.pop(visit.account, None)
+        if priced:
+            self._histories[visit.account] = priced[1]
+        return priced[0] if priced else None
 
     def roster_came(self, epoch: int, acknowledged: int, *, all_known: bool) -> None:
         """Let go of what the server had counted when it wrote the roster; see gateway.credit."""
@@ -111,11 +109,21 @@ class Prices:
             return round_fraction(Fraction(total_micro * tariff.worth.amount_micro, MICRO), RoundingMode.UP)
         return total_micro if tariff.worth is None and code == (currency or code) else None
 
+    def _priced(self, visit: Visit) -> tuple[Price, History] | None:
+        versions = self._versions(visit.machine)
+        try:
+            bill, after = price_visit(visit, versions, self._history(visit), self._roster.zone)
+            tariff = in_force(versions, visit.started_ms)
+        except (LookupError, ValueError):
+            return None
+        total = bill.total_micro
+        return Price(total, tariff.commodity, self._worth(tariff, total)), after
+
     def _history(self, visit: Visit) -> History:
-        """Return where an account stands before a visit that has not ended."""
+        """Return where an account stands: kept, so that no tap waits for all that came before."""
         held = self._histories.get(visit.account)
         if held is None:
-            if len(self._positions) >= ACCOUNTS_MAX:
+            if len(self._histories) >= ACCOUNTS_MAX:
                 self._histories.clear()
                 self._positions.clear()
             mine = (ended.visit for ended in self._ended if ended.visit.account == visit.account)

@@ -41,7 +41,5 @@ def _count(record: SessionRecord, last: Mark, credit: Credit, prices: Prices) ->
     marks = Marks(lease.granted_ms, partial(prices.divides, lease.machine))
     for mark in record.marks:
         marks.add(mark)
-    visit = marks.visit(lease, last)
-    if price := prices.of(visit):
+    if price := prices.ended(marks.visit(lease, last), *record.ended_at):
         credit.ended(lease.session_id, price.money_micro or 0)
-    prices.ended(visit, *record.ended_at)

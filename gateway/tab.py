@@ -116,10 +116,9 @@ class Tab:
         """Record the end, hold the price in place of the limit, and count what was used; return the price."""
         services = self._services
         visit = self._marks.visit(lease, now, faulted=stop_type is StopType.FAULT)
-        price = services.prices.of(visit)
+        price = services.prices.ended(visit, services.journal.epoch, services.journal.next_seq)
         if price:
             services.credit.ended(lease.session_id, price.money_micro or 0)
-        services.prices.ended(visit, services.journal.epoch, services.journal.next_seq)
         services.journal.append(
             SessionEnded(
                 session_id=lease.session_id,

@@ -184,6 +184,23 @@ async def test_a_roster_that_cannot_know_of_a_session_does_not_make_it_forgotten
     assert await shop.use(60) == (await shop.billed())[1]
 
 
+async def test_the_end_of_a_session_is_priced_once_however_many_came_before(bench, monkeypatch):
+    """Offline for weeks, a tap takes as long as on the first day."""
+    shop = Shop(bench)
+    for _ in range(20):
+        await shop.use(1)
+    calls: list[object] = []
+
+    def counted(*told: object) -> object:
+        calls.append(told)
+        return price_visit(*told)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("gateway.prices.price_visit", counted)
+    await bench.tap()
+    await bench.tap()
+    assert len(calls) == 1
+
+
 async def test_a_restart_counts_again_what_the_server_lacks(bench):
     shop = Shop(bench)
     await shop.use(100)
