@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import close, memory, server, taps
+from tests.benchmarks import budget, close, memory, server, taps
 from tests.benchmarks.result import Figure, as_json, machine, table
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "disk-500ms": partial(taps.hung_disk, seconds=0.5),
     "disk-30s": partial(taps.hung_disk, seconds=30),
     "ingest": server.ingest,
+    "budget": budget.limits,
     "close": close.close,
     "close-postgres": close.close_on_postgres,
     "memory": memory.gateway_memory,

@@ -2,57 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import event, insert
-from sqlmodel import Session, select
+from sqlalchemy import event
 
 from booking_api.accounts import service, teams
-from booking_api.accounts.service import Charged, charged
 from booking_api.accounts.teams import PersonDetails, TeamDetails
-from booking_api.billing.models import Charge
 from booking_api.gateways.changes import Subject, changed
-from booking_api.ledger.models import LedgerEntry, LedgerPosting
-from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.tariffs.models import TariffVersion
-from floor.ledger import GENESIS, EntryKind
+from tests.kit.long_use import live
 from tests.kit.rosters import GatewayPeer, badge
 from tests.kit.server import NOW_MS, Floor
 
 EUR = 1_000_000
 FEW, MANY = 10, 10_000
-
-
-def live(session: Session, floor: Floor, first: int, last: int) -> None:
-    """Give Ada and her team a history, as rows: half of it her own, half the team's."""
-    version = session.exec(select(TariffVersion.id)).one()
-    seq = first + 1_000_000
-    entry = LedgerEntry(
-        id=f"e{first}", book="main", seq=seq, kind=EntryKind.CHARGE, source=f"old:{first}",
-        occurred_ms=NOW_MS, posted_ms=NOW_MS, author="test", previous=GENESIS, hash=GENESIS,
-    )  # fmt: skip
-    session.add(entry)
-    session.flush()
-    used, charges, postings = [], [], []
-    for n in range(first, last):
-        account = floor.ada if n % 2 else "bots"
-        whole = MachineSession(
-            id=f"s{n}", gateway="gw", machine="laser-1", member=floor.ada, account=account, tier="member",
-            badge="b", state=SessionState.PRICED, started_ms=NOW_MS, ended_ms=NOW_MS, limit_micro=5 * EUR,
-        )  # fmt: skip
-        used.append(whole.model_dump())
-        charge = Charge(
-            id=f"c{n}", session=f"s{n}", account=account, member=floor.ada, machine="laser-1",
-            month="2026-09", ended_ms=NOW_MS, tariff_version=version, tier="member", commodity="EUR",
-            gross_micro=1, total_micro=1,
-        )  # fmt: skip
-        charges.append(charge.model_dump())
-        posting = LedgerPosting(
-            entry=entry.id, n=n, account=f"assets:member:{account}", commodity="EUR", amount_micro=1
-        )
-        postings.append(posting.model_dump())
-    for table, rows in ((MachineSession, used), (Charge, charges), (LedgerPosting, postings)):
-        session.execute(insert(table), rows)
-    half = (last - first) // 2
-    charged(session, [Charged(one, floor.ada, "2026-09", "EUR", half) for one in (floor.ada, "bots")])
 
 
 def cost(floor: Floor, peer: GatewayPeer) -> tuple[int, int]:
@@ -97,10 +57,10 @@ def test_an_update_looks_at_no_history(floor: Floor) -> None:
     peer = GatewayPeer(floor)
     peer.hello()
     with floor.db.write() as session:
-        live(session, floor, 0, FEW)
+        live(session, floor.ada, 0, FEW)
     few = cost(floor, peer)
     with floor.db.write() as session:
-        live(session, floor, FEW, MANY)
+        live(session, floor.ada, FEW, MANY)
     many = cost(floor, peer)
     assert peer.left(floor.ada, "bots") == 50 * EUR - MANY // 2
     assert many[0] == few[0] < 60
