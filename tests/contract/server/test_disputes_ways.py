@@ -9,6 +9,8 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from booking_api.accounts import teams
+from booking_api.accounts.teams import PersonDetails, TeamDetails
 from booking_api.auth import service as auth
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -16,6 +18,9 @@ from booking_api.billing.models import Charge
 from booking_api.disputes import service
 from booking_api.disputes.models import Dispute, DisputeState
 from booking_api.members import service as members
+from floor.meter import Quantity
+from floor.wire.journal import SessionEnded, SessionStarted
+from floor.words import StopType
 from tests.kit.typed import typed
 from tests.kit.web import NOW_MS, WebFloor, build
 
@@ -117,6 +122,29 @@ async def test_others_see_and_dispute_nothing_of_it(web: WebFloor) -> None:
     assert refused.status_code == 403
     missing = await otto.post("/disputes", data={"entry": "nothing", "reason": "mine"})
     assert missing.status_code == 404
+
+
+async def test_an_owner_disputes_what_the_team_pays(web: WebFloor) -> None:
+    with web.context.database.write() as session:
+        teams.add(session, TeamDetails(id="robots", name="Robots"), NOW_MS, owner=web.people["mira"])
+        teams.put_person(session, "robots", web.people["otto"], PersonDetails(), NOW_MS)
+    used = {Quantity.MACHINE_TIME_MS: 600_000}
+    begun = SessionStarted(
+        session_id="team-1",
+        machine="laser-2",
+        member=web.people["otto"],
+        account="robots",
+        badge="ab" * 16,
+        tier="member",
+        max_duration_s=3_600,
+    )
+    ended = SessionEnded(session_id="team-1", stop_type=StopType.TAP_OUT, elapsed_ms=600_000, counters=used)
+    web.journal((NOW_MS - 700_000, begun), (NOW_MS - 100_000, ended))
+    mira = await web.signed_in("mira")
+    assert "Something is wrong with this charge" in await text_of(mira, "/teams/robots?month=2026-05")
+    entry = charge_of(web, "otto", "laser-2").entry or ""
+    assert (await mira.post("/disputes", data={"entry": entry, "reason": "not for us"})).status_code == 303
+    assert "Staff look at it." in await text_of(mira, "/teams/robots?month=2026-05")
 
 
 async def test_the_pages_speak_chinese(web: WebFloor) -> None:
