@@ -1,5 +1,328 @@
-"""Memberships over HTTP."""
+"""Memberships and classes over HTTP: members act for themselves and for teams that they own."""
 
-from fastapi import APIRouter
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
+
+from booking_api.accounts import teams
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.context import Context
+from booking_api.db import zone_of
+from booking_api.idempotency import IdempotencyKey, once
+from booking_api.memberships import billing, classes, plans, service
+from booking_api.memberships.classes import ClassDetails
+from booking_api.memberships.days import day_of
+from booking_api.memberships.models import Membership, SignUpState
+from booking_api.memberships.service import By, Wish
+from floor.errors import Refused
+from floor.membership import Cycle
 
 router = APIRouter(prefix="/api/v1", tags=["memberships"])
+Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
+Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
+Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
+
+
+class PlanSeen(BaseModel):
+    """A plan in force: what a `cycle` of it costs (micro-units of `commodity`), and less for whom."""
+
+    id: str
+    version: str
+    names: dict[str, str]
+    cycle: Cycle
+    price_micro: int
+    minimum_micro: int | None
+    commodity: str
+    tariff: str
+    tier: str
+    reduced: dict[str, int]
+    is_open: bool
+
+
+class MembershipSeen(BaseModel):
+    """A membership: from `first` to before `until`; `accepted_ms` None waits for staff (UTC milliseconds)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    series: str
+    member: str
+    account: str
+    plan: str
+    group: str
+    price_micro: int | None
+    quantity: int
+    first: date
+    until: date | None
+    proof_until: date | None
+    accepted_ms: int | None
+
+
+class Days(BaseModel):
+    """From a day to before another; both may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: date | None = None
+    until: date | None = None
+
+
+class Proof(BaseModel):
+    """Until when a group's proof holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    proof_until: date | None = None
+
+
+class BillRun(BaseModel):
+    """Which month to bill; "" is all that has come due."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    month: Annotated[str, Field(max_length=7)] = ""
+
+
+class BilledSeen(BaseModel):
+    """What was charged (> 0) or given back (< 0) for a membership, in micro-units."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    membership: str
+    account: str
+    words: str
+    amount_micro: int
+    commodity: str
+
+
+class BillsSeen(BaseModel):
+    """What a run charged; a run again charges nothing."""
+
+    bills: list[BilledSeen]
+
+
+class ClassSeen(BaseModel):
+    """A class to come, with its free places. Times are UTC milliseconds."""
+
+    id: str
+    course: str
+    names: dict[str, str]
+    instructor: str
+    starts_ms: int
+    ends_ms: int
+    place: str
+    left: int
+
+
+class PlaceSeen(BaseModel):
+    """Somebody's place in a class."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    session: str
+    member: str
+    state: SignUpState
+
+
+class Attendance(BaseModel):
+    """Whether somebody came."""
+
+    came: bool = True
+
+
+def by(who: Who, context: Context) -> By:
+    """Return who acts, as staff where they have the right."""
+    return By(who.id, context.clock.now_ms(), who.may(Permission.MEMBERS_WRITE))
+
+
+def mine(session: Session, who: Who, id: str) -> Membership:
+    """Return a membership that somebody may change: their own, their team's, or any for staff."""
+    row = service.get(session, id)
+    if row.member != who.id and not teams.owns(session, row.account, who.id):
+        own_or(who, row.member, Permission.MEMBERS_WRITE)
+    return row
+
+
+@router.get("/plans")
+def list_plans(session: Reading, context: Ctx, who: SignedIn) -> list[PlanSeen]:
+    """List the plans in force, cheapest first."""
+    today = day_of(context.clock.now_ms(), zone_of(session))
+    return [
+        PlanSeen(
+            id=plan.id,
+            version=plan.version,
+            names=plan.names,
+            cycle=plan.cycle,
+            price_micro=plan.price_micro,
+            minimum_micro=plan.minimum_micro,
+            commodity=plan.commodity.code,
+            tariff=plan.tariff,
+            tier=plan.tier,
+            reduced={name: one.price_micro for name, one in plan.reduced.items()},
+            is_open=plan.is_open,
+        )
+        for plan in plans.offered(session, today)
+    ]
+
+
+@router.get("/memberships")
+def list_memberships(
+    session: Reading, who: Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
+) -> list[MembershipSeen]:
+    """List memberships, those that wait for staff first."""
+    return [MembershipSeen.model_validate(row) for row in service.listed(session)]
+
+
+@router.post("/memberships/bill")
+def bill(who: Bills, session: Writing, context: Ctx, wish: BillRun, key: IdempotencyKey) -> BillsSeen:
+    """Charge what has come due."""
+
+    def run() -> BillsSeen:
+        done = billing.run(session, context.clock.now_ms(), who.id, wish.month)
+        return BillsSeen(bills=[BilledSeen.model_validate(one) for one in done if one.amount_micro])
+
+    return once(session, who.id, key, f"bill {wish.month}", context.wall.now_ms(), BillsSeen, run)
+
+
+@router.get("/members/{member}/memberships")
+def list_of_member(session: Reading, who: SignedIn, member: str) -> list[MembershipSeen]:
+    """List a member's memberships."""
+    own_or(who, member, Permission.MEMBERS_READ)
+    rows = [row for row in service.listed(session) if row.member == member]
+    return [MembershipSeen.model_validate(row) for row in rows]
+
+
+@router.post("/members/{member}/memberships", status_code=201)
+def join(
+    who: SignedIn, session: Writing, context: Ctx, member: str, wish: Wish, key: IdempotencyKey
+) -> MembershipSeen:
+    """Take a plan, or ask staff for it."""
+    own_or(who, member, Permission.MEMBERS_WRITE)
+
+    def take() -> MembershipSeen:
+        return MembershipSeen.model_validate(service.join(session, member, wish, by(who, context)))
+
+    request = f"join {member} {wish.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), MembershipSeen, take)
+
+
+@router.post("/memberships/{id}/accept")
+def accept(who: Writes, session: Writing, context: Ctx, id: str, proof: Proof) -> MembershipSeen:
+    """Accept a membership that was asked for."""
+    row = service.accept(session, id, by(who, context), proof.proof_until)
+    return MembershipSeen.model_validate(row)
+
+
+@router.delete("/memberships/{id}", status_code=204)
+def refuse(who: Writes, session: Writing, id: str) -> None:
+    """Refuse a membership that was asked for."""
+    service.refuse(session, id)
+
+
+@router.post("/memberships/{id}/change")
+def change(who: SignedIn, session: Writing, context: Ctx, id: str, wish: Wish) -> MembershipSeen:
+    """Go over to another plan or price."""
+    mine(session, who, id)
+    return MembershipSeen.model_validate(service.change(session, id, wish, by(who, context)))
+
+
+@router.post("/memberships/{id}/pause")
+def pause(who: SignedIn, session: Writing, context: Ctx, id: str, days: Days) -> Days:
+    """Pause a membership; the days that are paused come back."""
+    mine(session, who, id)
+    made = service.pause(session, id, days.first, days.until, by(who, context))
+    return Days(first=made.first, until=made.until)
+
+
+@router.post("/memberships/{id}/resume", status_code=204)
+def resume(who: SignedIn, session: Writing, context: Ctx, id: str, days: Days) -> None:
+    """End a pause, today or on `first`."""
+    mine(session, who, id)
+    service.resume(session, id, by(who, context), days.first)
+
+
+@router.post("/memberships/{id}/end")
+def end(who: SignedIn, session: Writing, context: Ctx, id: str, days: Days) -> Days:
+    """Cancel a membership; `until` comes back, the first day without it. Staff may name it."""
+    mine(session, who, id)
+    return Days(until=service.end(session, id, by(who, context), days.until))
+
+
+@router.get("/classes")
+def list_classes(session: Reading, context: Ctx, who: SignedIn) -> list[ClassSeen]:
+    """List the classes to come."""
+    return [
+        ClassSeen(
+            id=seen.row.id,
+            course=seen.course.id,
+            names=seen.course.names,
+            instructor=seen.row.instructor,
+            starts_ms=seen.row.starts_ms,
+            ends_ms=seen.row.ends_ms,
+            place=seen.row.place,
+            left=seen.left,
+        )
+        for seen in classes.listed(session, context.clock.now_ms())
+    ]
+
+
+@router.post("/classes", status_code=201)
+def plan_class(
+    who: Teaches, session: Writing, context: Ctx, details: ClassDetails, key: IdempotencyKey
+) -> ClassSeen:
+    """Plan a class."""
+
+    def make() -> ClassSeen:
+        made = classes.plan(session, details, context.clock.now_ms())
+        found = classes.listed(session, context.clock.now_ms())
+        names = next(seen.course.names for seen in found if seen.row.id == made.id)
+        return ClassSeen(names=names, left=made.capacity, **made.model_dump(exclude={"capacity"}))
+
+    request = f"class {details.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), ClassSeen, make)
+
+
+@router.delete("/classes/{id}", status_code=204)
+def call_off(who: Teaches, session: Writing, context: Ctx, id: str) -> None:
+    """Call a class off; everybody gets back what they paid."""
+    classes.call_off(session, id, who.id, context.clock.now_ms())
+
+
+@router.get("/classes/{id}/places")
+def list_places(session: Reading, who: Teaches, id: str) -> list[PlaceSeen]:
+    """List who has a place in a class."""
+    return [PlaceSeen.model_validate(one) for one in classes.people(session, id)]
+
+
+@router.put("/classes/{id}/places/{member}", status_code=201)
+def sign_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> PlaceSeen:
+    """Take a place; somebody who has one keeps it, and is charged once."""
+    own_or(who, member, Permission.MEMBERS_WRITE)
+    kept = [one for one in classes.people(session, id) if one.member == member]
+    made = kept[0] if kept else classes.sign_up(session, id, member, who.id, context.clock.now_ms())
+    return PlaceSeen.model_validate(made)
+
+
+@router.delete("/classes/{id}/places/{member}", status_code=204)
+def give_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> None:
+    """Give a place up; in time, the fee comes back."""
+    own_or(who, member, Permission.MEMBERS_WRITE)
+    staff = who.may(Permission.MEMBERS_WRITE) and member != who.id
+    classes.cancel(session, id, member, who.id, context.clock.now_ms(), is_staff=staff)
+
+
+@router.put("/classes/{id}/places/{member}/attendance")
+def attend(who: Teaches, session: Writing, context: Ctx, id: str, member: str, seen: Attendance) -> PlaceSeen:
+    """Note who came: they are certified for the course's machines."""
+    now_ms = context.clock.now_ms()
+    if classes.get(session, id).instructor != who.id and not who.may(Permission.MEMBERS_WRITE):
+        raise Refused("forbidden", "This is another instructor's class.")
+    return PlaceSeen.model_validate(classes.attend(session, id, member, who.id, now_ms, came=seen.came))

@@ -1,0 +1,110 @@
+"""Classes as pages: members take and give up places; instructors plan classes and note who came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from sqlmodel import col, select
+from starlette.responses import RedirectResponse, Response
+
+from booking_api.auth.guards import SignedIn, Writing, holds, require
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.members import service as members
+from booking_api.memberships import classes
+from booking_api.memberships.classes import ClassDetails
+from booking_api.memberships.models import Course
+from booking_api.web.pages import Paged
+from booking_api.web.render import Page
+from floor.errors import Refused
+
+router = APIRouter(include_in_schema=False)
+Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
+RECENT_MS = 14 * 86_400_000
+
+
+@router.post("/membership/classes/{id}")
+def sign_up(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+    """Take a place in a class."""
+    require(who, Permission.ME_WRITE)
+    classes.sign_up(session, id, who.id, who.id, page.context.clock.now_ms())
+    return RedirectResponse("/membership?notice=signed_up", 303)
+
+
+@router.post("/membership/classes/{id}/cancel")
+def give_up(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+    """Give a place up."""
+    require(who, Permission.ME_WRITE)
+    early = classes.cancel(session, id, who.id, who.id, page.context.clock.now_ms())
+    return RedirectResponse(f"/membership?notice={'gave_up' if early else 'gave_up_late'}", 303)
+
+
+@router.get("/classes")
+def class_list(who: Teaches, page: Paged) -> Response:
+    """Show the classes of the last days and those to come, with who has a place."""
+    now_ms = page.context.clock.now_ms()
+    with page.context.database.read() as session:
+        found = classes.listed(session, now_ms - RECENT_MS)
+        people = {seen.row.id: classes.people(session, seen.row.id) for seen in found}
+        ids = {one.member for rows in people.values() for one in rows} | {one.row.instructor for one in found}
+        values = {
+            "classes": found,
+            "people": people,
+            "names": {id: members.get(session, id) for id in ids},
+            "courses": session.exec(select(Course).order_by(col(Course.id))).all(),
+            "now_ms": now_ms,
+        }
+    return page.answer("classes.html", values)
+
+
+@router.post("/classes")
+def plan(
+    who: Teaches,
+    session: Writing,
+    page: Paged,
+    course: Annotated[str, Form(max_length=40)],
+    begin: Annotated[str, Form(max_length=16)],
+    place: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Plan a class; who plans it teaches it."""
+    details = ClassDetails(course=course, instructor=who.id, starts_ms=_instant(begin, page), place=place)
+    classes.plan(session, details, page.context.clock.now_ms())
+    return RedirectResponse("/classes?notice=kept", 303)
+
+
+@router.post("/classes/{id}/cancel")
+def call_off(who: Teaches, session: Writing, page: Paged, id: str) -> Response:
+    """Call a class off."""
+    _check_teaches(who, classes.get(session, id).instructor)
+    classes.call_off(session, id, who.id, page.context.clock.now_ms())
+    return RedirectResponse("/classes?notice=called_off", 303)
+
+
+@router.post("/classes/{id}/places/{member}")
+def attend(
+    who: Teaches,
+    session: Writing,
+    page: Paged,
+    id: str,
+    member: str,
+    came: Annotated[str, Form(max_length=3)],
+) -> Response:
+    """Note whether somebody came."""
+    _check_teaches(who, classes.get(session, id).instructor)
+    classes.attend(session, id, member, who.id, page.context.clock.now_ms(), came=came == "yes")
+    return RedirectResponse("/classes?notice=kept", 303)
+
+
+def _check_teaches(who: Who, instructor: str) -> None:
+    if who.id != instructor and not who.may(Permission.MEMBERS_WRITE):
+        raise Refused("forbidden", "This is another instructor's class.")
+
+
+def _instant(text: str, page: Page) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
+    return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)
