@@ -163,7 +163,7 @@ def tell(session: Session, accounts: Iterable[str], now_ms: int) -> None:
 def _micro(amount: Fraction) -> int:
     units = amount * MICRO
     if units.denominator != 1 or not 0 < amount <= UNITS_MAX:
-        raise Refused("allowance_amount_invalid", "An allowance is more than 0 units, with at most six decimals.")
+        raise Refused("allowance_invalid", "An allowance is more than 0 units, with at most six decimals.")
     return int(units)
 
 

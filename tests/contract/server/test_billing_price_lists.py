@@ -1,4 +1,4 @@
-"""Published price lists billed by the server: by journals and fees, they cost what `makerfloor quote` says."""
+"""Published price lists billed by the server, by journals and fees, cost what `makerfloor quote` says."""
 
 from __future__ import annotations
 
