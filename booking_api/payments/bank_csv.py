@@ -66,8 +66,8 @@ PRESETS: dict[str, Columns] = {
 }  # fmt: skip
 """`plain` is our own; `camt-csv-de` is what German savings banks call CSV-CAMT; `n26` is that bank's."""
 AMOUNTS = {
-    ".": re.compile(r"([+-]?)((?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]{1,12})(?:\.[0-9]{1,6})?)"),
-    ",": re.compile(r"([+-]?)((?:[0-9]{1,3}(?:[. '][0-9]{3})+|[0-9]{1,12})(?:,[0-9]{1,6})?)"),
+    ".": re.compile(r"([+-]?)((?:[0-9]{1,3}(?:[, '][0-9]{3}){1,3}|[0-9]{1,10})(?:\.[0-9]{1,6})?)"),
+    ",": re.compile(r"([+-]?)((?:[0-9]{1,3}(?:[. '][0-9]{3}){1,3}|[0-9]{1,10})(?:,[0-9]{1,6})?)"),
 }
 """Amounts by their decimal sign. The other one parts thousands only, so that 1,50 is never read as 150."""
 

@@ -61,7 +61,7 @@ def post(
         posted_ms=now_ms,
         postings=tuple(posting for posting in postings if posting.amount_micro),
         author=author,
-        memo=memo[:200],
+        memo=memo.replace("\x00", "")[:200],
     )
     return ledger.post(session, [entry])[0]
 
@@ -79,7 +79,7 @@ def reversed_by(session: Session, entry: str) -> LedgerEntry | None:
 
 def find_account(session: Session, text: str) -> str:
     """Return the account of this id, or of the member with this number, email or id; raises Refused."""
-    wanted = text.strip()
+    wanted = text.replace("\x00", "").strip()
     known = session.get(Account, wanted)
     if known is not None:
         return known.id

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -20,8 +21,8 @@ from floor.errors import PeerError
 from floor.money import parse
 
 NAMESPACE = re.compile(r"\{urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.[0-9]{2}\}Document")
-AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,5})?")
-DAY = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?![0-9])")
+AMOUNT = re.compile(r"[0-9]{1,10}(\.[0-9]{1,5})?")
+DAY = re.compile(r"((?:199[0-9]|2[01][0-9]{2})-[0-9]{2}-[0-9]{2})(?![0-9])")
 CURRENCY = re.compile(r"[A-Z]{3}")
 BOOKED = "BOOK"
 
@@ -79,7 +80,7 @@ def _entry(entry: Element, owner: str) -> Iterator[Booking]:
     if len(details) == 1:
         yield _detail(details[0], whole, amount, whole.reference or _text(details[0], "Refs/AcctSvcrRef"))
         return
-    amounts = [_detail_amount(detail, amount) for detail in details]
+    amounts = [_detail_amount(detail, amount, commodity) for detail in details]
     if not details or None in amounts or sum(one or 0 for one in amounts) != amount:
         yield whole
         return
@@ -125,11 +126,11 @@ def _remittance(detail: Element) -> str:
     return "\n".join(text for text in (*apart, *free) if text)
 
 
-def _detail_amount(detail: Element, whole: int) -> int | None:
-    """Return a transaction's own amount with its sign, None where it does not say."""
+def _detail_amount(detail: Element, whole: int, commodity: str) -> int | None:
+    """Return a transaction's amount with its sign, None where it says none in the account's currency."""
     for path in ("Amt", "AmtDtls/TxAmt/Amt", "AmtDtls/InstdAmt/Amt"):
         given = _all(detail, path)
-        if given:
+        if given and given[0].get("Ccy") == commodity:
             amount, _ = _amount(given[0])
             sign = _sign(detail) if _all(detail, "CdtDbtInd") else 1 if whole >= 0 else -1
             return sign * amount
@@ -159,7 +160,7 @@ def _day(entry: Element) -> str:
             found = DAY.match(text)
             if found is None:
                 break
-            return found[1]
+            return date.fromisoformat(found[1]).isoformat()
     raise ValueError("it has no day of booking")
 
 

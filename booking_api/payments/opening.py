@@ -24,6 +24,7 @@ from floor.money import parse
 
 COLUMNS = ("number", "commodity", "amount", "as_of")
 ROWS_MAX = 100_000
+AMOUNT_MAX_MICRO = 10**16
 BYTES_MAX = 16 << 20
 
 
@@ -107,6 +108,8 @@ def _row(line: int, cells: dict[str, str], accounts: dict[str, str]) -> Row:
         return _wrong(bare, f"{commodity[:20]!r} is no commodity", "Write one such as EUR.")
     try:
         micro = parse(amount)
+        if abs(micro) > AMOUNT_MAX_MICRO:
+            raise ValueError
     except ValueError:
         return _wrong(bare, f"{amount[:20]!r} is no amount", "Write it like -12.50, with a point.")
     try:

@@ -72,11 +72,12 @@ def _give_back(
     """Reverse a collected debit; what the bank took beyond it is a charge of the bank's."""
     line.returned, line.account = True, debit.account
     charge = -line.amount_micro - debit.amount_micro
-    if debit.state is not DebitState.COLLECTED or debit.entry is None or charge < 0:
+    undone = debit.entry is not None and books.reversed_by(session, debit.entry) is not None
+    if debit.state is not DebitState.COLLECTED or debit.entry is None or charge < 0 or undone:
         line.words = f"direct debit {debit.id} is {debit.state}"
         return True
     reason = f"returned by the bank: {line.reason or 'no reason given'}"[:200]
-    undone = ledger.reverse(session, debit.entry, reason, author, now_ms)
+    reversal = ledger.reverse(session, debit.entry, reason, author, now_ms)
     if charge:
         postings = (
             Posting(BANK_CHARGES, debit.commodity, charge),
@@ -94,7 +95,7 @@ def _give_back(
             occurred_ms=occurred_ms,
         )
     debit.state, debit.reason = DebitState.RETURNED, reason
-    line.state, line.entry, line.words = LineState.POSTED, undone.entry.id, reason
+    line.state, line.entry, line.words = LineState.POSTED, reversal.entry.id, reason
     session.add(debit)
     session.add(line)
     session.flush()

@@ -181,8 +181,9 @@ def _receipt(session: Session, who: Who, entry: str) -> dict[str, object]:
         raise Refused("receipt_not_found", "There is no such receipt.")
     postings = ledger.postings_of(session, [entry])[entry]
     prefix = member_account("")
-    accounts = [one.account.removeprefix(prefix) for one in postings if one.account.startswith(prefix)]
-    if accounts != [who.member.account] or not who.may(Permission.ME_READ):
+    theirs = {one.account.removeprefix(prefix) for one in postings if one.account.startswith(prefix)}
+    accounts = sorted(theirs)
+    if theirs != {who.member.account} or not who.may(Permission.ME_READ):
         require(who, Permission.LEDGER_READ)
     money = next(one for one in postings if one.account.startswith("assets:"))
     author = session.get(Member, row.author)

@@ -82,6 +82,9 @@ def test_no_entity_and_no_dtd_is_read(evil: bytes) -> None:
         (b">5.00<", b">-5.00<", "is no amount"),
         (b"CRDT", b"WHAT", "neither CRDT nor DBIT"),
         (b"2026-09-20", b"20.9.2026", "no day of booking"),
+        (b"2026-09-20", b"2026-02-31", "Entry 1"),
+        (b"2026-09-20", b"0001-01-01", "no day of booking"),
+        (b">5.00<", b">99999999999.00<", "is no amount"),
         (b"camt.053", b"camt.052", "not a statement camt.053"),
     ],
 )

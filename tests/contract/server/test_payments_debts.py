@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlmodel import Session, select
 
+from booking_api.accounts import teams
 from booking_api.badges import service as badges
 from booking_api.documents.models import InvoiceItem
 from booking_api.gateways.models import Gateway, RosterChange
@@ -162,6 +163,16 @@ def test_a_debt_blocks_at_every_gateway_and_its_payment_unblocks(floor: Floor) -
 def changes(floor: Floor) -> int:
     with floor.db.read() as session:
         return len(session.exec(select(RosterChange.id).where(RosterChange.ref == floor.ada)).all())
+
+
+def test_nobody_charges_to_a_team_that_is_overdue(floor: Floor) -> None:
+    with floor.db.write() as session:
+        badges.enrol(session, floor.vault, floor.ada, b"\x01\x02\x03\x04", BadgeKind.UID_13MHZ, "", NOW_MS)
+        team = teams.add(session, teams.TeamDetails(id="robots", name="Robots"), NOW_MS, floor.ada)
+    assert [other.id for other in standing(floor).others] == [team.id]
+    with floor.db.write() as session:
+        overdue.block(session, team.id, NOW_MS, "EUR", "olga", NOW_MS)
+    assert (standing(floor).others, standing(floor).suspended) == ((), False)
 
 
 def test_a_block_is_lifted_by_hand(floor: Floor) -> None:

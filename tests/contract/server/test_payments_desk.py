@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from booking_api import doctor
@@ -101,6 +103,22 @@ def test_never_more_is_refunded_than_is_in_credit(floor: Floor) -> None:
     }
     with refused("credit_too_small"), floor.db.write() as session:
         desk.refund(session, floor.ada, 10_000, EUR, Means.BANK, "olga", NOW_MS)
+
+
+def test_two_who_give_the_same_credit_back_at_once_give_it_once(floor: Floor) -> None:
+    top_up(floor, 20)
+
+    def give(_: int) -> bool:
+        try:
+            with floor.db.write() as session:
+                desk.refund(session, floor.ada, 15 * EURO, EUR, Means.CARD, "olga", NOW_MS)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(give, range(4))) == 1
+    assert floor.balances()[(f"assets:member:{floor.ada}", "EUR")] == -5 * EURO
 
 
 def test_the_same_key_posts_once_and_says_who_did_it(floor: Floor) -> None:
