@@ -13,6 +13,7 @@ ROOMS += (
     "booking_api/periods/books.py",
 )
 ROOMS += ("booking_api/payments/",)
+ROOMS += ("floor/access.py", "gateway/credit.py", "gateway/prices.py", "gateway/tab.py")
 EXACT = {"Fraction", "Decimal"}
 
 
