@@ -24,6 +24,35 @@ Keeps = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 
 
+def managing(session: Reading, who: SignedIn, id: str) -> Who:
+    """Return who asks; raises Refused unless the team is theirs to manage, or everybody's accounts are."""
+    may_manage(session, who, id)
+    return who
+
+
+def looking(session: Reading, who: SignedIn, id: str) -> Who:
+    """Return who asks; raises Refused unless the team is theirs to manage, or they see all accounts."""
+    if not (who.may(Permission.ME_READ) and teams.owns(session, id, who.id)):
+        require(who, Permission.LEDGER_READ)
+    return who
+
+
+def _choosing(who: SignedIn, member: str) -> Who:
+    if member != who.id or not who.may(Permission.ME_WRITE):
+        require(who, Permission.MEMBERS_WRITE)
+    return who
+
+
+def may_manage(session: Session, who: Who, team: str) -> None:
+    """Raise Refused unless the team is the asker's to manage, or everybody's accounts are."""
+    if not (who.may(Permission.ME_WRITE) and teams.owns(session, team, who.id)):
+        require(who, Permission.LEDGER_WRITE)
+
+
+Manages = Annotated[Who, Depends(managing)]
+LooksAfter = Annotated[Who, Depends(looking)]
+
+
 class AccountSeen(BaseModel):
     """An account. Limits are micro-units of the space's currency, None for no limit."""
 
@@ -133,10 +162,10 @@ def list_choices(session: Reading, who: SignedIn, member: str) -> list[Choice]:
 
 
 @router.put("/members/{member}/default-account", status_code=204)
-def choose_default(session: Writing, context: Ctx, who: SignedIn, member: str, chosen: Chosen) -> None:
+def choose_default(
+    who: Annotated[Who, Depends(_choosing)], session: Writing, context: Ctx, member: str, chosen: Chosen
+) -> None:
     """Have a member's sessions charged to this account, unless they choose another at the machine."""
-    if member != who.id or not who.may(Permission.ME_WRITE):
-        require(who, Permission.MEMBERS_WRITE)
     choice.choose(session, members.get(session, member), chosen.account, context.clock.now_ms())
 
 
@@ -165,46 +194,41 @@ def add_team(session: Writing, context: Ctx, who: SignedIn, details: teams.TeamD
 
 
 @router.get("/teams/{id}")
-def get_team(session: Reading, context: Ctx, who: SignedIn, id: str) -> TeamSeen:
+def get_team(who: LooksAfter, session: Reading, context: Ctx, id: str) -> TeamSeen:
     """Return a team with its people and this month's use: for its owners, and operators."""
     teams.get(session, id)
-    may_look(session, who, id)
     return _team_seen(session, context, id)
 
 
 @router.patch("/teams/{id}")
 def change_team(
-    session: Writing, context: Ctx, who: SignedIn, id: str, changes: teams.TeamChanges
+    who: Manages, session: Writing, context: Ctx, id: str, changes: teams.TeamChanges
 ) -> AccountSeen:
     """Change a team; its owners change its name and its monthly limit."""
-    may_manage(session, who, id)
     if "credit_limit_micro" in changes.model_fields_set:
         require(who, Permission.LEDGER_WRITE)
     return AccountSeen.model_validate(teams.change(session, id, changes, context.clock.now_ms()))
 
 
 @router.post("/teams/{id}/archive")
-def archive_team(session: Writing, context: Ctx, who: SignedIn, id: str) -> AccountSeen:
+def archive_team(who: Manages, session: Writing, context: Ctx, id: str) -> AccountSeen:
     """Close a team to new charges; its owners close cost centres."""
     if teams.get(session, id).parent is None:
         require(who, Permission.LEDGER_WRITE)
-    may_manage(session, who, id)
     return AccountSeen.model_validate(teams.archive(session, id, context.clock.now_ms()))
 
 
 @router.post("/teams/{id}/people", status_code=204)
-def add_person(session: Writing, context: Ctx, who: SignedIn, id: str, added: PersonAdded) -> None:
+def add_person(who: Manages, session: Writing, context: Ctx, id: str, added: PersonAdded) -> None:
     """Let a person charge to a team, or change what they may."""
-    may_manage(session, who, id)
     details = teams.PersonDetails(**added.model_dump(exclude={"who"}, exclude_unset=True))
     person = members.find(session, added.who)
     teams.put_person(session, id, person.id, details, context.clock.now_ms())
 
 
 @router.delete("/teams/{id}/people/{member}", status_code=204)
-def remove_person(session: Writing, context: Ctx, who: SignedIn, id: str, member: str) -> None:
+def remove_person(who: Manages, session: Writing, context: Ctx, id: str, member: str) -> None:
     """Take a person out of a team."""
-    may_manage(session, who, id)
     teams.remove_person(session, id, member, context.clock.now_ms())
 
 
@@ -232,18 +256,6 @@ def change_fund(who: Keeps, session: Writing, context: Ctx, id: str, changes: fu
     fund = funds.change(session, id, changes)
     used_micro = funds.used(session, fund, context.settings.currency.code)
     return _fund_seen(funds.FundUse(fund, used_micro))
-
-
-def may_manage(session: Session, who: Who, team: str) -> None:
-    """Raise Refused unless the team is the asker's to manage, or everybody's accounts are."""
-    if not (who.may(Permission.ME_WRITE) and teams.owns(session, team, who.id)):
-        require(who, Permission.LEDGER_WRITE)
-
-
-def may_look(session: Session, who: Who, team: str) -> None:
-    """Raise Refused unless the team is the asker's to manage, or they see everybody's accounts."""
-    if not (who.may(Permission.ME_READ) and teams.owns(session, team, who.id)):
-        require(who, Permission.LEDGER_READ)
 
 
 def _team_seen(session: Session, context: Context, id: str) -> TeamSeen:

@@ -9,12 +9,12 @@ from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts import funds, teams
-from booking_api.accounts.endpoints import may_look, may_manage
+from booking_api.accounts.endpoints import LooksAfter, Manages
 from booking_api.accounts.models import Account, AccountKind, TeamRole
 from booking_api.accounts.service import charged_in
 from booking_api.accounts.teams import PersonDetails, TeamChanges, TeamDetails
 from booking_api.accounts.use import read_use
-from booking_api.auth.guards import SignedIn, Writing, holds, require
+from booking_api.auth.guards import Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.ledger.accounts import member_account
@@ -62,13 +62,12 @@ def add_team(who: Keeps, session: Writing, page: Paged, id: Short, name: Named, 
 
 
 @router.get("/teams/{id}")
-def team_page(who: SignedIn, page: Paged, id: str, month: MonthText = "") -> Response:
+def team_page(who: LooksAfter, page: Paged, id: str, month: MonthText = "") -> Response:
     """Show a team: people, limits, a month's use by person and cost centre, and its statement."""
     code = page.context.settings.currency.code
     chosen = month_of(month, page.context.clock.now_ms(), page.f)
     with page.context.database.read() as session:
         team = teams.get(session, id)
-        may_look(session, who, id)
         use = read_use(session, id, chosen.key, code)
         values = {
             "team": team,
@@ -87,7 +86,7 @@ def team_page(who: SignedIn, page: Paged, id: str, month: MonthText = "") -> Res
 
 @router.post("/teams/{id}/limits")
 def set_limits(
-    who: SignedIn,
+    who: Manages,
     session: Writing,
     page: Paged,
     id: str,
@@ -96,7 +95,6 @@ def set_limits(
     both: Annotated[bool, Form()] = False,
 ) -> Response:
     """Change what is charged to a team in a month at most, and for operators (`both`) what it may owe."""
-    may_manage(session, who, id)
     changes: dict[str, int | None] = {"monthly_limit_micro": _limit(monthly)}
     if both or credit:
         require(who, Permission.LEDGER_WRITE)
@@ -107,10 +105,9 @@ def set_limits(
 
 @router.post("/teams/{id}/people")
 def put_person(
-    who: SignedIn, session: Writing, page: Paged, id: str, person: Named, role: Short, monthly: Amount = ""
+    who: Manages, session: Writing, page: Paged, id: str, person: Named, role: Short, monthly: Amount = ""
 ) -> Response:
     """Let a person charge to a team, or change what they may."""
-    may_manage(session, who, id)
     if role not in set(TeamRole):
         raise Refused("role_invalid", "Choose what this person is in the team.")
     details = PersonDetails(role=TeamRole(role), monthly_limit_micro=_limit(monthly))
@@ -120,28 +117,25 @@ def put_person(
 
 
 @router.post("/teams/{id}/people/{member}/remove")
-def remove_person(who: SignedIn, session: Writing, page: Paged, id: str, member: str) -> Response:
+def remove_person(who: Manages, session: Writing, page: Paged, id: str, member: str) -> Response:
     """Take a person out of a team."""
-    may_manage(session, who, id)
     teams.remove_person(session, id, member, page.context.clock.now_ms())
     return _back(id)
 
 
 @router.post("/teams/{id}/centres")
 def add_centre(
-    who: SignedIn, session: Writing, page: Paged, id: str, centre: Short, name: Named, monthly: Amount = ""
+    who: Manages, session: Writing, page: Paged, id: str, centre: Short, name: Named, monthly: Amount = ""
 ) -> Response:
     """Add a cost centre to a team."""
-    may_manage(session, who, id)
     details = _details(centre, name, parent=id, monthly=monthly)
     teams.add(session, details, page.context.clock.now_ms())
     return _back(id)
 
 
 @router.post("/teams/{id}/archive")
-def archive(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+def archive(who: Manages, session: Writing, page: Paged, id: str) -> Response:
     """Close a cost centre, or for operators a team, to new charges."""
-    may_manage(session, who, id)
     if teams.get(session, id).parent is None:
         require(who, Permission.LEDGER_WRITE)
     teams.archive(session, id, page.context.clock.now_ms())
@@ -178,9 +172,7 @@ def _limit(text: str) -> int | None:
     except ValueError:
         amount_micro = -1
     if not 0 <= amount_micro < 1 << 53:
-        raise Refused(
-            "amount_malformed", "Write an amount of 0 or more, like 12.50; nothing is no limit."
-        )
+        raise Refused("amount_malformed", "Write an amount of 0 or more, like 12.50; nothing is no limit.")
     return amount_micro
 
 
