@@ -39,12 +39,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Groups of lines under column names: day, what, then those of the lines' cells."""
+    """Groups of lines under column names: day (unless not `dated`), what, then those of the lines' cells."""
 
     columns: tuple[str, ...]
     groups: tuple[Group, ...]
     title: str = ""
     note: str = ""
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ def _vat(content: Content, f: Formats) -> Table | None:
         for part in content.taxes
     )
     columns = (gettext("VAT"), gettext("Net"), gettext("Tax"), gettext("Amount"))
-    return Table(columns, (Group("", lines),))
+    return Table(columns, (Group("", lines),), dated=False)
 
 
 def _payment(content: Content, f: Formats) -> Payment | None:

@@ -11,6 +11,7 @@ from booking_api.documents.addresses import recipient
 from booking_api.documents.content import Party
 from booking_api.documents.items import detail_words
 from booking_api.documents.paper import Group, Line, Pair, Paper, Table, party_lines
+from booking_api.ledger.statement import Statement
 from booking_api.members.models import Member
 from booking_api.settings import Settings
 from booking_api.web.allowances import Allowance
@@ -61,7 +62,6 @@ def _paper(view: MonthView, party: Party, number: str, settings: Settings, f: Fo
 
 def _tables(view: MonthView, f: Formats) -> Iterable[Table]:
     gettext = f.texts.gettext
-    code = view.statement.commodity
     used = [one for one in reversed(view.booked) if one.receipt is not None]
     other = [one for one in reversed(view.booked) if one.receipt is None]
     if used:
@@ -74,13 +74,29 @@ def _tables(view: MonthView, f: Formats) -> Iterable[Table]:
                 f.day(one.at_ms),
                 one.kind_text,
                 (one.memo,) if one.memo else (),
-                (f.money(one.amount_micro, code, True),),
+                (f.money(one.amount_micro, one.commodity, True),),
             )
             for one in other
         )
         yield Table(columns, (Group("", entries),), gettext("Payments and everything else"))
+    if view.others:
+        columns = (gettext("Unit"), gettext("At the beginning"), gettext("At the end"))
+        sums = tuple(
+            Line(
+                "",
+                other.commodity,
+                (),
+                (_money(other.opening_micro, other, f), _money(other.closing_micro, other, f)),
+            )
+            for other in view.others
+        )
+        yield Table(columns, (Group("", sums),), gettext("In other units"), dated=False)
     if view.allowances:
         yield _allowances(view.allowances, f)
+
+
+def _money(micro: int, of: Statement, f: Formats) -> str:
+    return f.money(micro, of.commodity)
 
 
 def _use(one: Booked, f: Formats) -> Line:

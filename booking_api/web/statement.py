@@ -70,6 +70,7 @@ class Booked:
     amount_micro: int
     memo: str
     receipt: Receipt | None
+    commodity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +99,12 @@ class MonthView:
     """The account in a month: the books' figures, in words.
 
     `full_micro` is what all charges of the month really cost, `reductions` who paid of that beside the
-    account, `tax_micro` the tax in what was charged.
+    account, `tax_micro` the tax in what was charged. `others` are the account in other units.
     """
 
     month: Month
     statement: Statement
+    others: tuple[Statement, ...]
     booked: tuple[Booked, ...]
     waiting: tuple[Waiting, ...]
     balances: dict[str, int]
@@ -140,26 +142,30 @@ def read_account(
     session: Session, account: str, commodity: str, month: Month, f: Formats, tier: str = ""
 ) -> MonthView:
     """Read an account's month from the books; what is free for it is that of a tier."""
+    kept = balances(session, account)
     read = statement(session, account, commodity, month.from_ms, month.to_ms)
-    charges = _charges(session, account, commodity, month, [item.entry for item in read.items])
-    names = Names(machine_names(session), dict(session.exec(select(Fund.id, Fund.name)).all()))
-    hidden = _repriced(read.items, charges)
-    booked = [
-        _booked(item, charges.get(item.entry), names, f) for item in read.items if item.entry not in hidden
+    others = [
+        statement(session, account, unit, month.from_ms, month.to_ms) for unit in kept if unit != commodity
     ]
+    items = [*read.items, *(item for other in others for item in other.items)]
+    charges = _charges(session, account, month, [item.entry for item in items])
+    names = Names(machine_names(session), dict(session.exec(select(Fund.id, Fund.name)).all()))
+    hidden = _repriced(items, charges)
+    booked = [_booked(item, charges.get(item.entry), names, f) for item in items if item.entry not in hidden]
     standing = [one for one in charges.values() if one.charge.replaced_ms is None]
-    known = {item.entry for item in read.items}
+    known = {item.entry for item in items}
     booked += [_costless(one, names, f) for one in standing if one.charge.entry not in known]
     booked.sort(key=lambda one: one.at_ms, reverse=True)
     receipts = [one.receipt for one in booked if one.receipt is not None]
     return MonthView(
         month=month,
         statement=read,
+        others=tuple(other for other in others if other.items or other.opening_micro),
         booked=tuple(booked),
         waiting=tuple(_waiting(session, account, month, names.machines, f)),
-        balances=balances(session, account),
-        charged_micro=sum(b.amount_micro for b in booked if b.kind not in PAYMENTS),
-        paid_micro=-sum(b.amount_micro for b in booked if b.kind in PAYMENTS),
+        balances=kept,
+        charged_micro=sum(one.amount_micro for one in read.items if one.kind not in PAYMENTS),
+        paid_micro=-sum(one.amount_micro for one in read.items if one.kind in PAYMENTS),
         full_micro=sum(r.full_micro for r in receipts if r.commodity == commodity),
         tax_micro=sum(tax for r in receipts if r.commodity == commodity for _, _, tax in r.taxes),
         reductions=_summed(part for r in receipts if r.commodity == commodity for part in r.reductions),
@@ -231,9 +237,7 @@ def metered_words(counters: Mapping[str, int], f: Formats) -> tuple[tuple[str, s
     )
 
 
-def _charges(
-    session: Session, account: str, commodity: str, month: Month, entries: Sequence[str]
-) -> dict[str, Charged]:
+def _charges(session: Session, account: str, month: Month, entries: Sequence[str]) -> dict[str, Charged]:
     """Return the charges of these entries, and those of the month that nobody owed anything for, by entry."""
     found = by_entry(session, entries)
     query = select(Charge).where(
@@ -271,6 +275,7 @@ def _booked(item: Item, one: Charged | None, names: Names, f: Formats) -> Booked
         kind_text=f.texts.gettext(KINDS[item.kind]),
         at_ms=one.charge.ended_ms if one is not None else item.at_ms,
         amount_micro=item.amount_micro,
+        commodity=item.commodity,
         memo=item.memo,
         receipt=receipt(one, names, f) if one is not None else None,
     )
@@ -278,10 +283,16 @@ def _booked(item: Item, one: Charged | None, names: Names, f: Formats) -> Booked
 
 def _costless(one: Charged, names: Names, f: Formats) -> Booked:
     """Show what cost the account nothing, and so stands in no entry of it, beside what did."""
-    charge, shown = one.charge, receipt(one, names, f)
-    kind = EntryKind.CHARGE
+    charge, kind = one.charge, EntryKind.CHARGE
     return Booked(
-        charge.entry or charge.id, kind, f.texts.gettext(KINDS[kind]), charge.ended_ms, 0, "", shown
+        entry=charge.entry or charge.id,
+        kind=kind,
+        kind_text=f.texts.gettext(KINDS[kind]),
+        at_ms=charge.ended_ms,
+        amount_micro=0,
+        memo="",
+        receipt=receipt(one, names, f),
+        commodity=charge.commodity,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -253,3 +254,46 @@ async def test_what_is_paid_and_overpaid_is_said(web: WebFloor) -> None:
     assert content.due_micro == 0
     assert "Paid from your credit" in page
     assert "<svg xmlns" not in page
+
+
+COINS = """
+id = "solder"
+name = "Soldering"
+commodity = "coins"
+decimals = 0
+valid_from = 2026-01-01
+[[components]]
+per = "machine_time"
+unit = "h"
+block = "1 h"
+price = 3
+[worth]
+amount = 0.10
+commodity = "EUR"
+"""
+
+
+async def test_own_units_stand_on_the_statement_and_beside_the_invoice(web: WebFloor, tmp_path: Path) -> None:
+    with web.context.database.write() as session:
+        tariffs.add(session, COINS, "test", NOW_MS)
+        session.flush()
+        details = machines.MachineDetails(id="iron", name="Soldering iron", gateway=GATEWAY, tariff="solder")
+        machines.add(session, details, NOW_MS)
+    web.session("iron-1", "mira", "iron", NOW_MS - 3 * MINUTE, 10)
+    browser = await web.signed_in("mira")
+    says((await browser.get("/me")).text, "Soldering iron", "3 coins", "In other units")
+    said = text_of(await browser.get("/me/statement.pdf?month=2026-05"), tmp_path)
+    says(
+        said, "Soldering iron 3 coins 3 coins", "In other units", "coins 0 coins 3 coins", "At the end €18.26"
+    )
+    (content,) = issue(web)
+    page = (await browser.get(f"/invoices/{content.number}")).text
+    says(page, "Paid in units of our own", "3 coins", "€0.30", "€18.26")
+
+
+async def test_a_refused_pdf_says_what_to_install(web: WebFloor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    browser = await web.signed_in("mira")
+    answer = await browser.get("/me/statement.pdf")
+    assert answer.status_code == 409
+    says(answer.text, "makerfloor[pdf]")
