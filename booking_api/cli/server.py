@@ -85,6 +85,8 @@ def init(
     except OSError as error:
         problem = f"cannot be made ({error.strerror})"
         raise ConfigError(str(directory), "", problem, "Name another directory.") from error
+    if preset:
+        library.check(preset, directory)
     texts = {
         "name": name or kind.space,
         "timezone": timezone or kind.timezone,

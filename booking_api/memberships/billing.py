@@ -82,9 +82,13 @@ def settle(session: Session, row: Membership, now_ms: int, author: str, month: s
     today = day_of(now_ms, zone_of(session))
     (one,) = held(session, [row], today)
     done: list[Billed] = []
-    for period in periods(one.plan.cycle, one.term, today):
+    last = {bill.month: bill for bill in reversed(bills_of(session, [row]))}
+    # An end in the past leaves periods behind it that were charged: they are given back.
+    whole = one.term if one.plan.cycle is Cycle.DAY or not last else Term(row.first)
+    for period in periods(one.plan.cycle, whole, today):
         if month in ("", month_of(period.first)):
-            done += _settle_period(session, row, one.term, period, now_ms, author)
+            before = last.get(month_of(period.first))
+            done += _settle_period(session, row, one.term, period, before, now_ms, author)
     if done and row.id == row.series:
         done += _join(session, row, one.plan, now_ms, author)
     _grant(session, row, one.term, today, now_ms, author)
@@ -92,12 +96,16 @@ def settle(session: Session, row: Membership, now_ms: int, author: str, month: s
 
 
 def _settle_period(
-    session: Session, row: Membership, term: Term, period: Span, now_ms: int, author: str
+    session: Session,
+    row: Membership,
+    term: Term,
+    period: Span,
+    last: MembershipBill | None,
+    now_ms: int,
+    author: str,
 ) -> list[Billed]:
-    """Charge one period, or charge it anew when its days changed."""
+    """Charge one period, or charge it anew when its days changed since it was charged `last`."""
     month = month_of(period.first)
-    query = select(MembershipBill).where(MembershipBill.membership == row.id, MembershipBill.month == month)
-    last = session.exec(query.order_by(col(MembershipBill.n).desc())).first()
     stretches = term.stretches(period)
     begin = stretches[0].first if stretches else max(period.first, row.first)
     if last is None and (not stretches or begin > day_of(now_ms, zone_of(session))):

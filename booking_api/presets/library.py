@@ -49,13 +49,18 @@ def read(name: str) -> Preset:
     return Preset(name=name, **tomllib.loads((_folder(name) / ABOUT).read_text(encoding="utf-8")))
 
 
-def write(name: str, directory: Path) -> list[Path]:
-    """Write a preset's files into a directory, and return them; raises ConfigError where one is there."""
-    files = list(_files(_folder(name), Path()))
-    for path, _ in files:
+def check(name: str, directory: Path) -> None:
+    """Raise ConfigError where a file is in the way of a preset's."""
+    for path, _ in _files(_folder(name), Path()):
         if (directory / path).exists():
             remedy = "Name an empty directory, or move the file away."
             raise ConfigError(str(directory / path), "", "is there already", remedy)
+
+
+def write(name: str, directory: Path) -> list[Path]:
+    """Write a preset's files into a directory, and return them; raises ConfigError where one is there."""
+    check(name, directory)
+    files = _files(_folder(name), Path())
     for path, file in files:
         (directory / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).write_bytes(file.read_bytes())

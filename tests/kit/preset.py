@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from booking_api import doctor
 from booking_api.accounts import teams
+from booking_api.accounts.models import Account, TeamRole
 from booking_api.db import Database
 from booking_api.documents import service as documents
 from booking_api.documents.content import Content
@@ -92,10 +93,10 @@ class Space:
 
     def team(self, id: str, owner: str, *people: str) -> str:
         with self.db.write() as session:
-            if session.get(teams.Account, id) is None:
+            if session.get(Account, id) is None:
                 teams.add(session, teams.TeamDetails(id=id, name=id.title()), self.at(SET_UP), owner)
             else:
-                role = teams.PersonDetails(role=teams.TeamRole.OWNER)
+                role = teams.PersonDetails(role=TeamRole.OWNER)
                 teams.put_person(session, id, owner, role, self.at(SET_UP))
             for person in people:
                 teams.put_person(session, id, person, teams.PersonDetails(), self.at(SET_UP))

@@ -192,6 +192,16 @@ def test_an_end_comes_after_notice_and_with_a_period(space: Floor) -> None:
         assert members.get(session, space.ada).valid_until_ms == at("2027-01-01", 0)
 
 
+def test_an_end_in_the_past_gives_back_what_came_after_it(space: Floor) -> None:
+    id = join(space, space.ada, "2026-09-01", plan="free-will")
+    bill(space, "2026-11-05")
+    with space.db.write() as session:
+        assert owed(session, space.ada) == 90 * EUR
+        service.end(session, id, staff("2026-11-06"), date(2026, 9, 16))
+        assert owed(session, space.ada) == 15 * EUR
+    assert bill(space, "2026-12-01") == 0
+
+
 def test_a_group_pays_less_while_its_proof_holds_and_a_fund_pays_the_rest(space: Floor) -> None:
     wish = {"plan": "full", "group": "student", "first": "2026-11-16", "proof_until": "2026-12-15"}
     join(space, space.ada, "2026-11-16", **wish)
