@@ -20,7 +20,9 @@ from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import machine_income, member_account
 from booking_api.machines import service as machines
 from booking_api.sessions.models import MachineSession, SessionState
+from floor.access import AccountStanding, accounts_of
 from floor.ledger import Entry, EntryKind, Posting
+from gateway.credit import Credit
 from tests.kit.rosters import GatewayPeer, badge
 from tests.kit.server import NOW_MS, Floor
 
@@ -36,33 +38,27 @@ class Run:
     member: str
     account: str
     limit_micro: int
-    keys: tuple[str, ...]
     price_micro: int = 0
     over: bool = False
 
 
 @dataclass
 class Alone:
-    """A gateway that holds what it gave out until a roster has come that can know of it."""
+    """A gateway: it holds what it gave out, as gateways do, until a roster has come that can know of it."""
 
     peer: GatewayPeer
+    credit: Credit = field(default_factory=Credit)
     running: list[Run] = field(default_factory=list)
-    held: list[Run] = field(default_factory=list)
     journal: list[Run] = field(default_factory=list)
     missed: bool = False
 
-    def left(self, member: str, account: str) -> int:
-        standing = self.peer.standing(member, account)
-        limits = [
-            self.peer.held.budgets.get(key, 0) - self._held(lambda run, key=key: key in run.keys)
-            for key in standing.budgets
-        ]
-        if standing.spendable_micro is not None:
-            limits.append(standing.spendable_micro - self._held(lambda run: run.account == account))
-        return min(limits)
+    def standing(self, member: str, account: str) -> AccountStanding:
+        return next(one for one in accounts_of(self.peer.held.members[member]) if one.id == account)
 
-    def _held(self, concerns) -> int:  # type: ignore[no-untyped-def] # a plain predicate of runs
-        return sum(run.price_micro if run.over else run.limit_micro for run in self.held if concerns(run))
+    def left(self, member: str, account: str) -> int:
+        left = self.credit.left(self.standing(member, account), self.peer.held.budgets)
+        assert left is not None, "every account of the walk has a limit"
+        return left
 
 
 @dataclass
@@ -85,7 +81,8 @@ class Walk:
             case "roster":
                 self.tell(gateway)  # what the server writes can know of all that the gateway did
                 (gateway.peer.hello if gateway.missed else gateway.peer.update)()
-                gateway.held, gateway.missed = [], False
+                gateway.credit.roster_came(1, 0, all_known=True)
+                gateway.missed = False
             case "lose":
                 self.tell(gateway)
                 gateway.missed = gateway.peer.miss_update() or gateway.missed
@@ -99,15 +96,16 @@ class Walk:
             return
         self.started += 1
         limit = left if self.chance.random() < 0.8 else self.chance.randint(1, left)
-        keys = gateway.peer.standing(member, account).budgets
-        run = Run(make_id(NOW_MS), member, account, limit, keys)
-        for place in (gateway.running, gateway.held, gateway.journal):
-            place.append(run)
+        run = Run(make_id(NOW_MS), member, account, limit)
+        gateway.credit.hold(run.id, gateway.standing(member, account), (0, limit), (1, 1))
+        gateway.running.append(run)
+        gateway.journal.append(run)
 
     def stop(self, gateway: Alone) -> None:
         run = gateway.running.pop(self.chance.randrange(len(gateway.running)))
         run.price_micro = run.limit_micro if self.chance.random() < 0.8 else run.limit_micro // 2
         run.over = True
+        gateway.credit.ended(run.id, run.price_micro)
         if run not in gateway.journal:
             gateway.journal.append(run)
 
