@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import func, update
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from booking_api.billing import history
@@ -204,6 +205,9 @@ def summed(session: Session, sessions: Iterable[str]) -> dict[str, int]:
     )
     found = dict.fromkeys(ids, 0) | {id: int(total) for id, total in session.exec(query) if id}
     session.execute(update(MachineSession), [{"id": id, "total_micro": total} for id, total in found.items()])
+    for kept in session.identity_map.values():
+        if isinstance(kept, MachineSession) and kept.id in found:
+            set_committed_value(kept, "total_micro", found[kept.id])
     return found
 
 

@@ -25,6 +25,8 @@ from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reason_seal
 from floor.money import round_to
 
+MOVED_REASON = "A use was moved to another account: priced again."
+
 
 def move(
     session: Session, session_id: str, account: str, author: str, reason: str, now_ms: int
@@ -57,11 +59,10 @@ def move(
     session.add(used)
     session.flush()
     if moved := past_session(session, session_id):
-        billed = bill(session, [moved], now_ms, author, recount=[before])
+        billed = bill(session, [moved], now_ms, author, recount=[before], reason=MOVED_REASON)
         if problem := billed.problems.get(session_id):
             raise Refused("session_unpriced", problem)
     summed(session, [session_id])
-    session.expire(used)
     return charges_of(session, session_id)
 
 

@@ -111,14 +111,17 @@ def balances_of(session: Session, accounts: Iterable[str]) -> dict[str, int]:
 
 def draws_of(session: Session, account: str, entries: Collection[str]) -> dict[str, list[Draw]]:
     """Return what entries drew from an account's lots, by entry."""
-    prefix = lot_account(account, "")
+    prefix, wanted = lot_account(account, ""), set(entries)
+    mine = select(AllowanceLot.id).where(AllowanceLot.account == account)
+    accounts = [lot_account(account, lot) for lot in session.exec(mine)]
     query = select(LedgerPosting).where(
-        col(LedgerPosting.entry).in_(entries), col(LedgerPosting.account).startswith(prefix)
+        col(LedgerPosting.account).in_(accounts), LedgerPosting.amount_micro < 0
     )
     found: dict[str, list[Draw]] = {}
-    for row in session.exec(query.where(LedgerPosting.amount_micro < 0)):
-        one = Draw(row.account.removeprefix(prefix), row.commodity, -row.amount_micro)
-        found.setdefault(row.entry, []).append(one)
+    for row in session.exec(query) if accounts and wanted else ():
+        if row.entry in wanted:
+            one = Draw(row.account.removeprefix(prefix), row.commodity, -row.amount_micro)
+            found.setdefault(row.entry, []).append(one)
     return found
 
 

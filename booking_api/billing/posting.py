@@ -11,7 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import insert, update
-from sqlmodel import Session, col
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Session
 
 from booking_api.accounts import service as accounts
 from booking_api.accounts.service import Charged
@@ -127,8 +128,10 @@ class Draft:
                 if shelf := self.shelves.get(charge.account):
                     shelf.post(undone.postings)
         if gone:
-            mine = col(Charge.id).in_([charge.id for charge in gone])
-            self.session.execute(update(Charge).where(mine).values(replaced_ms=self.now_ms))
+            rows = [{"id": charge.id, "replaced_ms": self.now_ms} for charge in gone]
+            self.session.execute(update(Charge), rows)
+            for charge in gone:
+                set_committed_value(charge, "replaced_ms", self.now_ms)
 
     def _make(self, pending: _Pending) -> None:
         due, charge, visit = pending.priced.due, pending.charge, pending.priced.due.visit

@@ -5,7 +5,7 @@ or rewritten as a whole shows.
 """
 
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -21,6 +21,8 @@ from booking_api.payments import overdue
 from booking_api.periods.calendar import month_at, open_from_ms
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
+
+CHUNK = 5_000
 
 
 def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> list[Sealed]:
@@ -128,11 +130,12 @@ def postings_of(session: Session, entries: Iterable[str]) -> dict[str, list[Ledg
 
 def entries(session: Session, ids: Collection[str]) -> dict[str, Entry]:
     """Return what was posted, by id."""
-    if not ids:
-        return {}
-    postings = postings_of(session, ids)
-    rows = session.exec(select(LedgerEntry).where(col(LedgerEntry.id).in_(ids)))
-    return {row.id: read_entry(row, postings[row.id]) for row in rows}
+    found: dict[str, Entry] = {}
+    for some in _parts(list(ids)):
+        postings = postings_of(session, some)
+        rows = session.exec(select(LedgerEntry).where(col(LedgerEntry.id).in_(some)))
+        found |= {row.id: read_entry(row, postings[row.id]) for row in rows}
+    return found
 
 
 def read_entry(row: LedgerEntry, postings: Sequence[LedgerPosting]) -> Entry:
@@ -161,10 +164,16 @@ def _check_open(session: Session, entries: Sequence[Entry]) -> None:
 
 def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:
     sources = [entry.source for entry in entries]
-    known = select(LedgerEntry.source).where(LedgerEntry.book == book, col(LedgerEntry.source).in_(sources))
-    posted = session.exec(known).first()
-    if posted is not None or len(set(sources)) < len(sources):
-        raise Refused("posted_already", f"This was posted before ({posted or sources[0]}).")
+    mine = select(LedgerEntry.source).where(LedgerEntry.book == book)
+    for some in _parts(sources):
+        posted = session.exec(mine.where(col(LedgerEntry.source).in_(some))).first()
+        if posted is not None or len(set(sources)) < len(sources):
+            raise Refused("posted_already", f"This was posted before ({posted or sources[0]}).")
+
+
+def _parts(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield as many words at once as a query takes."""
+    return (words[at : at + CHUNK] for at in range(0, len(words), CHUNK))
 
 
 def _entry_row(sealed: Sealed, book: str) -> dict[str, Any]:
