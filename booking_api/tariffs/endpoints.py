@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
+from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.tariffs import compare_words, service
@@ -75,11 +75,14 @@ def add_version(
     return VersionSeen.model_validate(version)
 
 
-@router.post("/compare")
-def compare(who: SignedIn, session: Reading, context: Ctx, details: CompareDetails) -> dict[str, Any]:
+@router.post("/compare", dependencies=[Depends(holds(Permission.LEDGER_READ))])
+def compare(
+    session: Reading,
+    context: Ctx,
+    details: CompareDetails,
+    who: Annotated[Who, Depends(holds(Permission.TARIFFS_READ))],
+) -> dict[str, Any]:
     """Show who would have paid more and who less; it takes the rights to tariffs and to the books."""
-    require(who, Permission.TARIFFS_READ)
-    require(who, Permission.LEDGER_READ)
 
     def begin_ms(day: date) -> int:
         return round(datetime(day.year, day.month, day.day, tzinfo=context.zone).timestamp() * 1000)

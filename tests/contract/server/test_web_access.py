@@ -14,6 +14,7 @@ from booking_api.app import API as API_ROOMS
 from booking_api.app import PAGES
 from booking_api.web import live
 from tests.kit.access_accounts import ACCOUNTS
+from tests.kit.access_disputes import DISPUTES
 from tests.kit.access_payments import PAYMENTS
 from tests.kit.web import WebFloor, build
 
@@ -89,7 +90,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation"): "tpa",
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
-MAY |= PAYMENTS | ACCOUNTS
+MAY |= PAYMENTS | ACCOUNTS | DISPUTES
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""
