@@ -70,26 +70,33 @@ def refund(
     return books.post(session, EntryKind.REFUND, postings, author, now_ms, source=source, memo=memo)
 
 
-def worth_micro(session: Session, unit: str, currency: Commodity, now_ms: int) -> int:
-    """Return what one of the space's own units costs, by the tariffs in force (`[worth]`).
+def worths_micro(session: Session, currency: Commodity, now_ms: int) -> dict[str, int]:
+    """Return what one of each of the space's own units costs, by the tariffs in force (`[worth]`).
 
-    Raises Refused when no tariff says so, or two say different things.
+    A unit of which two tariffs say different things is left out.
     """
-    found: set[int] = set()
-    by_tariff: dict[str, int] = {}
+    by_tariff: dict[str, tuple[str, int]] = {}
     for version in sorted(tariffs.listed(session), key=lambda one: one.valid_from_ms):
         if version.valid_from_ms > now_ms:
             continue
         tariff = tariffs.parsed(version.text, version.id)
         by_tariff.pop(version.tariff, None)
-        if tariff.commodity.code == unit and tariff.worth and tariff.worth.commodity == currency.code:
-            by_tariff[version.tariff] = tariff.worth.amount_micro
-    found = set(by_tariff.values())
-    if len(found) != 1:
+        if tariff.worth and tariff.worth.commodity == currency.code:
+            by_tariff[version.tariff] = (tariff.commodity.code, tariff.worth.amount_micro)
+    said: dict[str, set[int]] = {}
+    for unit, amount_micro in by_tariff.values():
+        said.setdefault(unit, set()).add(amount_micro)
+    return {unit: amounts.pop() for unit, amounts in sorted(said.items()) if len(amounts) == 1}
+
+
+def worth_micro(session: Session, unit: str, currency: Commodity, now_ms: int) -> int:
+    """Return what one of the units costs; raises Refused when no tariff says so, or two differ."""
+    found = worths_micro(session, currency, now_ms).get(unit)
+    if found is None:
         raise Refused(
             "unit_not_sold", "No tariff in force says what one of these units costs, or two differ."
         )
-    return found.pop()
+    return found
 
 
 def price_of_units_micro(session: Session, unit: str, count: int, currency: Commodity, now_ms: int) -> int:

@@ -55,6 +55,7 @@ def desk_page(who: Cashier, page: Paged, account: Asked = "", text: Asked = "") 
             "sales": sales.latest(session, 12),
             "waiting": bank.count_waiting(session),
             "quantity": sales.shown,
+            "units": desk.worths_micro(session, page.context.settings.currency, page.context.clock.now_ms()),
         }
     values |= {"key": make_id(page.context.wall.now_ms()), "currency": page.context.settings.currency.code}
     return page.answer("cash_desk.html", values)
@@ -121,6 +122,30 @@ def refund(
     request = f"refund {account} {micro} {by} {memo}"
     done = once(session, who.id, key, request, page.context.wall.now_ms(), Posted, act)
     return RedirectResponse(f"/desk/receipts/{done.entry}?notice=refunded", 303)
+
+
+@router.post("/desk/accounts/{account}/units")
+def sell_units(
+    who: Cashier,
+    session: Writing,
+    page: Paged,
+    account: str,
+    unit: Text,
+    count: Annotated[int, Form(gt=0, le=1_000_000)],
+    means: Text,
+    key: Key,
+) -> Response:
+    """Sell the space's own units for money."""
+    by = read_means(means)
+
+    def act() -> Posted:
+        target, context = books.find_account(session, account), page.context
+        now_ms, currency = context.clock.now_ms(), context.settings.currency
+        return posted(desk.buy_units(session, target, unit, count, currency, by, who.id, now_ms))
+
+    request = f"units {account} {unit} {count} {by}"
+    done = once(session, who.id, key, request, page.context.wall.now_ms(), Posted, act)
+    return RedirectResponse(f"/desk/receipts/{done.entry}?notice=taken", 303)
 
 
 @router.post("/desk/sales")

@@ -37,6 +37,7 @@ PAYMENTS: dict[tuple[str, str], str] = {
     ("POST", "/desk/accounts/{account}/top-up"): KEEPERS,
     ("POST", "/desk/accounts/{account}/refund"): KEEPERS,
     ("POST", "/desk/accounts/{account}/unblock"): KEEPERS,
+    ("POST", "/desk/accounts/{account}/units"): KEEPERS,
     ("POST", "/desk/sales"): KEEPERS,
     ("POST", "/desk/sales/{entry}/cancel"): KEEPERS,
     ("GET", "/desk/receipts/{entry}"): SIGNED_IN,  # one's own; another's is a test of its own

@@ -11,14 +11,30 @@ import pytest
 from sqlmodel import select
 
 from booking_api.ledger.models import AccountBalance
+from booking_api.tariffs import service as tariffs
 from tests.kit.camt import Detail, Line, statement
-from tests.kit.web import WebFloor, build
+from tests.kit.web import NOW_MS, WebFloor, build
 
 EURO = 1_000_000
 SHEET = {
     "id": "ply-4", "name": "Plywood <4 mm>", "name_zh": "胶合板", "unit": "sheet", "price_micro": 5_950_000,
     "tax_rate": "19 %", "stock_milli": 3_000, "minimum_milli": 2_000,
 }  # fmt: skip
+
+
+COINS = """
+id = "arcade"
+name = "Coins"
+commodity = "COIN"
+valid_from = 2026-01-01
+[worth]
+amount = 0.10
+commodity = "EUR"
+[[components]]
+per = "machine_time"
+unit = "min"
+price = 1
+"""
 
 
 @pytest.fixture
@@ -90,6 +106,19 @@ async def test_cash_needs_an_open_drawer_and_a_difference_a_reason(web: WebFloor
     assert balances(web)["expense:cash_difference"] == 10 * EURO
     form = {"amount": "5", "means": "cash", "key": "key-00001"}
     assert "Open it with its float" in (await browser.post(f"/desk/accounts/{otto}/top-up", data=form)).text
+
+
+async def test_the_spaces_own_units_are_sold_for_money(web: WebFloor) -> None:
+    browser, otto = await stocked(web), web.people["otto"]
+    with web.context.database.write() as session:
+        tariffs.add(session, COINS, "test", NOW_MS)
+    page = (await browser.get(f"/desk?account={otto}")).text
+    assert "COIN · €0.10" in page
+    form = {"unit": "COIN", "count": "30", "means": "cash", "key": "key-00001"}
+    place = (await browser.post(f"/desk/accounts/{otto}/units", data=form)).headers["location"]
+    assert balances(web)["assets:cash"] == 3 * EURO
+    assert "30 COIN" in (await browser.get(place)).text
+    assert "30 COIN" in (await (await web.signed_in("otto")).get(place)).text
 
 
 async def test_a_sale_at_the_desk_and_its_cancellation(web: WebFloor) -> None:
