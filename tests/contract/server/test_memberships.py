@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
-from pathlib import Path
+from datetime import UTC, date
 
 import pytest
 from sqlmodel import Session, col, select
@@ -13,13 +12,15 @@ from booking_api.billing import service as billing
 from booking_api.billing.models import Charge, Fee
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import deposit_account, member_account
+from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.memberships import billing as recurring
 from booking_api.memberships import plans, service
 from booking_api.memberships.days import begin_ms
 from booking_api.memberships.service import By, Wish
 from booking_api.metering.ingest import ingest
-from floor.errors import ConfigError, Refused
+from booking_api.tariffs import service as tariffs
+from floor.errors import Refused
 from floor.money import Commodity
 from tests.kit.server import Floor, Writer
 
@@ -73,8 +74,6 @@ open = true
 
 
 def at(day: str, hour: int = 9) -> int:
-    from datetime import UTC
-
     return begin_ms(date.fromisoformat(day), UTC) + hour * 3_600_000
 
 
@@ -320,79 +319,7 @@ def test_members_choose_days_to_come_only(space: Floor) -> None:
         assert service.pause(session, id, None, None, me).first == date(2026, 12, 1)
 
 
-def test_a_plan_is_a_version_that_a_later_one_follows(space: Floor) -> None:
-    join(space, space.ada, "2026-11-01", plan="free-will")
-    later = PLANS.replace("suggested = 30", "suggested = 36")
-    with space.db.write() as session:
-        assert keep(session) == []
-        with pytest.raises(Refused, match="later valid_from"):
-            keep(session, later)
-        dated = later.replace('id = "free-will"', 'id = "free-will"\nvalid_from = 2026-12-01')
-        assert keep(session, dated) == ["free-will"]
-    assert bill(space, "2026-12-01") == 36 * EUR
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("price = 150", "price = 150.001", "plans.toml:6: plans[1].price: is no multiple of 0.01"),
-        ("price = 95,", "price = 950,", "is more than the price"),
-        ("suggested = 30", "suggested = 3", "is less than the minimum"),
-        ('per = "year"', 'per = "decade"', "plans[5].per: is 'decade'"),
-        ("amount = 60", "amount = 0", "allowances[1].amount"),
-        ("most = 12", "most = 3", "is less than the least"),
-        ('id = "year"', 'id = "full"', "as another plan's is"),
-        ("notice = 10", "notice = 10\ncolour = 1", "colour: is not a key here"),
-        ("price = 40", 'price = 40\ntariff = "laser"', "stands beside a tariff"),
-    ],
-)
-def test_a_wrong_plan_is_named_with_its_place(tmp_path: Path, old: str, new: str, words: str) -> None:
-    from booking_api.memberships.plan_file import read_file
-
-    assert old in PLANS
-    with pytest.raises(ConfigError) as raised:
-        read_file(PLANS.replace(old, new, 1), "plans.toml", Commodity("EUR"))
-    assert words in str(raised.value)
-
-
-def test_a_plan_may_be_charged_by_a_tariff(space: Floor) -> None:
-    text = """
-id = "dues"
-name = "Dues"
-commodity = "EUR"
-valid_from = 2026-01-01
-counts = ["desk"]
-[tiers.student]
-multiplier = 0.5
-[[components]]
-on = "membership"
-per = "month"
-price = 30
-[[components]]
-on = "membership"
-per = "desk"
-price = 100
-"""
-    plan = 'valid_from = 2026-01-01\n[[plans]]\nid = "dues"\nname = "Dues"\ntariff = "dues"\ncount = "desk"\n'
-    from booking_api.tariffs import service as tariffs
-
-    with space.db.write() as session:
-        with pytest.raises(Refused, match="no such tariff"):
-            keep(session, plan)
-        tariffs.add(session, text, "test", at("2026-01-02"))
-        session.flush()
-        keep(session, plan + 'tier = "student"\n')
-    join(space, space.ada, "2026-11-10", plan="dues", quantity=3)
-    with space.db.read() as session:
-        assert owed(session, space.ada) == 165 * EUR
-    assert bill(space, "2026-12-01") == 165 * EUR
-    assert bill(space, "2026-12-02") == 0
-
-
 def test_granted_minutes_are_used_before_money(space: Floor) -> None:
-    from booking_api.machines import service as machines
-    from booking_api.tariffs import service as tariffs
-
     laser = """
 id = "minutes"
 name = "Laser"
