@@ -10,7 +10,7 @@ from pathlib import Path
 
 from booking_api.costing.layout import Rows, columns, decimals
 from booking_api.costing.source import at_line, read_costs
-from floor.costing import PoolStudy, Study, study
+from floor.costing import Costs, PoolStudy, Study, study
 from floor.costing.model import USERS, written
 from floor.costing.study import Purpose
 from floor.errors import ConfigError
@@ -28,16 +28,20 @@ def read(path: Path) -> Study:
 
 def read_text(text: str, file: str) -> Study:
     """Study a cost file that was read already; raises ConfigError as `read` does."""
-    costs = read_costs(text, file)
+    return study_of(read_costs(text, file), text, file)
+
+
+def study_of(costs: Costs, text: str, file: str) -> Study:
+    """Study costs that were read from a text; raises ConfigError with its line."""
     try:
         return study(costs, file)
     except ConfigError as error:
         raise at_line(error, text) from error
 
 
-def as_json(found: Study) -> str:
+def as_json(found: Study, **more: object) -> str:
     """Write a study for programs: amounts in micro-units, exact rates as fractions of micro-units."""
-    table = asdict(found)
+    table = asdict(found) | more
     for pool, seen in zip(table["pools"], found.pools, strict=True):
         pool |= {"paid_micro": seen.paid_micro, "rounding_micro": seen.rounding_micro}
         for name in ("cost_micro", "to_recover_micro", "left_micro", "full_cost_rate", "rate"):

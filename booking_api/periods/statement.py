@@ -48,9 +48,10 @@ class Payer(_Stated):
 class PoolStated(_Stated):
     """A pool's month, in micro-units. What is carried is a deficit when positive, a surplus when negative.
 
-    `units` and `expected` (a twelfth of the plan) are exact numbers of `unit`; `kwh` is None where nothing
-    metered them. `machines` is what each machine's charges brought in without tax, `others` the postings of
-    the same entries beside payers: tax and rounding. `year_cost_micro` is what a ceiling is a part of.
+    `units` and `expected` (a twelfth of the plan) are exact, such as "3/2" of `unit`; `kwh` is None where
+    nothing metered them. `machines` is what each machine's charges brought in without tax, `others` the
+    postings of the same entries beside payers: tax and rounding. `year_cost_micro` is what a ceiling is a
+    part of.
     """
 
     id: str

@@ -34,7 +34,7 @@ from floor.costing import (
     costs_of,
     standing_of,
 )
-from floor.costing.model import to_minor, written
+from floor.costing.model import to_minor
 from floor.costing.month import MONTHS, Standing, year_of
 from floor.meter import Quantity
 from floor.money import Commodity
@@ -128,9 +128,9 @@ def _pool(at: _Closing, pool: CostPool, beside: Mapping[str, int]) -> PoolStated
         id=pool.id,
         name=pool.name,
         unit=pool.unit,
-        units=written(month.used.units),
-        expected=written(Fraction(pool.units) / MONTHS),
-        kwh=None if month.used.kwh is None else written(month.used.kwh),
+        units=str(month.used.units),
+        expected=str(Fraction(pool.units) / MONTHS),
+        kwh=None if month.used.kwh is None else str(month.used.kwh),
         costs=tuple(_cost(line) for line in lines),
         cost_micro=cost,
         carried_in_micro=carried_in,

@@ -57,7 +57,7 @@ def test_a_surplus_goes_back_to_who_paid_and_the_books_are_clean(space: Space) -
     assert done.posted
     assert done.statement == before
     (pool,) = done.statement.pools
-    assert (pool.units, pool.expected, pool.kwh) == ("1.5", "10", None)
+    assert (pool.units, pool.expected, pool.kwh) == ("3/2", "10", None)
     assert {(line.kind, line.amount_micro) for line in pool.costs} == {
         (CostKind.CAPITAL, 12 * M),
         (CostKind.UPKEEP, 4 * M),
@@ -261,7 +261,7 @@ def test_metered_energy_is_what_the_machines_used(space: Space) -> None:
     space.use(AT_MS, Use("ann", M), Use("bob", M, machine="laser-2", energy_mwh=2_500_000))
     (pool,) = space.close(MONTH).statement.pools
     line = next(line for line in pool.costs if line.kind is CostKind.ENERGY)
-    assert (pool.kwh, line.how, line.amount_micro) == ("2.5", "2.5 kWh × 0.4", M)
+    assert (pool.kwh, line.how, line.amount_micro) == ("5/2", "2.5 kWh × 0.4", M)
     space.use(end_of(MONTH), Use("ann", M))
     (pool,) = space.close(after(MONTH)).statement.pools
     line = next(line for line in pool.costs if line.kind is CostKind.ENERGY)
