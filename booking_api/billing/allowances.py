@@ -10,7 +10,7 @@ from sqlalchemy import literal
 from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account
-from booking_api.billing.lots import Shelf, bought, positions, shelves
+from booking_api.billing.lots import Shelf, bought, shelves
 from booking_api.billing.models import AllowanceLot
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed, who_charge
@@ -147,11 +147,6 @@ def expire_lots(session: Session, now_ms: int) -> list[Sealed]:
         source = f"expiry:{row.id}:{make_id(now_ms)}"
         entries.append(_entry(EntryKind.EXPIRY, source, postings, at_ms, now_ms, "system"))
     return ledger.post(session, entries)
-
-
-def held(session: Session, account: str, names: Iterable[str], now_ms: int) -> dict[str, Fraction]:
-    """Return what an account holds of allowances at an instant (UTC milliseconds), in their units."""
-    return positions(shelves(session, [account]).get(account, Shelf(account)), names, now_ms)
 
 
 def tell(session: Session, accounts: Iterable[str], now_ms: int) -> None:

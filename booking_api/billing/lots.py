@@ -126,10 +126,7 @@ def draws_of(session: Session, account: str, entries: Collection[str]) -> dict[s
 
 
 def positions(shelf: Shelf, names: Iterable[str], now_ms: int) -> dict[str, Fraction]:
-    """Return how much of each allowance an account holds at an instant (UTC milliseconds)."""
-    found = {}
-    for name in names:
-        lots = [lot for lot in shelf.lots.values() if lot.name == name and lot.good(now_ms, now_ms)]
-        if lots:
-            found[name] = held(lots)
-    return found
+    """Return how much of each allowance an account holds that has not expired at an instant (UTC ms)."""
+    standing = [lot for lot in shelf.lots.values() if lot.expires_ms is None or now_ms < lot.expires_ms]
+    found = {name: held(lot for lot in standing if lot.name == name) for name in names}
+    return {name: units for name, units in found.items() if units}

@@ -72,6 +72,5 @@ def positions_for(
             found[row.account] = {key: str(position) for key, position in mine.items()}
     for account, shelf in shelves(session, accounts).items():
         for name, units in positions(shelf, names, now_ms).items():
-            if units:
-                found.setdefault(account, {})[held_key(name)] = str(units)
+            found.setdefault(account, {})[held_key(name)] = str(units)
     return found

@@ -204,7 +204,7 @@ def _tax(sheet: Sheet, tax: Tax) -> list[TaxPart]:
             micro = round_fraction(Fraction(part) / unit) * unit
         else:  # what the whole comes to, less what the items before this one came to
             exact += part
-            micro = round_fraction(exact / unit) * unit - found
+            micro = round_fraction(Fraction(exact) / unit) * unit - found
         found += micro
         taxes[item.rate] = taxes.get(item.rate, 0) + micro
         nets[item.rate] = nets.get(item.rate, 0) + item.left - (micro if tax.included else 0)

@@ -311,3 +311,12 @@ def test_the_doctor_sees_what_was_tampered_with(shop: Floor, statement: str, wor
         assert session.exec(select(AccountHistory)).all()
         session.connection().exec_driver_sql(statement)
     assert any(words in finding.words for finding in doctor.examine(shop.db))
+
+
+def test_where_accounts_stand_is_told_as_a_gateway_prices_by_it(shop: Floor) -> None:
+    use(shop, Use(0, CAPPED, 0, 0, 20), Use(0, PACKED, 0, 30, 20), Use(1, FREE, 0, 0, 5))
+    with shop.db.read() as session:
+        told = billing.positions_for(session, ["lab", "team", "nobody"], ["capped", "packed"])
+    assert told["lab"]["pack|packed/machine_time||ever"] == "70"
+    assert told["lab"]["gross|capped/EUR||2026-09"] == "2000000"
+    assert set(told) == {"lab"}, "what these lists do not count is left out"
