@@ -7,7 +7,7 @@ Until a gateway has confirmed a smaller slice, its older and larger one counts.
 
 from collections.abc import Collection
 
-from sqlalchemy import func
+from sqlalchemy import func, insert, update
 from sqlmodel import Session, col, or_, select
 
 from booking_api.accounts.limits import Budget, available
@@ -37,7 +37,7 @@ def revoke(
 
     It concerns the budgets of these teams, or (None) all.
     """
-    mine = select(CreditSlice).where(CreditSlice.gateway == gateway)
+    mine = select(CreditSlice.account).where(CreditSlice.gateway == gateway, CreditSlice.issued_micro > 0)
     if teams is not None and not teams:
         return set()
     if teams is not None:
@@ -45,7 +45,7 @@ def revoke(
         accounts, key = session.exec(select(Account.id).where(family)).all(), col(CreditSlice.account)
         personal = [key.startswith(f"{account}/", autoescape=True) for account in accounts]
         mine = mine.where(or_(key.in_(accounts), *personal))
-    gone = {slice_.account for slice_ in session.exec(mine) if slice_.issued_micro} - set(kept)
+    gone = set(session.exec(mine)) - set(kept)
     _record(session, gateway, dict.fromkeys(gone, 0), n)
     return gone
 
@@ -58,7 +58,7 @@ def confirm(session: Session, gateway: str, n: int, now_ms: int) -> None:
         CreditSlice.held_micro > CreditSlice.issued_micro,
     )
     accounts: set[str] = set()
-    for slice_ in session.exec(freed):
+    for slice_ in session.exec(freed.execution_options(populate_existing=True)):
         slice_.held_micro = slice_.issued_micro
         session.add(slice_)
         accounts.add(slice_.account.partition("/")[0])
@@ -66,15 +66,21 @@ def confirm(session: Session, gateway: str, n: int, now_ms: int) -> None:
 
 
 def _record(session: Session, gateway: str, slices: dict[str, int], n: int) -> None:
-    mine = select(CreditSlice).where(CreditSlice.gateway == gateway, col(CreditSlice.account).in_(slices))
-    kept = {slice_.account: slice_ for slice_ in session.exec(mine)}
+    """Write down what was given; what is as before was given with an earlier roster, and stays so."""
+    columns = (CreditSlice.account, CreditSlice.issued_micro, CreditSlice.held_micro)
+    mine = select(*columns).where(CreditSlice.gateway == gateway, col(CreditSlice.account).in_(slices))
+    kept = {key: (issued, held) for key, issued, held in session.exec(mine)}
+    new: list[dict[str, object]] = []
+    old: list[dict[str, object]] = []
     for key, amount in slices.items():
-        slice_ = kept.get(key) or CreditSlice(
-            gateway=gateway, account=key, issued_micro=0, issued_n=0, held_micro=0
-        )
-        slice_.issued_micro, slice_.issued_n = amount, n
-        slice_.held_micro = max(slice_.held_micro, amount)
-        session.add(slice_)
+        issued, held = kept.get(key, (0, 0))
+        if amount != issued or held > amount:
+            row = {"issued_micro": amount, "issued_n": n, "held_micro": max(held, amount)}
+            (old if key in kept else new).append({"gateway": gateway, "account": key, **row})
+    if new:
+        session.execute(insert(CreditSlice), new)
+    if old:
+        session.execute(update(CreditSlice), old)
 
 
 def _elsewhere(session: Session, gateway: str, keys: Collection[str]) -> dict[str, int]:
