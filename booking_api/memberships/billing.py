@@ -31,6 +31,7 @@ from booking_api.periods.calendar import bounds
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting
 from floor.membership import (
+    DAY,
     Allowance,
     Cycle,
     Plan,
@@ -145,31 +146,42 @@ class _Fee:
     counts: dict[str, int]
     tier: str
     begin: date
+    words: str = ""
 
 
 def _fee(row: Membership, plan: Plan, term: Term, period: Span, begin: date, group: str) -> _Fee:
+    words = _days(plan, term, period)
     if plan.tariff:
         counts = {plan.count: row.quantity} if plan.count else {}
-        return _Fee(1 if term.stretches(period) else 0, counts, plan.tier_of(group), begin)
+        return _Fee(1 if term.stretches(period) else 0, counts, plan.tier_of(group), begin, words)
     tier = group if group in plan.reduced else FULL
     listed = plan.price(None, group)
     each = plan.price(row.price_micro, group)
     amount = cost_of(plan, term, period, each * row.quantity)
     if amount == listed * row.quantity and plan.cycle is not Cycle.DAY:
-        return _Fee(amount, {PERIOD: row.quantity}, tier, begin)
+        return _Fee(amount, {PERIOD: row.quantity}, tier, begin, words)
     minor = plan.commodity.minor_micro
     counts = {COIN: amount // minor}
     if plan.fund_of(group):
         whole = cost_of(plan, term, period, plan.price_micro * row.quantity)
         counts[FUND_COIN] = (whole - amount) // minor
-    return _Fee(amount, counts, tier, begin)
+    return _Fee(amount, counts, tier, begin, words)
+
+
+def _days(plan: Plan, term: Term, period: Span) -> str:
+    """Write which days are charged: a month by its name, else first and last days."""
+    stretches = term.stretches(period)
+    if stretches == [period] and plan.cycle is Cycle.MONTH:
+        return month_of(period.first)
+    shown = [(one.first.isoformat(), (one.end - DAY).isoformat()) for one in stretches]
+    return ", ".join(first if first == last else f"{first} – {last}" for first, last in shown)
 
 
 def _charge(
     session: Session, row: Membership, plan: Plan, month: str, n: int, fee: _Fee, now_ms: int, author: str
 ) -> Billed:
     source = f"membership:{row.id}:{month}" + (f"#{n}" if n > 1 else "")
-    words = f"{_name(session, row, plan)}, {month}"
+    words = f"{_name(session, row, plan)}, {fee.words or month}"
     charge, amount = None, 0
     if fee.amount_micro:
         charge = _post(session, row, plan, fee, words, source, now_ms, author)

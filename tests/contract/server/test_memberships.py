@@ -151,6 +151,8 @@ def test_parts_of_a_month_on_two_plans_are_its_days_parts(space: Floor) -> None:
         assert owed(session, space.ada) == 33_330_000 + 9_300_000  # nine of thirty days of 31
     bill(space, "2026-11-21")
     with space.db.read() as session:
+        words = set(session.exec(select(Fee.words)))
+        assert {"What you can, 2026-11-01 – 2026-11-10", "By the year, 2026-11-20 – 2027-10-31"} <= words
         whole = 33_330_000 + 9_300_000 + 346 * EUR
         assert owed(session, space.ada) == whole  # the year from 1 November less nineteen days
 

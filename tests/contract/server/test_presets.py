@@ -6,6 +6,7 @@ Amounts are written as `Decimal` and worked out from the published figures, neve
 from __future__ import annotations
 
 from decimal import Decimal as D
+from fractions import Fraction
 from pathlib import Path
 
 from booking_api.accounts.models import Fund
@@ -89,7 +90,7 @@ def test_fablab(tmp_path: Path) -> None:
     assert space.fund("public") == by_use
     stated = space.close()
     laser = pool(stated, "laser")
-    assert (laser.units, money(laser.cost_micro)) == ("4.5", D(3000) / 12 + D("4.5"))
+    assert (Fraction(laser.units), money(laser.cost_micro)) == (Fraction(9, 2), D(3000) / 12 + D("4.5"))
     idle = cents(D(250) * (D(1600) / 12 - D("4.5")) / (D(1600) / 12))
     assert [money(one.pays_micro) for one in laser.standing] == [idle] == [D("241.56")]
     assert money(laser.recovered_micro) == D("4.5") * D("5.25") + idle
