@@ -126,8 +126,8 @@ def detail_words(row: Row, code: str, f: Formats) -> str:
     """Write a line of a charge as one text: "machine time: 25 min, 3 × 10 min, €4.00 / 10 min = €12.00"."""
     gettext = f.texts.gettext
     parts = [row.metered, row.billed and gettext("billed: %(billed)s") % {"billed": row.billed}, row.price]
-    said = gettext(", ").join(part for part in parts if part)
     amount = f.money(row.amount_micro, code, exact=True)
+    said = "" if parts == ["", "", amount] else gettext(", ").join(part for part in parts if part)
     said = f"{row.what}: {said} = {amount}" if said else f"{row.what}: {amount}"
     return remarked(said, row.note, f) if row.note else said
 
