@@ -21,6 +21,7 @@ from booking_api.memberships.classes import ClassDetails
 from booking_api.memberships.days import day_of
 from booking_api.memberships.models import Membership, SignUpState
 from booking_api.memberships.service import By, Wish
+from booking_api.memberships.standing import of_member
 from floor.errors import Refused
 from floor.membership import Cycle
 
@@ -194,10 +195,9 @@ def bill(who: Bills, session: Writing, context: Ctx, wish: BillRun, key: Idempot
 
 @router.get("/members/{member}/memberships")
 def list_of_member(session: Reading, who: SignedIn, member: str) -> list[MembershipSeen]:
-    """List a member's memberships."""
+    """List the memberships that cover a member: their own, and those of their teams."""
     own_or(who, member, Permission.MEMBERS_READ)
-    rows = [row for row in service.listed(session) if row.member == member]
-    return [MembershipSeen.model_validate(row) for row in rows]
+    return [MembershipSeen.model_validate(row) for row in of_member(session, member)]
 
 
 @router.post("/members/{member}/memberships", status_code=201)

@@ -65,15 +65,18 @@ def my_membership(who: SignedIn, page: Paged) -> Response:
     now_ms = page.context.clock.now_ms()
     with page.context.database.read() as session:
         found = _seen(session, page, of_member(session, who.id), who)
+        coming = classes.listed(session, now_ms)
         values = {
             "current": [one for one in found if one.state != "over"],
             "offered": plans.offered(session, day_of(now_ms, page.f.zone)),
             "teams": [one for one in teams.listed(session, who.id) if one.parent is None],
             "bills": billing.bills_of(session, [one.held.row for one in found])[:24],
             "last": [_last(page, one) for one in found],
-            "classes": classes.listed(session, now_ms),
+            "classes": coming,
             "places": {one.session: one for one in classes.of_member(session, who.id)},
-            "names": {one.id: one.shown_name for one in members.listed(session, limit=10_000)},
+            "names": {
+                id: members.get(session, id).shown_name for id in {one.row.instructor for one in coming}
+            },
             **_words(page, found),
         }
     return page.answer("membership.html", values)
