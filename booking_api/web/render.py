@@ -63,22 +63,44 @@ NOTICES: dict[str, tuple[str, str]] = {
     "withdrawn": ("good", "The dispute is withdrawn."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
-_NAV: tuple[tuple[str, str, Permission | None], ...] = (
-    ("/", "The floor", None),
-    ("/me", "My statement", Permission.ME_READ),
-    ("/membership", "My membership", Permission.ME_READ),
-    ("/shop", "Materials", Permission.ME_READ),
-    ("/members", "Members", Permission.MEMBERS_READ),
-    ("/memberships", "Plans", Permission.MEMBERS_WRITE),
-    ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),
-    ("/accounts", "Accounts", Permission.LEDGER_READ),
-    ("/desk", "Cash desk", Permission.LEDGER_WRITE),
-    ("/invoices", "Invoices", Permission.LEDGER_READ),
-    ("/disputes", "Disputes", Permission.LEDGER_READ),
-    ("/closing", "Costs", Permission.LEDGER_READ),
-    ("/workshop", "Workshop", Permission.GATEWAYS_READ),
-    ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+_NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
+    ("", (("/", "The floor", None),)),
+    (
+        "Mine",
+        (
+            ("/me", "My statement", Permission.ME_READ),
+            ("/membership", "My membership", Permission.ME_READ),
+            ("/shop", "Materials", Permission.ME_READ),
+        ),
+    ),
+    (
+        "People",
+        (
+            ("/members", "Members", Permission.MEMBERS_READ),
+            ("/memberships", "Plans", Permission.MEMBERS_WRITE),
+            ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),
+        ),
+    ),
+    (
+        "Money",
+        (
+            ("/desk", "Cash desk", Permission.LEDGER_WRITE),
+            ("/accounts", "Accounts", Permission.LEDGER_READ),
+            ("/invoices", "Invoices", Permission.LEDGER_READ),
+            ("/disputes", "Disputes", Permission.LEDGER_READ),
+            ("/closing", "Costs", Permission.LEDGER_READ),
+        ),
+    ),
+    (
+        "Machines",
+        (
+            ("/workshop", "Workshop", Permission.GATEWAYS_READ),
+            ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+        ),
+    ),
 )
+FEW_LINKS = 5
+"""So many links stand side by side; more are put away in menus."""
 
 
 @cache
@@ -121,13 +143,27 @@ class Page:
             "space": self.context.settings.space_name,
             "zone": self.context.settings.timezone,
             "path": self.path,
-            "nav": [(href, gettext(name)) for href, name, need in _NAV if need is None or self.may(need)],
+            "nav": self._navigation(),
             "notice": {"tone": tone, "text": gettext(text)} if text else None,
             "other_language": other,
             "other_language_name": NAMES[other],
             "may": self.may,
         }
         return HTMLResponse(self.part(template, **(frame | dict(values))), status)
+
+    def _navigation(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Return the menus that the reader may open, each with its links; one without a name is its links."""
+        gettext = self.f.texts.gettext
+        menus = [
+            (title, [(href, gettext(name)) for href, name, need in links if need is None or self.may(need)])
+            for title, links in _NAV
+        ]
+        few = sum(len(links) for _, links in menus) <= FEW_LINKS
+        return [
+            ("" if few or len(links) == 1 else gettext(title) if title else "", links)
+            for title, links in menus
+            if links
+        ]
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the reader has a right."""

@@ -92,7 +92,7 @@ def test_a_member_watches_a_session_run_and_reads_its_bill(browser: Browser, ser
         page.get_by_role("link", name="My statement").first.click()
         expect(page.locator(".balance .figure")).to_have_text("€11.46")
         receipt = page.locator(".receipt").first
-        receipt.locator("summary").press("Enter")
+        receipt.locator("summary").first.press("Enter")
         expect(receipt).to_contain_text("billed: 2 × 10 min")
 
 
@@ -120,7 +120,8 @@ def test_a_technician_locks_a_machine_out_and_clears_it(browser: Browser, served
 
 def test_an_operator_finds_a_member_and_takes_a_payment(browser: Browser, served: Served) -> None:
     with reader(browser, served, "olga") as page:
-        page.get_by_role("link", name="Members").click()
+        page.get_by_role("navigation").get_by_text("People").click()
+        page.get_by_role("link", name="Members", exact=True).click()
         page.get_by_label("Name, number or e-mail").press_sequentially("quin")
         expect(page.locator("#rows tbody tr")).to_have_count(1)
         page.get_by_role("link", name="Mira Quince").click()

@@ -72,7 +72,8 @@ def of_tables() -> set[str]:
     tables += (vocabulary.EACH_NAME, vocabulary.OCCASIONS)
     said |= {text for table in closing.TEXTS for text in table.values()}
     said |= {text for table in tables for text in table.values() if text} | {pdf.NO_TYPST, pdf.NO_FONT}
-    said |= {text for _, text in render.NOTICES.values()} | {name for _, name, _ in render._NAV}
+    said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
+    said |= {name for _, links in render._NAV for _, name, _ in links}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -8,6 +8,18 @@ for (const box of document.querySelectorAll("select[data-submit]")) {
   box.addEventListener("change", () => box.form.requestSubmit());
 }
 
+// A menu of the bar closes when something else is pressed, and with Escape.
+const menus = document.querySelectorAll("details.menu");
+const closeMenus = (but) => menus.forEach((menu) => { if (menu !== but) menu.open = false; });
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+document.addEventListener("keydown", (event) => {
+  const open = document.querySelector("details.menu[open]");
+  if (event.key === "Escape" && open) {
+    closeMenus();
+    open.querySelector("summary").focus();
+  }
+});
+
 const stale = (yes) => document.body.classList.toggle("is-stale", yes);
 document.addEventListener("htmx:sse:after:message", () => stale(false));
 document.addEventListener("htmx:sse:after:connection", () => {
