@@ -1,9 +1,10 @@
 # Everything is set up by the target that needs it: begin with `make demo` or `make test`.
 # Needed on the machine: Python 3.11 to 3.13 with pip, node with npm. ARGS passes arguments on:
-#   make demo ARGS="--speed 60 --fresh"      make test ARGS="tests/unit -k tariff"
+#   make demo ARGS="--speed 60 --fresh"      make test ARGS="tests/unit -k tariff" JOBS=0
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 ARGS ?=
+JOBS ?= 2
 UV := build/uv/bin/uv
 VENV := .venv/bin
 STAMPS := build/stamps
@@ -30,7 +31,7 @@ demo: setup ## Run a whole floor on this machine
 test: setup ## Run every test, real peers included
 	@$(PYTHON) scripts/system.py test
 	@$(VENV)/python scripts/peers.py octoprint beancount
-	@$(VENV)/python -m pytest $(ARGS)
+	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)

@@ -29,12 +29,25 @@ from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
 from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
+from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
 from booking_api.payments import endpoints as payments
 from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
-from booking_api.web import cash_desk, closing, errors, machine, me, pages, staff, workshop
+from booking_api.web import (
+    bank,
+    cash_desk,
+    classes,
+    closing,
+    errors,
+    machine,
+    me,
+    pages,
+    shop,
+    staff,
+    workshop,
+)
 from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
@@ -42,10 +55,12 @@ from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
 FLOOR = (machines, sessions, tariffs, gateways)
-MONEY = (ledger, billing, costing, documents, payments, disputes, exports)
-API = (*PEOPLE, *FLOOR, *MONEY)
-MONEY_PAGES = (account_pages, membership_pages, document_pages, dispute_pages, cash_desk, closing)
-PAGES = (pages, me, machine, staff, workshop, reports, *MONEY_PAGES)
+BOOKS = (ledger, billing, costing, documents, disputes, exports)
+PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
+API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
+PEOPLE_PAGES = (account_pages, membership_pages, classes)
+MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
+PAGES = (pages, me, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

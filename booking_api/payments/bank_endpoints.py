@@ -16,7 +16,7 @@ from booking_api.payments.booking import BYTES_MAX, Booking
 from booking_api.payments.models import LineState
 from floor.errors import PeerError, Refused
 
-router = APIRouter()
+router = APIRouter(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 

@@ -13,12 +13,9 @@ from booking_api.auth.who import Who
 from booking_api.idempotency import IdempotencyKey, once
 from booking_api.ledger.endpoints import Micro, Posted
 from booking_api.payments import (
-    bank_endpoints,
     books,
     desk,
     drawer,
-    item_endpoints,
-    online_endpoints,
     overdue,
 )
 from booking_api.payments import levels as level_files
@@ -249,8 +246,3 @@ def drawer_seen(found: Drawer, contents: drawer.Contents) -> DrawerSeen:
 def posted(sealed: Sealed) -> Posted:
     """Return an entry's place in the books."""
     return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
-
-
-router.include_router(item_endpoints.router)
-router.include_router(bank_endpoints.router)
-router.include_router(online_endpoints.router)

@@ -18,7 +18,7 @@ from booking_api.payments.books import Means
 from booking_api.payments.items import ItemChanges, ItemDetails, Milli
 from floor.errors import Refused
 
-router = APIRouter()
+router = APIRouter(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Acts = Annotated[Who, Depends(acts_for)]

@@ -25,7 +25,7 @@ from booking_api.payments.stripe import BODY_MAX
 from booking_api.problems import problem
 from floor.errors import PeerError, Refused
 
-router = APIRouter()
+router = APIRouter(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Acts = Annotated[Who, Depends(acts_for)]
 

@@ -23,8 +23,6 @@ from booking_api.members.models import Member
 from booking_api.payments import bank, books, desk, drawer, items, overdue, sales
 from booking_api.payments.endpoints import posted
 from booking_api.payments.models import Sale
-from booking_api.web import bank as bank_pages
-from booking_api.web import shop
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.typed import Amount, Key, Memo, Text, read_amount, read_means
@@ -239,7 +237,3 @@ def _account(session: Session, page: Page, account: str) -> dict[str, object]:
         "credit_micro": max(0, -owed),
         "blocked": bool(overdue.blocked(session, {id}, page.context.clock.now_ms())),
     }
-
-
-router.include_router(bank_pages.router)
-router.include_router(shop.router)

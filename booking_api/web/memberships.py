@@ -24,7 +24,6 @@ from booking_api.memberships.endpoints import by, mine
 from booking_api.memberships.models import Membership, MembershipBill
 from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import Held, held, of_member
-from booking_api.web import classes as class_pages
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from floor import money
@@ -33,7 +32,6 @@ from floor.errors import Refused
 from floor.membership import Cycle, Plan, last_day, next_period
 
 router = APIRouter(include_in_schema=False)
-router.include_router(class_pages.router)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Short = Annotated[str, Form(max_length=64)]

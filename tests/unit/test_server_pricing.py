@@ -103,7 +103,13 @@ price = 0.123456
 """
     read = service.read(text, "test.toml")
     row = service.TariffVersion(
-        id=read.version, tariff="laser", valid_from_ms=0, text=text, sha256="", author="", created_ms=0
+        id=read.version,
+        tariff="laser",
+        valid_from_ms=read.valid_from_ms,
+        text=text,
+        sha256="",
+        author="",
+        created_ms=0,
     )
     assert load(service.table(row), "roster") == read
     assert read.components[0].block == Fraction(1, 2)

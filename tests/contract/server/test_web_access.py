@@ -14,7 +14,9 @@ from booking_api.app import API as API_ROOMS
 from booking_api.app import PAGES
 from booking_api.web import live
 from tests.kit.access_accounts import ACCOUNTS
+from tests.kit.access_books import BOOKS
 from tests.kit.access_disputes import DISPUTES
+from tests.kit.access_memberships import MEMBERSHIPS
 from tests.kit.access_payments import PAYMENTS
 from tests.kit.web import WebFloor, build
 
@@ -90,7 +92,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation"): "tpa",
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
-MAY |= PAYMENTS | ACCOUNTS | DISPUTES
+MAY |= PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""
