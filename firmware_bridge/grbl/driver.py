@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent
 from firmware_bridge.grbl.gate import Gate
+from firmware_bridge.grbl.link import Link, pumped
 from firmware_bridge.grbl.parser import GrblParser
-from firmware_bridge.grbl.proxy import Link, Proxy, pumped
+from firmware_bridge.grbl.proxy import Proxy
 from firmware_bridge.grbl.tracker import Tracker
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import Bytes, Stream
@@ -25,7 +26,7 @@ IDLE_POLL_S = 0.5
 SILENCE_S = 5.0
 HOMING_S = 120.0
 SILENCED_S = 600.0
-OWN_LINES_S = 2.0
+OWN_LINES_S = 5.0
 ORDER_S = 10.0
 ORDER_CHECK_S = 0.05
 HOLD, RESUME, RESET = b"!", b"~", b"\x18"
@@ -80,6 +81,11 @@ class GrblDriver:
         """Whether the sender may work now; always so where the setting `gate` is `open`."""
         return self._authorised
 
+    @property
+    def port(self) -> int:
+        """The TCP port that takes a sender now; 0 while there is none."""
+        return self._proxy.port if self._proxy else 0
+
     def authorise(self, allowed: bool) -> None:
         """Let the sender work, or not, from now on. What the machine has already got goes on: see `hold`."""
         self._authorised = allowed or self._settings.gate == "open"
@@ -94,10 +100,12 @@ class GrblDriver:
 
     async def _connection(self) -> AsyncGenerator[MachineEvent, None]:
         self._tracker.lost()
-        async with self._transport.open() as stream:
-            async with aclosing(pumped(lambda put: self._serve(stream, put))) as events:
-                async for event in events:
-                    yield event
+        async with (
+            self._transport.open() as stream,
+            aclosing(pumped(lambda put: self._serve(stream, put))) as events,
+        ):
+            async for event in events:
+                yield event
 
     async def _serve(self, stream: Stream, put: Callable[[MachineEvent], None]) -> None:
         link = Link(stream, Gate(self._authorised), GrblParser(), self._tracker, self._clock, put)
@@ -119,7 +127,7 @@ class GrblDriver:
         if not self._transport.resets:
             return
         until_s = time.monotonic() + self._settings.settle_s
-        while not link.greeted and (left_s := until_s - time.monotonic()) > 0:
+        while not link.greetings and (left_s := until_s - time.monotonic()) > 0:
             try:
                 await link.listen(left_s)
             except MachineUnreachable:
@@ -127,12 +135,18 @@ class GrblDriver:
                     raise  # lost, not silent
 
     async def _identify(self, link: Link) -> None:
-        """Ask what it is and how it is set up, then let the sender in. A machine that works answers later."""
-        for line in (b"$I", b"$$"):
-            await link.stream.write(link.gate.own_line(line))
-        until_s = time.monotonic() + OWN_LINES_S
-        while link.gate.own_waiting and time.monotonic() < until_s:
-            await asyncio.sleep(ORDER_CHECK_S)
+        """Ask what it is and how it is set up, then let the sender in. A machine that works says error:8."""
+        greeting = None
+        while greeting != link.greetings:  # a reset in between swallowed the questions
+            greeting = link.greetings
+            link.answered.clear()
+            await link.stream.write(link.gate.own_line(b"$I") + link.gate.own_line(b"$$"))
+            try:
+                async with asyncio.timeout(OWN_LINES_S):
+                    await link.answered.wait()
+            except TimeoutError as error:
+                if self._proxy:  # an answer that comes later would be taken for one to the sender
+                    raise MachineUnreachable(f"{self.name} does not answer $I and $$") from error
         link.put(self._tracker.identity())
         link.ready.set()
 
@@ -171,10 +185,10 @@ class GrblDriver:
     async def hold(self) -> None:
         """Slow down and stop, laser off; see Driver.hold. MachineFault when nothing runs."""
         link = self._working_link()
-        if self._tracker.state not in ("Run", "Jog", "Hold"):
+        if not self._tracker.working and not link.gate.waiting:
             raise MachineFault(f"{self.name} does nothing that could be held")
         await link.stream.write(HOLD)
-        await self._until(lambda state: state in ("Hold", "Door", "Idle"), "hold")
+        await self._until(lambda state: state in ("Hold", "Door") or not self._tracker.working, "hold")
 
     async def resume(self) -> None:
         """Go on; see Driver.resume. MachineFault when nothing is on hold, or the door stays open."""

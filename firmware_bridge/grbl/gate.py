@@ -24,16 +24,13 @@ QUIET_S = 2.0
 RESET = 0x18
 ASKS = frozenset(b"?\x80\x87")
 STARTS = frozenset(b"~\x81")
-STOPS = frozenset(b"!\x18\x82\x84\x85")
 LOCKED = b"error:9\r\n"
 OVERFLOW = b"error:11\r\n"
 
 _QUERY = re.compile(r"\$([$#GINX+]|I\+|E[A-Z]{1,3}|CD|SS|HELP|A|S)?|\[ESP4[02]0\].*|")
 _COMMENT = re.compile(r"\([^)]*\)|;.*|\s")
 _WORD = re.compile(r"([A-Z])([+-]?\d*\.?\d+)")
-_STILL = frozenset(
-    "M5 M9 S0 G17 G18 G19 G20 G21 G40 G49 G54 G55 G56 G57 G58 G59 G61 G80 G90 G90.1 G91 G91.1 G93 G94".split()
-)
+_STILL = re.compile(r"M5|M9|S0|F.*|N.*|G(17|18|19|20|21|40|49|5[4-9]|61|80|90|90\.1|91|91\.1|93|94)")
 
 
 def is_query(line: str) -> bool:
@@ -45,7 +42,7 @@ def moves_nothing(line: str) -> bool:
     """Whether a line of G-code only sets modes that neither move a machine nor switch a laser on."""
     bare = _COMMENT.sub("", line).upper()
     words = [f"{letter}{float(number):g}" for letter, number in _WORD.findall(bare)]
-    return _WORD.sub("", bare) == "" and all(word in _STILL or word[0] in "FN" for word in words)
+    return _WORD.sub("", bare) == "" and all(_STILL.fullmatch(word) for word in words)
 
 
 class _Owner(Enum):

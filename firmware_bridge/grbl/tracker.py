@@ -188,11 +188,12 @@ class Tracker:
                 self._at_work(job, at_s)
                 job.time_s += span_s if ran else span_s / 2
                 job.unseen = job.program_ended = False
-            elif now.state == "Idle":
+            else:
                 job.time_s += span_s / 2 if ran else 0.0
-                job.tail_s += span_s / 2 if ran else span_s
-                if waiting:
-                    self._at_work(job, at_s)
+                if now.state == "Idle":
+                    job.tail_s += span_s / 2 if ran else span_s
+                    if waiting:
+                        self._at_work(job, at_s)
             events += self._maybe_over(job, now, at_s, waiting)
         if self._job and running and on:
             self._job.fired = True
