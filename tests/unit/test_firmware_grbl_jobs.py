@@ -96,10 +96,10 @@ def vector() -> list[str]:
 
 
 def dithered() -> list[str]:
-    """Half an hour of a dithered picture: runs of 20 to 60 ms, each with or without light."""
+    """A quarter of an hour of a dithered picture: runs of 20 to 60 ms, each with or without light."""
     chance = random.Random(7)
     lines = ["G21 G91", "M4 S0 F6000"]
-    for row in range(300):
+    for row in range(150):
         way = 1 if row % 2 else -1
         for _ in range(150):
             lines.append(f"G1X{way * chance.randint(20, 60) / 10}S{chance.choice((0, 0, 500, 255))}")

@@ -88,9 +88,9 @@ async def gone(driver: GrblDriver) -> None:
             await asyncio.sleep(0.02)
 
 
-@pytest.fixture(scope="module", params=["pty", "tcp"])
-def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
-    with simulated(request.param) as peer:
+@pytest.fixture(scope="module")
+def on_pty() -> Iterator[Peer]:
+    with simulated("pty") as peer:
         yield peer
 
 
@@ -98,6 +98,13 @@ def peer(request: pytest.FixtureRequest) -> Iterator[Peer]:
 def on_tcp() -> Iterator[Peer]:
     with simulated("tcp") as peer:
         yield peer
+
+
+@pytest.fixture(params=["on_pty", "on_tcp"])
+def peer(request: pytest.FixtureRequest) -> Peer:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Peer)
+    return found
 
 
 async def test_it_is_known_works_holds_resumes_and_ends(peer: Peer) -> None:
@@ -120,7 +127,8 @@ async def test_it_is_known_works_holds_resumes_and_ends(peer: Peer) -> None:
         assert not [event for event in watch.seen if isinstance(event, Noise)]
 
 
-async def test_a_cancelled_job_loses_no_position_and_a_power_cut_fails_one(peer: Peer) -> None:
+async def test_a_cancelled_job_loses_no_position_and_a_power_cut_fails_one(on_tcp: Peer) -> None:
+    peer = on_tcp
     async with watching(peer.url) as watch:
         await watch.activity(Activity.IDLE)
         peer.tell("run G91|M4 S500 F600|G1 X900")
@@ -136,7 +144,8 @@ async def test_a_cancelled_job_loses_no_position_and_a_power_cut_fails_one(peer:
         assert "started anew" in ended.words
 
 
-async def test_doors_alarms_and_silence_are_said(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doors_alarms_and_silence_are_said(on_pty: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = on_pty
     monkeypatch.setattr(grbl, "SILENCE_S", 0.6)
     async with watching(peer.url) as watch:
         await watch.activity(Activity.IDLE)
