@@ -20,6 +20,7 @@ numbers = st.one_of(
 states = st.sampled_from(
     ["Idle", "Run", "Run", "Run", "Hold:0", "Hold:1", "Door:1", "Alarm", "Alarm:11", "Jog", "Tool"]
 )
+names = st.sampled_from(["FS", "F", "MPos", "WPos", "WCO", "Bf", "Ln", "Ov", "SD"])
 fields = st.builds("{}:{},{}".format, names, numbers, numbers)
 reports = st.builds(lambda state, more: f"<{'|'.join([state, *more])}>", states, st.lists(fields, max_size=4))
 lines = st.one_of(

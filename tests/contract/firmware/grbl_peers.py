@@ -6,16 +6,24 @@ carries its bytes to a pty.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
+import select
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import time
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[3]
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 MEERK40T = ROOT / ".peers" / "meerk40t" / "bin" / "meerk40t"
 
 
@@ -76,20 +84,16 @@ def simulated(kind: str) -> Iterator[Peer]:
 def meerk40t(home: Path) -> Iterator[Peer]:
     """Run MeerK40t's emulator of GRBL; its settings go below `home`."""
     assert MEERK40T.is_file(), "MeerK40t is missing: install it with `python scripts/peers.py meerk40t`"
-    command = ["unshare", "--net", sys.executable, "-m", "tests.contract.firmware.grbl_peers", str(MEERK40T)]
+    apart = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
+    command = [*apart, sys.executable, "-m", "tests.contract.firmware.grbl_peers", str(MEERK40T)]
     with _running(command, HOME=str(home), XDG_CONFIG_HOME=str(home)) as peer:
         yield peer
 
 
 def _bridge(program: str) -> None:
-    """Start MeerK40t in this namespace and carry its TCP port to a pty."""
-    import pty
-    import select
-    import socket
-    import time
-    import tty
-
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    """Start MeerK40t in this namespace, whose loopback is still down, and carry its TCP port to a pty."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
     console = subprocess.Popen(
         [program, "-z", "-c", "-A", "-p"],
         stdin=subprocess.PIPE,
