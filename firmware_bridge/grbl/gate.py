@@ -46,11 +46,12 @@ def moves_nothing(line: str) -> bool:
 
 
 class _Owner(Enum):
-    """Whose line it is that waits for its answer."""
+    """Whose line it is that waits for its answer; LEFT is work of a sender that has gone."""
 
     WORK = auto()
     QUERY = auto()
     OWN = auto()
+    LEFT = auto()
     REFUSED = auto()
 
 
@@ -85,7 +86,7 @@ class Gate:
     @property
     def waiting(self) -> int:
         """Lines of work that passed, and that the machine has not answered."""
-        return sum(owner is _Owner.WORK for owner, _ in self._waiting)
+        return sum(owner in (_Owner.WORK, _Owner.LEFT) for owner, _ in self._waiting)
 
     @property
     def own_waiting(self) -> bool:
@@ -109,7 +110,10 @@ class Gate:
         self._stopped_at_s = at_s
 
     def sender_changed(self) -> None:
-        """Begin anew with another sender: half a line and what was asked are the last one's."""
+        """Begin anew with another sender: what was asked, and what is still answered, are the last one's."""
+        theirs = {_Owner.WORK: _Owner.LEFT, _Owner.QUERY: _Owner.OWN}
+        left = [(theirs.get(owner, owner), answer) for owner, answer in self._waiting]
+        self._waiting = deque(one for one in left if one[0] is not _Owner.REFUSED)
         self._line.clear()
         self._overlong = self._after_cr = self._wanted = False
 
@@ -153,7 +157,7 @@ class Gate:
         text = line.decode("ascii", "replace")
         query = is_query(text)
         if overlong or len(self._waiting) >= MAX_WAITING:
-            self._answer(OVERFLOW, passed)
+            self._answer(OVERFLOW, passed)  # whoever waits for no answer may lose one
         elif query or self._may_work(at_s) or (self._stopped_at_s is None and moves_nothing(text)):
             self._waiting.append((_Owner.QUERY if query else _Owner.WORK, b""))
             passed.machine += line + b"\n"
@@ -194,8 +198,8 @@ class Gate:
                 if head is None:
                     return heard.raw, None
                 self._waiting.popleft()
-                raw = b"" if head is _Owner.OWN else heard.raw
-                return raw + self._due(), heard.fact if head is _Owner.WORK else None
+                raw = heard.raw if head in (_Owner.WORK, _Owner.QUERY) else b""
+                return raw + self._due(), heard.fact if head in (_Owner.WORK, _Owner.LEFT) else None
             case Greeting():
                 self._waiting.clear()
                 self._asked_at_s, self._wanted = None, False

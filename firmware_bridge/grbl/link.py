@@ -16,6 +16,7 @@ from floor.errors import MachineError, MachineUnreachable
 
 QUEUE_LIMIT = 256
 REFUSED_S = 5.0
+STOPPED = b"[MSG:Makerfloor: the job was stopped, begin anew]\r\n"
 TAP_FIRST = b"[MSG:Makerfloor: tap your badge first]\r\n"
 
 Put = Callable[[MachineEvent], None]
@@ -89,6 +90,8 @@ class Link:
         for heard in self.parser.receive_data(data):
             if isinstance(heard.fact, Greeting):
                 self.greeting, self.greetings = heard.raw, self.greetings + 1
+                if self.tracker.surprised_by_reset(at_s):
+                    self.gate.stopped(at_s)
             mine, fact = self.gate.from_machine(heard)
             self.to_sender(mine)
             if not self.gate.own_waiting:
@@ -114,9 +117,10 @@ class Link:
             await self.stream.write(bytes(passed.machine))
         if not passed.refused:
             return bytes(passed.sender)
-        words = b""
-        if at_s - self.refused_at_s > REFUSED_S:
-            self.put(JobRefused(f"nobody is authorised, and this was sent: {passed.refused[0]}"))
-            words = TAP_FIRST
-        self.refused_at_s = at_s
-        return words + bytes(passed.sender)
+        burst, self.refused_at_s = at_s - self.refused_at_s <= REFUSED_S, at_s
+        if burst:
+            return bytes(passed.sender)
+        if self.gate.authorised:
+            return STOPPED + bytes(passed.sender)
+        self.put(JobRefused(f"nobody is authorised, and this was sent: {passed.refused[0]}"))
+        return TAP_FIRST + bytes(passed.sender)

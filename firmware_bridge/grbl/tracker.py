@@ -32,6 +32,9 @@ ABORTED = 3
 SILENT_ALARMS = frozenset({1, 2, 10, 17, 20})
 """After these GRBL answers nothing until it is reset (interface.md, "Real-time Status reports")."""
 
+PROGRAM_ENDS = ("pgm end", "program end")
+"""GRBL and grblHAL say the one, FluidNC the other."""
+
 DOORS = {0: "door closed, ready to resume", 1: "door open", 2: "door opened", 3: "door closed, resuming"}
 
 
@@ -89,6 +92,10 @@ class Tracker:
         if self._job:
             self._job.unseen = True
 
+    def surprised_by_reset(self, at_s: float) -> bool:
+        """Whether a reset now breaks off a job, and nobody asked for it: its rest must not follow."""
+        return self._job is not None and not self._asked(at_s)
+
     def reset_asked(self, at_s: float) -> None:
         """Take note that somebody asked for a reset: what it breaks off is cancelled, and no fault."""
         self._reset_at_s = at_s
@@ -129,7 +136,7 @@ class Tracker:
                 if self._job:
                     self._at_work(self._job, at_s)
                     self._job.error = error_words(error) if error else self._job.error
-            case Message("Pgm End") if self._job:
+            case Message(text) if self._job and text.lower().endswith(PROGRAM_ENDS):
                 self._at_work(self._job, at_s)
                 self._job.program_ended = True
             case Setting(number, value):
@@ -256,7 +263,9 @@ class Tracker:
             case "Hold":
                 return Activity.HELD, "Hold" if now.sub != 1 else "Hold, still slowing down"
             case "Door":
-                return (Activity.BUSY if now.sub == 3 else Activity.HELD), DOORS.get(now.sub or 0, "door")
+                return (Activity.BUSY if now.sub == 3 else Activity.HELD), DOORS.get(
+                    -1 if now.sub is None else now.sub, "door"
+                )
             case "Tool":
                 return Activity.HELD, "waits for a change of the tool"
             case "Idle" if waiting:

@@ -171,6 +171,16 @@ def test_after_a_stop_the_rest_of_the_job_does_not_follow() -> None:
     assert gate.from_sender(b"\x18G1X1\n", 20.1).refused == []
 
 
+def test_answers_to_a_sender_that_left_do_not_reach_the_next() -> None:
+    gate = Gate()
+    gate.from_sender(b"G1X1\n$G\nG1 X", 0.0)
+    gate.sender_changed()
+    assert gate.waiting == 1
+    gate.from_sender(b"G21\n", 0.0)
+    assert [said(gate, b"ok\r\n") for _ in range(3)] == [b"", b"", b"ok\r\n"]
+    assert gate.waiting == 0
+
+
 async def first(driver: GrblDriver, kind: type[MachineEvent]) -> list[MachineEvent]:
     seen: list[MachineEvent] = []
     async with aclosing(driver.events()) as events:

@@ -66,6 +66,11 @@ class Watch:
         return await self.next(ActivityChanged, lambda event: event.activity is activity)
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grbl, "IDLE_POLL_S", 0.1)
+
+
 @asynccontextmanager
 async def watching(url: str, **more: object) -> AsyncIterator[Watch]:
     settings = GrblSettings(url=url, quiet_s=0.5, settle_s=0.1, listen="127.0.0.1:0", **more)  # type: ignore[arg-type]
@@ -253,6 +258,21 @@ async def test_a_sender_may_ask_but_not_work_until_somebody_is_authorised(on_tcp
         assert (await watch.next(JobEnded)).outcome is JobOutcome.CANCELLED
         watch.driver.authorise(True)
         assert await sender.send(["G1 X5"], ask=False) == [locked]  # the rest of what was cancelled
+        sender.writer.close()
+
+
+async def test_a_machine_that_restarts_by_itself_gets_no_rest_of_the_job(on_tcp: Peer) -> None:
+    async with watching(on_tcp.url, mode="proxy") as watch:
+        sender = await Sender.connect(watch)
+        await sender.send(["G91", "M4 S9 F600", "G1 X900"], ask=False)
+        await watch.next(JobStarted)
+        on_tcp.tell("power")
+        assert (await watch.next(JobEnded)).outcome is JobOutcome.FAILED
+        assert await sender.send(["G1 X5"], ask=False) == ["error:9"]
+        assert any("begin anew" in line for line in sender.others)
+        assert not [event for event in watch.seen if isinstance(event, JobRefused)]
+        sender.writer.write(b"\x18")
+        assert await sender.send(["G21"], ask=False) == ["ok"]
         sender.writer.close()
 
 
