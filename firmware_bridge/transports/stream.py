@@ -43,14 +43,19 @@ class _SerialStream:
     def __init__(self, port: str, descriptor: int) -> None:
         self._port = port
         self._descriptor = descriptor
+        self._writing = asyncio.Lock()
 
     async def read(self, deadline_s: float) -> bytes:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         loop.add_reader(self._descriptor, ready.set)
         try:
+            data = None
             async with asyncio.timeout(deadline_s):
-                await ready.wait()
-            data = os.read(self._descriptor, PIECE_BYTES)
+                while data is None:
+                    await ready.wait()
+                    ready.clear()
+                    with contextlib.suppress(BlockingIOError):
+                        data = os.read(self._descriptor, PIECE_BYTES)
         except TimeoutError as error:
             raise MachineUnreachable(f"{self._port} was silent for {deadline_s:g} s") from error
         except OSError as error:
@@ -64,7 +69,7 @@ class _SerialStream:
     async def write(self, data: bytes) -> None:
         loop, ready = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with asyncio.timeout(WRITE_S):
+            async with asyncio.timeout(WRITE_S), self._writing:
                 while data:
                     try:
                         data = data[os.write(self._descriptor, data) :]
