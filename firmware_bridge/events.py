@@ -61,10 +61,19 @@ class ReadingTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class JobRefused:
+    """Somebody sent work while nobody was authorised; it did not reach the machine. Said once for a burst."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noise:
     """The machine said what it should not: counted by the reader of events, never fatal."""
 
     detail: str
 
 
-MachineEvent = Identified | ActivityChanged | JobStarted | JobProgressed | JobEnded | ReadingTaken | Noise
+MachineEvent = (
+    Identified | ActivityChanged | JobStarted | JobProgressed | JobEnded | JobRefused | ReadingTaken | Noise
+)

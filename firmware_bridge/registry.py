@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from firmware_bridge.driver import Driver
+from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.settings import read
 from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
 from floor.errors import ConfigError
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
+    "grbl": (GrblSettings, GrblDriver),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "simulated": (SimulatedSettings, SimulatedMachine),
 }

@@ -1,4 +1,4 @@
-"""How bytes reach a machine. Drivers know these two shapes; each has a real and a scripted form.
+"""How bytes reach a machine. Drivers know these shapes; each has a real and a scripted form.
 
 Every wait in a transport has a deadline; what does not come in time raises MachineUnreachable.
 """
@@ -64,4 +64,27 @@ class WebSockets(Protocol):
 
     async def aclose(self) -> None:
         """Close the connections; the transport is of no use afterwards."""
+        ...
+
+
+class Stream(Protocol):
+    """One open line of bytes to a machine, in both directions."""
+
+    async def read(self, deadline_s: float) -> bytes:
+        """Wait for the next bytes, at least one. Raises MachineUnreachable on loss, or at the deadline."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Hand bytes over, whole. Raises MachineUnreachable on loss, or when the line takes no more."""
+        ...
+
+
+class Bytes(Protocol):
+    """Opens lines of bytes to one machine: a serial port, a TCP connection."""
+
+    resets: bool
+    """Whether opening may reset the machine, which then greets after a while."""
+
+    def open(self) -> AbstractAsyncContextManager[Stream]:
+        """Open a line for the length of a `with`. Raises MachineUnreachable when it cannot be had."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from firmware_bridge.transports import Answer, Socket
+from firmware_bridge.transports import Answer, Socket, Stream
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 
@@ -86,3 +86,36 @@ class ScriptedWebSockets:
 
     async def aclose(self) -> None:
         """Do nothing."""
+
+
+@dataclass(slots=True)
+class _ScriptedStream:
+    pieces: deque[bytes | MachineError]
+    sent: list[bytes]
+
+    async def read(self, deadline_s: float) -> bytes:
+        if not self.pieces:
+            raise MachineUnreachable("the script ended the connection")
+        piece = self.pieces.popleft()
+        if isinstance(piece, MachineError):
+            raise piece
+        return piece
+
+    async def write(self, data: bytes) -> None:
+        self.sent.append(data)
+
+
+@dataclass(slots=True)
+class ScriptedBytes:
+    """Plays one list of pieces for each connection; after the last list nothing can be opened."""
+
+    connections: list[list[bytes | MachineError]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    resets: bool = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Stream, None]:
+        """Open the next connection. Raises MachineUnreachable when the script has none left."""
+        if not self.connections:
+            raise MachineUnreachable("the script has no connection left")
+        yield _ScriptedStream(deque(self.connections.pop(0)), self.sent)

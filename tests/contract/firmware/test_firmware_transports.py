@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
 
-from firmware_bridge.transports import Answer, Http, WebSockets
+from firmware_bridge.transports import Answer, Bytes, Http, Stream, WebSockets
 from firmware_bridge.transports.http import HttpTransport
-from firmware_bridge.transports.scripted import ScriptedHttp, ScriptedWebSockets
+from firmware_bridge.transports.scripted import ScriptedBytes, ScriptedHttp, ScriptedWebSockets
+from firmware_bridge.transports.stream import SerialTransport, TcpTransport, stream_at
 from firmware_bridge.transports.websocket import WebSocketTransport
 from floor.errors import MachineFault, MachineUnreachable
 
@@ -141,3 +145,103 @@ async def test_a_silent_socket_is_lost(url: str) -> None:
         await socket.receive()
         with pytest.raises(MachineUnreachable, match="silent"):
             await socket.receive()
+
+
+BIG = bytes(range(1, 255)).replace(b"\n", b"") * 200 + b"\n"
+
+
+class PtyPeer:
+    """The far end of a serial line: sends each line back in capitals, and hangs up after `bye`."""
+
+    def __init__(self) -> None:
+        self._master, slave = pty.openpty()
+        self.port = os.ttyname(slave)
+        self._slave = slave
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        line = b""
+        while not line.endswith(b"bye\n"):
+            line = b"" if line.endswith(b"\n") else line
+            try:
+                line += os.read(self._master, 4096)
+            except OSError:
+                return
+            if line.endswith(b"\n") and not line.endswith(b"bye\n"):
+                os.write(self._master, line.upper())
+        os.close(self._slave)
+        os.close(self._master)
+
+
+async def _shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while (line := await reader.readline()) not in (b"bye\n", b""):
+        writer.write(line.upper())
+    writer.close()
+
+
+@pytest.fixture
+def pty_peer() -> PtyPeer:
+    return PtyPeer()
+
+
+@pytest.fixture(params=["serial", "tcp", "scripted"])
+async def line(request: pytest.FixtureRequest, pty_peer: PtyPeer) -> AsyncIterator[Bytes]:
+    if request.param == "serial":
+        yield stream_at(f"serial://{pty_peer.port}?baud=115200")
+    elif request.param == "tcp":
+        server = await asyncio.start_server(_shout, "127.0.0.1", 0, limit=1 << 20)
+        yield stream_at(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        server.close()
+    else:
+        silent = MachineUnreachable("the script was silent for 0.2 s")
+        yield ScriptedBytes([[b"HEL", b"LO\n", b"AB\n", silent, BIG.upper()]])
+
+
+async def until_newline(stream: Stream) -> bytes:
+    data = b""
+    while not data.endswith(b"\n"):
+        data += await stream.read(10)
+    return data
+
+
+async def test_a_line_reads_writes_is_silent_and_is_lost(line: Bytes) -> None:
+    async with line.open() as stream:
+        await stream.write(b"hello\n")
+        assert await until_newline(stream) == b"HELLO\n"
+        await stream.write(b"a")
+        await stream.write(b"b\n")
+        assert await until_newline(stream) == b"AB\n"
+        with pytest.raises(MachineUnreachable, match="silent for"):
+            await stream.read(0.2)
+        if not isinstance(line, SerialTransport):  # a pty takes 4096 bytes of a raw line, and no more
+            await stream.write(BIG)
+            assert await until_newline(stream) == BIG.upper()
+        await stream.write(b"bye\n")
+        with pytest.raises(MachineUnreachable):
+            await until_newline(stream)
+
+
+@pytest.mark.parametrize("gone", [SerialTransport("/dev/ttyNOBODY", 9600), TcpTransport("127.0.0.1", 1)])
+async def test_a_line_that_cannot_be_had_is_unreachable(gone: Bytes) -> None:
+    with pytest.raises(MachineUnreachable):
+        async with gone.open():
+            pass
+
+
+async def test_a_serial_port_is_taken_once_and_keeps_its_board_from_a_second_reset(pty_peer: PtyPeer) -> None:
+    transport = SerialTransport(pty_peer.port, 115200)
+    for _ in range(2):
+        async with transport.open():
+            with pytest.raises(MachineUnreachable, match="cannot be opened"):
+                async with transport.open():
+                    pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "COM3", "serial://ttyUSB0", "serial:///dev/x?baud=fast", "tcp://host", "tcp://h:99999", "tcp://:1"],
+)
+def test_a_url_that_names_no_line_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="names no line"):
+        stream_at(url)
