@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from booking_api.accounts import teams
@@ -178,18 +178,6 @@ def on_statement(session: Session, entries: Sequence[str]) -> OnStatement:
         one for one in free if one.replaced_ms is None and one.total_micro > 0 and (one.session or one.fee)
     ]
     return OnStatement(by_entry, {one.entry or "": deadline_ms(session, one) for one in owed})
-
-
-def disputed_micro(session: Session, account: str, commodity: str) -> int:
-    """Return what is charged to an account and disputed now, in micro-units: nobody is reminded of it."""
-    visit = func.coalesce(Charge.session, Charge.fee)
-    query = (
-        select(Charge)
-        .join(Dispute, and_(visit == Dispute.visit, col(Charge.period) == col(Dispute.period)))
-        .where(Dispute.state == DisputeState.OPEN, col(Charge.replaced_ms).is_(None))
-        .where(Charge.account == account, Charge.commodity == commodity)
-    )
-    return sum(max(0, one.total_micro - billing.credited(session, one)) for one in session.exec(query).all())
 
 
 def may_dispute(session: Session, charge: Charge, member: str) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from booking_api.disputes.held import disputed_entries
 from booking_api.documents.models import Invoice, InvoiceItem
 from booking_api.gateways.changes import Subject, changed, who_charge
 from booking_api.ledger.accounts import member_account
@@ -37,15 +38,20 @@ class Unpaid:
 
 
 def unpaid(session: Session, account: str, commodity: str) -> list[Unpaid]:
-    """Return what of an account's charges is unpaid, what fell due first before the rest."""
+    """Return what of an account's charges is unpaid, what fell due first before the rest.
+
+    What is disputed stays owed, and is left out: nobody is asked for it meanwhile.
+    """
     kept = session.get(AccountBalance, (member_account(account), commodity), populate_existing=True)
     left = kept.amount_micro if kept else 0
     found: list[Unpaid] = []
+    disputed = disputed_entries(session, account, commodity) if left > 0 else set()
     for one in sorted(_charges(session, account, commodity), key=lambda one: -one.due_ms):
         if left <= 0:
             break
         part = min(left, one.amount_micro)
-        found.append(Unpaid(one.entry, one.due_ms, part, one.invoice))
+        if one.entry not in disputed:
+            found.append(Unpaid(one.entry, one.due_ms, part, one.invoice))
         left -= part
     return found[::-1]
 
