@@ -16,7 +16,7 @@ from pathlib import Path
 from floor.errors import ConfigError
 from floor.ids import GATEWAY_NAME
 
-PACKET_BYTES_MAX = 4 * 1024 * 1024 + 64 * 1024
+PACKET_BYTES_MAX = 8 * 1024 * 1024 + 64 * 1024
 """The largest MQTT packet that a broker takes: a full roster with its topic (floor.wire.topics)."""
 _PASSWORD_BYTES_MAX = 1024
 _ITERATIONS = (

@@ -40,7 +40,7 @@ DELIVERY: dict[Channel, Delivery] = {
     Channel.STATIONS: Delivery(0, False, 65_536),
     Channel.REPLY: Delivery(1, False, 4_096),
     Channel.ACK: Delivery(1, False, 1_024),
-    Channel.ROSTER: Delivery(1, False, 4_194_304),
+    Channel.ROSTER: Delivery(1, False, 8_388_608),
     Channel.COMMAND: Delivery(1, False, 4_096),
 }
 
