@@ -46,7 +46,7 @@ class BusyTime:
     """Sums the time in which samples prove that the machine was busy, by a value with hysteresis.
 
     Above `busy_above` for `after_s` it is busy, below `idle_below` for `after_s` it is idle; what is shorter
-    is part of what goes on. The time counts from where the value changed, and between two samples as the first
+    is part of what goes on. The time counts from where the value changed, between two samples as the first
     of them says. Samples more than `gap_s` apart prove nothing between them.
     """
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from firmware_bridge.driver import Driver
+from firmware_bridge.http.driver import HttpMachine, HttpSettings
+from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
@@ -14,6 +16,8 @@ from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
+    "http": (HttpSettings, HttpMachine),
+    "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, SimulatedMachine),

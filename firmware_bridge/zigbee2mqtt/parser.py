@@ -1,6 +1,6 @@
 """Zigbee2MQTT.
 
-Source: its documentation: MQTT Topics and Messages, Device availability, pages of plugs with power and energy.
+Source: its documentation: MQTT Topics and Messages, Device availability, pages of plugs.
 
 `BASE/NAME` is the device's state with all that is known of it, `BASE/NAME/availability` says whether it is
 there, `BASE/bridge/state` whether Zigbee2MQTT itself is, `BASE/NAME/get` asks the device.
