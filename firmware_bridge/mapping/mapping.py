@@ -86,7 +86,7 @@ class JobRule:
 
 @dataclass(frozen=True, slots=True)
 class ReadingRule:
-    """A counter of the machine: how many base units one of its own is, and how much it can grow in an hour."""
+    """A counter of the machine: the base units in one of its own, and how much it can grow in an hour."""
 
     quantity: Quantity
     place: Place
@@ -206,7 +206,7 @@ def _readings(root: _Reader) -> tuple[ReadingRule, ...]:
 
 
 class _Reader:
-    """One table of the file, and how its keys are read; every error names the key as it stands in the file."""
+    """One table of the file, and how its keys are read; an error names the key as it stands in the file."""
 
     def __init__(self, file: str, at: str, table: object, source_key: str) -> None:
         self.file = file
@@ -269,9 +269,7 @@ class _Reader:
         rule.only(self.source_key, "path")
         source = rule.text(self.source_key)
         if self.source_key == "url" and not source.startswith("/"):
-            raise rule.wrong(
-                "url", "does not begin with /", 'Write url = "/status"'
-            )
+            raise rule.wrong("url", "does not begin with /", 'Write url = "/status"')
         if self.source_key == "topic" and ("#" in source or "+" in source):
             raise rule.wrong("topic", "is of many topics", "Name one topic, without # and +")
         if "path" not in rule.table_:
