@@ -24,7 +24,7 @@ from floor.errors import MachineFault
 
 CONNECT_S = 3.0
 CLOSE_S = 1.0
-ANSWER_S = 5.0
+ANSWER_S = 3.0
 KEEPALIVE_S = 15
 LEAK_W = 5.0
 MAX_PAYLOAD = 1 << 16
@@ -157,7 +157,7 @@ class PlugRelay:
 
     It is built without waiting for the plug, and off: whatever is on, opens by its timer, or as soon as the
     broker is reached. A plug that is off and yet draws LEAK_W has a welded contact. `feedback` is what the plug
-    said last; MachineFault when it was silent for `dead_man_s`. `close` waits at most CLOSE_S for the broker.
+    said last; MachineFault when it was silent for `dead_man_s`. `close` waits CLOSE_S at most for an answer.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class PlugRelay:
             self._send(self._dialect.on(self._dead_man_s) if sure else self._dialect.ask())
         if now_s - self._heard_s > self._dead_man_s:
             raise MachineFault(f"plug {self.name} was silent for {self._dead_man_s} s")
-        if now_s - self._ordered_s < ANSWER_S and self._heard_s <= self._ordered_s:
+        if now_s - self._ordered_s < ANSWER_S and self._behind:
             return None
         return self._contact
 
@@ -223,17 +223,24 @@ class PlugRelay:
         """Switch off for good and leave the broker."""
         if self._closed:
             return
-        self._on = False
+        self._on, self._ordered_s = False, self._clock()
         try:
             if self._client.is_connected():
-                for topic, payload in self._dialect.off():
-                    self._client.publish(topic, payload, qos=1).wait_for_publish(CLOSE_S)
+                self._send(self._dialect.off())
+                told_s = time.monotonic()
+                while time.monotonic() < told_s + CLOSE_S and (self._contact is not False or self._behind):
+                    time.sleep(0.01)
             else:
                 raise MachineFault(f"plug {self.name}: no broker; it opens within {self._dead_man_s} s")
         finally:
             self._closed = True
             self._client.disconnect()
             self._client.loop_stop()
+
+    @property
+    def _behind(self) -> bool:
+        """Whether the plug has said nothing since the last order."""
+        return self._heard_s <= self._ordered_s
 
     def _send(self, messages: Messages) -> None:
         if not self._client.is_connected():

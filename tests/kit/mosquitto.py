@@ -83,6 +83,7 @@ class PlugProcess:
     def start(self) -> None:
         self._process = subprocess.Popen(self._command)
         self.until(lambda: self._ready == str(self._process.pid))
+        self.outputs.clear()
 
     def _told(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         payload = bytes(message.payload).decode()

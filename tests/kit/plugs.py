@@ -1,8 +1,9 @@
 """Plugs as their makers document them, on a real broker; they know nothing of what reads them.
 
-Run as `python -m tests.kit.plugs HOST PORT KIND NAME`: one plug in a process of its own. Control is by the topic
-`bench/NAME`: `watts 120`, `total 3.5` (Wh), `use 60` (seconds at these watts), `weld`, `die` (no DISCONNECT: the
-last will speaks), `say TOPIC PAYLOAD`. Whether it is on is told on `bench/NAME/output`, that it is there on `bench/NAME/ready`.
+`python -m tests.kit.plugs HOST PORT KIND NAME` is one plug in a process of its own. Control is by the topic
+`bench/NAME`: `watts 120`, `total 3.5` (Wh), `use 60` (seconds at these watts), `weld`, `die` (the last will
+speaks), `say TOPIC PAYLOAD`. Whether it is on is told on `bench/NAME/output`, that it is there on
+`bench/NAME/ready`.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Plug:
 
 
 class Shelly(Plug):
-    """Shelly's API documentation, Gen2+: Mqtt (topics), RPC Protocol (frames), Notifications, Switch (status)."""
+    """Shelly's API documentation, Gen2+: Mqtt, RPC Protocol, Notifications, Switch (status)."""
 
     def __init__(self, client: paho.Client, name: str) -> None:
         super().__init__(client, name)
@@ -137,7 +138,7 @@ class Shelly(Plug):
 
 
 class Tasmota(Plug):
-    """Tasmota's documentation: MQTT (topics, LWT), Commands (Power, PulseTime, Backlog, Status), JSON of ENERGY."""
+    """Tasmota's documentation: MQTT (LWT), Commands (Power, PulseTime, Backlog, Status), Power Monitoring."""
 
     def __init__(self, client: paho.Client, name: str) -> None:
         super().__init__(client, name)
@@ -199,7 +200,7 @@ class Tasmota(Plug):
 
 
 class Zigbee2Mqtt(Plug):
-    """Zigbee2MQTT's documentation: MQTT Topics and Messages, Device availability (2.x); here it dies as a whole."""
+    """Zigbee2MQTT's documentation: MQTT Topics and Messages, Device availability (2.x)."""
 
     def __init__(self, client: paho.Client, name: str) -> None:
         super().__init__(client, name)
