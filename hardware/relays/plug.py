@@ -156,7 +156,7 @@ class PlugRelay:
     """A plug as a relay. Implements hardware.ports.Relay.
 
     It is built without waiting for the plug, and off: whatever is on, opens by its timer, or as soon as the
-    broker is reached. A plug that is off and yet draws LEAK_W has a welded contact. `feedback` is what the plug
+    broker is reached. A plug that is off and yet draws LEAK_W has a welded contact. `feedback` is what it
     said last; MachineFault when it was silent for `dead_man_s`. `close` waits CLOSE_S at most for an answer.
     """
 

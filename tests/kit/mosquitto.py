@@ -13,7 +13,7 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from booking_api.broker.certificates import Certificates
+from booking_api.broker.plan import Tls
 from booking_api.broker.process import find_mosquitto
 
 READY_S = 20.0
@@ -22,7 +22,7 @@ READY_S = 20.0
 class Mosquitto:
     """A broker that can be stopped and started again on its port."""
 
-    def __init__(self, folder: Path, tls: Certificates | None = None) -> None:
+    def __init__(self, folder: Path, tls: Tls | None = None) -> None:
         program = find_mosquitto()
         assert program, "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
         with socket.socket() as probe:
@@ -56,7 +56,7 @@ class Mosquitto:
 
 
 @contextlib.contextmanager
-def mosquitto(folder: Path, tls: Certificates | None = None) -> Iterator[Mosquitto]:
+def mosquitto(folder: Path, tls: Tls | None = None) -> Iterator[Mosquitto]:
     broker = Mosquitto(folder, tls)
     try:
         yield broker

@@ -31,8 +31,8 @@ scalar = st.one_of(
     st.sampled_from(["ON", "OFF", "12 W"]),
 )
 leaf = st.one_of(scalar, st.text(max_size=9), st.lists(scalar, max_size=3))
-KEYS = "id result error params switch:0 output apower aenergy total ENERGY Total Power POWER StatusSNS state energy"
-keys = st.sampled_from([*KEYS.split(), "power", "progress"])
+KEYS = "id result error switch:0 output apower aenergy total ENERGY Total Power POWER StatusSNS state energy"
+keys = st.sampled_from([*KEYS.split(), "params", "power", "progress"])
 bodies = st.one_of(
     st.binary(max_size=60),
     st.sampled_from([b"true", b"Offline", b"online", b"1e999999999999999999999", b"[" * 9000, b"9" * 5000]),
