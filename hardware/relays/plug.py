@@ -108,9 +108,9 @@ class ShellySwitch:
 class TasmotaSwitch:
     """One relay (1 to 8) of a Tasmota. Source: Tasmota's documentation, Commands (Backlog, Power, PulseTime).
 
-    PulseTime of 112 to 64900 means so many seconds and 100; each `Power ON` begins it anew, also of a relay
-    that is on (read in Tasmota's source, ExecuteCommandPower). It is sent each time: somebody may have
-    cleared it.
+    PulseTime is tenths of a second up to 111, and from 112 on seconds and 100. Each `Power ON` begins it anew,
+    also of a relay that is on (read in Tasmota's source, ExecuteCommandPower). It is sent each time: somebody
+    may have cleared it.
     """
 
     topic: str
@@ -123,7 +123,8 @@ class TasmotaSwitch:
 
     def on(self, dead_man_s: int) -> Messages:
         """See PlugDialect."""
-        orders = f"PulseTime{self.relay} {dead_man_s + 100}; Power{self.relay} ON"
+        pulse = dead_man_s + 100 if dead_man_s > 11 else dead_man_s * 10
+        orders = f"PulseTime{self.relay} {pulse}; Power{self.relay} ON"
         return ((f"cmnd/{self.topic}/Backlog0", orders),)
 
     def off(self) -> Messages:
