@@ -108,7 +108,7 @@ class ShellySwitch:
 class TasmotaSwitch:
     """One relay (1 to 8) of a Tasmota. Source: Tasmota's documentation, Commands (Backlog, Power, PulseTime).
 
-    PulseTime is tenths of a second up to 111, and from 112 on seconds and 100. Each `Power ON` begins it anew,
+    PulseTime is tenths of a second up to 111, from 112 on seconds and 100. Each `Power ON` begins it anew,
     also of a relay that is on (read in Tasmota's source, ExecuteCommandPower). It is sent each time: somebody
     may have cleared it.
     """
