@@ -6,15 +6,25 @@ from collections.abc import Callable, Mapping
 
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
+from firmware_bridge.http.driver import HttpMachine, HttpSettings
+from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.settings import read
+from firmware_bridge.shelly.driver import ShellySettings, shelly
 from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
+from firmware_bridge.tasmota.driver import TasmotaSettings, tasmota
+from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "grbl": (GrblSettings, GrblDriver),
+    "http": (HttpSettings, HttpMachine),
+    "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
+    "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, SimulatedMachine),
+    "tasmota": (TasmotaSettings, tasmota),
+    "zigbee2mqtt": (Zigbee2MqttSettings, zigbee2mqtt),
 }
 
 

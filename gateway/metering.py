@@ -81,7 +81,8 @@ class SessionMeter:
         self._machine = {**self._machine, **counters}
 
     def _advance(self, at_ms: int) -> None:
-        if self._activity is Activity.BUSY:
+        # a machine that counts its own busy time knows better, such as a plug that is heard now and then
+        if self._activity is Activity.BUSY and Quantity.BUSY_TIME_MS not in self._machine:
             self._used = add(self._used, {Quantity.BUSY_TIME_MS: at_ms - self._seen_ms})
         self._seen_ms = at_ms
 

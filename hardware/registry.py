@@ -3,10 +3,12 @@
 A kind is a row of a table here: its settings and how it is built. docs/wiring/ names every setting.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +17,7 @@ from hardware.panels.console import ConsolePanel
 from hardware.ports import Panel, Reader, Relay
 from hardware.readers.serial_reader import SerialReader
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
+from hardware.relays.plug import BrokerAddress, PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
 from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
 
@@ -59,6 +62,34 @@ class RigSettings(Settings):
     levels_file: str | None = Field(None, description="where that rig keeps its levels (SOCKET.json)")
 
 
+class PlugSettings(Settings):
+    """A relay that is a plug on MQTT."""
+
+    broker: str = Field(
+        pattern=r"^mqtts?://[^/@]+/?$", description='an address such as "mqtt://192.168.1.10:1883"'
+    )
+    username: str = Field("", description="a user of the broker")
+    password: str = Field("", repr=False, description="the user's password at the broker")
+    ca: str = Field("", description='a file of certificates, for "mqtts://" only')
+    dead_man_s: int = Field(
+        30, ge=12, le=600, description="the seconds, 12 to 600, after which the plug opens by itself"
+    )
+
+
+class ShellySettings(PlugSettings):
+    """A relay of kind `shelly`."""
+
+    prefix: str = Field(min_length=1, description="the plug's MQTT prefix, as in its settings")
+    switch: int = Field(0, ge=0, le=15, description="the number of its switch, 0 to 15")
+
+
+class TasmotaSettings(PlugSettings):
+    """A relay of kind `tasmota`."""
+
+    topic: str = Field(min_length=1, description="the plug's topic, as in its settings")
+    relay: int = Field(1, ge=1, le=8, description="the number of its relay, 1 to 8")
+
+
 class SimulatedRelaySettings(Settings):
     """A relay of kind `simulated`."""
 
@@ -91,6 +122,32 @@ def _rig(given: RigSettings, where: str) -> Relay:
         raise ConfigError(where, "socket", str(error), remedy) from error
 
 
+def _plug(given: PlugSettings, dialect: PlugDialect, where: str) -> Relay:
+    try:
+        parts = urlsplit(given.broker)
+        host, port, tls = parts.hostname or "", parts.port, parts.scheme == "mqtts"
+    except ValueError as error:
+        raise ConfigError(where, "broker", str(error), 'Write "mqtt://192.168.1.10:1883".') from error
+    if given.ca and not tls:
+        raise ConfigError(where, "ca", "it is of no use without TLS", 'Write broker = "mqtts://…".')
+    try:
+        security = ssl.create_default_context(cafile=given.ca or None) if tls else None
+    except OSError as error:
+        raise ConfigError(
+            where, "ca", f"it cannot be read: {error}", "Name a file of certificates."
+        ) from error
+    address = BrokerAddress(host, port or (8883 if tls else 1883), given.username, given.password, security)
+    return PlugRelay(given.name, address, dialect, given.dead_man_s)
+
+
+def _shelly(given: ShellySettings, where: str) -> Relay:
+    return _plug(given, ShellySwitch(given.prefix, given.switch), where)
+
+
+def _tasmota(given: TasmotaSettings, where: str) -> Relay:
+    return _plug(given, TasmotaSwitch(given.topic, given.relay), where)
+
+
 _READERS: dict[str, _Row[Reader]] = {
     "rdm6300": (Rdm6300Settings, lambda given, _: SerialReader(given.name, given.port, given.removal_ms)),
     "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),
@@ -98,7 +155,9 @@ _READERS: dict[str, _Row[Reader]] = {
 _RELAYS: dict[str, _Row[Relay]] = {
     "gpio": (GpioSettings, _gpio),
     "rig": (RigSettings, _rig),
+    "shelly": (ShellySettings, _shelly),
     "simulated": (SimulatedRelaySettings, lambda given, _: SimulatedRelay(given.name, given.feedback)),
+    "tasmota": (TasmotaSettings, _tasmota),
 }
 _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),

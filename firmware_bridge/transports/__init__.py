@@ -5,7 +5,7 @@ Every wait in a transport has a deadline; what does not come in time raises Mach
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -87,4 +87,36 @@ class Bytes(Protocol):
 
     def open(self) -> AbstractAsyncContextManager[Stream]:
         """Open a line for the length of a `with`. Raises MachineUnreachable when it cannot be had."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message of a broker. One that was `retained` is of the past: it proves nothing of now."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Subscription(Protocol):
+    """An open connection to a broker, with its topics subscribed."""
+
+    async def publish(self, topic: str, payload: str) -> None:
+        """Send one message, never retained. Raises MachineUnreachable when the broker does not take it."""
+        ...
+
+    async def receive(self, within_s: float) -> Told | None:
+        """Wait for the next message; None when none came in time, for a broker may be quiet.
+
+        Raises MachineUnreachable when the broker is lost. A payload is cut at MAX_BODY_BYTES.
+        """
+        ...
+
+
+class Mqtt(Protocol):
+    """Connects to one broker."""
+
+    def open(self, topics: Sequence[str]) -> AbstractAsyncContextManager[Subscription]:
+        """Connect and subscribe for the length of a `with`. Raises MachineUnreachable when that fails."""
         ...

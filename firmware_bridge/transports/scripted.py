@@ -6,11 +6,11 @@ A line of a script that is a MachineError is raised in its place.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from firmware_bridge.transports import Answer, Socket, Stream
+from firmware_bridge.transports import MAX_BODY_BYTES, Answer, Socket, Stream, Subscription, Told
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 
@@ -119,3 +119,39 @@ class ScriptedBytes:
         if not self.connections:
             raise MachineUnreachable("the script has no connection left")
         yield _ScriptedStream(deque(self.connections.pop(0)), self.sent)
+
+
+@dataclass(slots=True)
+class _ScriptedSubscription:
+    messages: deque[Told | MachineError | None]
+    published: list[tuple[str, str]]
+
+    async def publish(self, topic: str, payload: str) -> None:
+        self.published.append((topic, payload))
+
+    async def receive(self, within_s: float) -> Told | None:
+        if not self.messages:
+            raise MachineUnreachable("the script lost the broker")
+        message = self.messages.popleft()
+        if isinstance(message, MachineError):
+            raise message
+        if message is None:
+            return None
+        return Told(message.topic, message.payload[:MAX_BODY_BYTES], message.retained)
+
+
+@dataclass(slots=True)
+class ScriptedMqtt:
+    """Plays one list of messages for each connection, None for a time in which none comes."""
+
+    connections: list[list[Told | MachineError | None]] = field(default_factory=list)
+    published: list[tuple[str, str]] = field(default_factory=list)
+    subscribed: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self, topics: Sequence[str]) -> AsyncGenerator[Subscription, None]:
+        """Open the next connection. Raises MachineUnreachable when the script has none left."""
+        if not self.connections:
+            raise MachineUnreachable("the script has no connection left to the broker")
+        self.subscribed.extend(topics)
+        yield _ScriptedSubscription(deque(self.connections.pop(0)), self.published)

@@ -31,7 +31,7 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
     ("build", "kind", "settings", "key", "sentence"),
     [
         (registry.build_reader, "rdm630", {}, "kind", 'Did you mean "rdm6300"? Known: rdm6300, simulated.'),
-        (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, simulated.'),
+        (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
         (registry.build_panel, "oled", {}, "kind", '"oled" is unknown. Known: console, simulated.'),
         (registry.build_reader, "rdm6300", {}, "port", "missing. Give the serial device, such as"),
         (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),

@@ -7,17 +7,22 @@ import json
 import os
 import pty
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import aiomqtt
 import pytest
 from aiohttp import web
 
-from firmware_bridge.transports import Answer, Bytes, Http, Stream, WebSockets
+from booking_api.broker.certificates import make_certificates
+from firmware_bridge.transports import MAX_BODY_BYTES, Answer, Bytes, Http, Mqtt, Stream, Told, WebSockets
 from firmware_bridge.transports.http import HttpTransport
-from firmware_bridge.transports.scripted import ScriptedBytes, ScriptedHttp, ScriptedWebSockets
+from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
+from firmware_bridge.transports.scripted import ScriptedBytes, ScriptedHttp, ScriptedMqtt, ScriptedWebSockets
 from firmware_bridge.transports.stream import SerialTransport, TcpTransport, stream_at
 from firmware_bridge.transports.websocket import WebSocketTransport
-from floor.errors import MachineFault, MachineUnreachable
+from floor.errors import ConfigError, MachineFault, MachineUnreachable
+from tests.kit.mosquitto import Mosquitto, mosquitto
 
 FILE = bytes(range(256)) * 2000
 
@@ -245,3 +250,82 @@ async def test_a_serial_port_is_taken_once_and_keeps_its_board_from_a_second_res
 def test_a_url_that_names_no_line_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="names no line"):
         stream_at(url)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with mosquitto(tmp_path_factory.mktemp("transports")) as running:
+        yield running
+
+
+LARGE = b"x" * (MAX_BODY_BYTES + 1)
+
+
+@pytest.fixture(params=["aiomqtt", "scripted"])
+def mqtt(request: pytest.FixtureRequest, broker: Mosquitto) -> Mqtt:
+    if request.param == "aiomqtt":
+        return MqttTransport(BrokerSettings(broker=broker.url, deadline_s=5.0))
+    large = Told("bench/a", LARGE)
+    return ScriptedMqtt([[Told("bench/a", b"hello"), None, large, MachineUnreachable("it is lost: the end")]])
+
+
+async def test_a_subscription_hears_is_quiet_and_is_lost(mqtt: Mqtt, broker: Mosquitto) -> None:
+    real = isinstance(mqtt, MqttTransport)
+    async with mqtt.open(["bench/a", "bench/b"]) as opened:
+        await opened.publish("bench/a", "hello")
+        assert await opened.receive(10) == Told("bench/a", b"hello")
+        assert await opened.receive(0.05) is None
+        await opened.publish("bench/a", LARGE.decode())
+        told = await opened.receive(10)
+        assert told is not None
+        assert len(told.payload) == MAX_BODY_BYTES
+        if real:
+            await asyncio.to_thread(broker.stop)
+        try:
+            with pytest.raises(MachineUnreachable, match="lost"):
+                await opened.receive(10)
+        finally:
+            if real:
+                await asyncio.to_thread(broker.start)
+
+
+async def test_a_last_will_is_seen_and_so_is_what_was_retained(broker: Mosquitto) -> None:
+    transport = MqttTransport(BrokerSettings(broker=broker.url))
+    will = aiomqtt.Will("bench/will", b"gone", 1, True)
+    async with transport.open(["bench/will"]) as opened:
+        dying = aiomqtt.Client("127.0.0.1", broker.port, will=will)
+        await dying.__aenter__()
+        sock = dying._client.socket()
+        assert sock is not None
+        sock.shutdown(2)  # type: ignore[union-attr] # a plain socket here
+        assert await opened.receive(20) == Told("bench/will", b"gone")
+    async with transport.open(["bench/will"]) as opened:
+        assert await opened.receive(20) == Told("bench/will", b"gone", retained=True)
+
+
+async def test_tls_takes_the_authority_that_is_named_and_no_other(tmp_path: Path) -> None:
+    made, stranger = make_certificates(tmp_path / "a", []), make_certificates(tmp_path / "b", [])
+    with mosquitto(tmp_path, made.tls) as running:
+        url = f"mqtts://127.0.0.1:{running.port}"
+        async with MqttTransport(BrokerSettings(broker=url, ca=str(made.cafile))).open(["a"]) as opened:
+            await opened.publish("a", "sealed")
+            assert await opened.receive(20) == Told("a", b"sealed")
+        with pytest.raises(MachineUnreachable, match="no connection"):
+            async with MqttTransport(BrokerSettings(broker=url, ca=str(stranger.cafile))).open(["a"]):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("broker_url", "ca", "key"),
+    [
+        ("mqtt://", "", "broker"),
+        ("mqtt://h/x", "", "broker"),
+        ("mqtt://h:port", "", "broker"),
+        ("mqtt://h", "ca.pem", "ca"),
+        ("mqtts://h", "/nowhere.pem", "ca"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_a_config_error(broker_url: str, ca: str, key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        MqttTransport(BrokerSettings(broker=broker_url, ca=ca), "gateway.toml")
+    assert (caught.value.file, caught.value.key) == ("gateway.toml", key)

@@ -17,7 +17,9 @@ from floor.errors import ConfigError, MachineFault
 from hardware.ports import Relay
 from hardware.registry import build_relay
 from hardware.relays.gpio import GpioRelay, Line
+from hardware.relays.plug import BrokerAddress, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.simulated import SimulatedRelay
+from tests.kit.mosquitto import Mosquitto, PlugProcess, mosquitto, plug
 
 DEADLINE_S = 20
 
@@ -122,15 +124,52 @@ def rig() -> Iterator[RigBench]:
         assert bench.process.wait(DEADLINE_S) == 0
 
 
-@pytest.fixture(params=["gpio active high", "gpio active low", "rig", "simulated"])
-def bench(request: pytest.FixtureRequest) -> Bench:
+class PlugBench:
+    """A scripted plug of a real broker, with a load of 100 W."""
+
+    def __init__(self, broker: Mosquitto, kind: str, peer: PlugProcess) -> None:
+        self.broker, self.kind, self.peer = broker, kind, peer
+        peer.tell("watts 100")
+
+    def make(self, dead_man_s: int = 12) -> Relay:
+        named = {"shelly": "prefix", "tasmota": "topic"}[self.kind]
+        settings = {"name": "bench", "broker": self.broker.url, named: self.peer.name}
+        return build_relay(self.kind, settings | {"dead_man_s": dead_man_s}, "bench")
+
+    def quick(self) -> PlugRelay:
+        """With a timer that is too short for a real network."""
+        switch = {"shelly": ShellySwitch, "tasmota": TasmotaSwitch}[self.kind]
+        address = BrokerAddress("127.0.0.1", self.broker.port)
+        return PlugRelay("bench", address, switch(self.peer.name, int(self.kind == "tasmota")), 2)
+
+    def weld(self) -> None:
+        self.peer.tell("weld")
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    with mosquitto(tmp_path_factory.mktemp("relays")) as running:
+        yield running
+
+
+@pytest.fixture(params=["shelly", "tasmota"])
+def plugs(request: pytest.FixtureRequest, broker: Mosquitto) -> Iterator[PlugBench]:
+    with plug(broker, request.param, "bench-relay") as peer:
+        yield PlugBench(broker, request.param, peer)
+
+
+@pytest.fixture(params=["gpio active high", "gpio active low", "rig", "simulated", "shelly", "tasmota"])
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     match request.param:
         case "rig":
-            return request.getfixturevalue("rig")
+            yield request.getfixturevalue("rig")
         case "simulated":
-            return SimulatedBench()
+            yield SimulatedBench()
+        case "shelly" | "tasmota" as kind:
+            with plug(request.getfixturevalue("broker"), kind, "bench-relay") as peer:
+                yield PlugBench(request.getfixturevalue("broker"), kind, peer)
         case _:
-            return GpioBench(active_high=request.param.endswith("high"))
+            yield GpioBench(active_high=request.param.endswith("high"))
 
 
 def test_a_relay_is_off_once_built(bench: Bench) -> None:
@@ -234,3 +273,94 @@ def test_a_pin_that_cannot_be_driven_is_a_fault() -> None:
     bench.gpio.broken = True
     with pytest.raises(MachineFault, match="pin 17: bad handle"):
         relay.off()
+
+
+def look_for(relay: Relay, seconds: float) -> None:
+    """As the gateway's control loop does, only more often."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        raises(relay.feedback, "")
+        time.sleep(0.05)
+
+
+def test_a_plug_is_kept_on_while_somebody_looks_and_opens_when_nobody_does(plugs: PlugBench) -> None:
+    relay = plugs.quick()
+    wait_until(lambda: relay.feedback() is False)
+    relay.on()
+    wait_until(lambda: relay.feedback() is True)
+    look_for(relay, 4)
+    assert plugs.peer.outputs == ["on"]
+    wait_until(lambda: plugs.peer.outputs == ["on", "off"])  # the gateway hangs
+    wait_until(lambda: not raises(relay.feedback, "") and relay.feedback() is False)
+    look_for(relay, 1)
+    assert plugs.peer.outputs == ["on", "off"], "what opened by itself stays open"
+    assert relay.is_on
+    relay.on()
+    wait_until(lambda: plugs.peer.outputs == ["on", "off", "on"])
+    relay.close()
+    wait_until(lambda: plugs.peer.outputs[-1] == "off")
+
+
+def test_a_plug_opens_when_the_broker_is_lost_and_stays_open_when_it_is_back(plugs: PlugBench) -> None:
+    relay = plugs.quick()
+    relay.on()
+    wait_until(lambda: relay.feedback() is True)
+    plugs.broker.stop()
+    try:
+        wait_until(lambda: raises(relay.feedback, "silent for 2 s"))
+        assert raises(relay.off, "no broker")
+        relay._on = True  # as if the session still ran
+    finally:
+        plugs.broker.start()
+    wait_until(lambda: not raises(relay.feedback, "") and relay.feedback() is False)
+    look_for(relay, 1)
+    assert "on" not in plugs.peer.outputs[1:]
+    relay.close()
+
+
+def raises(command: Callable[[], object], words: str) -> bool:
+    try:
+        command()
+    except MachineFault as error:
+        return words in str(error)
+    return False
+
+
+def test_a_plug_that_is_on_is_switched_off_by_a_relay_built_anew(plugs: PlugBench) -> None:
+    one = plugs.make()
+    one.on()
+    wait_until(lambda: one.feedback() is True)
+    other = plugs.make()
+    wait_until(lambda: other.feedback() is False)
+    assert plugs.peer.outputs == ["on", "off"]
+    other.close()
+    one.close()
+
+
+def test_without_a_broker_a_plug_is_a_fault_and_not_a_lie() -> None:
+    relay = PlugRelay("bench", BrokerAddress("127.0.0.1", 1), ShellySwitch("p", 0), 1)
+    with pytest.raises(MachineFault, match="no broker"):
+        relay.on()
+    assert not relay.is_on
+    wait_until(lambda: raises(relay.feedback, "silent for 1 s"))
+    with pytest.raises(MachineFault, match="opens within 1 s"):
+        relay.close()
+    relay.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"broker": "127.0.0.1", "prefix": "p"}, "broker"),
+        ({"broker": "mqtt://h:99999", "prefix": "p"}, "broker"),
+        ({"broker": "mqtt://h", "prefix": "p", "ca": "x.pem"}, "ca"),
+        ({"broker": "mqtts://h", "prefix": "p", "ca": "/nowhere.pem"}, "ca"),
+        ({"broker": "mqtt://h"}, "prefix"),
+        ({"broker": "mqtt://h", "prefix": "p", "dead_man_s": 5}, "dead_man_s"),
+    ],
+)
+def test_wrong_settings_of_a_plug_name_key_and_remedy(settings: dict[str, object], key: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build_relay("shelly", settings, "bench")
+    assert (caught.value.file, caught.value.key) == ("bench", key)
+    assert caught.value.remedy

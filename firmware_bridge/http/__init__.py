@@ -1,0 +1,1 @@
+"""Any machine that answers over HTTP what it does, by a mapping file."""

@@ -1,0 +1,1 @@
+"""Any machine that tells what it does over MQTT, by a mapping file."""

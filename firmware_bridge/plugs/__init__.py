@@ -1,0 +1,1 @@
+"""Plugs that measure: what Shelly, Tasmota and Zigbee2MQTT have in common."""

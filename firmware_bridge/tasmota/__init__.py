@@ -1,0 +1,1 @@
+"""Plugs with the Tasmota firmware, by MQTT."""

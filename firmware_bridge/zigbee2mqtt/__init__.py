@@ -1,0 +1,1 @@
+"""Zigbee plugs behind Zigbee2MQTT."""
