@@ -11,7 +11,7 @@ from defusedxml.ElementTree import fromstring
 from sepaxml import SepaDD
 from sepaxml.validation import ValidationError
 from sqlmodel import Session, col, select
-from text_unidecode import unidecode  # type: ignore[import-untyped] # sepaxml brings it, untyped
+from text_unidecode import unidecode  # type: ignore[import-untyped] # it has no types
 
 from booking_api.clock import make_id
 from booking_api.db import zone_of

@@ -151,7 +151,7 @@ async def test_an_oversized_message_ends_its_connection_and_nothing_else(broker:
         await server.subscribe("mf/+/up/#", qos=1)
         reader, writer, refused = await connect_by_hand(broker, "gw-b", "mf/gw-b/up/online")
         assert not refused
-        writer.write(b"\x30\x80\x80\xc0\x02" + bytes(65536))  # a PUBLISH (3.3) that announces 5 MiB
+        writer.write(b"\x30\x80\x80\xc0\x04" + bytes(65536))  # a PUBLISH (3.3) that announces 9 MiB
         with contextlib.suppress(ConnectionError):
             await asyncio.wait_for(reader.read(), WAIT_S)
         writer.close()
