@@ -266,8 +266,9 @@ class Link:
         await self._send_roster(client, gateway, roster)
 
     async def _confirm(self, gateway: str, stations: Stations) -> None:
+        """Take a roster as held once all that was spent before it is known here: that frees older slices."""
         now_ms, version = self._clock.now_ms(), stations.roster
-        if version is not None:
+        if version is not None and not stations.journal_lag and not stations.degraded:
             await self._db.transact(lambda session: self._office.confirm(session, gateway, version, now_ms))
             self._held[gateway] = version
 

@@ -40,7 +40,8 @@ class Office:
             versions.seen(session, hello.roster)
         ack = standing(session, hello.gateway, hello.journal_epoch)
         if hello.roster is not None and hello.roster == _given(gateway):
-            self._confirm(session, gateway, hello.roster.n, now_ms)
+            if ack.seq >= hello.next_seq - 1:  # else it has spent what is not known here yet
+                self._confirm(session, gateway, hello.roster.n, now_ms)
             return ack, self._update(session, gateway, now_ms)
         return ack, self._whole(session, gateway, now_ms)
 

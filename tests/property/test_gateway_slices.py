@@ -128,7 +128,7 @@ def act(server: Server, pis: list[Pi], action: tuple[str, int, str, int, int]) -
             pi.acknowledged = server.applied[here]
             pi.slices = server.slices(here)
             pi.credit.roster_came(1, pi.acknowledged, all_known=pi.acknowledged == len(pi.journal))
-        case "confirm" if pi.slices == server.issued[here]:
+        case "confirm" if pi.slices == server.issued[here] and server.applied[here] == len(pi.journal):
             server.believed[here] = dict(server.issued[here])
 
 
