@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from firmware_bridge.events import MachineEvent
 
@@ -32,10 +33,26 @@ class Driver(Protocol):
         """End the job now, as the machine does it. Raises as `hold` does."""
         ...
 
+    def authorise(self, allowed: bool) -> None:
+        """Let jobs start, or not, from now on; what runs goes on. A machine without a gate ignores it."""
+        ...
+
     async def message(self, text: str) -> None:
         """Show one line at the machine; a machine without a display ignores it. Raises as `hold` does."""
         ...
 
     async def aclose(self) -> None:
         """Let go of the machine's connections; the machine itself goes on with what it does."""
+        ...
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A driver of a machine that can be handed a file and told to run it."""
+
+    async def print_file(self, name: str, file: Path) -> None:
+        """Send a file, and start it. `name` ends in `.gcode` and has no path in it.
+
+        Raises MachineUnreachable without an answer, MachineFault when the machine refuses or is at work.
+        """
         ...

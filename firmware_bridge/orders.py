@@ -1,11 +1,18 @@
-"""For machines that only report: what they cannot do is said in words, and nothing is pretended."""
+"""What machines cannot do: orders are refused in words, and nothing is pretended."""
 
 from __future__ import annotations
 
 from floor.errors import MachineFault
 
 
-class NoOrders:
+class NoGate:
+    """For a machine whose jobs start without asking: whoever watches it holds or cancels them."""
+
+    def authorise(self, allowed: bool) -> None:
+        """Do nothing: there is no gate."""
+
+
+class NoOrders(NoGate):
     """The orders of a Driver, for a machine that takes none. Its relay is what stops it."""
 
     name: str

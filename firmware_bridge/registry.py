@@ -13,8 +13,15 @@ from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
 from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
 from firmware_bridge.tasmota.driver import TasmotaSettings, tasmota
+from firmware_bridge.transports import Transports
+from firmware_bridge.transports.real import RealTransports
 from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
+
+
+def _simulated(settings: SimulatedSettings, *, transports: Transports) -> Driver:
+    return SimulatedMachine(settings)
+
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "grbl": (GrblSettings, GrblDriver),
@@ -22,18 +29,20 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "shelly": (ShellySettings, shelly),
-    "simulated": (SimulatedSettings, SimulatedMachine),
+    "simulated": (SimulatedSettings, _simulated),
     "tasmota": (TasmotaSettings, tasmota),
     "zigbee2mqtt": (Zigbee2MqttSettings, zigbee2mqtt),
 }
 
 
-def build(kind: str, settings: Mapping[str, object], where: str) -> Driver:
-    """Make the driver of a machine; nothing is connected until its events are read.
+def build(
+    kind: str, settings: Mapping[str, object], where: str, transports: Transports | None = None
+) -> Driver:
+    """Make the driver of a machine; nothing is connected until its events are read, over `transports`.
 
     Raises ConfigError with `where` as file for an unknown kind or key, a missing key or a wrong value.
     """
     if kind not in KINDS:
         raise ConfigError(where, "kind", f"{kind!r} is no kind of machine", f"Known are: {', '.join(KINDS)}")
     shape, make = KINDS[kind]
-    return make(read(shape, settings, where))
+    return make(read(shape, settings, where), transports=transports or RealTransports())

@@ -18,8 +18,9 @@ from firmware_bridge.grbl.parser import GrblParser
 from firmware_bridge.grbl.proxy import Proxy
 from firmware_bridge.grbl.tracker import Tracker
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Bytes, Stream
-from firmware_bridge.transports.stream import URL_EXAMPLE, stream_at
+from firmware_bridge.transports import Stream, Transports
+from firmware_bridge.transports.real import RealTransports
+from firmware_bridge.transports.stream import URL_EXAMPLE
 from floor.errors import ConfigError, MachineFault, MachineUnreachable
 
 IDLE_POLL_S = 0.5
@@ -47,7 +48,7 @@ class GrblSettings:
 
 
 class GrblDriver:
-    """One GRBL; see Driver. `transport` and `clock` (monotonic seconds) are for tests.
+    """One GRBL; see Driver. `transports`, `backoff`, `clock` (monotonic seconds): for recordings and tests.
 
     Raises ConfigError for a URL or an address that names nothing.
     """
@@ -56,14 +57,14 @@ class GrblDriver:
         self,
         settings: GrblSettings,
         *,
-        transport: Bytes | None = None,
+        transports: Transports | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = f"GRBL at {settings.url}"
         self._settings = settings
         try:
-            self._transport = transport or stream_at(settings.url)
+            self._transport = (transports or RealTransports()).stream(settings.url)
         except ValueError as error:
             raise ConfigError("driver grbl", "url", str(error), f"Write url = {URL_EXAMPLE!r}") from error
         self._backoff = backoff or Backoff()

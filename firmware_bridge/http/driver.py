@@ -15,8 +15,8 @@ from firmware_bridge.mapping.mapping import load_mapping
 from firmware_bridge.mapping.tracker import MappedMachine
 from firmware_bridge.orders import NoOrders
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Http
-from firmware_bridge.transports.http import HttpTransport
+from firmware_bridge.transports import Transports
+from firmware_bridge.transports.real import RealTransports
 from floor.errors import MachineFault, MachineUnreachable
 
 
@@ -32,20 +32,21 @@ class HttpSettings:
 
 
 class HttpMachine(NoOrders):
-    """See Driver. Transport, backoff and `clock` (monotonic seconds) are for tests."""
+    """See Driver. `transports`, `backoff`, `clock` (monotonic seconds): for recordings and tests."""
 
     def __init__(
         self,
         settings: HttpSettings,
         *,
-        http: Http | None = None,
+        transports: Transports | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mapping = load_mapping(settings.mapping, "url")
         self.name = self._mapping.name
         headers = {"Authorization": settings.authorization} if settings.authorization else {}
-        self._http = http or HttpTransport(settings.url, headers, settings.deadline_s)
+        reach = transports or RealTransports()
+        self._http = reach.http(settings.url, headers, settings.deadline_s)
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._poll_s = settings.poll_s

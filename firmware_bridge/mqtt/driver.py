@@ -14,8 +14,9 @@ from firmware_bridge.mapping.mapping import load_mapping
 from firmware_bridge.mapping.tracker import MappedMachine
 from firmware_bridge.orders import NoOrders
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Mqtt
-from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
+from firmware_bridge.transports import Transports
+from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.real import RealTransports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +28,19 @@ class MqttSettings(BrokerSettings):
 
 
 class MqttMachine(NoOrders):
-    """See Driver. Transport, backoff and `clock` (monotonic seconds) are for tests."""
+    """See Driver. `transports`, `backoff`, `clock` (monotonic seconds): for recordings and tests."""
 
     def __init__(
         self,
         settings: MqttSettings,
         *,
-        mqtt: Mqtt | None = None,
+        transports: Transports | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mapping = load_mapping(settings.mapping, "topic")
         self.name = self._mapping.name
-        self._mqtt = mqtt or MqttTransport(settings, self.name)
+        self._mqtt = (transports or RealTransports()).mqtt(settings, self.name)
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._tick_s = min(1.0, settings.silence_s / 4)

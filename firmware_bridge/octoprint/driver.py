@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent, Noise
-from firmware_bridge.gcode import Filament, FilamentCounter, FilamentUse
 from firmware_bridge.octoprint.parser import (
     Fact,
     PrintStage,
@@ -23,11 +22,12 @@ from firmware_bridge.octoprint.parser import (
     parse_login,
 )
 from firmware_bridge.octoprint.tracker import Job, Tracker
+from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Answer, Http, WebSockets
-from firmware_bridge.transports.http import HttpTransport
-from firmware_bridge.transports.websocket import WebSocketTransport
+from firmware_bridge.transports import Answer, Http, Transports
+from firmware_bridge.transports.real import RealTransports
 from floor.errors import MachineError, MachineFault, MachineUnreachable
+from floor.gcode import Filament, FilamentCounter, FilamentUse
 
 READ_FILE_S = 900.0
 AWAIT_FILE_S = 60.0
@@ -47,21 +47,21 @@ class OctoPrintSettings:
     deadline_s: float = setting(10.0, least=0.1, most=120.0)
 
 
-class OctoPrintDriver:
-    """One OctoPrint; see Driver. The transports are for tests: by default they are made from the settings."""
+class OctoPrintDriver(NoGate):
+    """One OctoPrint; see Driver. `transports` and `backoff` are for recordings and tests."""
 
     def __init__(
         self,
         settings: OctoPrintSettings,
         *,
-        http: Http | None = None,
-        sockets: WebSockets | None = None,
+        transports: Transports | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self.name = f"OctoPrint at {settings.url}"
         headers = {"X-Api-Key": settings.api_key}
-        self._http = http or HttpTransport(settings.url, headers, settings.deadline_s)
-        self._sockets = sockets or WebSocketTransport(settings.url, headers)
+        reach = transports or RealTransports()
+        self._http = reach.http(settings.url, headers, settings.deadline_s)
+        self._sockets = reach.websockets(settings.url, headers)
         self._backoff = backoff or Backoff()
         self._tracker = Tracker()
         self._files = _JobFiles(

@@ -18,7 +18,6 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
-from firmware_bridge.gcode import FilamentUse
 from firmware_bridge.octoprint.parser import (
     Fact,
     FirmwareNamed,
@@ -27,6 +26,7 @@ from firmware_bridge.octoprint.parser import (
     ServerNamed,
     Snapshot,
 )
+from floor.gcode import FilamentUse
 from floor.meter import Quantity
 from floor.words import JobOutcome
 

@@ -13,8 +13,9 @@ from firmware_bridge.orders import NoOrders
 from firmware_bridge.plugs.facts import Dialect, Named, Presence, Refusal
 from firmware_bridge.plugs.tracker import Limits, PlugTracker
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Mqtt
-from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
+from firmware_bridge.transports import Transports
+from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.real import RealTransports
 from floor.errors import ConfigError, MachineFault
 
 
@@ -31,7 +32,7 @@ class PlugSettings(BrokerSettings):
 
 
 class PlugDriver(NoOrders):
-    """One plug; see Driver. Transport, backoff and `clock` (monotonic seconds) are for tests.
+    """One plug; see Driver. `transports`, `backoff`, `clock` (monotonic seconds): for recordings and tests.
 
     Raises ConfigError when the settings contradict each other.
     """
@@ -41,7 +42,7 @@ class PlugDriver(NoOrders):
         settings: PlugSettings,
         dialect: Dialect,
         *,
-        mqtt: Mqtt | None = None,
+        transports: Transports | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -49,7 +50,7 @@ class PlugDriver(NoOrders):
         _check(settings, self.name)
         self._settings = settings
         self._dialect = dialect
-        self._mqtt = mqtt or MqttTransport(settings, self.name)
+        self._mqtt = (transports or RealTransports()).mqtt(settings, self.name)
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._tracker = PlugTracker(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
 from firmware_bridge.settings import setting
 from firmware_bridge.shelly.parser import Shelly
+from firmware_bridge.transports import Transports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,8 +19,8 @@ class ShellySettings(PlugSettings):
     switch: float = setting(0.0, least=0, most=15)
 
 
-def shelly(settings: ShellySettings) -> PlugDriver:
+def shelly(settings: ShellySettings, *, transports: Transports | None = None) -> PlugDriver:
     """Make the driver; see Driver."""
     # Shelly answers to whoever asked: two drivers, or a gateway started anew, hear only their own answers
     source = f"makerfloor-{secrets.token_hex(6)}"
-    return PlugDriver(settings, Shelly(settings.prefix, int(settings.switch), source))
+    return PlugDriver(settings, Shelly(settings.prefix, int(settings.switch), source), transports=transports)

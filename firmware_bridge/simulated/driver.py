@@ -17,6 +17,7 @@ from firmware_bridge.events import (
     MachineEvent,
     ReadingTaken,
 )
+from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity, add
@@ -49,7 +50,7 @@ class _Job:
         return used | {Quantity.JOB_TIME_MS: round(self.ran_s * 1000)}
 
 
-class SimulatedMachine:
+class SimulatedMachine(NoGate):
     """See Driver. A job runs in the machine's time: `clock` (monotonic seconds) times the speed.
 
     While the cable is out the job goes on, as a printer's does; plugged in, the machine says where it stands.

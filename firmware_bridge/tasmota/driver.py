@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
 from firmware_bridge.settings import setting
 from firmware_bridge.tasmota.parser import Tasmota
+from firmware_bridge.transports import Transports
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +18,6 @@ class TasmotaSettings(PlugSettings):
     relay: float = setting(1.0, least=1, most=8)
 
 
-def tasmota(settings: TasmotaSettings) -> PlugDriver:
+def tasmota(settings: TasmotaSettings, *, transports: Transports | None = None) -> PlugDriver:
     """Make the driver; see Driver."""
-    return PlugDriver(settings, Tasmota(settings.topic, int(settings.relay)))
+    return PlugDriver(settings, Tasmota(settings.topic, int(settings.relay)), transports=transports)

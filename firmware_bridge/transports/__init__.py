@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from firmware_bridge.transports.mqtt import BrokerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,19 @@ class Answer:
 
 MAX_BODY_BYTES = 1 << 20
 MAX_FRAME_BYTES = 4 << 20
+UPLOAD_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file for a machine: as the part `part` of a form beside `fields`, or as the whole body ("")."""
+
+    file: Path
+    name: str
+    method: str = "POST"
+    part: str = "file"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Http(Protocol):
@@ -32,6 +49,14 @@ class Http(Protocol):
 
     async def post(self, path: str, body: Mapping[str, object]) -> Answer:
         """Send a JSON body. Raises as `get` does."""
+        ...
+
+    async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        """Send any request, with a JSON body or none. Raises as `get` does."""
+        ...
+
+    async def upload(self, path: str, upload: Upload) -> Answer:
+        """Send a file of any size within UPLOAD_S. Raises as `get` does; MachineFault without the file."""
         ...
 
     def download(self, path: str) -> AsyncGenerator[bytes, None]:
@@ -90,6 +115,29 @@ class Bytes(Protocol):
         ...
 
 
+class Datagram(Protocol):
+    """One open socket for packets to and from one machine; packets of others are never received."""
+
+    async def send(self, data: bytes) -> None:
+        """Send one packet; it may be lost. Raises MachineUnreachable when nothing can be sent."""
+        ...
+
+    async def receive(self, within_s: float) -> bytes | None:
+        """Wait for the next packet; None when none came in time, for packets may be lost.
+
+        Raises MachineUnreachable when the machine's host says that nobody listens.
+        """
+        ...
+
+
+class Datagrams(Protocol):
+    """Opens sockets for packets to one machine."""
+
+    def open(self) -> AbstractAsyncContextManager[Datagram]:
+        """Open a socket for the length of a `with`. Raises MachineUnreachable when it cannot be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """A message of a broker. One that was `retained` is of the past: it proves nothing of now."""
@@ -119,4 +167,38 @@ class Mqtt(Protocol):
 
     def open(self, topics: Sequence[str]) -> AbstractAsyncContextManager[Subscription]:
         """Connect and subscribe for the length of a `with`. Raises MachineUnreachable when that fails."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A name and a password for HTTP digest access authentication (RFC 7616)."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+class Transports(Protocol):
+    """Makes the transports of one driver. Drivers get theirs from here, so that all can be recorded."""
+
+    def http(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        deadline_s: float = 10.0,
+        digest: Login | None = None,
+    ) -> Http:
+        """Make a transport for requests to `url`."""
+        ...
+
+    def websockets(self, url: str, headers: Mapping[str, str], silence_s: float = 60.0) -> WebSockets:
+        """Make a transport for websockets below `url`."""
+        ...
+
+    def stream(self, url: str, baud: int = 115200) -> Bytes:
+        """Make a line of bytes to `serial://…` or `tcp://…`. Raises ValueError for any other URL."""
+        ...
+
+    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+        """Make a connection to a broker. Raises ConfigError, `where` as file, for settings that are wrong."""
         ...

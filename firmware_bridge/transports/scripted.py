@@ -10,7 +10,21 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from firmware_bridge.transports import MAX_BODY_BYTES, Answer, Socket, Stream, Subscription, Told
+from firmware_bridge.transports import (
+    MAX_BODY_BYTES,
+    Answer,
+    Bytes,
+    Http,
+    Login,
+    Mqtt,
+    Socket,
+    Stream,
+    Subscription,
+    Told,
+    Upload,
+    WebSockets,
+)
+from firmware_bridge.transports.mqtt import BrokerSettings
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 
@@ -29,6 +43,14 @@ class ScriptedHttp:
     async def post(self, path: str, body: Mapping[str, object]) -> Answer:
         """Play the next answer of the path, whatever the body."""
         return self._play("POST", path, body)
+
+    async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        """Play the next answer of the path, whatever the method and the body."""
+        return self._play(method, path, body)
+
+    async def upload(self, path: str, upload: Upload) -> Answer:
+        """Play the next answer of the path; what was uploaded is kept as the body that was sent."""
+        return self._play(upload.method, path, {"name": upload.name, **upload.fields})
 
     async def download(self, path: str) -> AsyncGenerator[bytes, None]:
         """Yield the body of the next answer in two pieces. Raises MachineFault unless it is 200."""
@@ -155,3 +177,35 @@ class ScriptedMqtt:
             raise MachineUnreachable("the script has no connection left to the broker")
         self.subscribed.extend(topics)
         yield _ScriptedSubscription(deque(self.connections.pop(0)), self.published)
+
+
+@dataclass(slots=True)
+class ScriptedTransports:
+    """Hands out the transports that it was given, for whatever address is asked; see Transports."""
+
+    requests: Http = field(default_factory=ScriptedHttp)
+    sockets: WebSockets = field(default_factory=ScriptedWebSockets)
+    line: Bytes = field(default_factory=ScriptedBytes)
+    broker: Mqtt = field(default_factory=ScriptedMqtt)
+
+    def http(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        deadline_s: float = 10.0,
+        digest: Login | None = None,
+    ) -> Http:
+        """Hand out the script."""
+        return self.requests
+
+    def websockets(self, url: str, headers: Mapping[str, str], silence_s: float = 60.0) -> WebSockets:
+        """Hand out the script."""
+        return self.sockets
+
+    def stream(self, url: str, baud: int = 115200) -> Bytes:
+        """Hand out the script."""
+        return self.line
+
+    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+        """Hand out the script."""
+        return self.broker

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
 from firmware_bridge.settings import setting
+from firmware_bridge.transports import Transports
 from firmware_bridge.zigbee2mqtt.parser import Zigbee2Mqtt
 
 
@@ -20,6 +21,8 @@ class Zigbee2MqttSettings(PlugSettings):
     silence_s: float = setting(120.0, least=0.1, most=3600.0)
 
 
-def zigbee2mqtt(settings: Zigbee2MqttSettings) -> PlugDriver:
+def zigbee2mqtt(settings: Zigbee2MqttSettings, *, transports: Transports | None = None) -> PlugDriver:
     """Make the driver; see Driver."""
-    return PlugDriver(settings, Zigbee2Mqtt(settings.base, settings.device, settings.endpoint))
+    return PlugDriver(
+        settings, Zigbee2Mqtt(settings.base, settings.device, settings.endpoint), transports=transports
+    )

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.events import JobEnded, JobStarted, Noise, ReadingTaken
-from firmware_bridge.gcode import Filament, FilamentCounter, FilamentUse
 from firmware_bridge.octoprint.parser import parse_error, parse_frame, parse_login
 from firmware_bridge.octoprint.tracker import Tracker
+from floor.gcode import Filament, FilamentCounter, FilamentUse
 
 numbers = st.one_of(
     st.integers(-(10**20), 10**20), st.floats(), st.none(), st.booleans(), st.text(max_size=9)

@@ -27,7 +27,7 @@ from firmware_bridge.grbl.parser import (
 )
 from firmware_bridge.grbl.tracker import Tracker
 from firmware_bridge.transports import Stream
-from firmware_bridge.transports.scripted import ScriptedBytes
+from firmware_bridge.transports.scripted import ScriptedTransports
 from floor.errors import ConfigError
 from floor.words import Activity, JobOutcome
 
@@ -218,7 +218,7 @@ class Board:
 
 async def test_a_board_that_opening_reset_is_not_asked_before_it_greets() -> None:
     board = Board()
-    driver = GrblDriver(GrblSettings("serial:///dev/ttyX"), transport=board)
+    driver = GrblDriver(GrblSettings("serial:///dev/ttyX"), transports=ScriptedTransports(line=board))
     async with asyncio.timeout(30):
         seen = await first(driver, Identified)
     assert seen == [Noise("no line of GRBL: junk"), Identified("Grbl 1.1h", "1.1h")]
@@ -226,7 +226,9 @@ async def test_a_board_that_opening_reset_is_not_asked_before_it_greets() -> Non
 
 
 async def test_a_lost_line_is_said() -> None:
-    driver = GrblDriver(GrblSettings("tcp://h:1"), transport=ScriptedBytes(), backoff=Backoff(0.01, 0.01))
+    driver = GrblDriver(
+        GrblSettings("tcp://h:1"), transports=ScriptedTransports(), backoff=Backoff(0.01, 0.01)
+    )
     (lost,) = await first(driver, ActivityChanged)
     assert isinstance(lost, ActivityChanged)
     assert lost.activity is Activity.UNREACHABLE

@@ -22,7 +22,7 @@ from firmware_bridge.events import (
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.octoprint.parser import PrintStage
 from firmware_bridge.transports import Answer
-from firmware_bridge.transports.scripted import ScriptedHttp, ScriptedWebSockets
+from firmware_bridge.transports.scripted import ScriptedHttp, ScriptedTransports, ScriptedWebSockets
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
@@ -77,8 +77,7 @@ async def play(*connections: list[str], file: Answer = PRINTED) -> list[MachineE
     sockets = ScriptedWebSockets([list(frames) for frames in connections])
     driver = OctoPrintDriver(
         OctoPrintSettings("http://octoprint", "key"),
-        http=http,
-        sockets=sockets,
+        transports=ScriptedTransports(requests=http, sockets=sockets),
         backoff=Backoff(0.001, 0.002),
     )
     seen: list[MachineEvent] = []
@@ -89,6 +88,10 @@ async def play(*connections: list[str], file: Answer = PRINTED) -> list[MachineE
             seen.append(one)
     await driver.aclose()
     return seen
+
+
+def asked_over(http: ScriptedHttp) -> OctoPrintDriver:
+    return OctoPrintDriver(OctoPrintSettings("http://o", "key"), transports=ScriptedTransports(requests=http))
 
 
 def of(kind: type, seen: list[MachineEvent]) -> list[Any]:
@@ -255,7 +258,9 @@ async def test_a_faulted_printer_says_so_in_its_own_words() -> None:
 )
 async def test_refused_orders(answer: Answer, error: type[Exception], words: str) -> None:
     http = ScriptedHttp({"/api/job": [answer]})
-    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    driver = OctoPrintDriver(
+        OctoPrintSettings("http://o", "key"), transports=ScriptedTransports(requests=http)
+    )
     with pytest.raises(error, match=words):
         await driver.cancel()
 
@@ -267,7 +272,9 @@ def flags(*names: str) -> Answer:
 async def test_an_order_that_was_lost_is_given_again_until_it_is_obeyed() -> None:
     states = [flags("pausing"), flags("printing"), flags("pausing"), flags("paused")]
     http = ScriptedHttp({"/api/job": [Answer(204, b"")], "/api/printer?exclude=temperature,sd": states})
-    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    driver = OctoPrintDriver(
+        OctoPrintSettings("http://o", "key"), transports=ScriptedTransports(requests=http)
+    )
     await driver.hold()
     assert [path for method, path, _ in http.asked if method == "POST"] == ["/api/job"] * 2
 
@@ -276,14 +283,18 @@ async def test_an_order_that_is_never_obeyed_is_a_fault(monkeypatch: pytest.Monk
     monkeypatch.setattr("firmware_bridge.octoprint.driver.ORDER_S", 0.0)
     state_path = "/api/printer?exclude=temperature,sd"
     http = ScriptedHttp({"/api/job": [Answer(204, b"")], state_path: [flags("printing")]})
-    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    driver = OctoPrintDriver(
+        OctoPrintSettings("http://o", "key"), transports=ScriptedTransports(requests=http)
+    )
     with pytest.raises(MachineFault, match="was told to pause"):
         await driver.hold()
 
 
 async def test_a_message_cannot_become_a_command() -> None:
     http = ScriptedHttp({"/api/printer/command": [Answer(204, b"")]})
-    driver = OctoPrintDriver(OctoPrintSettings("http://o", "key"), http=http, sockets=ScriptedWebSockets())
+    driver = OctoPrintDriver(
+        OctoPrintSettings("http://o", "key"), transports=ScriptedTransports(requests=http)
+    )
     await driver.message("hello\nM104 S250; " + "x" * 100)
     body = http.asked[0][2]
     assert body is not None

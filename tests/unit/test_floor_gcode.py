@@ -2,8 +2,8 @@
 
 import pytest
 
-from firmware_bridge import gcode
-from firmware_bridge.gcode import Filament, FilamentCounter, FilamentUse
+from floor import gcode
+from floor.gcode import Filament, FilamentCounter, FilamentUse
 
 
 def count(text: str, filament: Filament | None = None) -> FilamentUse:
