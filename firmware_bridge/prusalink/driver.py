@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -80,6 +81,7 @@ class PrusaLinkDriver(NoGate):
         )
         self._backoff = backoff or Backoff()
         self._clock = clock
+        self._wake = asyncio.Event()
         self._tracker = Tracker(secrets.token_hex(4), 2 * settings.poll_s + settings.deadline_s)
         self._files = JobFiles(
             self._http, Filament(settings.filament_diameter_mm, settings.filament_density_g_cm3)
@@ -107,16 +109,23 @@ class PrusaLinkDriver(NoGate):
                     noise += 1
                     if noise >= MAX_NOISE:
                         raise MachineUnreachable(f"{self.name} says nothing that is a status")
-                    await asyncio.sleep(self._settings.poll_s)
+                    await self._pause(self._settings.poll_s)
                     continue
                 noise = 0
                 async with aclosing(self._receive(now)) as events:
                     async for event in events:
                         yield event
                 at_rest = now.activity in (Activity.IDLE, Activity.FAULTED, Activity.UNREACHABLE)
-                await asyncio.sleep(self._settings.idle_poll_s if at_rest else self._settings.poll_s)
+                await self._pause(self._settings.idle_poll_s if at_rest else self._settings.poll_s)
         finally:
             await self._files.stop()
+
+    async def _pause(self, most_s: float) -> None:
+        """Wait for the next poll; an order that was just obeyed is looked at at once."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._wake.wait()
+        self._wake.clear()
 
     async def _receive(self, now: Status) -> AsyncGenerator[MachineEvent, None]:
         at_s, job = self._clock(), self._tracker.job
@@ -179,6 +188,7 @@ class PrusaLinkDriver(NoGate):
             now = await self._status()
             over = not now.at_job or now.job is None or now.job.number != job.number
             if done(now) or (over and order != "/pause"):
+                self._wake.set()
                 return
             if over:
                 raise MachineFault(f"{self.name} ended its job before it could {words}")
@@ -223,6 +233,7 @@ class PrusaLinkDriver(NoGate):
                 refused = True
                 answer = await self._http.upload(path, upload)
         self._expect(answer)
+        self._wake.set()
 
     async def message(self, text: str) -> None:
         """Do nothing: PrusaLink shows no text of others."""

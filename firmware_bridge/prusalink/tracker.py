@@ -1,9 +1,9 @@
 """The life of the jobs of one PrusaLink: facts in, machine events out. Pure; the driver reads the files.
 
-Time is PrusaLink's `time_printing`. It may stand still for long (0.8.1 renews it with every hundredth
-command, and by the minute for prints from the card): until it moves, the time counts in which polls saw the
-printer print.
-What it jumps by more than went by was somebody setting the machine's clock, and is not counted.
+Time is that in which polls saw the printer print, and never less than PrusaLink's `time_printing`: 0.8.1 renews
+that with every hundredth command, and by the minute for prints from the card, so that it stands still for long;
+but it tells of starts and gaps that no poll saw. What it jumps by more than went by was somebody setting the
+machine's clock, and is not counted.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from floor.meter import Quantity
 from floor.words import JobOutcome
 
 SLACK_MS = 15_000
+HALF_MS = 500
 STALE_FRACTION = 0.05
 
 OUTCOMES = {
@@ -45,8 +46,7 @@ class JobTime:
     shown_ms: int | None
     earlier_ms: int = 0
     counted_ms: int = 0
-    _anchor_ms: float = 0.0
-    _since_ms: float = 0.0
+    _machine_ms: float = 0.0
     _shown_at_s: float = 0.0
     _printing: bool = False
 
@@ -57,25 +57,28 @@ class JobTime:
         """Take a poll. Two that are more than `gap_s` apart prove nothing between them but what is shown."""
         passed_s, self.at_s = max(0.0, at_s - self.at_s), at_s
         if printing and self._printing and passed_s <= self.gap_s:
-            self._since_ms += passed_s * 1000
+            self.counted_ms += round(passed_s * 1000)
         self._printing = printing
-        if shown_s is not None:
+        if shown_s is not None and shown_s * 1000 != self.shown_ms:
             self._shown(shown_s * 1000, at_s)
-        self.counted_ms = max(self.counted_ms, round(self._anchor_ms + self._since_ms))
+
+    def end(self, at_s: float) -> None:
+        """The job was over by now: of the time since the last poll, half is its own, HALF_MS at most."""
+        passed_s = max(0.0, at_s - self.at_s)
+        if self._printing and passed_s <= self.gap_s:
+            self.counted_ms += min(HALF_MS, round(passed_s * 500))
 
     def _shown(self, shown_ms: int, at_s: float) -> None:
         before, self.shown_ms = self.shown_ms, shown_ms
+        passed_ms, self._shown_at_s = (at_s - self._shown_at_s) * 1000, at_s
         if before is None:
-            self.earlier_ms = max(0, shown_ms - round(self._since_ms))
-        elif shown_ms == before:
+            self.earlier_ms = max(0, shown_ms - self.counted_ms)
+        elif 0 < shown_ms - before <= passed_ms + SLACK_MS:
+            # whole seconds are cut: the first that is shown is half a second more, on the whole
+            self._machine_ms += min(shown_ms - before, passed_ms + 1000) + (HALF_MS if before == 0 else 0)
+            self.counted_ms = max(self.counted_ms, round(self._machine_ms))
             return
-        elif 0 < shown_ms - before <= (at_s - self._shown_at_s) * 1000 + SLACK_MS:
-            self._anchor_ms += shown_ms - before
-            self._since_ms = 0.0
-        else:
-            self._anchor_ms += self._since_ms
-            self._since_ms = 0.0
-        self._shown_at_s = at_s
+        self._machine_ms = self.counted_ms
 
 
 @dataclass(slots=True)
@@ -137,7 +140,7 @@ class Tracker:
         """Take one status, at a monotonic time, and return what follows from it."""
         events: list[MachineEvent] = []
         if self.job and self.ends_job(now):
-            events += self._end(now)
+            events += self._end(now, at_s)
         if now.at_job and now.job is not None:
             events += self._progress(now, now.job, at_s)
         else:
@@ -193,7 +196,7 @@ class Tracker:
             used |= {Quantity.FILAMENT_UM: um, Quantity.FILAMENT_MG: job.used.mg(um)}
         return used
 
-    def _end(self, now: Status) -> list[MachineEvent]:
+    def _end(self, now: Status, at_s: float) -> list[MachineEvent]:
         job = self.job
         assert job is not None
         outcome = OUTCOMES.get(now.state, JobOutcome.UNKNOWN)
@@ -204,6 +207,8 @@ class Tracker:
             words = "its end was not seen"
         elif self._gap:
             words = f"{words}, while there was no connection"
+        if not self._gap:
+            job.time.end(at_s)
         if outcome is JobOutcome.DONE:
             job.fraction = 1.0
         if job.used is not None:
