@@ -1,9 +1,9 @@
 """The life of the jobs of one PrusaLink: facts in, machine events out. Pure; the driver reads the files.
 
-Time is that in which polls saw the printer print, and never less than PrusaLink's `time_printing`: 0.8.1 renews
-that with every hundredth command, and by the minute for prints from the card, so that it stands still for long;
-but it tells of starts and gaps that no poll saw. What it jumps by more than went by was somebody setting the
-machine's clock, and is not counted.
+Time is that in which polls saw the printer print, and never less than PrusaLink's `time_printing`: 0.8.1
+renews that with every hundredth command, and by the minute for prints from the card, so that it stands still
+for long; but it tells of starts and gaps that no poll saw. What it jumps by more than went by was somebody
+setting the machine's clock, and is not counted.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ class JobTime:
         if before is None:
             self.earlier_ms = max(0, shown_ms - self.counted_ms)
         elif 0 < shown_ms - before <= passed_ms + SLACK_MS:
-            # whole seconds are cut: the first that is shown is half a second more, on the whole
-            self._machine_ms += min(shown_ms - before, passed_ms + 1000) + (HALF_MS if before == 0 else 0)
+            self._machine_ms += min(shown_ms - before, passed_ms + 1000)
             self.counted_ms = max(self.counted_ms, round(self._machine_ms))
             return
         self._machine_ms = self.counted_ms
