@@ -17,6 +17,7 @@ import aiomqtt
 
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import MAX_BODY_BYTES, Subscription, Told
+from firmware_bridge.transports.tls import TlsPeer, peer_context
 from floor.errors import ConfigError, MachineUnreachable
 
 MAX_WAITING = 1000
@@ -38,13 +39,16 @@ class BrokerSettings:
 class MqttTransport:
     """Connects as the settings say; a broker that does not answer within `deadline_s` is lost.
 
+    With a `peer` the broker's certificate must be that peer's, whatever the address; `ca` is then the peer's.
     Raises ConfigError, with `where` as file, for an address that is none and for a `ca` that cannot be read.
     """
 
-    def __init__(self, settings: BrokerSettings, where: str = "the driver's settings") -> None:
+    def __init__(
+        self, settings: BrokerSettings, where: str = "the driver's settings", peer: TlsPeer | None = None
+    ) -> None:
         self._settings = settings
         self._host, self._port = _address(settings.broker, where)
-        self._tls = _tls(settings, where)
+        self._tls = peer_context(peer, where) if peer else _tls(settings, where)
 
     @asynccontextmanager
     async def open(self, topics: Sequence[str]) -> AsyncGenerator[Subscription, None]:
