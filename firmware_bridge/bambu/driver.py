@@ -111,12 +111,15 @@ class BambuDriver(NoGate):
     async def _listen(self, broker: Subscription) -> AsyncGenerator[MachineEvent, None]:
         silence_s = self._settings.silence_s
         heard_s = asked_s = whole_s = self._clock()
+        again_s = silence_s / 2
         await self._ask(broker, "info", command="get_version")
         while True:
             if self._clock() >= whole_s:
                 await self._ask(broker, "pushing", command="pushall", version=1, push_target=1)
-                # until it is answered it may have been lost
-                whole_s = self._clock() + silence_s / 2
+                # before its first answer it may have been lost
+                known = self._tracker.status.whole
+                whole_s = self._clock() + (self._settings.pushall_s if known else again_s)
+                again_s = min(2 * again_s, self._settings.pushall_s)
             told = await broker.receive(min(1.0, silence_s / 4))
             now_s = self._clock()
             for fact in parse(told.payload) if told and not told.retained else ():

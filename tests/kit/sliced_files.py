@@ -1,7 +1,7 @@
 """Writes 3MF files of the shape that Bambu Studio and OrcaSlicer give to a printer, small and exact.
 
-Shapes: `Metadata/slice_info.config`, and the header, `M73 P`, `M73 L` and `M83` of `Metadata/plate_N.gcode`, as
-in files of Bambu Studio 2.4 (found by their text in public repositories); the numbers are our own.
+Shapes: `Metadata/slice_info.config`, and the header, `M73 P`, `M73 L` and `M83` of `Metadata/plate_N.gcode`,
+as in files of Bambu Studio 2.4 (found by their text in public repositories); the numbers are our own.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 The shapes are those of OpenBambuAPI, mqtt.md (2026-08): "pushing.pushall" for the whole report,
 "info.get_version", "print.pause", "print.resume", "print.stop" and "print.project_file" with the answer of
 "Overview"; a P1 then reports what changed only. From ha-bambulab (pybambu, 2026-07): `gcode_state` and its
-values, the error 0300-400C (50348044) that comes with a cancelled print and goes after a while, `fun` with the
-bit that asks for signed commands. From coelacant1/Bambu-Lab-Cloud-API, issue 4: an unsigned command is answered with
-`err_code` 84033543.
+values, the error 0300-400C (50348044) that comes with a cancelled print and goes after a while, `fun` with
+the bit that asks for signed commands. From coelacant1/Bambu-Lab-Cloud-API, issue 4: an unsigned command is
+answered with `err_code` 84033543.
 """
 
 from __future__ import annotations
