@@ -158,11 +158,11 @@ class BambuDriver(NoGate):
         self._named = True
         return [Identified(f"{product or 'Bambu Lab'} {self._settings.serial}", firmware)]
 
-    async def _ask(self, broker: Subscription, kind: str, **what: object) -> str:
+    async def _ask(self, broker: Subscription, kind: str, sure: bool = False, **what: object) -> str:
         self._sequence += 1
         number = str(self._sequence)
         body = {kind: {"sequence_id": number, **what}}
-        await broker.publish(f"device/{self._settings.serial}/request", json.dumps(body))
+        await broker.publish(f"device/{self._settings.serial}/request", json.dumps(body), sure)
         return number
 
     async def _order(self, command: str, words: str, done: Callable[[str], bool]) -> None:
@@ -173,16 +173,20 @@ class BambuDriver(NoGate):
         broker = self._broker
         if broker is None:
             raise MachineUnreachable(f"{self.name} is not connected")
+        refused = f"{refusal}: its firmware takes signed commands only, see Developer Mode"
         if self._tracker.status.signed_only:
-            raise MachineFault(f"{refusal}: its firmware takes signed commands only, see Developer Mode")
+            raise MachineFault(refused)
         if self._tracker.status.state not in AT_WORK:
             raise MachineFault(f"{self.name} prints nothing that could {words}")
-        number = await self._ask(broker, "print", command=command, param="")
+        # OpenBambuAPI: the slicer sends these with QoS 1
+        number = await self._ask(broker, "print", sure=True, command=command, param="")
         deadline_s = asyncio.get_running_loop().time() + ORDER_S
         while not done(self._tracker.status.state or ""):
             await asyncio.sleep(ORDER_CHECK_S)
             if self._broker is not broker:
                 raise MachineUnreachable(f"{self.name} was lost while it was told to {words}")
+            if self._tracker.status.signed_only:
+                raise MachineFault(refused)
             reply = self._reply
             if reply and reply.sequence == number and not reply.done:
                 raise MachineFault(f"{refusal}: {reply.words or 'it says no'}")

@@ -1,8 +1,9 @@
 """What a Bambu Lab printer reports on `device/SERIAL/report`, read: JSON in, plain facts out. No I/O.
 
 Sources: OpenBambuAPI (mqtt.md, 2026-08) for shapes; ha-bambulab (pybambu, 2026-07) for `fun`, `gcode_state`,
-the codes of a cancelled print and the AMS. Never raises; what is not listed here is not kept, so that the
-state of a printer stays as small as it is, whatever is sent.
+the codes of a cancelled print and the AMS; bambuddy (bambu_mqtt.py, 2026-08) for `fun` beside `print` and the
+health message that follows an unsigned command. Never raises; what is not listed here is not kept, so that
+the state of a printer stays as small as it is, whatever is sent.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ MAX_HMS = 16
 MAX_MODULES = 64
 EXTERNAL_TRAY = 254
 SIGNED_ONLY = 0x2000_0000
+UNSIGNED_REFUSED = (0x0500_0500, 0x0001_0007)
 STATES = frozenset(
     ["IDLE", "INIT", "OFFLINE", "SLICING", "PREPARE", "RUNNING", "PAUSE", "FINISH", "FAILED", "UNKNOWN"]
 )
 ORDERS = frozenset(["pause", "resume", "stop"])
 
+_PATH = re.compile(r"ftp://(/[^\x00-\x1f]{1,500})")
 _PLATE = re.compile(r"plate_(\d{1,3})\.gcode$")
 _HEX = re.compile(r"[0-9A-Fa-f]{1,16}")
 
@@ -41,7 +44,8 @@ class Tray:
 class Status:
     """What is known of a printer, or what one report said of it; None is what was not said.
 
-    `left_min` is the printer's estimate; `error` 0 is none; `fun` are flags; `trays` by 4 × AMS + place.
+    `left_min` is the printer's estimate; `error` 0 is none, and goes after a while, `fail_reason` stays;
+    `fun` are flags; `trays` are by 4 × AMS + place.
     """
 
     state: str | None = None
@@ -57,6 +61,7 @@ class Status:
     layer: int | None = None
     layers: int | None = None
     error: int | None = None
+    fail_reason: int | None = None
     hms: tuple[tuple[int, int], ...] | None = None
     fun: int | None = None
     trays: Mapping[int, Mapping[str, object]] | None = None
@@ -74,8 +79,8 @@ class Status:
 
     @property
     def signed_only(self) -> bool:
-        """Whether the firmware says that it takes no unsigned command."""
-        return bool((self.fun or 0) & SIGNED_ONLY)
+        """Whether the firmware says that it takes no unsigned command, or that it just refused one."""
+        return bool((self.fun or 0) & SIGNED_ONLY) or UNSIGNED_REFUSED in (self.hms or ())
 
     def tray(self, slot: int) -> Tray:
         """Return what is known of a place."""
@@ -118,8 +123,9 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Somebody sent a print: its plate, and the tray of each filament of the slicer (from 0; -1 for none)."""
+    """Somebody sent a print: its file and plate, and the tray of each of its filaments (-1 for none)."""
 
+    file: str | None
     plate: int | None
     trays: tuple[int, ...]
 
@@ -137,7 +143,7 @@ def parse(payload: bytes) -> list[Fact]:
     if info.get("command") == "get_version":
         return _versions(info.get("module"))
     if command == "push_status":
-        return [_status(said)]
+        return [_status(said, said.get("fun", body.get("fun")))]
     if command == "project_file":
         return [_sent(said)]
     if isinstance(command, str) and command in ORDERS:
@@ -145,7 +151,7 @@ def parse(payload: bytes) -> list[Fact]:
     return []
 
 
-def _status(said: Mapping[str, object]) -> Fact:
+def _status(said: Mapping[str, object], fun: object) -> Fact:
     state = said.get("gcode_state")
     if state == "PAUSED":
         state = "PAUSE"
@@ -166,8 +172,9 @@ def _status(said: Mapping[str, object]) -> Fact:
         layer=_whole(said.get("layer_num"), 1_000_000),
         layers=_whole(said.get("total_layer_num"), 1_000_000),
         error=_whole(said.get("print_error"), 0xFFFF_FFFF),
+        fail_reason=_whole(_digits(said.get("fail_reason")), 0xFFFF_FFFF),
         hms=_hms(said.get("hms")),
-        fun=_hex(said.get("fun")),
+        fun=_hex(fun),
         trays=_trays(ams, said.get("vt_tray")),
         tray_now=_whole(_digits(ams.get("tray_now")), 65_535),
     )
@@ -193,7 +200,8 @@ def _sent(said: Mapping[str, object]) -> Fact:
     mapping = said.get("ams_mapping")
     slots = mapping[:MAX_TRAYS] if isinstance(mapping, list) else []
     trays = tuple(-1 if (slot := _whole(one, 65_535)) is None else slot for one in slots)
-    return Sent(_plate(_text(said.get("param"))), trays)
+    path = _PATH.fullmatch(url) if isinstance(url := said.get("url"), str) else None
+    return Sent(path[1] if path else None, _plate(_text(said.get("param"))), trays)
 
 
 def _trays(ams: Mapping[str, object], external: object) -> dict[int, dict[str, object]] | None:
@@ -247,11 +255,8 @@ def _text(value: object) -> str | None:
 
 
 def _digits(value: object) -> object:
-    return (
-        int(value)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 9
-        else value
-    )
+    """Return the number that a text writes, as some fields do; anything else as it is."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value) else value
 
 
 def _hex(value: object) -> int | None:

@@ -22,7 +22,7 @@ from xml.parsers import expat
 from floor.errors import PeerError
 from floor.gcode import Filament, FilamentCounter, FilamentUse
 
-MAX_FILE_BYTES = 512 << 20
+MAX_FILE_BYTES = 256 << 20
 MAX_INFO_BYTES = 1 << 20
 MAX_GCODE_BYTES = 1 << 30
 MAX_READ_BYTES = 1 << 20

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.bambu.parser import Sent, Status
 from firmware_bridge.bambu.sliced import Sliced
-from firmware_bridge.bambu.wording import CANCELLED, describe, describe_error, fatal
+from firmware_bridge.bambu.wording import CANCELLED, describe, describe_error
 from firmware_bridge.events import (
     ActivityChanged,
     JobEnded,
@@ -62,6 +62,7 @@ class Job:
     error: int = 0
     error_s: float = 0.0
     failed_s: float | None = None
+    failed_before: int = 0
     sliced: Sliced | None = None
     said: JobProgressed | None = None
 
@@ -107,7 +108,7 @@ class Tracker:
         self._known = False
         self._fresh = True
         self._heard_s = 0.0
-        self._sent = Sent(None, ())
+        self._sent = Sent(None, None, ())
         self._said: ActivityChanged | None = None
         self._done = dict.fromkeys(
             (Quantity.JOB_TIME_MS, Quantity.FILAMENT_UM, Quantity.FILAMENT_MG, Quantity.JOBS), 0
@@ -115,7 +116,7 @@ class Tracker:
 
     def connected(self) -> None:
         """Forget what was said: on a new connection the printer tells all anew."""
-        self.status, self._said, self._fresh, self._sent = Status(), None, True, Sent(None, ())
+        self.status, self._said, self._fresh, self._sent = Status(), None, True, Sent(None, None, ())
 
     def may_end_job(self, said: Status) -> bool:
         """Whether the driver is to have read the running job's file before this is received."""
@@ -182,7 +183,7 @@ class Tracker:
         if same and now.state == "FINISH":
             job.over_a_gap(0, gap_s)
             return self._finish("it ended while there was no connection")
-        if same and now.state == "FAILED" and now.error:
+        if same and now.state == "FAILED" and (now.error or _why(now, job)):
             job.advance(now, at_s)
             return self._fail(job, at_s)
         return self._end(JobOutcome.UNKNOWN, "its end was not seen")
@@ -215,11 +216,13 @@ class Tracker:
         """A cancelled print is FAILED too; which it was, an error says, a little before or after."""
         if self.stopping:
             return self._end(JobOutcome.CANCELLED, "Makerfloor stopped it")
-        if not job.error or at_s - job.error_s > ERROR_LASTS_S:
+        error = job.error if at_s - job.error_s <= ERROR_LASTS_S else 0
+        error = error or _why(self.status, job)
+        if not error:
             job.failed_s = at_s if job.failed_s is None else job.failed_s
             return self.tick(at_s)
-        outcome = JobOutcome.CANCELLED if job.error in CANCELLED else JobOutcome.FAILED
-        return self._end(outcome, describe_error(job.error))
+        outcome = JobOutcome.CANCELLED if error in CANCELLED else JobOutcome.FAILED
+        return self._end(outcome, describe_error(error))
 
     def _begin(self, at_s: float) -> MachineEvent:
         now = self.status
@@ -230,12 +233,13 @@ class Tracker:
             key=_key(now),
             started=now.started or "",
             name=name,
-            files=_files(now),
+            files=_files(now, self._sent.file),
             plate=self._sent.plate or now.plate,
             layers=now.layers,
             trays=self._sent.trays,
             # what was printed before this driver was made is nobody's here
             joined=Position() if self._known else _position(now),
+            failed_before=now.fail_reason or 0,
         )
         self.stopping = False
         self.job.advance(now, at_s)
@@ -248,7 +252,7 @@ class Tracker:
             self._done[name] += amount
         self._done[Quantity.JOBS] += 1
         told = "; ".join(filter(None, (words, *self._spools(job))))[:MAX_WORDS]
-        self.job, self._sent, self.stopping = None, Sent(None, ()), False
+        self.job, self._sent, self.stopping = None, Sent(None, None, ()), False
         return [self.reading(), JobEnded(job.job_id, outcome, round(job.time_ms), told)]
 
     def _spools(self, job: Job) -> list[str]:
@@ -285,7 +289,7 @@ def _activity(now: Status) -> Activity:
     if now.state == "RUNNING" or now.state in GETS_READY:
         return Activity.BUSY
     failed = now.state == "FAILED" and now.error and now.error not in CANCELLED
-    return Activity.FAULTED if failed or fatal(now) else Activity.IDLE
+    return Activity.FAULTED if failed else Activity.IDLE
 
 
 def _key(now: Status) -> tuple[str, ...]:
@@ -305,12 +309,18 @@ def _position(now: Status) -> Position:
     return Position(now.percent or 0, now.layer or 0)
 
 
-def _files(now: Status) -> tuple[str, ...]:
-    """Where the file may lie. ha-bambulab (pybambu/models.py) lists what was seen on X1 and P1."""
+def _why(now: Status, job: Job) -> int:
+    """Return why the print failed, where the printer says it anew; else 0."""
+    return now.fail_reason if now.fail_reason and now.fail_reason != job.failed_before else 0
+
+
+def _files(now: Status, sent: str | None) -> tuple[str, ...]:
+    """Where the file may lie: where it was sent to, or as ha-bambulab and bambu-rs saw it."""
     if now.print_type == "system":  # the printer's own calibration
         return ()
     said = (now.file or "").rpartition("/")[2]
     names = [said] if said.endswith(".3mf") else []
     if name := (now.name or "").rpartition("/")[2]:
         names += [name] if name.endswith(".3mf") else [f"{name}.gcode.3mf", f"{name}.3mf"]
-    return tuple(f"{folder}{name}" for name in dict.fromkeys(names) for folder in ("/", "/cache/"))
+    likely = [f"{folder}{name}" for name in names for folder in ("/", "/cache/", "/model/")]
+    return tuple(dict.fromkeys([sent, *likely] if sent else likely))

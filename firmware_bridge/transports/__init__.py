@@ -151,8 +151,11 @@ class Told:
 class Subscription(Protocol):
     """An open connection to a broker, with its topics subscribed."""
 
-    async def publish(self, topic: str, payload: str) -> None:
-        """Send one message, never retained. Raises MachineUnreachable when the broker does not take it."""
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
+        """Send one message, never retained; `sure` at QoS 1, and gives the broker a moment to say so.
+
+        Raises MachineUnreachable when the connection is lost. Whether it was heeded, only an answer tells.
+        """
         ...
 
     async def receive(self, within_s: float) -> Told | None:

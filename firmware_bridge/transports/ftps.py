@@ -24,6 +24,7 @@ FETCH_S = 900.0
 PORT = 990
 _BLOCK_BYTES = 1 << 16
 _IN_MEMORY_BYTES = 1 << 20
+_ON_DISK = "/var/tmp"  # /tmp may be memory
 
 
 class FtpsTransport:
@@ -37,6 +38,8 @@ class FtpsTransport:
         self._host, self._port = _address(url, where)
         self._login = login
         self._tls = peer_context(peer, where)
+        # a session that the line of data can take up: with TLS 1.3 some servers of printers do not get there
+        self._tls.maximum_version = ssl.TLSVersion.TLSv1_2
         self._deadline_s = deadline_s
         # one thread, and not of asyncio's own pool: a slow machine makes no other wait
         self._thread = ThreadPoolExecutor(1, "ftps")
@@ -116,18 +119,19 @@ class _ImplicitFtps(ftplib.FTP_TLS):
         """Copy one file into a temporary one; None when the machine has none of that name (550)."""
         order.check(0)
         try:
-            data, _ = self.ntransfercmd(f"RETR {path}")
+            data, size = self.ntransfercmd(f"RETR {path}")
         except ftplib.error_perm as error:
             if str(error).startswith("550"):
                 return None
             raise
-        file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 # its caller closes it
+        file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=_ON_DISK)  # noqa: SIM115 # its caller closes it
         try:
             with data:  # closed without a farewell: some printers never answer one
                 while block := data.recv(_BLOCK_BYTES):
                     file.write(block)
                     order.check(file.tell())
-            self.voidresp()  # it was sent whole
+            if file.tell() != size:  # some printers never say that they have sent it
+                self.voidresp()
             file.seek(0)
             return file
         except BaseException:

@@ -1,6 +1,7 @@
 """MQTT to one broker, by aiomqtt. Each driver has a connection of its own: none waits for another's.
 
-MQTT 3.1.1, QoS 1 for what is read, QoS 0 for what is asked: an order that comes late is worse than none.
+MQTT 3.1.1, QoS 1 for what is read, QoS 0 for what is asked: an order that comes late is worse than none. A
+machine that wants orders at QoS 1 gets them so, and none outlives its connection.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from floor.errors import ConfigError, MachineUnreachable
 
 MAX_WAITING = 1000
 KEEPALIVE_S = 20
+ACKNOWLEDGED_S = 2.0
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -90,9 +92,12 @@ class _Open:
         if refused := [topic for topic, code in zip(topics, codes, strict=False) if _refused(code)]:
             raise MachineUnreachable(f"{self._settings.broker} refuses to tell of {', '.join(refused)}")
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         try:
-            await self._client.publish(topic, payload.encode(), qos=0)
+            # some machines' brokers lose acknowledgements: what was sent was sent
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ACKNOWLEDGED_S if sure else None):
+                    await self._client.publish(topic, payload.encode(), qos=int(sure))
         except (aiomqtt.MqttError, OSError) as error:
             raise self._lost(error) from error
 

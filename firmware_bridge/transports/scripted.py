@@ -152,7 +152,7 @@ class _ScriptedSubscription:
     messages: deque[Told | MachineError | None]
     published: list[tuple[str, str]]
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         self.published.append((topic, payload))
 
     async def receive(self, within_s: float) -> Told | None:

@@ -134,6 +134,7 @@ def test_of_a_gap_counts_what_the_remaining_minutes_prove(left_min: int, proven_
         ({"gcode_state": "FAILED", "print_error": CANCELLED}, JobOutcome.CANCELLED, "0300-400C"),
         ({"gcode_state": "FAILED", "print_error": JAMMED}, JobOutcome.FAILED, "0300-801A (motion)"),
         ({"gcode_state": "FAILED"}, JobOutcome.UNKNOWN, "not seen"),
+        ({"gcode_state": "FAILED", "fail_reason": "50348044"}, JobOutcome.CANCELLED, "0300-400C"),
         ({"gcode_state": "IDLE", "subtask_name": ""}, JobOutcome.UNKNOWN, "not seen"),
         ({"gcode_state": "FINISH", "subtask_name": "other"}, JobOutcome.UNKNOWN, "not seen"),
     ],
@@ -210,21 +211,42 @@ def test_a_print_that_goes_idle_was_cancelled_and_one_that_another_follows_is_un
     assert printer.counter(Quantity.JOBS) == 3
 
 
-def test_health_messages_are_told_by_the_makers_code_and_fatal_ones_are_faults() -> None:
+def test_health_messages_are_told_by_the_makers_code_and_are_no_faults() -> None:
     printer = Printer()
-    printer.say(**WHOLE | {"hms": [{"attr": 0x0300_0100, "code": 0x0003_0007}]})
-    assert printer.activity == ActivityChanged(
-        Activity.IDLE, "IDLE: HMS_0300-0100-0003-0007 (common, motion)"
-    )
-    printer.say(1, hms=[{"attr": 0x0500_0100, "code": 0x0001_0007}, {"attr": 1, "code": 0x0004_0000}])
-    assert printer.activity == ActivityChanged(
-        Activity.FAULTED, "IDLE: HMS_0500-0100-0001-0007 (fatal, mainboard)"
-    )
+    printer.say(**WHOLE | {"hms": [{"attr": 0x0300_0100, "code": 0x0003_0007}, {"attr": 1, "code": "x"}]})
+    assert printer.activity == ActivityChanged(Activity.IDLE, "IDLE: HMS_0300-0100-0003-0007 (motion)")
+
+
+def test_whether_unsigned_commands_are_taken_is_read_wherever_it_is_said() -> None:
+    printer = Printer()
+    printer.say(**WHOLE)
+    assert not printer.tracker.status.signed_only
+    for more, signed_only in (({"fun": "41AFFF9CFF"}, True), ({"fun": "418FFF9CFF"}, False)):
+        (beside,) = parse(json.dumps({"print": {"command": "push_status"}, **more}).encode())
+        assert isinstance(beside, Status)
+        printer.tracker.receive(beside, 0)
+        assert printer.tracker.status.signed_only is signed_only
+    printer.say(hms=[{"attr": 0x0500_0500, "code": 0x0001_0007}])
+    assert printer.tracker.status.signed_only
+
+
+def test_a_job_that_was_sent_is_sought_where_it_was_sent_to() -> None:
+    printer = Printer()
+    printer.say(**WHOLE)
+    sent = {"command": "project_file", "url": "ftp:///model/a b.gcode.3mf", "param": "Metadata/plate_3.gcode"}
+    (fact,) = parse(json.dumps({"print": sent}).encode())
+    assert isinstance(fact, Sent)
+    printer.tracker.sent(fact)
+    printer.say(**PRINTING)
+    job = printer.tracker.job
+    assert job is not None
+    assert (job.files[0], job.plate) == ("/model/a b.gcode.3mf", 3)
+    assert job.files[1:3] == ("/part.gcode.3mf", "/cache/part.gcode.3mf")
 
 
 def test_a_driver_that_joins_counts_from_there_and_a_cancelled_print_by_its_layers() -> None:
     printer = Printer()
-    printer.tracker.sent(Sent(1, (1,)))
+    printer.tracker.sent(Sent(None, 1, (1,)))
     printer.say(**PRINTING | {"mc_percent": 25, "layer_num": 6})
     printer.read_file(used_m="10.00", used_g="30.00")
     printer.say(10, mc_percent=50, layer_num=11)
