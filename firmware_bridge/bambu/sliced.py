@@ -35,7 +35,7 @@ _PIECE_BYTES = 1 << 16
 _MARK = re.compile(rb"^M73 ([PL])(\d{1,5})\b|^; total layer number: (\d{1,6})\s*$", re.MULTILINE)
 _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,9})?")
 _BROKEN = (
-    zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, struct.error, expat.ExpatError, RuntimeError,
     EOFError, ValueError, OverflowError, OSError,
 )  # fmt: skip
 
