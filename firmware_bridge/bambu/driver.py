@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.bambu.files import JobFiles
 from firmware_bridge.bambu.parser import Fact, Replied, Sent, Status, Versions, parse
-from firmware_bridge.bambu.tracker import AT_WORK, Tracker
+from firmware_bridge.bambu.tracker import AT_WORK, GETS_READY, Tracker
 from firmware_bridge.events import Identified, MachineEvent, Noise
 from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
@@ -123,12 +123,12 @@ class BambuDriver(NoGate):
             told = await broker.receive(min(1.0, silence_s / 4))
             now_s = self._clock()
             for fact in parse(told.payload) if told and not told.retained else ():
-                if not isinstance(fact, Noise):
-                    heard_s = now_s
                 if isinstance(fact, Status) and fact.whole:
                     whole_s = now_s + self._settings.pushall_s
                 for event in await self._receive(fact, now_s):
                     yield event
+                if not isinstance(fact, Noise):
+                    heard_s = now_s = self._clock()  # a job's file may have been waited for
             if now_s - heard_s >= silence_s:
                 raise MachineUnreachable(f"it was silent for {silence_s:g} s")
             if now_s - max(heard_s, asked_s) >= silence_s / 2:
@@ -165,47 +165,48 @@ class BambuDriver(NoGate):
         await broker.publish(f"device/{self._settings.serial}/request", json.dumps(body), sure)
         return number
 
-    async def _order(self, command: str, words: str, done: Callable[[str], bool]) -> None:
-        """Give an order, and see by the printer's state that it was obeyed, within ORDER_S."""
+    async def _order(self, command: str, words: str, takes: frozenset[str], leaves: frozenset[str]) -> None:
+        """Give an order in one of the states `takes`; it is obeyed when the state is none of `leaves`."""
         refusal = f"{self.name} cannot be told to {words}"
         if self._settings.commands != "yes":
             raise MachineFault(f'{refusal}: its setting is commands = "no"')
         broker = self._broker
-        if broker is None:
+        if broker is None or self._tracker.status.state is None:
             raise MachineUnreachable(f"{self.name} is not connected")
-        refused = f"{refusal}: its firmware takes signed commands only, see Developer Mode"
-        if self._tracker.status.signed_only:
-            raise MachineFault(refused)
-        if self._tracker.status.state not in AT_WORK:
+        self._check_unsigned(refusal)
+        if self._tracker.status.state not in takes:
             raise MachineFault(f"{self.name} prints nothing that could {words}")
         # OpenBambuAPI: the slicer sends these with QoS 1
         number = await self._ask(broker, "print", sure=True, command=command, param="")
         deadline_s = asyncio.get_running_loop().time() + ORDER_S
-        while not done(self._tracker.status.state or ""):
+        while self._broker is broker and self._tracker.status.state in leaves:
             await asyncio.sleep(ORDER_CHECK_S)
-            if self._broker is not broker:
-                raise MachineUnreachable(f"{self.name} was lost while it was told to {words}")
-            if self._tracker.status.signed_only:
-                raise MachineFault(refused)
+            self._check_unsigned(refusal)
             reply = self._reply
             if reply and reply.sequence == number and not reply.done:
                 raise MachineFault(f"{refusal}: {reply.words or 'it says no'}")
             if asyncio.get_running_loop().time() > deadline_s:
                 raise MachineFault(f"{self.name} was told to {words}, and did not within {ORDER_S:g} s")
+        if self._broker is not broker:
+            raise MachineUnreachable(f"{self.name} was lost while it was told to {words}")
+
+    def _check_unsigned(self, refusal: str) -> None:
+        if self._tracker.status.signed_only:
+            raise MachineFault(f"{refusal}: its firmware takes signed commands only, see Developer Mode")
 
     async def hold(self) -> None:
         """Pause the print, and see that it is paused; see Driver.hold."""
-        await self._order("pause", "pause", lambda state: state != "RUNNING")
+        await self._order("pause", "pause", AT_WORK, frozenset(["RUNNING"]))
 
     async def resume(self) -> None:
         """Resume the print, and see that it prints; see Driver.resume."""
-        await self._order("resume", "go on", lambda state: state != "PAUSE")
+        await self._order("resume", "go on", AT_WORK, frozenset(["PAUSE"]))
 
     async def cancel(self) -> None:
         """Stop the print, and see that it has ended; see Driver.cancel."""
         self._tracker.stopping = True
         try:
-            await self._order("stop", "stop", lambda state: state not in AT_WORK)
+            await self._order("stop", "stop", AT_WORK | GETS_READY, AT_WORK | GETS_READY)
         except BaseException:
             self._tracker.stopping = False
             raise

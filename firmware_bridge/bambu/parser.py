@@ -21,9 +21,7 @@ MAX_MODULES = 64
 EXTERNAL_TRAY = 254
 SIGNED_ONLY = 0x2000_0000
 UNSIGNED_REFUSED = (0x0500_0500, 0x0001_0007)
-STATES = frozenset(
-    ["IDLE", "INIT", "OFFLINE", "SLICING", "PREPARE", "RUNNING", "PAUSE", "FINISH", "FAILED", "UNKNOWN"]
-)
+STATES = frozenset(["IDLE", "INIT", "OFFLINE", "SLICING", "PREPARE", "RUNNING", "PAUSE", "FINISH", "FAILED"])
 ORDERS = frozenset(["pause", "resume", "stop"])
 
 _PATH = re.compile(r"ftp://(/[^\x00-\x1f]{1,500})")

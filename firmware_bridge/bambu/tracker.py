@@ -205,7 +205,8 @@ class Tracker:
             return self._end(JobOutcome.UNKNOWN, "another followed it, and its end was not seen")
         if job.at.percent == 100:
             return self._finish("")
-        return self._end(JobOutcome.CANCELLED, f"it went from printing to {now.state}")
+        outcome = JobOutcome.CANCELLED if now.state == "IDLE" else JobOutcome.UNKNOWN
+        return self._end(outcome, f"it went from printing to {now.state}")
 
     def _finish(self, words: str) -> list[MachineEvent]:
         assert self.job is not None
@@ -288,6 +289,8 @@ def _activity(now: Status) -> Activity:
         return Activity.HELD
     if now.state == "RUNNING" or now.state in GETS_READY:
         return Activity.BUSY
+    if now.state == "OFFLINE":
+        return Activity.UNREACHABLE
     failed = now.state == "FAILED" and now.error and now.error not in CANCELLED
     return Activity.FAULTED if failed else Activity.IDLE
 

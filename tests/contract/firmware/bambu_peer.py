@@ -79,7 +79,7 @@ class Printer:
                 {"name": "ota", "product_name": "Bambu Lab P1S", "sw_ver": "01.08.02.00", "sn": SERIAL},
             ]
             self.report(kind, {**body, "module": modules})
-        elif self.state["fun"] == SIGNED_ONLY:
+        elif self.state["fun"] == SIGNED_ONLY or self.state.get("refuses"):
             self.report(kind, {**body, "err_code": 84033543})
         else:
             self.report(kind, {**body, "result": "success", "reason": ""})

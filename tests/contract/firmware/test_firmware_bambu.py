@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -167,6 +168,7 @@ async def set_to(floor: Floor, **values: object) -> None:
 async def test_a_job_costs_the_slicers_filament_and_says_its_spool(floor: Floor) -> None:
     (floor.files / "bracket.gcode.3mf").write_bytes(gcode_3mf(used_m="5.45", used_g="17.32"))
     async with idle(floor, files=floor.files_url) as watch:
+        began_s = time.monotonic()
         named = next(event for event in watch.seen if isinstance(event, Identified))
         assert (named.name, named.firmware) == (f"Bambu Lab P1S {SERIAL}", "01.08.02.00")
         await asyncio.to_thread(floor.printer.tell, "start")
@@ -182,6 +184,7 @@ async def test_a_job_costs_the_slicers_filament_and_says_its_spool(floor: Floor)
         assert watch.counter(Quantity.FILAMENT_UM) == 5_450_000
         assert watch.counter(Quantity.JOBS) == 1
         assert watch.counter(Quantity.JOB_TIME_MS) == ended.job_time_ms
+        assert 0 < ended.job_time_ms <= (time.monotonic() - began_s) * 1000
 
 
 async def test_a_cancelled_job_costs_what_its_gcode_extruded_by_then(floor: Floor) -> None:
@@ -226,14 +229,18 @@ async def test_a_line_that_breaks_in_a_job_ends_it_once_with_what_the_printer_sa
 
 
 @pytest.mark.parametrize(
-    ("settings", "fun", "words"),
-    [({"commands": "no"}, "0", 'its setting is commands = "no"'), ({}, SIGNED_ONLY, "signed commands only")],
+    ("settings", "says", "words"),
+    [
+        ({"commands": "no"}, {"fun": "0"}, 'its setting is commands = "no"'),
+        ({}, {"fun": SIGNED_ONLY}, "signed commands only"),
+        ({}, {"refuses": True}, r"\(0502-4007\)"),
+    ],
 )
 async def test_a_printer_that_takes_no_orders_is_given_none(
-    floor: Floor, settings: dict[str, object], fun: str, words: str
+    floor: Floor, settings: dict[str, object], says: dict[str, object], words: str
 ) -> None:
     async with idle(floor, **settings) as watch:
-        await set_to(floor, fun=fun)
+        await set_to(floor, **says)
         await asyncio.to_thread(floor.printer.tell, "start")
         await watch.counted(Quantity.JOB_TIME_MS, 1)
         for order in (watch.driver.hold, watch.driver.resume, watch.driver.cancel):
@@ -282,6 +289,15 @@ async def test_files_are_bounded_verified_and_refused(floor: Floor, tmp_path: Pa
     with pytest.raises(MachineUnreachable):
         await transport.fetch(["/a\r\nDELE /long.3mf"], 1000)
     await transport.aclose()
+    pinned = TlsPeer(name="another", sha256=fingerprint(floor.tls.certfile))
+    for whose in (pinned, TlsPeer(name=SERIAL, sha256="0" * 64)):
+        other = FtpsTransport(floor.files_url, Login("bblp", CODE), whose, "test")
+        if whose is pinned:
+            assert await other.fetch(["/long.3mf"], 1 << 20) is not None
+        else:
+            with pytest.raises(MachineUnreachable, match="another fingerprint"):
+                await other.fetch(["/long.3mf"], 1 << 20)
+        await other.aclose()
     for login, whose, kind in (
         (Login("bblp", "wrong"), peer, MachineFault),
         (Login("bblp", CODE), TlsPeer(name="another", ca=peer.ca), MachineUnreachable),
