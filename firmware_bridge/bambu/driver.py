@@ -176,6 +176,8 @@ class BambuDriver(NoGate):
         self._check_unsigned(refusal)
         if self._tracker.status.state not in takes:
             raise MachineFault(f"{self.name} prints nothing that could {words}")
+        if self._tracker.status.state not in leaves:
+            return  # it is so already
         # OpenBambuAPI: the slicer sends these with QoS 1
         number = await self._ask(broker, "print", sure=True, command=command, param="")
         deadline_s = asyncio.get_running_loop().time() + ORDER_S

@@ -121,8 +121,9 @@ class Replied:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Somebody sent a print: its file and plate, and the tray of each of its filaments (-1 for none)."""
+    """Somebody sent a print: its name, file, plate, and the tray of each of its filaments (-1 for none)."""
 
+    name: str
     file: str | None
     plate: int | None
     trays: tuple[int, ...]
@@ -199,7 +200,8 @@ def _sent(said: Mapping[str, object]) -> Fact:
     slots = mapping[:MAX_TRAYS] if isinstance(mapping, list) else []
     trays = tuple(-1 if (slot := _whole(one, 65_535)) is None else slot for one in slots)
     path = _PATH.fullmatch(url) if isinstance(url := said.get("url"), str) else None
-    return Sent(path[1] if path else None, _plate(_text(said.get("param"))), trays)
+    name, plate = words(said.get("subtask_name")), _plate(_text(said.get("param")))
+    return Sent(name, path[1] if path else None, plate, trays)
 
 
 def _trays(ams: Mapping[str, object], external: object) -> dict[int, dict[str, object]] | None:

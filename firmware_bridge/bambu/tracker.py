@@ -28,6 +28,8 @@ AT_WORK = frozenset(["RUNNING", "PAUSE"])
 GETS_READY = frozenset(["PREPARE", "SLICING"])
 MAX_WORDS = 200
 
+_NOTHING_SENT = Sent("", None, None, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -108,7 +110,7 @@ class Tracker:
         self._known = False
         self._fresh = True
         self._heard_s = 0.0
-        self._sent = Sent(None, None, ())
+        self._sent = _NOTHING_SENT
         self._said: ActivityChanged | None = None
         self._done = dict.fromkeys(
             (Quantity.JOB_TIME_MS, Quantity.FILAMENT_UM, Quantity.FILAMENT_MG, Quantity.JOBS), 0
@@ -116,7 +118,7 @@ class Tracker:
 
     def connected(self) -> None:
         """Forget what was said: on a new connection the printer tells all anew."""
-        self.status, self._said, self._fresh, self._sent = Status(), None, True, Sent(None, None, ())
+        self.status, self._said, self._fresh, self._sent = Status(), None, True, _NOTHING_SENT
 
     def may_end_job(self, said: Status) -> bool:
         """Whether the driver is to have read the running job's file before this is received."""
@@ -142,7 +144,7 @@ class Tracker:
         if self.job is None and now.state in AT_WORK:
             events.append(self._begin(at_s))
         self._fresh, self._known, self._heard_s = False, True, at_s
-        return events + self._tell(at_s)
+        return events + self._tell()
 
     def tick(self, at_s: float) -> list[MachineEvent]:
         """Time passes: a job that failed, and whose reason does not come, ends without one."""
@@ -226,7 +228,7 @@ class Tracker:
         return self._end(outcome, describe_error(error))
 
     def _begin(self, at_s: float) -> MachineEvent:
-        now = self.status
+        now, sent = self.status, self._sent if self._sent.name == self.status.name else _NOTHING_SENT
         self._count += 1
         name = now.name or (now.file or "").rpartition("/")[2] or f"{now.print_type or 'unnamed'} print"
         self.job = Job(
@@ -234,15 +236,15 @@ class Tracker:
             key=_key(now),
             started=now.started or "",
             name=name,
-            files=_files(now, self._sent.file),
-            plate=self._sent.plate or now.plate,
+            files=_files(now, sent.file),
+            plate=sent.plate or now.plate,
             layers=now.layers,
-            trays=self._sent.trays,
+            trays=sent.trays,
             # what was printed before this driver was made is nobody's here
             joined=Position() if self._known else _position(now),
             failed_before=now.fail_reason or 0,
         )
-        self.stopping = False
+        self._sent, self.stopping = _NOTHING_SENT, False
         self.job.advance(now, at_s)
         return JobStarted(self.job.job_id, name, None)
 
@@ -253,7 +255,7 @@ class Tracker:
             self._done[name] += amount
         self._done[Quantity.JOBS] += 1
         told = "; ".join(filter(None, (words, *self._spools(job))))[:MAX_WORDS]
-        self.job, self._sent, self.stopping = None, Sent(None, None, ()), False
+        self.job, self.stopping = None, False
         return [self.reading(), JobEnded(job.job_id, outcome, round(job.time_ms), told)]
 
     def _spools(self, job: Job) -> list[str]:
@@ -267,7 +269,7 @@ class Tracker:
                 told.append(f"{mg / 1000:.2f} g {tray.material or one.material}{spool} in tray {slot + 1}")
         return told
 
-    def _tell(self, at_s: float) -> list[MachineEvent]:
+    def _tell(self) -> list[MachineEvent]:
         events: list[MachineEvent] = []
         said = ActivityChanged(_activity(self.status), describe(self.status))
         if said != self._said:

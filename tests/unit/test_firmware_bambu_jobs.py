@@ -233,20 +233,27 @@ def test_whether_unsigned_commands_are_taken_is_read_wherever_it_is_said() -> No
 def test_a_job_that_was_sent_is_sought_where_it_was_sent_to() -> None:
     printer = Printer()
     printer.say(**WHOLE)
-    sent = {"command": "project_file", "url": "ftp:///model/a b.gcode.3mf", "param": "Metadata/plate_3.gcode"}
-    (fact,) = parse(json.dumps({"print": sent}).encode())
-    assert isinstance(fact, Sent)
-    printer.tracker.sent(fact)
-    printer.say(**PRINTING)
+    for name, folder in (("part", "model"), ("other", "cache"), ("part", "usb")):
+        sent = {"command": "project_file", "subtask_name": name, "url": f"ftp:///{folder}/a b.gcode.3mf"}
+        (fact,) = parse(json.dumps({"print": {**sent, "param": "Metadata/plate_3.gcode"}}).encode())
+        assert isinstance(fact, Sent)
+        printer.tracker.sent(fact)
+        if folder == "cache":  # it was sent, and never began
+            printer.say(**PRINTING)
+            job = printer.tracker.job
+            assert job is not None
+            assert (job.files[0], job.plate) == ("/part.gcode.3mf", None)
+    printer.say(gcode_state="PREPARE")
+    printer.say(gcode_state="RUNNING")
     job = printer.tracker.job
     assert job is not None
-    assert (job.files[0], job.plate) == ("/model/a b.gcode.3mf", 3)
+    assert (job.files[0], job.plate) == ("/usb/a b.gcode.3mf", 3)
     assert job.files[1:3] == ("/part.gcode.3mf", "/cache/part.gcode.3mf")
 
 
 def test_a_driver_that_joins_counts_from_there_and_a_cancelled_print_by_its_layers() -> None:
     printer = Printer()
-    printer.tracker.sent(Sent(None, 1, (1,)))
+    printer.tracker.sent(Sent("part", None, 1, (1,)))
     printer.say(**PRINTING | {"mc_percent": 25, "layer_num": 6})
     printer.read_file(used_m="10.00", used_g="30.00")
     printer.say(10, mc_percent=50, layer_num=11)
