@@ -202,3 +202,7 @@ class Transports(Protocol):
     def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
         """Make a connection to a broker. Raises ConfigError, `where` as file, for settings that are wrong."""
         ...
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make a transport for packets to `host` and `port`, from `local_port` (0: any)."""
+        ...

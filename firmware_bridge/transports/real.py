@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware_bridge.transports import Bytes, Http, Login, Mqtt, WebSockets
+from firmware_bridge.transports import Bytes, Datagrams, Http, Login, Mqtt, WebSockets
 from firmware_bridge.transports.http import HttpTransport
 from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
 from firmware_bridge.transports.stream import stream_at
+from firmware_bridge.transports.udp import UdpTransport
 from firmware_bridge.transports.websocket import WebSocketTransport
 
 
@@ -35,3 +36,7 @@ class RealTransports:
     def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
         """Make MQTT by aiomqtt."""
         return MqttTransport(settings, where)
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make packets by UDP."""
+        return UdpTransport(host, port, local_port)
