@@ -111,7 +111,8 @@ class RuidaSim:
         if self.file is None and head in (b"\xd8\x01", b"\xd8\x02", b"\xd8\x03"):
             self.command({1: "abort", 2: "pause", 3: "resume"}[plain[1]])
             return [b"\xcc"]
-        of_file = head == b"\xe8\x02" or (plain[0] >= 0x80 and plain[0] not in (0xCE, 0xD8, 0xD9, 0xDA))
+        begins = head in (b"\xe8\x02", b"\xd8\x10", b"\xd8\x11", b"\xd8\x12")
+        of_file = begins or (plain[0] >= 0x80 and plain[0] not in (0xCE, 0xD8, 0xD9, 0xDA))
         if self.file is not None or of_file:
             self.file = bytearray() if self.file is None else self.file
             self.file += plain
@@ -136,7 +137,7 @@ class RuidaSim:
         if name == "power_cut":
             self.file, self.work_s = None, self.work_s - 3  # what it had not saved
         if name == "reset":
-            self.work_s = self.tube_s = 0.0
+            self.work_s = self.tube_s = float(rest or 0)
         return "done"
 
 

@@ -1,5 +1,7 @@
-"""The Ruida driver: the contract and its own counters, orders and losses, with a simulated controller, and
-against MeerK40t's emulator. What a sender meets stands in test_firmware_ruida_proxy.py."""
+"""The Ruida driver: the contract, and counters, orders and losses, with a simulated controller.
+
+What a sender meets, and MeerK40t's emulator, stand in test_firmware_ruida_proxy.py.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +14,13 @@ import pytest
 
 from firmware_bridge.backoff import Backoff
 from firmware_bridge.events import Identified, JobEnded, JobStarted, Noise
-from firmware_bridge.ruida import codec, link
 from firmware_bridge.ruida import driver as ruida
+from firmware_bridge.ruida import link, tracker
 from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
-from firmware_bridge.ruida.parser import Value
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
-from tests.contract.firmware.ruida_peers import Peer, meerk40t, simulated
+from tests.contract.firmware.ruida_peers import Peer, simulated
 from tests.kit.driver_contract import Bench, DriverContract, Lack
 from tests.kit.watch import watching
 
@@ -28,6 +29,7 @@ from tests.kit.watch import watching
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ruida, "IDLE_POLL_S", 0.1)
     monkeypatch.setattr(ruida, "SETTLE_S", 0.3)
+    monkeypatch.setattr(tracker, "READING_S", 0.1)
     monkeypatch.setattr(link, "REPLY_S", 0.2)
 
 
@@ -39,7 +41,8 @@ def running() -> Iterator[Peer]:
 
 @pytest.fixture
 def peer(running: Peer) -> Peer:
-    for order in ("unmute", "plug_in", "abort", "counts 1", "lose 0", "nak 0", "magic 88", "tube 0411"):
+    as_new = "unmute|plug_in|abort|counts 1|lose 0|nak 0|magic 88|tube 0411|reset 609080"
+    for order in as_new.split("|"):
         running.tell(order)
     return running
 
@@ -194,22 +197,3 @@ async def test_another_magic_is_learned_or_set_and_tube_time_is_found_elsewhere(
     async with watching(driver_of(peer, magic=magic)) as watch:
         assert (await watch.next(Identified)).firmware.endswith("tube time at 0311")
         await watch.activity(Activity.IDLE)
-
-
-async def test_meerk40t_is_read_with_its_magic_card_status_and_position(tmp_path: Path) -> None:
-    with meerk40t(tmp_path) as emulator:
-        async with watching(driver_of(emulator)) as watch:
-            named = await watch.next(Identified)
-            assert (named.name, named.firmware) == ("Ruida RDC6442G", "MEERK40T, no tube time")
-            await watch.activity(Activity.IDLE)
-            opened = watch.driver._link  # type: ignore[attr-defined]
-            assert await opened.ask(codec.AT_X_UM) == Value(codec.AT_X_UM, 0)
-            assert await opened.ask(codec.AT_Y_UM) == Value(codec.AT_Y_UM, 235_000)
-            assert await opened.ask(codec.STATUS) == Value(codec.STATUS, 22)
-            for place in (codec.OPEN_TIME, codec.WORK_TIME, codec.JOB_COUNT, codec.LAST_WORK_TIME):
-                assert await opened.ask(place) == Value(place, 0)
-            await opened.order(codec.PAUSE)
-            assert not [e for e in watch.seen if isinstance(e, Noise | JobStarted)]
-        # it takes whatever magic the question for its card has
-        async with watching(driver_of(emulator, magic="0x11")) as watch:
-            await watch.activity(Activity.IDLE)
