@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,7 +20,7 @@ from firmware_bridge.ruida.tracker import Tracker
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import Datagram, Datagrams, Transports
 from firmware_bridge.transports.real import RealTransports
-from floor.errors import ConfigError, MachineError, MachineFault, MachineUnreachable
+from floor.errors import ConfigError, MachineFault, MachineUnreachable
 
 URL_EXAMPLE = "udp://192.168.1.40:50200"
 PORT = 50200
@@ -108,7 +108,6 @@ class RuidaDriver:
             self._clock,
             self._magic or codec.MAGIC,
             self._magic is not None,
-            self._settings.silence_s,
         )
         self._link = link
         try:
@@ -120,10 +119,10 @@ class RuidaDriver:
             self._link = None
 
     async def _identify(self, link: Link) -> list[int]:
-        """Ask what it is and which counters it has; returns where these are. Then senders may come."""
-        card = None
-        while card is None:
-            card = await link.ask(codec.CARD_ID)
+        """Ask what it is and where it has its counters."""
+        card = await link.ask(codec.CARD_ID)
+        if card is None:
+            raise MachineUnreachable(f"{self.name} does not answer")
         board = await link.ask(codec.MAINBOARD)
         tube = await link.ask(codec.TUBE_TIME)
         elsewhere = None if tube and tube.value else await link.ask(codec.TUBE_TIME_ELSEWHERE)
@@ -139,59 +138,75 @@ class RuidaDriver:
         return [codec.WORK_TIME, codec.JOB_COUNT, at]
 
     async def _poll(self, link: Link) -> None:
-        places = await self._identify(link)
-        misses = dict.fromkeys(places, 0)
-        counters_at_s = float("-inf")
+        places = dict.fromkeys(await self._identify(link), 0)
+        counters_at_s, status_at_s = float("-inf"), time.monotonic()
         while True:
             if self._tracker.working or time.monotonic() - counters_at_s >= COUNTERS_S:
-                for place in places:
-                    if misses[place] < MISSES and not link.in_file:
-                        misses[place] = 0 if await link.ask(place) else misses[place] + 1
+                await self._counters(link, places)
                 counters_at_s = time.monotonic()
-            await link.ask(codec.STATUS)
+            if await link.ask(codec.STATUS) or link.in_file:
+                status_at_s = time.monotonic()
+            elif time.monotonic() - status_at_s > self._settings.silence_s:
+                raise MachineUnreachable(f"{self.name} was silent for {self._settings.silence_s:g} s")
             link.ready.set()
             link.hurry.clear()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.poll_s if self._tracker.working else IDLE_POLL_S):
                     await link.hurry.wait()
-            except TimeoutError:
-                continue
 
-    async def _told(self, command: bytes, done: Callable[[], bool], words: str) -> None:
-        """Give an order, and look until its effect shows in the status."""
+    @staticmethod
+    async def _counters(link: Link, places: dict[int, int]) -> None:
+        """Read the counters, but those that were not answered MISSES times in a row."""
+        for place, misses in places.items():
+            if misses < MISSES and not link.in_file:
+                answered = await link.ask(place)
+                places[place] = 0 if answered else misses + 1
+                if not answered:
+                    return
+
+    def _working_link(self) -> Link:
         if self._link is None:
             raise MachineUnreachable(f"{self.name} is not connected")
+        return self._link
+
+    async def _order(self, command: bytes) -> None:
         try:
-            await self._link.order(command)
-        except MachineError as error:
-            raise type(error)(f"{self.name}: {error}") from error
+            await self._working_link().order(command)
+        except MachineFault as error:
+            raise MachineFault(f"{self.name}: {error}") from error
+
+    async def _until(self, done: Callable[[], bool], words: str) -> None:
+        """Look until the effect of an order shows in the status."""
         deadline_s = time.monotonic() + ORDER_S
         while not done():
             if time.monotonic() > deadline_s:
                 raise MachineFault(f"{self.name} was told to {words}, and did not within {ORDER_S:g} s")
-            if self._link is None:
-                raise MachineUnreachable(f"{self.name} was told to {words}, and was lost")
-            self._link.hurry.set()
+            self._working_link().hurry.set()
             await asyncio.sleep(ORDER_CHECK_S)
 
     async def hold(self) -> None:
         """Pause the job; see Driver.hold. MachineFault when none runs."""
-        if self._link and not self._tracker.running:
+        self._working_link()
+        if not self._tracker.running:
             raise MachineFault(f"{self.name} does nothing that could be held")
+        await self._order(codec.PAUSE)
         self._tracker.pause_asked(True, self._clock())
-        await self._told(codec.PAUSE, lambda: self._tracker.paused or not self._tracker.running, "pause")
+        await self._until(lambda: self._tracker.paused or not self._tracker.running, "pause")
 
     async def resume(self) -> None:
         """Go on; see Driver.resume. MachineFault when nothing is paused."""
-        if self._link and not self._tracker.paused:
+        self._working_link()
+        if not self._tracker.paused:
             raise MachineFault(f"{self.name} has nothing on hold")
+        await self._order(codec.RESUME)
         self._tracker.pause_asked(False, self._clock())
-        await self._told(codec.RESUME, lambda: not self._tracker.paused, "go on")
+        await self._until(lambda: not self._tracker.paused, "go on")
 
     async def cancel(self) -> None:
         """Stop the job; the controller may home afterwards. See Driver.cancel."""
+        await self._order(codec.STOP)
         self._tracker.stop_asked(self._clock())
-        await self._told(codec.STOP, lambda: not self._tracker.running, "stop")
+        await self._until(lambda: not self._tracker.running, "stop")
 
     async def message(self, text: str) -> None:
         """Do nothing: nobody knows how to write on its panel."""

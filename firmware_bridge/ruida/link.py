@@ -35,13 +35,14 @@ from floor.errors import MachineFault, MachineUnreachable
 REPLY_S = 0.5
 TRIES = 3
 TURN_S = 4.0
+ANSWER_S = 1.0
 SLICE_S = 0.1
 FILE_S = 10.0
 
 
 @dataclass(slots=True)
 class Link:
-    """See the module. `hurry` wakes whoever polls, `ready` is set when senders may come."""
+    """See the module. `fixed`: the magic is known. `hurry` wakes whoever polls, `ready` lets senders in."""
 
     line: Datagram
     tracker: Tracker
@@ -49,11 +50,9 @@ class Link:
     clock: Callable[[], float]
     magic: int
     fixed: bool
-    silence_s: float
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _unanswered_s: float | None = None
     _asked: int | None = None
     _file: FileReader = field(default_factory=FileReader)
     _file_name: str = ""
@@ -65,20 +64,14 @@ class Link:
         return time.monotonic() - self._file_at_s < FILE_S
 
     async def ask(self, address: int) -> Value | None:
-        """Read a place of the memory; None when nobody answers TRIES times, or a file is sent.
-
-        Raises MachineUnreachable when nothing that was sent was answered for `silence_s`.
-        """
+        """Read a place of the memory; None when nobody answers TRIES times, or a file is sent."""
         for _ in range(TRIES):
             async with self._turn:
-                found = None if self.in_file else await self._exchange(codec.question(address), address)
+                if self.in_file:
+                    break
+                found = await self._exchange(codec.question(address), address)
             if isinstance(found, Value):
                 return found
-            since_s = self._unanswered_s
-            if since_s is not None and time.monotonic() - since_s > self.silence_s:
-                raise MachineUnreachable(f"it was silent for {self.silence_s:g} s")
-            if self.in_file:
-                break
         return None
 
     async def order(self, command: bytes) -> None:
@@ -97,8 +90,6 @@ class Link:
     async def _send(self, packet: bytes) -> None:
         while await self.line.receive(0) is not None:  # too late for whoever waited
             pass
-        if self._unanswered_s is None:
-            self._unanswered_s = time.monotonic()
         await self.line.send(packet)
 
     async def _exchange(self, commands: bytes, address: int | None) -> Value | Handshake | None:
@@ -111,9 +102,9 @@ class Link:
             for fact in self._hear(data) if data is not None else ():
                 if isinstance(fact, Value) and fact.address == address:
                     return fact
-                if fact in (Handshake.NAK, Handshake.ERR):
+                if fact is Handshake.NAK or fact is Handshake.ERR:
                     await asyncio.sleep(SLICE_S)
-                    return Handshake(fact)
+                    return fact
                 if fact is Handshake.ACK and address is None:
                     return fact
         return None
@@ -126,9 +117,7 @@ class Link:
         for fact in facts:
             if isinstance(fact, Noise):
                 self.put(fact)
-                continue
-            self._unanswered_s = None
-            if isinstance(fact, Value):
+            elif isinstance(fact, Value):
                 self.fixed = True
                 for event in self.tracker.receive(fact, at_s):
                     self.put(event)
@@ -146,10 +135,12 @@ class Link:
     ) -> None:
         """Give a sender its turn: pass its packet on, whose commands are `stream`, and `answer` as it is.
 
-        It ends when all is answered, after TURN_S, or when it does not wait any more but sends `again`.
+        It ends when all is answered, ANSWER_S after the ACK, after TURN_S, or when it sends `again`.
         """
         async with self._turn:
-            self._note(stream)
+            in_file = self.in_file
+            if begins_file(stream) and not in_file:
+                in_file, self._file_at_s = True, time.monotonic()
             places, more = asked_for(stream), answers_more(stream)
             late = {self._asked} - places
             await self._send(packet)
@@ -166,15 +157,17 @@ class Link:
                     continue
                 answer(data)
                 places -= found
-                acknowledged = acknowledged or Handshake.ACK in facts
+                if Handshake.ACK in facts and not acknowledged:
+                    acknowledged, until_s = True, time.monotonic() + ANSWER_S
+                    self._taken(stream, in_file)
                 refused = Handshake.NAK in facts or Handshake.ERR in facts
                 if refused or (acknowledged and not places and not more):
                     return
 
-    def _note(self, stream: bytes) -> None:
-        """Keep in mind what a sender does: files, stops, pauses."""
+    def _taken(self, stream: bytes, in_file: bool) -> None:
+        """Keep in mind what the controller took from a sender: files, stops, pauses."""
         at_s = self.clock()
-        if self.in_file or begins_file(stream):
+        if in_file:
             self._file_at_s = time.monotonic()
             for fact in self._file.receive(stream):
                 if isinstance(fact, Named):

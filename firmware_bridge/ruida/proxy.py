@@ -1,8 +1,9 @@
 """The UDP port at which the senders of one controller find it, and the gate behind it.
 
-Who may not work is answered with ERR (0xCD): MeerK40t, ruida-re and jnweiger's tools take it for an error of
-the packet and retry the first one of a file, or give up (jnweiger/ruida-laser, src/udpsendruida.py and
-RudiaProxy.py, where it is the byte 0x46). A wrong sum is answered with NAK (0xCF), as a controller does.
+Who may not work is answered with ERR (0xCD): ens1/ruida-re takes it for a rejection, jnweiger/ruida-laser
+retries the first packet of a file after it and gives up at a later one (src/udpsendruida.py, there as the byte
+0x46), and its RudiaProxy/RuidaProxy.py says it to whom it does not let in. A wrong sum is answered with NAK
+(0xCF), as a controller does (edutechwiki.unige.ch/en/Ruida, "UDP").
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from firmware_bridge.events import JobRefused
 from firmware_bridge.ruida import codec
@@ -77,36 +80,29 @@ class Proxy:
             self.port = transport.get_extra_info("sockname")[1]
             while True:
                 data, sender = await port.get()
-                await self._pass(link, transport, port, data, sender)
+                to = (sender[0], self._reply_port or sender[1])
+                await self._pass(link, port, data, sender[0], partial(transport.sendto, addr=to))
         finally:
             self.port = 0
             transport.close()
 
     async def _pass(
-        self,
-        link: Link,
-        transport: asyncio.DatagramTransport,
-        port: _Port,
-        data: bytes,
-        sender: Address,
+        self, link: Link, port: _Port, data: bytes, host: str, answer: Callable[[bytes], None]
     ) -> None:
-        host = sender[0]
-        to = (host, self._reply_port or sender[1])
-        stream = codec.unpacked(data, link.magic)
+        stream, in_file = codec.unpacked(data, link.magic), link.in_file
         if stream is None:
-            transport.sendto(codec.swizzled(codec.NAK, link.magic), to)
+            answer(codec.swizzled(codec.NAK, link.magic))
             return
-        in_file = link.in_file
         if in_file and host != self._file_of:
             return  # it would be taken for a part of the other's file
-        works = in_file or any(map(is_work, codec.commands(stream)))
+        works = any(map(is_work, codec.commands(stream)))
         if works and not in_file and not self.authorised:
             self._refuse(link, stream)
-            transport.sendto(codec.swizzled(codec.ERR, link.magic), to)
+            answer(codec.swizzled(codec.ERR, link.magic))
             return
         if not in_file and begins_file(stream):
             self._file_of = host
-        await link.carry(data, stream, lambda answer: transport.sendto(answer, to), lambda: port.waits(host))
+        await link.carry(data, stream, answer, lambda: port.waits(host))
         if works:
             link.hurry.set()
 

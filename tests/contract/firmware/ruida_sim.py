@@ -11,7 +11,7 @@ Sources, per exchange:
 - D8 01 stop, D8 02 pause, D8 03 restore: edutechwiki, "Commands"; MeerK40t, ruida/rdjob.py;
 - a file in packets, cut anywhere, named by E7 01, ended by D7, stored after E8 02, else run: edutechwiki,
   ibid.; jnweiger/ruida-laser, doc/protocol.md; while it comes every packet is of it: the same, RuidaProxy.py;
-- answers go to one fixed port of the client: the same, RudiaProxy.py (CLIENT_PORT).
+- answers go to one fixed port of the client: the same (CLIENT_PORT).
 That counters of jobs rise when a job is done, and the times while it runs, is assumed: no source says when.
 
 As a process: `python -m tests.contract.firmware.ruida_sim REPLY_PORT` prints where it listens; its standard

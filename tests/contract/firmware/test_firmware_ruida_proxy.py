@@ -81,7 +81,7 @@ class Sender:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ruida, "IDLE_POLL_S", 0.1)
     monkeypatch.setattr(ruida, "SETTLE_S", 0.2)
-    monkeypatch.setattr(link, "REPLY_S", 0.2)
+    monkeypatch.setattr(link, "REPLY_S", 0.3)
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,14 @@ async def test_a_file_arrives_as_it_was_sent_and_names_its_job(peer: Peer) -> No
         peer.tell("lose 1")
         one.send(JOB[:997])
         await asyncio.sleep(0.3)  # in which the driver would have asked
-        await one.upload(JOB, pause_s=0.15)
+        await one.upload(JOB, pause_s=0.12)
         assert (await watch.next(JobStarted)).name == "PART-7"
+        assert bytes.fromhex(peer.tell("state").split(" ")[4]) == JOB
+        await one.upload(JOB[:-9])
+        peer.tell("lose 1")
+        one.send(JOB[-9:])
+        await asyncio.sleep(0.3)
+        assert await one.told(JOB[-9:]) == ACK
         assert bytes.fromhex(peer.tell("state").split(" ")[4]) == JOB
         assert await two.told(b"\xd8\x01") == ACK
         ended = await watch.next(JobEnded)
@@ -205,7 +211,7 @@ async def test_meerk40t_is_read_with_its_magic_card_status_and_position(tmp_path
             assert not [e for e in watch.seen if isinstance(e, Noise | JobStarted)]
         async with RealTransports().datagrams("127.0.0.1", urlsplit(emulator.url).port or 0).open() as line:
             noise: list[MachineEvent] = []
-            opened = Link(line, Tracker(str), noise.append, time.monotonic, 0x88, True, 5.0)
+            opened = Link(line, Tracker(str), noise.append, time.monotonic, 0x88, True)
             assert await opened.ask(codec.AT_X_UM) == Value(codec.AT_X_UM, 0)
             assert await opened.ask(codec.AT_Y_UM) == Value(codec.AT_Y_UM, 235_000)
             assert await opened.ask(codec.STATUS) == Value(codec.STATUS, 22)
