@@ -44,7 +44,7 @@ class RuidaSettings:
     magic: str = setting("auto", starts=("auto", "0x"), example="0x11")
     reply_port: float = setting(40200, least=0, most=65535)
     poll_s: float = setting(0.5, least=0.1, most=2.0)
-    silence_s: float = setting(10.0, least=0.5, most=300.0)
+    silence_s: float = setting(30.0, least=0.5, most=300.0)
 
 
 class RuidaDriver:

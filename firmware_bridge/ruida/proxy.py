@@ -1,7 +1,7 @@
 """The UDP port at which the senders of one controller find it, and the gate behind it.
 
 Who may not work is answered with ERR (0xCD): ens1/ruida-re takes it for a rejection, jnweiger/ruida-laser
-retries the first packet of a file after it and gives up at a later one (src/udpsendruida.py, there as the byte
+retries the first packet of a file after it and gives up at a later one (src/udpsendruida.py, as the byte
 0x46), and its RudiaProxy/RuidaProxy.py says it to whom it does not let in. A wrong sum is answered with NAK
 (0xCF), as a controller does (edutechwiki.unige.ch/en/Ruida, "UDP").
 """

@@ -28,7 +28,7 @@ from tests.kit.watch import watching
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ruida, "IDLE_POLL_S", 0.1)
-    monkeypatch.setattr(ruida, "SETTLE_S", 0.3)
+    monkeypatch.setattr(ruida, "SETTLE_S", 0.2)
     monkeypatch.setattr(tracker, "READING_S", 0.1)
     monkeypatch.setattr(link, "REPLY_S", 0.3)
 
