@@ -154,7 +154,8 @@ def main(outer_fd: int, program: str, home: Path) -> None:
     with (home / "output.txt").open("ab") as output:
         where = ["-a", INNER[0], "-t", str(INNER[1]), "-s", printer.path]
         link = subprocess.Popen(
-            [program, "-f", "-c", home / "prusalink.ini", *where, "-i"],
+            # whoever kills this process leaves no PrusaLink behind
+            ["setpriv", "--pdeathsig", "KILL", program, "-f", "-c", home / "prusalink.ini", *where, "-i"],
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
