@@ -13,6 +13,7 @@ from booking_api.prints.models import PrintJob, PrintState
 from floor.wire.journal import Fact, JobFinished, PrintFailed, PrintSent, SessionEnded
 from floor.words import JobOutcome
 
+Row = Mapping[str, Any]
 About = PrintSent | PrintFailed | JobFinished | SessionEnded
 NOT_SENT = (PrintState.QUEUED, PrintState.CANCELLED, PrintState.EXPIRED)
 """Who cancels too late has it printed all the same: the machine's word stands over the page's."""
@@ -27,11 +28,7 @@ def about_prints(fact: Fact) -> bool:
 
 
 def apply(
-    session: Session,
-    gateway: str,
-    facts: Sequence[Fact],
-    sessions: Mapping[str, Mapping[str, Any]],
-    now_ms: int,
+    session: Session, gateway: str, facts: Sequence[Fact], sessions: Mapping[str, Row], now_ms: int
 ) -> None:
     """Apply facts in their order; `sessions` are the rows of sessions as the batch leaves them."""
     told = [fact for fact in facts if isinstance(fact, About)]
@@ -42,10 +39,8 @@ def apply(
     for fact in told:
         match fact:
             case PrintSent(print_id=id, session_id=used) if id in jobs:
-                over = used in ended or (
-                    sessions.get(used, {}).get("stop_type") and not _ends_later(told, fact)
-                )
-                _sent(jobs[id], used, bool(over), now_ms)
+                is_over = sessions.get(used, {}).get("stop_type") is not None and not _ends_later(told, fact)
+                _sent(jobs[id], used, used in ended or is_over, now_ms)
             case PrintFailed(print_id=id, words=words) if id in jobs:
                 if jobs[id].state is PrintState.QUEUED:
                     jobs[id].words = words

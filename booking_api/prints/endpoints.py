@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 from starlette.responses import FileResponse, Response
 
-from booking_api.auth.guards import Ctx, MaybeWho, Reading, SignedIn, Writing, check_csrf, require, somebody
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, check_csrf, require, somebody
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
@@ -26,14 +26,15 @@ from floor.tariff import Line
 
 router = APIRouter(prefix="/api", tags=["prints"])
 Of = Annotated[str, Query(max_length=64)]
+Known = Annotated[Who, Depends(somebody)]
 _MONEY = ("price_micro", "commodity", "tariffs")
 
 
 class PrintSeen(BaseModel):
     """A print. `quantities` is what it will use, in base units, `missing` what its price leaves out.
 
-    Prices are micro-units of `commodity`, None where no price was in force, and for those who may not see that
-    member's money; `lines` explain the price of one that waits for its member to agree.
+    Prices are micro-units of `commodity`, None where no price was in force, and for those who may not see
+    that member's money; `lines` explain the price of one that waits for its member to agree.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -131,10 +132,9 @@ def list_prints(
 
 @router.post("/v1/prints", status_code=201)
 async def submit(
-    request: Request, asks: MaybeWho, context: Ctx, details: Annotated[PrintDetails, Query()]
+    request: Request, who: Known, context: Ctx, details: Annotated[PrintDetails, Query()]
 ) -> PrintSeen:
     """Submit G-code, which is the body as it is; it is queued by `confirm`."""
-    who = somebody(asks)
     check_csrf(who, request.headers.get("x-csrf-token"))
     require(who, Permission.ME_WRITE)
     bounds, database = context.settings.prints, context.database

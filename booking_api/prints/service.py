@@ -154,7 +154,8 @@ class Queue:
         details = PrintDetails(machine=job.machine, account=job.account, note=job.note, name=job.name)
         hold_rosters(session)
         self.check(session, members.get(session, member), details)
-        fresh = {"id": new_id, "state": PrintState.UPLOADED, "session": None, "words": "", "closed_ms": None}
+        fresh: dict[str, object] = {"id": new_id, "state": PrintState.UPLOADED, "session": None}
+        fresh |= {"words": "", "closed_ms": None}
         fresh |= {"created_ms": self.now_ms, "position": self.now_ms}
         fresh["token_sealed"] = self.vault.seal(secrets.token_bytes(16))
         made = PrintJob(**(job.model_dump() | fresh))

@@ -1,4 +1,4 @@
-"""Files that come in over HTTP: straight to disk, bounded in bytes, time and number, never whole in memory."""
+"""Files that come in over HTTP: straight to disk, bounded in bytes, time and number."""
 
 from __future__ import annotations
 
