@@ -53,6 +53,7 @@ from booking_api.web import (
 from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
+from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
@@ -60,7 +61,7 @@ FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes)
+PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {

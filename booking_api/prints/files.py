@@ -98,7 +98,7 @@ def refusal(mistake: Mistake) -> Refused:
         case Mistake.BINARY:
             return Refused(
                 "print_file_invalid",
-                "This is no text, so no G-code. Slice the model, and export plain G-code.",
+                "This is no text, so no G-code. Slice it, and export plain G-code.",
             )
     return Refused("print_file_invalid", "Nothing moves in this file. Export plain G-code from the slicer.")
 

@@ -196,8 +196,10 @@ class Queue:
                 session.add(job)
                 total -= job.size
         if total > self.bounds.max_total_bytes:
-            words = "Your files take as much room as the space gives a member. Cancel a print that waits."
-            raise Refused("prints_room_length", words)
+            raise Refused(
+                "prints_room_length",
+                "Your files take as much room as the space gives a member. Cancel a print that waits.",
+            )
 
     def _close(self, session: Session, job: PrintJob, state: PrintState) -> None:
         queued, job.state, job.closed_ms = job.state is PrintState.QUEUED, state, self.now_ms
