@@ -208,7 +208,7 @@ def _cards(session: Session, page: Page, jobs: list[PrintJob]) -> list[Card]:
     for job in jobs:
         station = page.context.live.station(job.machine)
         runs = station is not None and station.session_id == job.session and job.session is not None
-        used = {name: job.quantities.get(name, 0) for name in SHOWN}
+        used = {str(name): job.quantities.get(name, 0) for name in SHOWN}
         queue = (job.machine, job.member)
         money = page.who is not None and page.who.may_see(job.member, Permission.LEDGER_READ)
         cards.append(
