@@ -44,10 +44,14 @@ class Filament:
 
 @dataclass(frozen=True, slots=True)
 class FilamentUse:
-    """What one file asks for: micrometres by count, and weight by the slicer's word or by the spool's."""
+    """What one file asks for: micrometres by count, and weight by the slicer's word or by the spool's.
+
+    `weighed` says that the slicer said the weight.
+    """
 
     total_um: int
     mg_per_um: float
+    weighed: bool
     _offsets: array[int] = field(repr=False)
     _amounts: array[int] = field(repr=False)
 
@@ -116,7 +120,8 @@ class FilamentCounter:
             self._amounts.pop()
         self._offsets.append(size)
         self._amounts.append(total_um)
-        return FilamentUse(total_um, self._mg_per_um(), self._offsets, self._amounts)
+        weighed = bool(self._said.get(b"g"))
+        return FilamentUse(total_um, self._mg_per_um(), weighed, self._offsets, self._amounts)
 
     def _line(self, line: bytes) -> None:
         match = _COMMAND.match(line)

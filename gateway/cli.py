@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
 from gateway import config as configuration
@@ -111,6 +112,10 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
             names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
             print(f"{station.machine}: {', '.join(names)}: can be built")
             devices.switch_off(switched)
+            if isinstance(built.driver, TakesFiles) and not config.server.url:
+                print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
+    if config.server.url:
+        print(f"queued prints are fetched from {config.server.url}")
     return 0
 
 

@@ -212,6 +212,11 @@ def parse_flags(body: bytes) -> frozenset[str]:
     return frozenset(name for name, value in flags.items() if value is True)
 
 
+def parse_prints(body: bytes) -> bool:
+    """Read from the answer to an upload whether the file is printed now (`effectivePrint`)."""
+    return _table(_load(body)).get("effectivePrint") is True
+
+
 def parse_error(body: bytes) -> str:
     """Read OctoPrint's own words in a refusal; empty when there are none."""
     return _words(_table(_load(body)).get("error"))

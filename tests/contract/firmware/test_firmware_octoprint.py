@@ -7,11 +7,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from firmware_bridge.backoff import Backoff
+from firmware_bridge.driver import TakesFiles
 from firmware_bridge.events import (
     ActivityChanged,
     Identified,
@@ -166,6 +168,30 @@ async def test_a_job_is_held_resumed_and_cancelled_and_costs_what_it_extruded(
         with pytest.raises(MachineFault, match="neither printing nor paused"):
             await watch.driver.cancel()
         assert len([event for event in watch.seen if isinstance(event, JobEnded)]) == 1
+
+
+async def test_a_file_is_handed_over_and_printed_once_the_printer_is_ready(
+    octoprint: OctoPrintPeer, tmp_path: Path
+) -> None:
+    file = tmp_path / "019b-a-name-of-ours.gcode"
+    file.write_text(dwelling_gcode(8))
+    async with watching(octoprint) as watch:
+        assert isinstance(watch.driver, TakesFiles)
+        await watch.activity(Activity.IDLE)
+        await watch.driver.print_file("queue-gear.gcode", file)
+        started = await watch.next(JobStarted)
+        assert started.name == "queue-gear.gcode"
+        with pytest.raises(MachineFault, match="at work"):
+            await watch.driver.print_file("queue-gear.gcode", file)
+        ended = await watch.next(JobEnded)
+        assert (ended.job_id, ended.outcome) == (started.job_id, JobOutcome.DONE)
+        assert watch.counters()[Quantity.FILAMENT_UM] == 12_000
+        await asyncio.to_thread(octoprint.disconnect_printer)
+        await watch.activity(Activity.UNREACHABLE)
+        with pytest.raises(MachineFault, match="not operational"):
+            await watch.driver.print_file("queue-gear.gcode", file)
+        await asyncio.to_thread(octoprint.connect_printer)
+        await watch.activity(Activity.IDLE)
 
 
 async def test_a_printer_that_goes_offline_and_one_that_faults_fail_their_jobs(
