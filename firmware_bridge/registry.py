@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from firmware_bridge.driver import Driver
@@ -19,8 +20,8 @@ from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
 
 
-def _simulated(settings: SimulatedSettings, *, transports: Transports) -> Driver:
-    return SimulatedMachine(settings)
+def _simulated(settings: SimulatedSettings, *, transports: Transports, clock: Callable[[], float]) -> Driver:
+    return SimulatedMachine(settings, clock=clock)
 
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
@@ -36,13 +37,19 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
 
 
 def build(
-    kind: str, settings: Mapping[str, object], where: str, transports: Transports | None = None
+    kind: str,
+    settings: Mapping[str, object],
+    where: str,
+    transports: Transports | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Driver:
     """Make the driver of a machine; nothing is connected until its events are read, over `transports`.
+
+    `clock` gives monotonic seconds.
 
     Raises ConfigError with `where` as file for an unknown kind or key, a missing key or a wrong value.
     """
     if kind not in KINDS:
         raise ConfigError(where, "kind", f"{kind!r} is no kind of machine", f"Known are: {', '.join(KINDS)}")
     shape, make = KINDS[kind]
-    return make(read(shape, settings, where), transports=transports or RealTransports())
+    return make(read(shape, settings, where), transports=transports or RealTransports(), clock=clock)
