@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from firmware_bridge.recordings.redaction import Redactor, hosts_of, mask_across
+from firmware_bridge.recordings.redaction import LEAST_SETTING, Redactor, hosts_of, mask_across
 from firmware_bridge.recordings.tape import MOST_BYTES, Entry
 from firmware_bridge.registry import KINDS
 from floor.errors import ConfigError
@@ -85,7 +85,7 @@ def save(
         for key, value in header["settings"].items()  # type: ignore[attr-defined]
     }
     header["files"] = redactor.scrub(header["files"])
-    secrets = [str(settings[key]).encode() for key in removed if settings.get(key)]
+    secrets = [one.encode() for key in removed if len(one := str(settings[key])) >= LEAST_SETTING]
     lines = [header, *(_plain(entry, redactor) for entry in _masked(entries, secrets))]
     text = "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)
     data = text.encode("utf-8", "replace")

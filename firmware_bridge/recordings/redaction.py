@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, urlsplit
 
 LEAST_SECRET = 6
+LEAST_SETTING = 4  # one that is shorter would stand in every other word
 LEAST_NAME = 2
 _HUSH = (
     r"[\w-]*(?:api_?-?key|token|session|passw|passcode|secret|access_?-?code|authori[sz]ation|credential"
@@ -27,7 +28,7 @@ _IN_URL = re.compile(
     r"(?i)([?&;](?:[\w.-]*(?:key|token|sig|signature|auth|password|credential|session|code))=)([^&\s\"'\\#]+)"
 )
 _LOGIN_IN_URL = re.compile(r"(://)([^/\s\"'@\\]+)(?=@)")
-_SCHEME = re.compile(r"(?i)\b((?:bearer|basic|digest) +)([\w+/=.~-]{6,})")
+_SCHEME = re.compile(r"(?i)\b((?:bearer|basic|token) +)((?=[\w+/=.~-]*\d)[\w+/=.~-]{8,})")
 _USER = re.compile(rf'(?i)\\*"(?:{_WHO})\\*"\s*:\s*\\*"((?:[^"\\]|\\u[0-9a-f]{{4}})+)')
 _SYSTEM_NAMES = frozenset(
     {"null", "none", "_TRUSTED_USER_", "_api", "admin", "user", "users", "guest", "root"}
@@ -50,7 +51,7 @@ class Redactor:
         self._with_names = with_names
         self._ready: re.Pattern[str] | None = None
         for secret in secrets:
-            self._hush(secret, everywhere=True)
+            self._hush(secret, everywhere=len(secret) >= LEAST_SETTING)
 
     def learn(self, value: object) -> None:
         """Find the secrets and the names in text, bytes, or tables of them."""

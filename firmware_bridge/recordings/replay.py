@@ -20,6 +20,7 @@ from floor.errors import ConfigError
 BEYOND_S = 1.0
 LATE_MS = 250
 LATE_SHARE = 0.02
+ROUNDED = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def compare(was: list[tuple[float, Entry]], now: list[tuple[float, Entry]], ende
     """Return the first difference in words; nothing where there is none.
 
     Readings are compared by what they show whenever something else is said, and at the end: their number is
-    chance. Times may differ by LATE_MS and LATE_SHARE. What is said after the recording's end is let be.
+    chance. Times may differ by LATE_MS and LATE_SHARE, what is interpolated by ROUNDED.
+    What is said after the recording's end is let be.
     """
     before, after = _steps(was), _steps([one for one in now if one[0] <= ended_s + BEYOND_S])
     for (at_s, one, shown), (at_too_s, other, shows) in zip(before, after, strict=False):
@@ -128,8 +130,9 @@ def _name(event: Entry) -> str:
 def _unlike(one: Mapping[str, object], other: Mapping[str, object]) -> str:
     for key in [*one, *(key for key in other if key not in one)]:
         left, right = one.get(key), other.get(key)
-        if isinstance(left, int) and isinstance(right, int) and key.endswith("_ms"):
-            if abs(left - right) <= LATE_MS + LATE_SHARE * max(left, right):
+        if isinstance(left, int) and isinstance(right, int):
+            late_ms = LATE_MS + LATE_SHARE * max(left, right) if key.endswith("_ms") else 0
+            if abs(left - right) <= max(late_ms, ROUNDED * max(left, right)):
                 continue
         elif loosely(left) == loosely(right):
             continue

@@ -91,7 +91,9 @@ def event_table(event: MachineEvent) -> dict[str, object]:
     table: dict[str, object] = {"event": type(event).__name__}
     for one in fields(event):
         value = getattr(event, one.name)
-        table[one.name] = dict(value) if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping):
+            value = {str(name): count for name, count in value.items()}
+        table[one.name] = str(value) if isinstance(value, str) else value  # a StrEnum as its word
     return table
 
 

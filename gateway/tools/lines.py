@@ -29,7 +29,7 @@ def amount(quantity: str, value: int) -> str:
         return f"{value / 1_000_000:.3f} m" if value >= 1_000_000 else f"{value / 1000:.1f} mm"
     if unit in _UNITS:
         scale, name = _UNITS[unit]
-        return f"{value / scale:.1f} {name}"
+        return f"{value / scale:.{1 if value >= 10 * scale else 3}f} {name}"
     return str(value)
 
 
