@@ -45,12 +45,19 @@ def proposal(found: Iterable[Found]) -> str:
     return "\n".join(_station(one, names) for one in found if one.driver or one.reader)
 
 
+def told(found: Found) -> list[str]:
+    """Return what was found in printable lines: what and where it is, how sure that is, and notes."""
+    return [
+        f"{words(found.what)} at {words(found.where)}: {found.sure.value}, by {found.how}",
+        *map(words, found.notes),
+    ]
+
+
 def _station(found: Found, names: dict[str, int]) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", found.name.lower()).strip("-")[:40] or "machine"
     names[name] = names.get(name, 0) + 1
     machine = name if names[name] == 1 else f"{name}-{names[name]}"
-    notes = [f"# {found.what} at {found.where}: {found.sure.value}, by {found.how}"]
-    notes += [f"# {words(note)}" for note in found.notes]
+    notes = [f"# {line}" for line in told(found)]
     lines = [*notes, "[[stations]]", f"machine = {_value(machine)}  # its id at the server"]
     lines.append(_device("reader", found.reader or NO_READER, "wire a reader, docs/wiring", found.reader))
     lines.append(_device("relay", found.relay or NO_RELAY, "wire a relay, docs/wiring", found.relay))

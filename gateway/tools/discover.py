@@ -12,7 +12,7 @@ from pathlib import Path
 
 from firmware_bridge.discovery import mdns, network
 from firmware_bridge.discovery.announced import Announcements
-from firmware_bridge.discovery.found import FILL_IN, UNKNOWN_BROKER, Found, proposal
+from firmware_bridge.discovery.found import FILL_IN, UNKNOWN_BROKER, Found, proposal, told
 from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
 from floor.errors import ConfigError, MachineUnreachable
 from gateway import config as configuration
@@ -94,20 +94,20 @@ async def _by_mdns(arguments: argparse.Namespace) -> list[Found]:
 
 async def _by_mqtt(arguments: argparse.Namespace) -> list[Found]:
     settings = _broker(arguments)
-    told = Announcements(f"makerfloor-{secrets.token_hex(6)}")
+    heard = Announcements(f"makerfloor-{secrets.token_hex(6)}")
     loop = asyncio.get_running_loop()
     until_s = loop.time() + arguments.seconds
-    async with MqttTransport(settings, COMMAND_LINE).open(told.topics) as broker:
+    async with MqttTransport(settings, COMMAND_LINE).open(heard.topics) as broker:
         while (left_s := until_s - loop.time()) > 0:
             message = await broker.receive(left_s)
-            for topic, payload in told.receive(message) if message else ():
+            for topic, payload in heard.receive(message) if message else ():
                 await broker.publish(topic, payload)
     place: dict[str, object] = {"broker": settings.broker}
     if settings.username:
         place |= {"username": settings.username, "password": FILL_IN}
     if settings.ca:
         place["ca"] = settings.ca
-    return told.found(place)
+    return heard.found(place)
 
 
 def _broker(arguments: argparse.Namespace) -> BrokerSettings:
@@ -125,7 +125,7 @@ def _broker(arguments: argparse.Namespace) -> BrokerSettings:
 
 
 async def _by_serial(arguments: argparse.Namespace) -> list[Found]:
-    return await probing.probe(_free_ports(arguments))
+    return await probing.probe(_free_ports(arguments), arguments.patience)
 
 
 def _free_ports(arguments: argparse.Namespace) -> list[probing.Port]:
@@ -143,10 +143,7 @@ def _free_ports(arguments: argparse.Namespace) -> list[probing.Port]:
 def _lines(found: list[Found]) -> list[str]:
     if not found:
         return ["Nothing was found."]
-    lines = [f"{one.what}\n    at {one.where}, {one.sure.value}, by {one.how}" for one in found]
-    lines = [
-        line + "".join(f"\n    {note}" for note in one.notes) for line, one in zip(lines, found, strict=True)
-    ]
+    lines = ["\n    ".join(told(one)) for one in found]
     text = proposal(found)
     return [*lines, "", "# To paste into gateway.toml:", "", text] if text else lines
 

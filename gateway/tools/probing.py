@@ -19,9 +19,7 @@ from gateway.config import GatewayConfig
 from hardware.readers.rdm6300 import Frame, Rdm6300Parser
 
 READER_BAUD = 9600
-GREETING_S = 2.5
-ANSWER_S = 1.0
-BADGE_S = 3.0
+PATIENCE_S = 2.5
 MOST_BYTES = 8192
 BY_ID = Path("/dev/serial/by-id")
 
@@ -59,58 +57,61 @@ def _paths(device: Mapping[str, object]) -> Iterable[str]:
             yield urlsplit(value).path if value.startswith("serial://") else value
 
 
-async def probe(found: Sequence[Port], quick: float = 1.0) -> list[Found]:
-    """Ask the ports, all at once; the waits are `quick` times as long as they should be."""
-    return list(await asyncio.gather(*(_probe(port, quick) for port in found)))
+async def probe(found: Sequence[Port], patience_s: float = PATIENCE_S) -> list[Found]:
+    """Ask the ports, all at once; each board has `patience_s` to greet, and half of it for each answer."""
+    return list(await asyncio.gather(*(_probe(port, patience_s) for port in found)))
 
 
-async def _probe(port: Port, quick: float) -> Found:
-    heard = b""
+async def _probe(port: Port, patience_s: float) -> Found:
     try:
         for baud in BAUDS:
-            heard = await _talk(port.path, baud, QUESTIONS, GREETING_S * quick, ANSWER_S * quick)
+            heard = await _talk(port.path, baud, QUESTIONS, patience_s)
             if talk := who(heard):
                 return _machine(port, baud, talk)
+            if _is_badge(heard):
+                return _reader(port)
             if not heard:
                 break  # at a wrong speed something would have come
-        if any(isinstance(one, Frame) for one in Rdm6300Parser().receive_data(heard)):
+        if _is_badge(await _talk(port.path, READER_BAUD, (), patience_s)):
             return _reader(port)
-        heard = await _talk(port.path, READER_BAUD, (), BADGE_S * quick, 0)
     except MachineUnreachable as error:
         note = f"it could not be asked: {error}"
         return Found(_called("a port", port), port.path, "USB", Sure.GUESS, "port", notes=(note,))
-    if any(isinstance(one, Frame) for one in Rdm6300Parser().receive_data(heard)):
-        return _reader(port)
     note = "nobody that is known answered; a badge reader is found when a badge is held to it meanwhile"
     return Found(_called("something unknown", port), port.path, "USB", Sure.GUESS, "port", notes=(note,))
 
 
-async def _talk(
-    path: str, baud: int, questions: Sequence[bytes], greeting_s: float, answer_s: float
-) -> bytes:
+def _is_badge(heard: bytes) -> bool:
+    return any(isinstance(one, Frame) for one in Rdm6300Parser().receive_data(heard))
+
+
+async def _talk(path: str, baud: int, questions: Sequence[bytes], patience_s: float) -> bytes:
     """Listen for a greeting, then ask one question after another until one is answered."""
     async with SerialTransport(path, baud).open() as line:
-        heard = await _listen(line, greeting_s)
+        heard = await _listen(line, patience_s)
         for question in questions:
-            if who(heard):
+            if _known(heard):
                 break
             await line.write(question)
-            heard += await _listen(line, answer_s)
+            heard += await _listen(line, patience_s / 2)
     return heard
 
 
 async def _listen(line: Stream, for_s: float) -> bytes:
     heard, loop = b"", asyncio.get_running_loop()
     until_s = loop.time() + for_s
-    while (left_s := until_s - loop.time()) > 0 and len(heard) < MOST_BYTES:
+    while (left_s := until_s - loop.time()) > 0 and len(heard) < MOST_BYTES and not _known(heard):
         try:
             heard += await line.read(left_s)
         except MachineUnreachable:
             if loop.time() < until_s:
                 raise  # it is lost, not silent
-        if (talk := who(heard)) and talk.sure:
-            break
     return heard
+
+
+def _known(heard: bytes) -> bool:
+    talk = who(heard)
+    return bool(talk and talk.sure) or _is_badge(heard)
 
 
 def _machine(port: Port, baud: int, talk: Talk) -> Found:
