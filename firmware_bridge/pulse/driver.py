@@ -67,6 +67,7 @@ class PulseDriver(NoOrders):
                 steady_s=settings.steady_s,
                 gap_s=max(1.0, GAP * settings.sample_s),
                 counts_jobs=settings.counts == "jobs",
+                reading_s=min(1.0, 10 * settings.sample_s),
             )
         )
 

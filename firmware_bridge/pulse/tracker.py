@@ -9,14 +9,13 @@ from firmware_bridge.events import ActivityChanged, MachineEvent, ReadingTaken
 from floor.meter import Quantity
 from floor.words import Activity
 
-READING_S = 1.0
-
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Above `high` the signal is on, below `low` off, once it was so for `steady_s`.
 
     Samples more than `gap_s` apart prove nothing between them. With `counts_jobs` each change to on is a job.
+    What is counted is said every `reading_s`, and whenever something changes.
     """
 
     high: float
@@ -24,6 +23,7 @@ class Limits:
     steady_s: float
     gap_s: float
     counts_jobs: bool
+    reading_s: float = 1.0
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class PulseTracker:
         shown = {Quantity.BUSY_TIME_MS: int(self._time.total_s * 1000)}
         if self.limits.counts_jobs:
             shown[Quantity.JOBS] = self._jobs
-        if shown == self._told or (not now and at_s - self._told_s < READING_S):
+        if shown == self._told or (not now and at_s - self._told_s < self.limits.reading_s):
             return []
         self._told, self._told_s = shown, at_s
         return [ReadingTaken(shown)]

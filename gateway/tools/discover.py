@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--port", action="append", default=[], help="ask this serial port (with --serial)")
     parser.add_argument(
+        "--patience",
+        type=float,
+        default=probing.PATIENCE_S,
+        help="seconds that a board on a port may take to greet (default: %(default)s)",
+    )
+    parser.add_argument(
         "--mqtt", metavar="URL", help="listen at this broker for plugs: mqtt://… or mqtts://…"
     )
     parser.add_argument("--username", default="", help="a user of that broker")

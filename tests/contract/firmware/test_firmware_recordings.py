@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RECORDINGS = sorted((ROOT / "tests" / "recordings").glob("*.jsonl"))
 MOST_BYTES = 60_000
 OF_A_MACHINE = re.compile(
-    r"127\.0\.0\.1|/tmp/|/home/|/root/|/dev/pts|localhost|://(?!machine-\d)[\w.]+\.\w+:\d"
+    r"127\.0\.0\.1|/(?:tmp|home|root)/|/dev/pts|localhost|://(?!machine-\d)[\w.]+\.\w+:\d"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -12,9 +13,10 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,6 +86,22 @@ def test_what_cannot_be_meant_is_said(
     assert words in capsys.readouterr().err
 
 
+def open_files(pid: int) -> set[str]:
+    """What a process has open, without opening it, too."""
+    files = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            files.add(os.readlink(link))
+    return files
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, f"not within 30 s: {what}"
+        time.sleep(0.02)
+
+
 def test_watch_says_why_a_line_cannot_be_had(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with grbl_peers.simulated("pty") as peer, socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -96,11 +114,10 @@ def test_watch_says_why_a_line_cannot_be_had(tmp_path: Path, capsys: pytest.Capt
         run = "from gateway.cli import main; raise SystemExit(main())"
         gateway = subprocess.Popen([sys.executable, "-c", run, *flags, "run"])
         try:
-            for _ in range(100):  # until the gateway has the port
-                assert main([*flags, "watch", "laser", "--seconds", "0.2"]) == 0
-                if "cannot be opened" in (shown := capsys.readouterr().out):
-                    break
-            assert "the running gateway holds this line: stop it first" in shown
+            port = peer.url.removeprefix("serial://").partition("?")[0]
+            until(lambda: port in open_files(gateway.pid), "the gateway has the port")
+            assert main([*flags, "watch", "laser", "--seconds", "0.3"]) == 0
+            assert "the running gateway holds this line: stop it first" in capsys.readouterr().out
         finally:
             gateway.terminate()
             gateway.wait(15)
