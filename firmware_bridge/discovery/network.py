@@ -1,8 +1,10 @@
 """What services of the network are, as machines. Pure.
 
-Sources: OctoPrint's bundled plugin Discovery (`_octoprint._tcp`, TXT `path`, `version`), Moonraker's
-component zeroconf (`_moonraker._tcp`), Shelly's API documentation of Gen2+, page mDNS (`_shelly._tcp`, TXT
-`gen`, `app`, `ver`), FluidNC's Mdns and TelnetServer (`_http._tcp` and `_telnet._tcp` under its host name).
+Sources: OctoPrint's bundled plugin Discovery (`_octoprint._tcp`, TXT `path`, `version`); Moonraker's
+component zeroconf (`_moonraker._tcp`, TXT `route_prefix`); PrusaLink's service_discovery.py
+(`_prusalink._tcp`, and `_octoprint._tcp` for slicers of old); Shelly's API documentation of Gen2+, page mDNS
+(`_shelly._tcp`, TXT `gen`, `app`, `ver`); FluidNC's Mdns and TelnetServer (`_http._tcp` and `_telnet._tcp`
+under its host name).
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ def found(services: Sequence[Service], broker: str = UNKNOWN_BROKER) -> list[Fou
 def _machine(service: Service, services: Sequence[Service], broker: str) -> Found | None:
     where, name = _place(service), words(service.instance)
     if service.kind == "_octoprint._tcp":
+        if any(one.kind == "_prusalink._tcp" and _place(one) == where for one in services):
+            return None
         path = service.text.get("path", "/").rstrip("/")
         settings = {"kind": "octoprint", "url": f"http://{where}{path}", "api_key": FILL_IN}
         what = f"OctoPrint {words(service.text.get('version', ''))}".strip()
@@ -40,7 +44,8 @@ def _machine(service: Service, services: Sequence[Service], broker: str) -> Foun
         settings = {"kind": "prusalink", "url": f"http://{where}", "api_key": FILL_IN}
         return Found(f"PrusaLink “{name}”", where, "mDNS", Sure.CERTAIN, name, settings)
     if service.kind == "_moonraker._tcp":
-        settings = {"kind": "moonraker", "url": f"http://{where}"}
+        path = service.text.get("route_prefix", "").rstrip("/")
+        settings = {"kind": "moonraker", "url": f"http://{where}{path}"}
         return Found(f"Moonraker “{name}”", where, "mDNS", Sure.CERTAIN, name, settings)
     if service.kind == "_shelly._tcp":
         return _shelly(service, where, name, broker)

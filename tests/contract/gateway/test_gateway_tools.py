@@ -25,6 +25,7 @@ import pytest
 from firmware_bridge.registry import KINDS
 from gateway.cli import main
 from tests.contract.firmware import grbl_peers
+from tests.contract.gateway import mdns_peer
 from tests.kit.frames import rdm6300
 from tests.kit.mosquitto import mosquitto, plug
 
@@ -158,6 +159,18 @@ class Responder:
 
     def stop(self) -> None:
         self._socket.sendto(b"", ("127.0.0.1", self.port))
+
+
+def test_discover_understands_a_real_mdns_responder() -> None:
+    run = "from gateway.cli import main; raise SystemExit(main())"
+    asked = ["--mdns", "127.0.0.1:5353", "--seconds", "1.2", "--json"]
+    shown = mdns_peer.discover(sys.executable, "-c", run, "--config", "none.toml", "discover", *asked)
+    found = [json.loads(line)["driver"] for line in shown.splitlines()]
+    assert sorted(found, key=str) == [
+        {"kind": "moonraker", "url": "http://127.0.0.1:7125/printer1"},
+        # it announces itself as an OctoPrint, too, for slicers of old
+        {"kind": "prusalink", "url": "http://127.0.0.1:8080", "api_key": "FILL-IN"},
+    ]
 
 
 @contextmanager
