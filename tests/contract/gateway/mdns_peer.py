@@ -1,7 +1,7 @@
 """Real mDNS: python-zeroconf, with which PrusaLink and Moonraker announce themselves, in its own process.
 
-`python -m tests.contract.gateway.mdns_peer ZEROCONF_PYTHON COMMAND…` brings the loopback of its network
-namespace up, lets that Python announce machines as those programs do, and runs the command.
+`python -m tests.contract.gateway.mdns_peer ARGUMENTS…` brings the loopback of its network namespace up, lets
+that Python announce machines as those programs do, and runs `makerfloor-gateway ARGUMENTS…`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+
+from gateway import cli
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".peers" / "prusalink" / "bin" / "python"
@@ -37,30 +39,30 @@ mdns.close()
 """
 
 
-def discover(*command: str) -> str:
-    """Run a command among those machines, in a network of its own; returns what it prints."""
+def among_machines(*arguments: str) -> str:
+    """Run makerfloor-gateway among those machines, in a network of its own; returns what it prints."""
     assert PYTHON.is_file(), "PrusaLink is missing: install it with `python scripts/peers.py prusalink`"
     apart = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--net", "--map-root-user"]
-    inside = [sys.executable, "-m", "tests.contract.gateway.mdns_peer", str(PYTHON), *command]
+    inside = [sys.executable, "-m", "tests.contract.gateway.mdns_peer", *arguments]
     ran = subprocess.run([*apart, *inside], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
-def main(python: str, *command: str) -> int:
+def main(arguments: list[str]) -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh", b"lo", IFF_UP))
     with subprocess.Popen(
-        [python, "-c", ANNOUNCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [PYTHON, "-c", ANNOUNCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as peer:
         assert peer.stdout
         assert peer.stdin
         assert peer.stdout.readline() == "ready\n", "zeroconf did not start"
-        status = subprocess.run(command).returncode
+        status = cli.main(arguments)
         peer.stdin.close()
         peer.terminate()
     return status
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(*sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))

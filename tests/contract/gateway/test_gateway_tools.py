@@ -7,7 +7,7 @@ import json
 import os
 import pty
 import select
-import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import pytest
 
-from firmware_bridge.registry import KINDS
 from gateway.cli import main
 from tests.contract.firmware import grbl_peers
 from tests.contract.gateway import mdns_peer
@@ -162,9 +161,8 @@ class Responder:
 
 
 def test_discover_understands_a_real_mdns_responder() -> None:
-    run = "from gateway.cli import main; raise SystemExit(main())"
-    asked = ["--mdns", "127.0.0.1:5353", "--seconds", "1.2", "--json"]
-    shown = mdns_peer.discover(sys.executable, "-c", run, "--config", "none.toml", "discover", *asked)
+    asked = ["--mdns", "127.0.0.1:5353", "--seconds", "0.9", "--json"]
+    shown = mdns_peer.among_machines("--config", "none.toml", "discover", *asked)
     found = [json.loads(line)["driver"] for line in shown.splitlines()]
     assert sorted(found, key=str) == [
         {"kind": "moonraker", "url": "http://127.0.0.1:7125/printer1"},
@@ -253,16 +251,14 @@ def test_nothing_is_found_and_a_broker_that_is_not_there_is_said(capsys: pytest.
 
 
 def test_ctrl_c_ends_a_recording_well(tmp_path: Path) -> None:
-    path = tmp_path / "toy.jsonl"
-    run = "from gateway.cli import main; raise SystemExit(main())"
-    program = shutil.which("env") or "env"
-    command = [program, "PYTHONUNBUFFERED=1", sys.executable, "-c", run, "record", "--driver", "simulated"]
-    with subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE, text=True) as recording:
-        assert recording.stdout
-        assert recording.stdout.readline()
-        recording.send_signal(2)
-        recording.stdout.read()
-        assert recording.wait(20) == 0
+    def press() -> None:
+        until(lambda: signal.getsignal(signal.SIGINT) is not before, "somebody waits for Ctrl-C")
+        os.kill(os.getpid(), signal.SIGINT)
+
+    path, before = tmp_path / "toy.jsonl", signal.getsignal(signal.SIGINT)
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    assert main(["record", "--driver", "simulated", str(path)]) == 0
+    pressing.join()
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines[0]["kind"] in KINDS
-    assert lines[-1]["ended"] == "as wanted"
+    assert (lines[0]["kind"], lines[-1]["ended"]) == ("simulated", "as wanted")
