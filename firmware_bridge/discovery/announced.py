@@ -33,6 +33,7 @@ class Announcements:
     source: str
     _online: dict[str, bool] = field(default_factory=dict)
     _answered: dict[str, Mapping[str, object]] = field(default_factory=dict)
+    _first: dict[str, str] = field(default_factory=dict)
     _tasmotas: dict[str, dict[str, Mapping[str, object]]] = field(default_factory=dict)
     _zigbee: dict[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
@@ -53,6 +54,8 @@ class Announcements:
             if not asked and parts[0] in self._online:
                 frame = {"id": 1, "src": self.source, "method": "Shelly.GetDeviceInfo"}
                 return [(f"{parts[0]}/rpc", json.dumps(frame))]
+        elif told.topic == "shellies/announce":
+            self._keep(self._first, words(table(body).get("id")), words(table(body).get("model")))
         elif parts[:2] == ["tasmota", "discovery"] and len(parts) == 4 and isinstance(body, dict):
             if parts[2] in self._tasmotas or len(self._tasmotas) < MAX_DEVICES:
                 self._tasmotas.setdefault(parts[2], {})[parts[3]] = body
@@ -81,7 +84,9 @@ class Announcements:
             for (base, name), device in self._zigbee.items()
             for one in _zigbee(base, name, device, broker, where)
         ]
-        return shellys + tasmotas + zigbee
+        return (
+            shellys + [_first(name, model, where) for name, model in self._first.items()] + tasmotas + zigbee
+        )
 
     def _shelly(self, prefix: str, broker: Mapping[str, object], where: str) -> Found:
         said = self._answered.get(prefix, {})
@@ -93,6 +98,12 @@ class Announcements:
         what = f"Shelly {words(said.get('app')) or words(said.get('model'))}".strip()
         sure = Sure.CERTAIN if said else Sure.GUESS
         return Found(f"{what} “{name}”", f"{where} {prefix}", "MQTT", sure, name, plug, plug, notes=notes)
+
+
+def _first(name: str, model: str, where: str) -> Found:
+    """Shelly's API documentation of Gen1: `shellies/announce`."""
+    note = "it is of the first generation; only those of generation 2 and later are driven"
+    return Found(f"Shelly {model} “{name}”", f"{where} {name}", "MQTT", Sure.CERTAIN, name, notes=(note,))
 
 
 def _tasmota(

@@ -44,6 +44,8 @@ def replay(
     """
     if recording.settings.get("mode") == "proxy":
         raise ConfigError(where, "mode", "a proxy's sender is not in a recording", "Replay one of mode own.")
+    if not recording.lines and recording.kind != "simulated":
+        raise ConfigError(where, "", "nothing of a machine is in it", "Record a machine that is connected.")
     with asyncio.Runner(loop_factory=SkippingLoop) as runner, tempfile.TemporaryDirectory() as folder:
         return runner.run(_replay(recording, where, settings or {}, said, Path(folder)))
 

@@ -146,6 +146,14 @@ def test_a_shelly_is_asked_once_and_named_by_its_answer() -> None:
     assert found.driver == found.relay == {"kind": "shelly", **BROKER, "prefix": "plug-7"}
 
 
+def test_a_shelly_of_the_first_generation_is_told_but_not_proposed() -> None:
+    told = Announcements("me")
+    tell(told, "shellies/announce", {"id": "shelly1pm-84CCA8", "model": "SHSW-PM", "mac": "84CCA8"})
+    [found] = told.found(BROKER)
+    assert (found.what, found.driver) == ("Shelly SHSW-PM “shelly1pm-84CCA8”", None)
+    assert proposal([found]) == ""
+
+
 def test_a_tasmota_is_proposed_for_each_relay() -> None:
     told = Announcements("me")
     config = {

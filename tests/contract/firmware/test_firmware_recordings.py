@@ -112,8 +112,10 @@ def test_what_the_driver_writes_otherwise_is_said_and_fails_when_strict(tmp_path
         ("[]\n", "line 1"),
         ('{"makerfloor_recording":1,"kind":"grbl"}\nx\n', "line 2"),
         ('{"makerfloor_recording":1,"kind":"grbl"}\n{"at":2}\n{"at":1}\n', "line 3"),
-        ('{"makerfloor_recording":1,"kind":"grbl","settings":{}}\n', "url"),
-        ('{"makerfloor_recording":1,"kind":"none"}\n', "kind"),
+        ('{"makerfloor_recording":1,"kind":"grbl"}\n{"at":1,"on":"x"}\n', "url"),
+        ('{"makerfloor_recording":1,"kind":"none"}\n{"at":1,"on":"x"}\n', "kind"),
+        ('{"makerfloor_recording":1,"kind":"pulse"}\n{"at":1}\n', "nothing of a machine"),
+        ('{"makerfloor_recording":1,"kind":"grbl","settings":{"mode":"proxy"}}\n{"at":1}\n', "proxy"),
     ],
 )
 def test_a_file_that_is_no_recording_says_so(tmp_path: Path, text: str, words: str) -> None:
