@@ -22,7 +22,8 @@ _HUSH = (
     r"|cookie|csrf|jwt|signature|private_?key|\bpsk\b|ssid)[\w-]*"
 )
 _WHO = r"user|owner|user_?name|display_?name|real_?name|e?mail|created_by|uploader"
-_IN_JSON = re.compile(rf'(?i)(\\*"{_HUSH}\\*"\s*:\s*\\*")((?:[^"\\]|\\u[0-9a-f]{{4}})+)')
+_IN_JSON = re.compile(rf'(?i)((?<!\\)"{_HUSH}"\s*:\s*")((?:[^"\\]|\\.)+)')
+_IN_NESTED = re.compile(rf'(?i)(\\+"{_HUSH}\\+"\s*:\s*\\+")((?:[^"\\]|\\+u[0-9a-f]{{4}})+)')
 _NUMBER = re.compile(rf'(?i)(\\*"{_HUSH}\\*"\s*:\s*)(\d+)')
 _IN_URL = re.compile(
     r"(?i)([?&;](?:[\w.-]*(?:key|token|sig|signature|auth|password|credential|session|code))=)([^&\s\"'\\#]+)"
@@ -58,7 +59,7 @@ class Redactor:
         if isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         if isinstance(value, str):
-            for pattern in (_IN_JSON, _IN_URL, _LOGIN_IN_URL, _SCHEME):
+            for pattern in (_IN_JSON, _IN_NESTED, _IN_URL, _LOGIN_IN_URL, _SCHEME):
                 for found in pattern.finditer(value):
                     self._hush(found[2])
             for found in _USER.finditer(value):
@@ -118,7 +119,7 @@ class Redactor:
         if self._ready is None:
             self._ready = self._pattern()
         text = self._ready.sub(self._word, text)
-        for pattern in (_IN_JSON, _NUMBER, _IN_URL, _LOGIN_IN_URL, _SCHEME):
+        for pattern in (_IN_JSON, _IN_NESTED, _NUMBER, _IN_URL, _LOGIN_IN_URL, _SCHEME):
             text = pattern.sub(lambda found: found[1] + self._kept(found[2]), text)
         return text
 

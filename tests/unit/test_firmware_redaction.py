@@ -27,6 +27,7 @@ def scrubbed(text: str, *secrets: str, hosts: tuple[str, ...] = (), with_names: 
         ('a[{"login": {"session": "deadbeef01"}}]', "deadbeef01"),
         (json.dumps([json.dumps({"access_code": "12345678"})]), "12345678"),
         ('{"access_code": 12345678}', "12345678"),
+        (json.dumps({"password": 'a"b\\c tail', "x": 1}), "tail"),
         ('{"Password" : "p\\u00e4ss"}', "p\\u00e4ss"),
         ("GET /websocket?token=abc123def&x=1", "abc123def"),
         ("/files?a=1&X-Amz-Signature=ffee00112233", "ffee00112233"),
