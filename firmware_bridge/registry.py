@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.http.driver import HttpMachine, HttpSettings
@@ -26,6 +27,7 @@ def _simulated(settings: SimulatedSettings, *, transports: Transports, clock: Ca
 
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
+    "bambu": (BambuSettings, BambuDriver),
     "grbl": (GrblSettings, GrblDriver),
     "http": (HttpSettings, HttpMachine),
     "mqtt": (MqttSettings, MqttMachine),

@@ -5,15 +5,18 @@ A line of a script that is a MachineError is raised in its place.
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from firmware_bridge.transports import (
     MAX_BODY_BYTES,
     Answer,
     Bytes,
+    Files,
     Http,
     Login,
     Mqtt,
@@ -25,6 +28,7 @@ from firmware_bridge.transports import (
     WebSockets,
 )
 from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.tls import TlsPeer
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 
@@ -148,7 +152,7 @@ class _ScriptedSubscription:
     messages: deque[Told | MachineError | None]
     published: list[tuple[str, str]]
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         self.published.append((topic, payload))
 
     async def receive(self, within_s: float) -> Told | None:
@@ -180,6 +184,30 @@ class ScriptedMqtt:
 
 
 @dataclass(slots=True)
+class ScriptedFiles:
+    """Has these files. `asked` keeps what was asked for."""
+
+    there: Mapping[str, bytes | MachineError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def fetch(self, paths: Sequence[str], most_bytes: int) -> tuple[str, IO[bytes]] | None:
+        """Bring the first of these files that is there. Raises MachineFault for one that is longer."""
+        for path in paths:
+            self.asked.append(path)
+            found = self.there.get(path)
+            if isinstance(found, MachineError):
+                raise found
+            if found is not None and len(found) > most_bytes:
+                raise MachineFault(f"a file of more than {most_bytes} bytes")
+            if found is not None:
+                return path, io.BytesIO(found)
+        return None
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
 class ScriptedTransports:
     """Hands out the transports that it was given, for whatever address is asked; see Transports."""
 
@@ -187,6 +215,7 @@ class ScriptedTransports:
     sockets: WebSockets = field(default_factory=ScriptedWebSockets)
     line: Bytes = field(default_factory=ScriptedBytes)
     broker: Mqtt = field(default_factory=ScriptedMqtt)
+    store: Files = field(default_factory=ScriptedFiles)
 
     def http(
         self,
@@ -206,6 +235,10 @@ class ScriptedTransports:
         """Hand out the script."""
         return self.line
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
         """Hand out the script."""
         return self.broker
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Hand out the script."""
+        return self.store
