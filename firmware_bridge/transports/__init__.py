@@ -228,3 +228,7 @@ class Transports(Protocol):
     def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
         """Reach the files at `ftps://…` (implicit TLS). Raises ConfigError as `mqtt` does."""
         ...
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make a transport for packets to `host` and `port`, from `local_port` (0: any)."""
+        ...

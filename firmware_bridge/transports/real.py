@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware_bridge.transports import Bytes, Files, Http, Login, Mqtt, WebSockets
+from firmware_bridge.transports import Bytes, Datagrams, Files, Http, Login, Mqtt, WebSockets
 from firmware_bridge.transports.ftps import FtpsTransport
 from firmware_bridge.transports.http import HttpTransport
 from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
 from firmware_bridge.transports.stream import stream_at
 from firmware_bridge.transports.tls import TlsPeer
+from firmware_bridge.transports.udp import UdpTransport
 from firmware_bridge.transports.websocket import WebSocketTransport
 
 
@@ -41,3 +42,7 @@ class RealTransports:
     def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
         """Make FTPS by ftplib."""
         return FtpsTransport(url, login, peer, where, deadline_s)
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make packets by UDP."""
+        return UdpTransport(host, port, local_port)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
+from typing import IO
 
 from firmware_bridge.recordings.tape import Line, Tape
 from firmware_bridge.transports import (
     Answer,
     Bytes,
+    Datagram,
+    Datagrams,
+    Files,
     Http,
     Login,
     Mqtt,
@@ -22,6 +27,9 @@ from firmware_bridge.transports import (
     WebSockets,
 )
 from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.tls import TlsPeer
+
+FILE_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -49,9 +57,17 @@ class RecordingTransports:
         """Make a line of bytes that is recorded."""
         return _RecordingBytes(self.inner.stream(url, baud), self.tape.line("stream"))
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
         """Make MQTT that is recorded."""
-        return _RecordingMqtt(self.inner.mqtt(settings, where), self.tape.line("mqtt"))
+        return _RecordingMqtt(self.inner.mqtt(settings, where, peer), self.tape.line("mqtt"))
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Reach files, and record those that are not too long."""
+        return _RecordingFiles(self.inner.files(url, login, peer, where, deadline_s), self.tape.line("files"))
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make packets that are recorded."""
+        return _RecordingDatagrams(self.inner.datagrams(host, port, local_port), self.tape.line("datagrams"))
 
 
 @dataclass(slots=True)
@@ -166,10 +182,10 @@ class _RecordingSubscription:
     inner: Subscription
     line: Line
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         self.line.note(wrote=[topic, payload])
         with self.line.failures():
-            await self.inner.publish(topic, payload)
+            await self.inner.publish(topic, payload, sure)
 
     async def receive(self, within_s: float) -> Told | None:
         with self.line.failures():
@@ -192,3 +208,58 @@ class _RecordingMqtt:
                 broker = await stack.enter_async_context(self.inner.open(topics))
             line.note(opened=list(topics))
             yield _RecordingSubscription(broker, line)
+
+
+@dataclass(slots=True)
+class _RecordingDatagram:
+    inner: Datagram
+    line: Line
+
+    async def send(self, data: bytes) -> None:
+        self.line.note(wrote=data)
+        with self.line.failures():
+            await self.inner.send(data)
+
+    async def receive(self, within_s: float) -> bytes | None:
+        with self.line.failures():
+            data = await self.inner.receive(within_s)
+        if data is not None:
+            self.line.note(read=data)
+        return data
+
+
+@dataclass(slots=True)
+class _RecordingDatagrams:
+    inner: Datagrams
+    line: Line
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Datagram, None]:
+        line = self.line.connection()
+        async with AsyncExitStack() as stack:
+            with line.failures(opening=""):
+                packets = await stack.enter_async_context(self.inner.open())
+            line.note(opened="")
+            yield _RecordingDatagram(packets, line)
+
+
+@dataclass(slots=True)
+class _RecordingFiles:
+    inner: Files
+    line: Line
+
+    async def fetch(self, paths: Sequence[str], most_bytes: int) -> tuple[str, IO[bytes]] | None:
+        asked = f"FETCH {' '.join(paths)}"
+        with self.line.failures(asked=asked, sent=None):
+            found = await self.inner.fetch(paths, most_bytes)
+        if found is None:
+            self.line.note(asked=asked, sent=None, found=None)
+            return None
+        path, file = found
+        body = await asyncio.to_thread(file.read, FILE_BYTES + 1)
+        await asyncio.to_thread(file.seek, 0)
+        self.line.note(asked=asked, sent=None, found=path, body=body if len(body) <= FILE_BYTES else None)
+        return found
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()

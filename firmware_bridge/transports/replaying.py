@@ -6,18 +6,23 @@ A line that ended comes no more: whoever reads it waits until the replay is over
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from firmware_bridge.recordings.file import Recording, unpacked
 from firmware_bridge.recordings.tape import Entry
 from firmware_bridge.transports import (
     Answer,
     Bytes,
+    Datagram,
+    Datagrams,
+    Files,
     Http,
     Login,
     Mqtt,
@@ -29,8 +34,10 @@ from firmware_bridge.transports import (
     WebSockets,
 )
 from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.tls import TlsPeer
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
+KINDS = ("http", "sockets", "stream", "mqtt", "files", "datagrams")
 _CHANCE = re.compile(r"[0-9a-fA-F]{8,}(\.\d+)?")
 
 
@@ -60,7 +67,7 @@ class ReplayingTransports:
         digest: Login | None = None,
     ) -> Http:
         """Make HTTP that answers as it did."""
-        return _ReplayingHttp(self._line("http"))
+        return _ReplayingHttp(_Answers(self._line("http")))
 
     def websockets(self, url: str, headers: Mapping[str, str], silence_s: float = 60.0) -> WebSockets:
         """Make websockets that play what they played."""
@@ -70,9 +77,17 @@ class ReplayingTransports:
         """Make a line that says what it said."""
         return _ReplayingBytes(self._line("stream"))
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
         """Make a broker that tells what it told."""
         return _ReplayingMqtt(self._line("mqtt"))
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Make files that are those that were."""
+        return _ReplayingFiles(_Answers(self._line("files")))
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make packets that are those that came."""
+        return _ReplayingDatagrams(self._line("datagrams"))
 
     def _line(self, kind: str) -> _Line:
         self._made[kind] += 1
@@ -82,7 +97,7 @@ class ReplayingTransports:
     def differences(self) -> list[str]:
         """Compare what was written, without its order and how often."""
         words: list[str] = []
-        for kind in ("http", "sockets", "stream", "mqtt"):
+        for kind in KINDS:
             was = {
                 loosely(_written(entry)): None
                 for name, entries in self._recording.lines.items()
@@ -172,32 +187,16 @@ def _error(failed: object) -> MachineError:
     return MachineFault(str(words)) if kind == "MachineFault" else MachineUnreachable(str(words))
 
 
-class _ReplayingHttp:
+class _Answers:
+    """The answers of one transport, to each question in the order in which they came."""
+
     def __init__(self, line: _Line) -> None:
         self._line = line
         self._answers: dict[str, deque[Entry]] = defaultdict(deque)
         for entry in line.entries():
             self._answers[loosely(entry.get("asked", ""))].append(entry)
 
-    async def get(self, path: str) -> Answer:
-        return await self.ask("GET", path)
-
-    async def post(self, path: str, body: Mapping[str, object]) -> Answer:
-        return await self.ask("POST", path, body)
-
-    async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
-        entry = await self._next(f"{method} {path}", body)
-        status = entry.get("status")
-        return Answer(status if isinstance(status, int) else 0, unpacked(entry.get("body")))
-
-    async def upload(self, path: str, upload: Upload) -> Answer:
-        return await self.ask(upload.method, path, {"file": upload.name, **upload.fields})
-
-    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
-        while "status" not in (entry := await self._next(f"DOWNLOAD {path}", None)):
-            yield unpacked(entry.get("piece"))
-
-    async def _next(self, asked: str, sent: object) -> Entry:
+    async def next(self, asked: str, sent: object) -> Entry:
         self._line.wrote[loosely([asked, sent])] = None
         key = loosely(asked)
         if key not in self._answers:
@@ -209,6 +208,29 @@ class _ReplayingHttp:
         if "failed" in entry:
             raise _error(entry["failed"])
         return entry
+
+
+@dataclass(slots=True)
+class _ReplayingHttp:
+    answers: _Answers
+
+    async def get(self, path: str) -> Answer:
+        return await self.ask("GET", path)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Answer:
+        return await self.ask("POST", path, body)
+
+    async def ask(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Answer:
+        entry = await self.answers.next(f"{method} {path}", body)
+        status = entry.get("status")
+        return Answer(status if isinstance(status, int) else 0, unpacked(entry.get("body")))
+
+    async def upload(self, path: str, upload: Upload) -> Answer:
+        return await self.ask(upload.method, path, {"file": upload.name, **upload.fields})
+
+    async def download(self, path: str) -> AsyncGenerator[bytes, None]:
+        while "status" not in (entry := await self.answers.next(f"DOWNLOAD {path}", None)):
+            yield unpacked(entry.get("piece"))
 
     async def aclose(self) -> None:
         """Do nothing."""
@@ -265,7 +287,7 @@ class _ReplayingSubscription:
     connection: _Connection
     renamed: dict[str, str] = field(default_factory=dict)
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         self.connection.write([topic, payload])
 
     async def receive(self, within_s: float) -> Told | None:
@@ -288,3 +310,41 @@ class _ReplayingMqtt:
         was = [str(topic) for topic in opened] if isinstance(opened, list) else []
         # a driver may draw the topic of its answers by lot
         yield _ReplayingSubscription(connection, dict(zip(was, topics, strict=False)))
+
+
+@dataclass(slots=True)
+class _ReplayingDatagram:
+    connection: _Connection
+
+    async def send(self, data: bytes) -> None:
+        self.connection.write(data.decode("utf-8", "replace"))
+
+    async def receive(self, within_s: float) -> bytes | None:
+        entry = await self.connection.next(within_s)
+        return None if entry is None else unpacked(entry.get("read"))
+
+
+@dataclass(slots=True)
+class _ReplayingDatagrams:
+    line: _Line
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Datagram, None]:
+        connection, _ = await self.line.open()
+        yield _ReplayingDatagram(connection)
+
+
+@dataclass(slots=True)
+class _ReplayingFiles:
+    answers: _Answers
+
+    async def fetch(self, paths: Sequence[str], most_bytes: int) -> tuple[str, IO[bytes]] | None:
+        entry = await self.answers.next(f"FETCH {' '.join(paths)}", None)
+        if entry.get("found") is None:
+            return None
+        if entry.get("body") is None:
+            raise MachineFault(f"the recording has no room for {entry['found']}")
+        return str(entry["found"]), io.BytesIO(unpacked(entry["body"]))
+
+    async def aclose(self) -> None:
+        """Do nothing."""

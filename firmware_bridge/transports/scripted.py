@@ -16,6 +16,8 @@ from firmware_bridge.transports import (
     MAX_BODY_BYTES,
     Answer,
     Bytes,
+    Datagram,
+    Datagrams,
     Files,
     Http,
     Login,
@@ -148,6 +150,38 @@ class ScriptedBytes:
 
 
 @dataclass(slots=True)
+class _ScriptedDatagram:
+    packets: deque[bytes | MachineError | None]
+    sent: list[bytes]
+
+    async def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def receive(self, within_s: float) -> bytes | None:
+        if not self.packets:
+            raise MachineUnreachable("the script ended: nobody listens")
+        packet = self.packets.popleft()
+        if isinstance(packet, MachineError):
+            raise packet
+        return packet
+
+
+@dataclass(slots=True)
+class ScriptedDatagrams:
+    """Plays one list of packets for each opening, None for a time in which none comes."""
+
+    connections: list[list[bytes | MachineError | None]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Datagram, None]:
+        """Open the next one. Raises MachineUnreachable when the script has none left."""
+        if not self.connections:
+            raise MachineUnreachable("the script has no packets left")
+        yield _ScriptedDatagram(deque(self.connections.pop(0)), self.sent)
+
+
+@dataclass(slots=True)
 class _ScriptedSubscription:
     messages: deque[Told | MachineError | None]
     published: list[tuple[str, str]]
@@ -216,6 +250,7 @@ class ScriptedTransports:
     line: Bytes = field(default_factory=ScriptedBytes)
     broker: Mqtt = field(default_factory=ScriptedMqtt)
     store: Files = field(default_factory=ScriptedFiles)
+    packets: Datagrams = field(default_factory=ScriptedDatagrams)
 
     def http(
         self,
@@ -242,3 +277,7 @@ class ScriptedTransports:
     def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
         """Hand out the script."""
         return self.store
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Hand out the script."""
+        return self.packets
