@@ -12,6 +12,7 @@ from firmware_bridge.http.driver import HttpMachine, HttpSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
+from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
 from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
@@ -33,6 +34,7 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "pulse": (PulseSettings, PulseDriver),
+    "ruida": (RuidaSettings, RuidaDriver),
     "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, _simulated),
     "tasmota": (TasmotaSettings, tasmota),

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent
 from firmware_bridge.grbl.gate import Gate
-from firmware_bridge.grbl.link import Link, pumped
+from firmware_bridge.grbl.link import Link
 from firmware_bridge.grbl.parser import GrblParser
 from firmware_bridge.grbl.proxy import Proxy
 from firmware_bridge.grbl.tracker import Tracker
+from firmware_bridge.pump import pumped
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import Stream, Transports
 from firmware_bridge.transports.real import RealTransports

@@ -1,65 +1,21 @@
-"""The line to one GRBL while it is open, and the pump that carries its events to whoever reads them."""
+"""The line to one GRBL while it is open."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware_bridge.events import JobRefused, MachineEvent
+from firmware_bridge.events import JobRefused
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.parser import GrblParser, Greeting
 from firmware_bridge.grbl.tracker import Tracker
+from firmware_bridge.pump import Put
 from firmware_bridge.transports import Stream
-from floor.errors import MachineError, MachineUnreachable
 
-QUEUE_LIMIT = 256
 REFUSED_S = 5.0
 STOPPED = b"[MSG:Makerfloor: the job was stopped, begin anew]\r\n"
 TAP_FIRST = b"[MSG:Makerfloor: tap your badge first]\r\n"
-
-Put = Callable[[MachineEvent], None]
-
-
-async def pumped(serve: Callable[[Put], Awaitable[None]]) -> AsyncGenerator[MachineEvent, None]:
-    """Run `serve` beside whoever reads what it puts; end with its MachineError, of several with the first.
-
-    A reader that is QUEUE_LIMIT events behind is taken to have stopped, and ends the connection.
-    """
-    queue: asyncio.Queue[MachineEvent | None] = asyncio.Queue(QUEUE_LIMIT + 1)
-
-    def put(event: MachineEvent) -> None:
-        if queue.qsize() >= QUEUE_LIMIT:
-            raise MachineUnreachable("what the machine said was not taken in time")
-        queue.put_nowait(event)
-
-    async def run() -> None:
-        try:
-            await serve(put)
-        finally:
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
-
-    worker = asyncio.create_task(run())
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await worker
-    except ExceptionGroup as group:
-        found = group.subgroup(MachineError)
-        if found is None:
-            raise
-        raise _first(found) from group
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 @dataclass(slots=True)
