@@ -130,11 +130,12 @@ def _plain(entry: Entry, redactor: Redactor) -> Entry:
     plain: Entry = {}
     for key, value in entry.items():
         value = value if key in ("at", "on") else redactor.scrub(value)
-        plain[key] = _packed(value) if isinstance(value, bytes) else value
+        plain[key] = packed(value) if isinstance(value, bytes) else value
     return plain
 
 
-def _packed(data: bytes) -> str | dict[str, str]:
+def packed(data: bytes) -> str | dict[str, str]:
+    """Return bytes as an entry holds them: as text where they are UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -145,9 +146,9 @@ def unpacked(value: object) -> bytes:
     """Return the bytes that an entry holds; of anything else nothing."""
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, Mapping) and isinstance(packed := value.get("base64"), str):
+    if isinstance(value, Mapping) and isinstance(coded := value.get("base64"), str):
         try:
-            return b64decode(packed)
+            return b64decode(coded)
         except ValueError:
             return b""
     return b""

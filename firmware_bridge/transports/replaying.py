@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from firmware_bridge.recordings.file import Recording, unpacked
+from firmware_bridge.recordings.file import Recording, packed, unpacked
 from firmware_bridge.recordings.tape import Entry
 from firmware_bridge.transports import (
     Answer,
@@ -268,7 +268,7 @@ class _ReplayingStream:
         return unpacked((await self.connection.read()).get("read"))
 
     async def write(self, data: bytes) -> None:
-        self.connection.write(data.decode("utf-8", "replace"))
+        self.connection.write(packed(data))
 
 
 class _ReplayingBytes:
@@ -317,7 +317,7 @@ class _ReplayingDatagram:
     connection: _Connection
 
     async def send(self, data: bytes) -> None:
-        self.connection.write(data.decode("utf-8", "replace"))
+        self.connection.write(packed(data))
 
     async def receive(self, within_s: float) -> bytes | None:
         entry = await self.connection.next(within_s)

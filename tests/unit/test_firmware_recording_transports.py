@@ -14,17 +14,20 @@ from firmware_bridge.recordings import file
 from firmware_bridge.recordings.loop import SkippingLoop
 from firmware_bridge.recordings.replay import compare, replay
 from firmware_bridge.recordings.tape import Tape
-from firmware_bridge.transports import Answer, Told, Transports, Upload
+from firmware_bridge.transports import Answer, Login, Told, Transports, Upload
 from firmware_bridge.transports.mqtt import BrokerSettings
 from firmware_bridge.transports.recording import RecordingTransports
 from firmware_bridge.transports.replaying import ReplayingTransports
 from firmware_bridge.transports.scripted import (
     ScriptedBytes,
+    ScriptedDatagrams,
+    ScriptedFiles,
     ScriptedHttp,
     ScriptedMqtt,
     ScriptedTransports,
     ScriptedWebSockets,
 )
+from firmware_bridge.transports.tls import TlsPeer
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 GONE = MachineUnreachable("it is gone")
@@ -86,6 +89,34 @@ async def over_a_broker(reach: Transports) -> list[object]:
     return seen
 
 
+async def over_packets(reach: Transports) -> list[object]:
+    seen: list[object] = []
+    try:
+        async with reach.datagrams("10.0.0.9", 50200, 40200).open() as packets:
+            await packets.send(b"\xd4\x89")
+            while True:
+                if data := await packets.receive(1.0):
+                    seen.append(data)
+    except MachineError as error:
+        seen.append((type(error), str(error)))
+    return seen
+
+
+async def over_files(reach: Transports) -> list[object]:
+    files = reach.files("ftps://m", Login("u", "hush"), TlsPeer(name="m"), "here")
+    seen: list[object] = [await files.fetch(["none"], 99)]
+    found = await files.fetch(["none", "a.3mf"], 99)
+    assert found
+    with found[1] as file:
+        seen.append((found[0], file.read()))
+    try:
+        await files.fetch(["lost"], 99)
+    except MachineError as error:
+        seen.append((type(error), str(error)))
+    await files.aclose()
+    return seen
+
+
 def scripted() -> ScriptedTransports:
     answers = {
         "/a": [Answer(200, b"one"), Answer(409, b"two")],
@@ -97,11 +128,15 @@ def scripted() -> ScriptedTransports:
         requests=ScriptedHttp(answers),
         sockets=ScriptedWebSockets([["a", "é"], [GONE]]),
         line=ScriptedBytes([[b"Grbl", b"\xff\x00", GONE]], resets=True),
+        packets=ScriptedDatagrams([[b"\xc6", None, b"\xda\x01", GONE]]),
+        store=ScriptedFiles({"a.3mf": b"PK\xff", "lost": MachineFault("it refuses")}),
         broker=ScriptedMqtt([[Told("a", b"1", True), None, Told("b/c", b"\x00\xff"), GONE]]),
     )
 
 
-@pytest.mark.parametrize("use", [over_http, over_sockets, over_a_line, over_a_broker])
+@pytest.mark.parametrize(
+    "use", [over_http, over_sockets, over_a_line, over_a_broker, over_packets, over_files]
+)
 def test_a_transport_plays_what_it_recorded(
     tmp_path: Path, use: Callable[[Transports], Awaitable[list[object]]]
 ) -> None:
