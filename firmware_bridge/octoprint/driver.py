@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -50,7 +51,10 @@ class OctoPrintSettings:
 
 
 class OctoPrintDriver(NoGate):
-    """One OctoPrint; see Driver. `transports` and `backoff` are for recordings and tests."""
+    """One OctoPrint; see Driver. `transports` and `backoff` are for recordings and tests.
+
+    It needs no clock: times are OctoPrint's own.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class OctoPrintDriver(NoGate):
         *,
         transports: Transports | None = None,
         backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = f"OctoPrint at {settings.url}"
         headers = {"X-Api-Key": settings.api_key}
