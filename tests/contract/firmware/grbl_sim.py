@@ -6,7 +6,8 @@ receive buffer 128 bytes. Moves have the programmed feed at once: acceleration i
 oracle: seconds in which the PWM pin would have had S > 0.
 
 As a process: `python -m tests.contract.firmware.grbl_sim pty|tcp` prints where it listens; its standard input
-takes `run G-CODE` (a job from its own card), `alarm N`, `door 0|1`, `power` (off and on), `mute`, `unmute`.
+takes `run G-CODE` (a job from its own card), `alarm N`, `door 0|1`, `power` (off and on), `finish` (the rest
+of the job takes no time), `mute`, `unmute`, and `say run_s|laser_s|moved_mm`, which it prints.
 """
 
 from __future__ import annotations
@@ -218,6 +219,12 @@ class GrblSim:
                 self.door = self.hold = rest == "1"
             case "power":
                 self.reset(None)
+            case "finish":
+                self.plan.clear()
+                self.card.clear()
+                self.card.append("M2")
+            case "say":
+                print(getattr(self, rest), flush=True)
             case "mute" | "unmute":
                 self.muted = name == "mute"
 
