@@ -57,6 +57,7 @@ class GrblSim:
         self.card: deque[str] = deque()
         self.plan: deque[Block] = deque()
         self.hold = self.door = False
+        self.reports = 0
         self.locked = alarm is not None
         self.dwell_s: float | None = None
         self.modes = {"G": 0.0, "M": 5.0, "S": 0.0, "F": 0.0}
@@ -94,11 +95,13 @@ class GrblSim:
         if self.door:
             state = "Door:1"
         feed = self.plan[0].feed if running else 0
+        # the offset of the work comes with every tenth report, and with the first (interface.md, WCO)
+        offset = "" if self.reports % 10 else "|WCO:0.000,0.000,0.000"
+        self.reports += 1
         # outside of Run, GRBL still says the power that was programmed
         power = self.plan[0].power if running else self.modes["S"]
-        return (
-            f"<{state}|MPos:{self.at[0]:.3f},{self.at[1]:.3f},0.000|FS:{feed:.0f},{power:.0f}>\r\n".encode()
-        )
+        x, y = self.at
+        return f"<{state}|MPos:{x:.3f},{y:.3f},0.000|FS:{feed:.0f},{power:.0f}{offset}>\r\n".encode()
 
     def work(self) -> None:
         """Take lines as the main loop does: in order, and none while the planner is full or it dwells."""
