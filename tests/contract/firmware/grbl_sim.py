@@ -253,14 +253,16 @@ def main(kind: str) -> None:
                 return
             for text in order.splitlines():
                 sim.command(text)
-        if line in ready:
-            data = os.read(line, 4096)
-            if not data and server:
-                os.close(line)
-                line = server.accept()[0].detach()
-            sim.receive(data)
-        if said := sim.take():
-            os.write(line, said)
+        try:
+            data = os.read(line, 4096) if line in ready else None
+            sim.receive(data or b"")
+            if said := sim.take():
+                os.write(line, said)
+        except OSError:  # the line broke
+            data = b""
+        if data == b"" and server:
+            os.close(line)
+            line = server.accept()[0].detach()
 
 
 if __name__ == "__main__":
