@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import socket
 import sys
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
+
+import aiohttp
 
 from floor.policy import MachinePolicy
 from floor.wire.roster import RosterMachine
@@ -16,6 +20,7 @@ from tests.kit.gateway import BADGE_KEY, TARIFF, SigningServer, make_roster
 
 PRINTERS, LASERS = 16, 8
 SETTLE_S, MEASURE_S = 8.0, 20.0
+RUN = "from gateway.cli import main; raise SystemExit(main())"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -60,6 +65,9 @@ async def machines(folder: Path) -> list[Figure]:
     return figures
 
 
+REACHED = re.compile(r'^makerfloor_machine_reachable\{machine="(\w+)"\} 1', re.MULTILINE)
+
+
 async def gateway(folder: Path, drivers: list[str]) -> Cost:
     """Start the real process with a station for each driver, and look at it from outside."""
     names = [f"m{n}" for n in range(len(drivers))]
@@ -68,6 +76,9 @@ async def gateway(folder: Path, drivers: list[str]) -> Cost:
         machines=[RosterMachine(id=m, name=m, policy=MachinePolicy(), tariffs=[TARIFF]) for m in names]
     )
     (folder / "roster.jsonl").write_bytes(server.sign("roster", roster) + b"\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     stations = "".join(
         f'[[stations]]\nmachine = "{name}"\nreader = {{kind = "simulated"}}\nrelay = {{kind = "simulated"}}\n'
         + (f"driver = {driver}\n" if driver else "")
@@ -75,17 +86,19 @@ async def gateway(folder: Path, drivers: list[str]) -> Cost:
     )
     (folder / "gateway.toml").write_text(
         f'name = "gw"\nbadge_key = "{BADGE_KEY.hex()}"\nserver_key = "{b64encode(server.public).decode()}"\n'
-        f'[http]\nport = 0\n[journal]\nstorage = "volatile"\n[broker]\nport = 9\n{stations}'
+        f'[http]\nport = {port}\n[journal]\nstorage = "volatile"\n[broker]\nport = 9\n{stations}'
     )
-    run = os.environ.get("MAKERFLOOR_BENCH_RUN", "from gateway.cli import main; raise SystemExit(main())")
-    command = ["-c", run, "--log", "error", "--config", str(folder / "gateway.toml"), "run"]
+    command = ["-c", RUN, "--log", "error", "--config", str(folder / "gateway.toml"), "run"]
     process = await asyncio.create_subprocess_exec(sys.executable, *command)
     try:
         await asyncio.sleep(SETTLE_S)
         before_s = await asyncio.to_thread(_cpu_s, process.pid)
         await asyncio.sleep(MEASURE_S)
         took_s = await asyncio.to_thread(_cpu_s, process.pid) - before_s
-        assert process.returncode is None, "the gateway did not go on"
+        url = f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as metrics:
+            reached = REACHED.findall(await metrics.text())
+        assert len(reached) == len(drivers), f"only these were there: {reached}"
         now, most = await asyncio.to_thread(_memory_mb, process.pid)
     finally:
         if process.returncode is None:
