@@ -19,7 +19,7 @@ from tests.benchmarks.result import Figure
 from tests.kit.gateway import BADGE_KEY, TARIFF, SigningServer, make_roster
 
 PRINTERS, LASERS = 16, 8
-SETTLE_S, MEASURE_S = 8.0, 20.0
+SETTLE_S, MEASURE_S = 20.0, 20.0
 RUN = "from gateway.cli import main; raise SystemExit(main())"
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "drivers" / "accuracy.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "drivers" / "accuracy.md"
 ROW = re.compile(
     r"^\| (?P<what>[^|]+) \| [^|]+ \| (?P<goal>[^|]+) \| (?P<within>[^|]+) \| `(?P<test>[^`|]+)` \|$",
     re.MULTILINE,

@@ -131,9 +131,13 @@ def raster() -> list[str]:
 @pytest.mark.parametrize(
     ("sees_lines", "jobs", "what"),
     [
-        (True, (pulsed, vector, raster, partial(dithered, 10), partial(dithered, 30)), "through the proxy"),
-        (False, (pulsed, vector), "by samples"),
-        (False, (partial(dithered, 150),), "of a dithered quarter of an hour by samples"),
+        (
+            True,
+            (pulsed, vector, raster, partial(dithered, 10), partial(dithered, 30)),
+            "laser-on time through the proxy",
+        ),
+        (False, (pulsed, vector), "laser-on time by samples"),
+        (False, (partial(dithered, 150),), "laser-on time of a dithered quarter of an hour by samples"),
     ],
 )
 def test_the_time_of_the_laser_is_that_of_its_pin(
@@ -143,7 +147,7 @@ def test_the_time_of_the_laser_is_that_of_its_pin(
         bench = Bench(sees_lines=sees_lines)
         bench.stream(job())
         bench.settle()
-        metered_as_it_was(bench, within(f"laser-on time {what}"))
+        metered_as_it_was(bench, within(what))
 
 
 def metered_as_it_was(bench: Bench, off_at_most: float) -> None:

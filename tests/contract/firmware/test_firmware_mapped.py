@@ -200,7 +200,8 @@ class Kiln(OnCable):
         self.kind = "mqtt" if broker else "http"
         self.cable, self.mapping, self.broker = line, mapping, broker
         self.state, self.program, self.jobs = "ready", {}, 7
-        self.kwh, self.garbled, self.powered = Decimal(100), 0, True
+        self.kwh, self.garbled = Decimal(100), 0
+        self.powered, self.over = True, False
 
     def driver(self) -> Driver:
         quick = {"mapping": str(self.mapping), "deadline_s": 1.0}
@@ -226,10 +227,10 @@ class Kiln(OnCable):
     async def publish(self) -> None:
         assert self.broker
         async with aiomqtt.Client("127.0.0.1", self.broker.port) as client:
-            while True:
+            while not self.over:
                 for topic, payload in self.says().items() if self.powered else ():
                     await client.publish(topic, payload, qos=1)
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.1)  # here it ends: aiomqtt may forget that it was cancelled
 
     async def start(self) -> None:
         self.program = {"id": self.jobs, "name": "cone 6", "user": "ada", "percent": 25, "seconds_left": 90}
@@ -281,8 +282,8 @@ class TestMqtt(DriverContract):
             try:
                 yield kiln
             finally:
-                publishing.cancel()
-                await asyncio.gather(publishing, return_exceptions=True)
+                kiln.over = True
+                await publishing
 
 
 class TestHttp(DriverContract):

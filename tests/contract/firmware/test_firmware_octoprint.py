@@ -29,7 +29,7 @@ from floor.words import Activity, JobOutcome
 from tests.contract.firmware.octoprint_peer import OctoPrintPeer, dwelling_gcode, start_octoprint
 from tests.kit.cable import Cable, cable
 from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
-from tests.kit.watch import Watch, watching
+from tests.kit.watch import DEADLINE_S, Watch, watching
 
 
 class Quick(RealTransports):
@@ -220,6 +220,15 @@ class OctoPrintBench(OnCable):
 
     async def finish(self) -> None:
         await asyncio.to_thread(self.peer.command, "!!DEBUG:sleep_after G1 0")
+
+    async def worked_s(self) -> float:
+        """Return what OctoPrint keeps of the file's last print, a moment after its end."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                file = await asyncio.to_thread(self.peer.request, "GET", "/api/files/local/contract.gcode")
+                if kept := file.get("prints"):
+                    return float(kept["last"]["printTime"])
+                await asyncio.sleep(0.1)
 
     async def abort(self) -> None:
         await asyncio.to_thread(self.peer.request, "POST", "/api/job", {"command": "cancel"})

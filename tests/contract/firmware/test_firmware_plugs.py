@@ -14,6 +14,7 @@ from firmware_bridge.events import ActivityChanged, Identified, Noise
 from firmware_bridge.registry import build
 from floor.meter import Quantity
 from floor.words import Activity
+from tests.kit.accuracy import within
 from tests.kit.cable import Cable, cable
 from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
 from tests.kit.mosquitto import Mosquitto, PlugProcess, mosquitto, plug
@@ -91,7 +92,7 @@ async def test_energy_is_exact_through_noise_a_reset_and_the_plugs_death(
             await asyncio.to_thread(peer.start)  # it comes back with 1000 Wh: that cannot have been used
             await watch.activity(Activity.IDLE)
             await watch.driver.message("nobody reads this")
-            assert watch.counter(Quantity.ENERGY_MWH) == 90_000
+            assert abs(watch.counter(Quantity.ENERGY_MWH) - 90_000) <= within("energy of a plug")
             assert watch.counter(Quantity.BUSY_TIME_MS) > 0
 
 
