@@ -237,8 +237,10 @@ def _words(value: object) -> str:
     """Return a short printable line of anything."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else repr(value)
-    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_WORDS]).strip()
+    text = (value if isinstance(value, str) else repr(value))[:MAX_WORDS]
+    if not text.isprintable():  # looked at as a whole first: nearly all that comes is printable
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text.strip()
 
 
 def _text(value: object) -> str | None:
