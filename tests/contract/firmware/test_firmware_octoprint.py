@@ -134,7 +134,7 @@ async def test_a_file_is_handed_over_and_printed_once_the_printer_is_ready(
 ) -> None:
     file = tmp_path / "019b-a-name-of-ours.gcode"
     file.write_text(dwelling_gcode(8))
-    async with watching(octoprint) as watch:
+    async with watched(octoprint) as watch:
         assert isinstance(watch.driver, TakesFiles)
         await watch.activity(Activity.IDLE)
         await watch.driver.print_file("queue-gear.gcode", file)
