@@ -3,7 +3,8 @@
 Time is that in which polls saw the printer print, and never less than PrusaLink's `time_printing`: 0.8.1
 renews that with every hundredth command, and by the minute for prints from the card, so that it stands still
 for long; but it tells of starts and gaps that no poll saw. What it jumps by more than went by was somebody
-setting the machine's clock, and is not counted.
+setting the machine's clock, and is not counted; nor is more than went by since the job can have begun.
+After a power panic the printer may go on with the job that broke off, under its number: it counts from there.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from firmware_bridge.events import (
     ReadingTaken,
 )
 from firmware_bridge.prusalink.filament import Used
-from firmware_bridge.prusalink.parser import JobFile, JobShown, Status
+from firmware_bridge.prusalink.parser import AT_JOB, JobFile, JobShown, Status
 from floor.meter import Quantity
 from floor.words import JobOutcome
 
@@ -47,11 +48,12 @@ class JobTime:
     earlier_ms: int = 0
     counted_ms: int = 0
     _machine_ms: float = 0.0
+    _began_at_s: float = 0.0
     _shown_at_s: float = 0.0
     _printing: bool = False
 
     def __post_init__(self) -> None:
-        self._shown_at_s = self.at_s
+        self._began_at_s = self._shown_at_s = self.at_s
 
     def take(self, shown_s: int | None, printing: bool, at_s: float) -> None:
         """Take a poll. Two that are more than `gap_s` apart prove nothing between them but what is shown."""
@@ -75,19 +77,26 @@ class JobTime:
             self.earlier_ms = max(0, shown_ms - self.counted_ms)
         elif 0 < shown_ms - before <= passed_ms + SLACK_MS:
             self._machine_ms += min(shown_ms - before, passed_ms + 1000)
-            self.counted_ms = max(self.counted_ms, round(self._machine_ms))
+            most_ms = (at_s - self._began_at_s) * 1000
+            self.counted_ms = max(self.counted_ms, round(min(self._machine_ms, most_ms)))
             return
         self._machine_ms = self.counted_ms
 
 
 @dataclass(slots=True)
 class Job:
-    """The running job. The driver fills in `file` and `used`, what was asked for, when it has read them."""
+    """The running job. The driver fills in `file` and `used`, what was asked for, when it has read them.
+
+    `broke_off` is the progress of a job of the same number that broke off: this one may go on with it, and
+    then was counted as a job already (`goes_on`).
+    """
 
     job_id: str
     number: int
     time: JobTime
     joined: bool
+    broke_off: float = 0.0
+    goes_on: bool = False
     asked: int = 0
     file: JobFile | None = None
     used: Used | None = None
@@ -97,10 +106,12 @@ class Job:
 
     def progress(self, fraction: float | None) -> None:
         """Take the progress that the printer shows; at first it may still be that of the job before."""
-        if fraction is None:
+        if fraction is None or (self.broke_off and not fraction):
             return
         if self._first is None:
             self._first = fraction
+            self.goes_on = 0 < self.broke_off <= fraction
+            self.joined = self.joined or self.goes_on
             if self.joined:
                 self.joined_fraction = self.fraction = fraction
         if not self.joined and fraction == self._first and fraction > STALE_FRACTION:
@@ -121,6 +132,7 @@ class Tracker:
         self._gap_s = gap_s
         self._count = 0
         self._idle_at_s: float | None = None
+        self._broke_off: Job | None = None
         self._gap = False
         self._said: ActivityChanged | None = None
         self._done = dict.fromkeys(
@@ -142,7 +154,7 @@ class Tracker:
             events += self._end(now, at_s)
         if now.at_job and now.job is not None:
             events += self._progress(now, now.job, at_s)
-        else:
+        elif now.state not in AT_JOB:
             self._idle_at_s = at_s
         said = ActivityChanged(now.activity, now.words)
         if said != self._said:
@@ -175,9 +187,12 @@ class Tracker:
             self._count += 1
             # a job that was not there at the poll before began since; any other was joined on its way
             since_s, joined = self._idle_at_s, self._idle_at_s is None
-            time = JobTime(at_s if since_s is None else since_s, self._gap_s, None if joined else 0)
-            self.job = Job(f"{shown.number}-{self._run}-{self._count}", shown.number, time, joined)
-            self._idle_at_s = None
+            same = self._broke_off if self._broke_off and self._broke_off.number == shown.number else None
+            shown_ms = None if joined or same else 0
+            time = JobTime(at_s if since_s is None else since_s, self._gap_s, shown_ms)
+            job_id = f"{shown.number}-{self._run}-{self._count}"
+            self.job = Job(job_id, shown.number, time, joined, same.fraction if same else 0.0)
+            self._idle_at_s = self._broke_off = None
         job = self.job
         job.time.take(shown.time_s, now.state == "PRINTING", at_s)
         job.progress(shown.fraction)
@@ -215,7 +230,8 @@ class Tracker:
         named = [] if job.file else [JobStarted(job.job_id, f"job {job.number}", None)]
         for name, amount in self._used().items():
             self._done[name] += amount
-        self._done[Quantity.JOBS] += 1
+        self._done[Quantity.JOBS] += not job.goes_on
+        self._broke_off = job if outcome in (JobOutcome.FAILED, JobOutcome.UNKNOWN) else None
         # what runs next began after this one was last seen
         self.job, self._idle_at_s = None, job.time.at_s
         time_ms = job.time.earlier_ms + job.time.counted_ms

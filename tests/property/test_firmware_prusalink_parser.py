@@ -25,6 +25,7 @@ from firmware_bridge.prusalink.parser import (
 )
 from firmware_bridge.prusalink.tracker import Tracker
 from floor.gcode import Filament
+from floor.meter import Quantity
 
 numbers = st.one_of(st.integers(0, 120), st.integers(-(10**20), 10**20), st.floats(), st.none())
 leaf = st.one_of(numbers, st.text(max_size=30))
@@ -84,6 +85,7 @@ def test_prusalink_may_say_anything(polls: list[tuple[bytes, object, float]]) ->
             match event:
                 case ReadingTaken(counters):
                     assert all(counters[name] >= amount for name, amount in before.items())
+                    assert counters[Quantity.JOB_TIME_MS] <= now_s * 1000 + len(polls)
                     before = dict(counters)
                 case JobStarted(job_id):
                     assert running is None

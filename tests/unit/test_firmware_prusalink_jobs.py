@@ -13,7 +13,7 @@ from firmware_bridge.backoff import Backoff
 from firmware_bridge.events import ActivityChanged, JobEnded, JobStarted, MachineEvent, Noise, ReadingTaken
 from firmware_bridge.prusalink import driver as driver_module
 from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
-from firmware_bridge.prusalink.filament import GcodeReader
+from firmware_bridge.prusalink.filament import BySlicer, GcodeReader
 from firmware_bridge.prusalink.parser import JobFile, Status, parse_error, parse_job, parse_status
 from firmware_bridge.prusalink.tracker import Tracker
 from firmware_bridge.registry import build
@@ -127,6 +127,45 @@ def test_a_job_that_is_joined_counts_from_there_and_ends_with_its_whole_time() -
     play.poll("STOPPED", job=None)
     assert (play.time_ms(), play.ends()[0].job_time_ms) == (10_500, 610_500)
     assert play.ends()[0].outcome is JobOutcome.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("broken_at", "first", "um", "jobs"),
+    [
+        (40, (40, 41), 41_000, 1),
+        (40, (0, 40, 42), 42_000, 1),
+        (40, (0, 1, 30), 70_000, 2),
+        (0, (0, 9), 9_000, 2),
+    ],
+)
+def test_a_job_that_goes_on_after_a_power_panic_counts_from_there(
+    broken_at: int, first: tuple[int, ...], um: int, jobs: int
+) -> None:
+    """A printer that counts its jobs anew after each start is told apart by its progress."""
+    play = Play()
+    play.idle()
+    for percent in (0, broken_at):
+        play.poll("PRINTING", time_s=0, progress=percent)
+        assert play.tracker.job
+        play.tracker.job.used = BySlicer(100_000, 0)
+    play.poll("ERROR", job=None)
+    play.idle()
+    for percent in first:
+        play.poll("PRINTING", time_s=900, progress=percent)
+        assert play.tracker.job
+        play.tracker.job.used = BySlicer(100_000, 0)
+    play.poll("STOPPED", job=None)
+    counters = play.tracker.reading().counters
+    assert (counters[Quantity.FILAMENT_UM], counters[Quantity.JOBS]) == (um, jobs)
+    assert play.time_ms() < 10_000
+
+
+def test_a_job_without_a_number_yet_is_joined_all_the_same() -> None:
+    play = Play()
+    play.poll("PRINTING", job=None)
+    play.poll("PRINTING", time_s=600, progress=50)
+    assert play.tracker.job
+    assert (play.tracker.job.joined, play.time_ms()) == (True, 0)
 
 
 def test_a_gap_counts_what_the_machine_shows_and_a_job_in_it_is_one_job() -> None:

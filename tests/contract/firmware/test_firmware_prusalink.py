@@ -52,7 +52,7 @@ def another(both: list[PrusaLinkPeer]) -> PrusaLinkPeer:
 
 
 def quick(url: str, poll_s: float = 0.05, **settings: str) -> PrusaLinkDriver:
-    pace = {"poll_s": poll_s, "idle_poll_s": poll_s, "deadline_s": 1.0}
+    pace = {"poll_s": poll_s, "idle_poll_s": poll_s, "deadline_s": 0.5}
     return PrusaLinkDriver(PrusaLinkSettings(url, **settings, **pace), backoff=Backoff(0.02, 0.1))  # type: ignore[arg-type]
 
 
@@ -135,7 +135,7 @@ class TestContractOfPrintersThemselves(DriverContract):
 # --- the real one; after each of its prints it starts nothing for 11 s ---
 
 
-def gcode(lines: int = 60, dwell_ms: int = 35) -> str:
+def gcode(lines: int = 60, dwell_ms: int = 20) -> str:
     """A print of 1.5 mm a line, for a printer that moves in no time."""
     moves = "".join(f"M73 P{n * 100 // lines} R1\nG1 X{n} E1.5 F1200\nG4 P{dwell_ms}\n" for n in range(lines))
     return f"; made for a test\nM83\n{moves}; filament used [mm] = 90.0\n; filament used [g] = 0.27\n"
@@ -166,7 +166,7 @@ async def test_a_file_is_printed_held_resumed_and_metered(real: PrusaLinkPeer, t
         await watch.activity(Activity.HELD)
         with pytest.raises(MachineFault, match="takes no file: it is PAUSED"):
             await watch.driver.print_file("second.gcode", tmp_path / "file")
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.4)
         await watch.driver.resume()
         await watch.activity(Activity.BUSY)
         ended = await watch.next(JobEnded)
@@ -185,7 +185,8 @@ async def test_a_file_is_printed_held_resumed_and_metered(real: PrusaLinkPeer, t
 async def test_after_a_print_nothing_starts_for_a_while(
     real: PrusaLinkPeer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver_module, "START_S", 1.0)
+    monkeypatch.setattr(driver_module, "START_S", 0.2)
+    monkeypatch.setattr(driver_module, "START_AGAIN_S", 0.1)
     (tmp_path / "file").write_text(gcode(2))
     driver = quick(real.url, api_key=KEY)
     with pytest.raises(MachineFault, match="ot in state to print"):
