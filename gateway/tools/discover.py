@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
         for one in found:
             print(json.dumps(_table(one), ensure_ascii=False))
     else:
-        print("\n".join(_lines(found)))
+        print("\n".join(_lines(found, _unasked(arguments))))
     return 0 if found else 1
 
 
@@ -146,9 +146,19 @@ def _free_ports(arguments: argparse.Namespace) -> list[probing.Port]:
     return free
 
 
-def _lines(found: list[Found]) -> list[str]:
+def _unasked(arguments: argparse.Namespace) -> str:
+    more = ["--serial asks boards on USB"] * (not arguments.serial)
+    more += ["--mqtt URL listens for plugs"] * (not arguments.mqtt)
+    return (
+        f"Not asked yet: {'; '.join(more)}."
+        if more
+        else "A machine that is off, or in another network, is not seen."
+    )
+
+
+def _lines(found: list[Found], hint: str) -> list[str]:
     if not found:
-        return ["Nothing was found."]
+        return ["Nothing was found.", hint]
     lines = ["\n    ".join(told(one)) for one in found]
     text = proposal(found)
     return [*lines, "", "# To paste into gateway.toml:", "", text] if text else lines

@@ -247,7 +247,7 @@ def test_nothing_is_found_and_a_broker_that_is_not_there_is_said(capsys: pytest.
     assert main(["--config", "none.toml", "discover", "--mdns", "off", *broker]) == 1
     shown = capsys.readouterr()
     assert "no connection to mqtt://127.0.0.1:1" in shown.err
-    assert "Nothing was found." in shown.out
+    assert shown.out == "Nothing was found.\nNot asked yet: --serial asks boards on USB.\n"
 
 
 def test_ctrl_c_ends_a_recording_well(tmp_path: Path) -> None:
