@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.http.driver import HttpMachine, HttpSettings
+from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.settings import read
@@ -26,6 +27,7 @@ def _simulated(settings: SimulatedSettings, *, transports: Transports) -> Driver
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "grbl": (GrblSettings, GrblDriver),
     "http": (HttpSettings, HttpMachine),
+    "marlin": (MarlinSettings, MarlinDriver),
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "shelly": (ShellySettings, shelly),

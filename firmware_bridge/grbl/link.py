@@ -1,65 +1,23 @@
-"""The line to one GRBL while it is open, and the pump that carries its events to whoever reads them."""
+"""The line to one GRBL while it is open."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware_bridge.events import JobRefused, MachineEvent
+from firmware_bridge.events import JobRefused
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.parser import GrblParser, Greeting
 from firmware_bridge.grbl.tracker import Tracker
+from firmware_bridge.proxy import nobody
+from firmware_bridge.pump import Put
 from firmware_bridge.transports import Stream
-from floor.errors import MachineError, MachineUnreachable
 
-QUEUE_LIMIT = 256
+GREETING = b"Grbl 1.1h ['$' for help]\r\n"
 REFUSED_S = 5.0
 STOPPED = b"[MSG:Makerfloor: the job was stopped, begin anew]\r\n"
 TAP_FIRST = b"[MSG:Makerfloor: tap your badge first]\r\n"
-
-Put = Callable[[MachineEvent], None]
-
-
-async def pumped(serve: Callable[[Put], Awaitable[None]]) -> AsyncGenerator[MachineEvent, None]:
-    """Run `serve` beside whoever reads what it puts; end with its MachineError, of several with the first.
-
-    A reader that is QUEUE_LIMIT events behind is taken to have stopped, and ends the connection.
-    """
-    queue: asyncio.Queue[MachineEvent | None] = asyncio.Queue(QUEUE_LIMIT + 1)
-
-    def put(event: MachineEvent) -> None:
-        if queue.qsize() >= QUEUE_LIMIT:
-            raise MachineUnreachable("what the machine said was not taken in time")
-        queue.put_nowait(event)
-
-    async def run() -> None:
-        try:
-            await serve(put)
-        finally:
-            with suppress(asyncio.QueueFull):
-                queue.put_nowait(None)
-
-    worker = asyncio.create_task(run())
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await worker
-    except ExceptionGroup as group:
-        found = group.subgroup(MachineError)
-        if found is None:
-            raise
-        raise _first(found) from group
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 @dataclass(slots=True)
@@ -77,7 +35,7 @@ class Link:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    to_sender: Callable[[bytes], None] = lambda _: None
+    to_sender: Callable[[bytes], None] = field(default=nobody)
     greeting: bytes = b""
     greetings: int = 0
     homing: bool = False
@@ -101,6 +59,19 @@ class Link:
             if fact is not None:
                 for event in self.tracker.receive(fact, at_s, self.gate.waiting):
                     self.put(event)
+
+    def answer_to(self, send: Callable[[bytes], None]) -> None:
+        """Give `send` what is for the sender, from now on."""
+        self.to_sender = send
+
+    def greet(self) -> bytes:
+        """Return a greeting: no reset follows the opening of a proxy, but senders wait for one."""
+        return self.greeting or GREETING
+
+    def sender_left(self) -> None:
+        """Take note that the sender has gone."""
+        self.gate.sender_changed()
+        self.tracker.sender_left()
 
     async def from_sender(self, data: bytes) -> bytes:
         """Pass on what a sender wrote, as far as it may pass; return what it is answered at once."""
