@@ -2,8 +2,8 @@
 
 Counted is the high-water mark of net extrusion, for each tool: a retraction and its return cost nothing.
 Understood: G0-G3 with E, G20/G21, G92 E, M82/M83, M200 D (E in mm³), T. As OctoPrint does by default, and
-Klipper always, G90/G91 leave E alone, unless `g90_sets_e` says that the machine is a Marlin 2, where they hold
-for E, too. Firmware retraction (G10/G11) and flow (M221) are not counted.
+Klipper always, G90/G91 leave E alone, unless `g90_sets_e` says that the machine is a Marlin 2, where they
+hold for E, too. Firmware retraction (G10/G11) and flow (M221) are not counted.
 Slicers' words: PrusaSlicer 2.x `; filament used [mm] = 1.0, 2.0`, `[cm3]`, `[g]`, `; total filament used
 [g] = 3.0`; Slic3r 1.3 `; filament used = 434.0mm (1.0cm3)`; Cura `;Filament used: 1.2m, 0.5m`.
 """

@@ -205,7 +205,7 @@ class Gate:
             if executes:
                 passed.lines.append(line)
             return
-        passed.refused.append(line.text[:80])
+        passed.refused.append("".join(sign if sign.isprintable() else " " for sign in line.text[:80]))
         body = numbered(line.number, IN_PLACE) if line.number is not None else IN_PLACE.encode()
         passed.machine += body + b"\n"
         self._sent.append(_Sent(line, line.number))

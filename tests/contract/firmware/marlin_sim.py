@@ -1,15 +1,16 @@
 """A Marlin 2.1 of ours, from its sources alone; it shares no line with the driver that it is to prove.
 
-Sources, all MarlinFirmware/Marlin src/: gcode/queue.cpp (line numbers, checksums, ok, Resend), core/language.h
-(words), gcode/gcode.cpp host_keepalive (busy), gcode/sd/M23 to M27, M524, M1001.cpp (card), gcode/stats/M31.cpp,
-gcode/temp (targets, T: while waiting), MarlinCore.cpp kill; an Ender 3 for TF. The planner holds 16 moves; a line
-is acknowledged as it is planned. Acceleration is left out, heating takes a second. `extruded_mm` is the oracle:
-what went through the nozzle.
+Sources, all MarlinFirmware/Marlin src/: gcode/queue.cpp (line numbers, checksums, ok, Resend),
+core/language.h (words), gcode/gcode.cpp host_keepalive (busy), gcode/sd/M23 to M27, M524, M1001.cpp (card),
+gcode/stats/M31.cpp, gcode/temp (targets, T: while waiting), MarlinCore.cpp kill; an Ender 3 for TF.
+The planner holds 16 moves; a line is acknowledged as it is planned. Acceleration is left out, heating takes a
+second. `extruded_mm` is the oracle: what went through the nozzle.
 
-As a process: `python -m tests.contract.firmware.marlin_sim pty|tcp` prints where it listens; its standard input
-takes `card NAME G-CODE|…`, `pause`, `stop` (at its display), `corrupt` (the next line), `kill`, `power`, `wait`
-and `go` (paused for user), `clock N` (its print timer shows N), `tf` (it says TF for SD), `mute`, `unmute`, `say
-TEXT`; each is answered in JSON: `mm` extruded, the sum of `targets`, moves `planned`, `lines` received.
+As a process: `python -m tests.contract.firmware.marlin_sim pty|tcp` prints where it listens; its input takes
+`card NAME G-CODE|…`, `pause`, `stop` (at its display), `corrupt` (the next line), `kill`, `power`, `wait` and
+`go` (paused for user), `clock N` (its print timer shows N), `tf` (it says TF for SD), `mute`, `unmute`,
+`say TEXT`; each is answered in JSON: `mm` extruded, the sum of `targets`, moves `planned`, `lines` received,
+its print `timer`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ import time
 import tty
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 PLANNER, BUSY_S, HEAT_S = 16, 0.3, 1.0
 M115 = (
     "FIRMWARE_NAME:Marlin 2.1.2.4 (Aug  1 2024 12:00:00) SOURCE_CODE_URL:github.com/MarlinFirmware "
-    "PROTOCOL_VERSION:1.0 MACHINE_TYPE:Ender-3 Pro EXTRUDER_COUNT:1 UUID:cede2a2f-41a2-4748-9b12-c55c62f367ff\n"
+    "PROTOCOL_VERSION:1.0 MACHINE_TYPE:Ender-3 Pro EXTRUDER_COUNT:1 UUID:cede2a2f-41a2-4748-9b12\n"
     "Cap:SERIAL_XON_XOFF:0\nCap:EEPROM:1\nCap:AUTOREPORT_TEMP:0\nCap:AUTOREPORT_SD_STATUS:0\n"
 )
 WORD = re.compile(r"([A-Z])\s*([-+]?[\d.]+)?")
@@ -139,6 +141,7 @@ class MarlinSim:
         found = re.match(r"([GMT])\s*(\d+)", text.upper())
         code = f"{found[1]}{int(found[2])}" if found else ""
         words = {a: float(b) for a, b in WORD.findall(text.upper()[len(code) :]) if b and b not in "+-."}
+        self.last_n = int(words.get("N", self.last_n)) if code == "M110" else self.last_n
         match code:
             case "G0" | "G1":
                 self.move(words)
@@ -250,7 +253,8 @@ class MarlinSim:
 
     def state(self) -> dict[str, object]:
         targets = sum(self.targets.values())
-        return {"mm": self.extruded_mm, "targets": targets, "planned": len(self.plan), "lines": self.texts}
+        said = {"mm": self.extruded_mm, "targets": targets, "planned": len(self.plan)}
+        return said | {"lines": self.texts, "timer": self.timer_s}
 
     def command(self, text: str) -> None:
         name, _, rest = text.strip().partition(" ")
@@ -285,7 +289,7 @@ class MarlinSim:
 
 def main(kind: str) -> None:
     """Serve one line for ever, at the pace of the clock on the wall; each order is answered by the oracle."""
-    server = None
+    server, line = None, -1
     if kind == "pty":
         line, slave = pty.openpty()
         tty.setraw(slave)
@@ -293,10 +297,10 @@ def main(kind: str) -> None:
     else:
         server = socket.create_server(("127.0.0.1", 0))
         print(f"tcp://127.0.0.1:{server.getsockname()[1]}", flush=True)
-        line = server.accept()[0].detach()
     sim, begin = MarlinSim(), time.monotonic()
     while True:
-        ready, _, _ = select.select([line, 0], [], [], 0.005)
+        port: Any = server if line < 0 else line
+        ready, _, _ = select.select([port, 0], [], [], 0.005)
         sim.advance(time.monotonic() - begin)
         if 0 in ready:
             order = os.read(0, 1 << 16).decode()
@@ -305,13 +309,15 @@ def main(kind: str) -> None:
             for text in order.splitlines():
                 sim.command(text)
                 print(json.dumps(sim.state()), flush=True)
-        if line in ready:
+        if port in ready and line < 0 and server:
+            line = server.accept()[0].detach()
+        elif port in ready:
             data = os.read(line, 4096)
-            if not data and server:
-                os.close(line)
-                line = server.accept()[0].detach()
             sim.receive(data)
-        if said := sim.take():
+            if not data:
+                os.close(line)
+                line = -1
+        if (said := sim.take()) and line >= 0:
             os.write(line, said)
 
 

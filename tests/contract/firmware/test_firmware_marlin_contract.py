@@ -1,4 +1,4 @@
-"""The Marlin driver, alone on the line of OctoPrint's VirtualPrinter, through all that every driver goes through."""
+"""The Marlin driver, alone on the line of OctoPrint's VirtualPrinter, through the contract of drivers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,305 @@
+"""Marlin's lines: what they say, what a host may pass, and what a driver makes of a late board."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+
+from firmware_bridge.backoff import Backoff
+from firmware_bridge.events import ActivityChanged, Identified, JobEnded, JobStarted, MachineEvent, Noise
+from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
+from firmware_bridge.marlin.gate import LOST_S, QUIET_S, Gate, Passed
+from firmware_bridge.marlin.lines import Line, numbered, read_line
+from firmware_bridge.marlin.meter import PrintTimer, Spool
+from firmware_bridge.marlin.parser import (
+    Action,
+    Busy,
+    Capability,
+    CurrentFile,
+    DonePrinting,
+    Failed,
+    FileOpened,
+    Firmware,
+    Greeting,
+    Heard,
+    NotPrinting,
+    Ok,
+    Printing,
+    PrintTime,
+    Resend,
+    Said,
+    Temperatures,
+    UnknownCommand,
+    parse_line,
+)
+from firmware_bridge.marlin.tracker import Tracker
+from firmware_bridge.transports import Stream
+from firmware_bridge.transports.scripted import ScriptedTransports
+from floor.errors import ConfigError, MachineUnreachable
+from floor.gcode import Filament
+from floor.words import Activity, JobOutcome
+
+WARM = Temperatures({"T": (25.45, 0.0), "B": (25.45, 0.0)})
+
+
+@pytest.mark.parametrize(
+    ("line", "fact"),
+    [
+        (b"start\n", Greeting()),
+        (b"ok\r\n", Ok()),
+        (b"ok N12 P15 B3\n", Ok()),
+        (b"ok T:25.45 /0.00 B:25.45 /0.00 @:0 B@:0\n", Ok(WARM)),  # an Ender 3
+        (b" T:25.45 /0.00 B:25.45 /0.00 @:0 B@:0\n", WARM),
+        (b"T:21.30/ 205.00 T1:9.00/ 0.00 @:64\n", Temperatures({"T": (21.3, 205.0), "T1": (9.0, 0.0)})),
+        (b"T:150.2 E:0 W:?\n", Temperatures({})),  # Marlin 1.1 waits for heat
+        (b"echo:busy: processing\n", Busy("processing")),
+        (b"busy:processing\n", Busy("processing")),
+        (b"echo:busy: paused for user\n", Busy("paused for user")),
+        (b"Resend: 12\n", Resend(12)),
+        (b"rs N12\n", Resend(12)),
+        (b"Error:checksum mismatch, Last Line: 11\n", Failed("checksum mismatch, Last Line: 11", False)),
+        (
+            b"Error:Printer halted. kill() called!\n",
+            Failed("Printer halted. kill() called!", True),
+        ),
+        (b"//action:cancel\n", Action("cancel")),
+        (b"// action:pause\n", Action("pause")),
+        (b"SD printing byte 123/4567\n", Printing(123, 4567)),
+        (b"TF printing byte 0/0\n", Printing(0, 0)),
+        (b"Not SD printing\n", NotPrinting()),
+        (b"Not TF printing\n", NotPrinting()),
+        (b"Done printing file\n", DonePrinting()),
+        (b"File opened: BENCHY~1.GCO Size: 2345678\n", FileOpened("BENCHY~1.GCO")),
+        (b"Current file: BENCHY~1.GCO A little boat.gcode\n", CurrentFile("A little boat.gcode")),
+        (b"Current file: (no file)\n", CurrentFile("")),
+        (b"echo:Print time: 1d 2h 3m 4s\n", PrintTime(93_784)),
+        (b"echo:Print time: 0s\n", PrintTime(0)),
+        (
+            b"FIRMWARE_NAME:Marlin 2.0.8 (Aug 3 2021 12:00:00) SOURCE_CODE_URL:g PROTOCOL_VERSION:1.0 "
+            b"MACHINE_TYPE:Ender-3 EXTRUDER_COUNT:2 UUID:c\n",
+            Firmware("Marlin 2.0.8 (Aug 3 2021 12:00:00)", "Ender-3", 2),
+        ),
+        (b"Cap:AUTOREPORT_TEMP:1\n", Capability("AUTOREPORT_TEMP", True)),
+        (b'echo:Unknown command: "M27"\n', UnknownCommand("M27")),
+        (b"echo:TF init fail\n", Said("echo:TF init fail")),
+        (b"\n", Said("")),
+    ],
+)
+def test_what_a_line_says(line: bytes, fact: object) -> None:
+    assert parse_line(line) == fact
+
+
+@pytest.mark.parametrize("line", [b"\x80\n", b"o\x00k\n", b"\xff\xfe ok\n"])
+def test_what_is_no_text_is_noise(line: bytes) -> None:
+    assert isinstance(parse_line(line), Noise)
+
+
+def of(text: str) -> Line:
+    line = read_line(text.encode())
+    assert line is not None
+    return line
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["M105", "m115", "N3 M110 N3*1", "M104 S0", "M109 R0", "M140 T0 S0.0", "G90", "G92 E0", "M25", "M112"],
+)
+def test_questions_stops_modes_and_cold_heaters_pass(line: str) -> None:
+    assert of(line).harmless
+    assert not of(line).begins
+
+
+WORK = [
+    "G0 X1",
+    "G1E5",
+    "N7 G28*9",
+    "M104 S200",
+    "M104",
+    "M140 S60",
+    "M24",
+    "M32 a.g",
+    "M23 a.g",
+    "M28 a.g",
+    "T1",
+]
+WORK += ["M500", "M303 E0 S200 C8", "M105\bG1 X1", "X1", "G1.5", "M22", "M600", "é", "M106 S255", "M0"]
+
+
+@pytest.mark.parametrize("line", WORK)
+def test_work_needs_somebody(line: str) -> None:
+    assert not of(line).harmless
+    passed = Gate(authorised=False).from_host(f"{line}\n".encode(), 0.0)
+    assert b"M105" in passed.machine
+    assert passed.refused
+
+
+def test_blank_lines_and_comments_are_answered_by_nobody() -> None:
+    passed = Gate().from_host(b"\r\n; comment\n  \nG1 X1 ; more\n", 0.0)
+    assert bytes(passed.machine) == b"G1 X1 ; more\n"
+    assert bytes(passed.host) == b""
+
+
+def said(gate: Gate, line: bytes, at_s: float = 0.0) -> tuple[bytes, bytes]:
+    """Let the machine say a line; returns what the host and what the machine are told."""
+    answered, passed = gate.from_machine(Heard(line, parse_line(line)), at_s), Passed()
+    gate.pump(passed, at_s)
+    return answered.host + bytes(passed.host), bytes(passed.machine)
+
+
+def test_a_refused_line_keeps_its_number() -> None:
+    gate = Gate(authorised=False)
+    passed = gate.from_host(numbered(5, "G28") + b"\n", 0.0)
+    assert bytes(passed.machine) == numbered(5, "M105") + b"\n"
+    assert said(gate, b"ok T:20 /0\n") == (b"ok T:20 /0\n", b"")
+
+
+def test_a_question_of_ours_waits_for_the_host_and_then_the_host_for_it() -> None:
+    gate = Gate()
+    gate.from_host(b"G1 X1\n", 0.0)
+    assert gate.ask("M27") == 1
+    assert said(gate, b"echo:hello\n") == (b"echo:hello\n", b"")
+    assert said(gate, b"ok\n") == (b"ok\n", b"M27\n")
+    assert bytes(gate.from_host(b"G1 X2\nM112\n", 0.0).machine) == b"M112\n"  # what stops does not wait
+    assert said(gate, b"Not SD printing\n") == (b"", b"")
+    assert said(gate, b"echo:busy: processing\n") == (b"echo:busy: processing\n", b"")
+    assert said(gate, b"ok\n") == (b"", b"G1 X2\n")
+    assert gate.answered == 1
+
+
+def test_a_question_that_is_lost_holds_up_nobody_for_long() -> None:
+    gate, passed = Gate(), Passed()
+    gate.ask("M27")
+    gate.pump(passed, 0.0)
+    assert bytes(gate.from_host(b"G1 X1\n", 1.0).machine) == b""
+    assert bytes(gate.from_host(b"", LOST_S + 1).machine) == b"G1 X1\n"
+    assert gate.answered == 1
+
+
+def test_what_a_resend_throws_away_is_not_waited_for() -> None:
+    gate = Gate()
+    gate.from_host(b"".join(numbered(n, f"G1 X{n}") + b"\n" for n in (1, 2, 3)), 0.0)
+    said(gate, b"Error:checksum mismatch, Last Line: 1\n")
+    assert said(gate, b"Resend: 2\n") == (b"Resend: 2\n", b"")
+    assert gate.waiting == 1
+    assert said(gate, b"ok\n")[0] == b"ok\n"
+    assert said(gate, b"ok\n")[0] == b"ok\n"  # the one of the Resend, where a firmware says one
+    assert gate.waiting == 0
+
+
+def test_after_a_stop_the_rest_of_the_print_does_not_follow() -> None:
+    gate = Gate()
+    gate.stopped(10.0)
+    assert gate.from_host(b"G1 X1\n", 10.1).refused == ["G1 X1"]
+    assert gate.from_host(b"G1 X1\n", 10.1 + QUIET_S).refused == []
+    gate.stopped(20.0)
+    assert gate.from_host(b"M110 N0\nG1 X1\n", 20.1).refused == []
+
+
+def test_what_is_saved_to_the_card_is_no_work() -> None:
+    gate = Gate()
+    passed = gate.from_host(b"M28 a.g\nG1 X1 E5\nM29\nG1 X2\n", 0.0)
+    assert [line.text for line in passed.lines] == ["M28 a.g", "G1 X2"]
+    assert gate.waiting == 2
+
+
+def test_a_line_that_comes_twice_counts_once_and_a_first_absolute_e_is_only_a_place() -> None:
+    spool = Spool(Filament())
+    for text in ("N1 G1 E500*0", "N2 G1 E503*0", "N2 G1 E503*0", "N3 M83*0", "N4 G1 E1*0", "N4 G1 E1*0"):
+        spool.done(of(text))
+    assert spool.used_um == 4_000
+    spool.restart(e_known=True)
+    spool.done(of("G1 E2"))
+    spool.done(of("G91"))
+    spool.done(of("G1 E1"))
+    assert spool.used_um == 7_000
+
+
+def test_the_printers_timer_fills_a_gap_and_no_more() -> None:
+    timer = PrintTimer()
+    assert timer.take(100, 5.0, 10.0) == 0
+    timer.gap = True
+    assert timer.take(160, 7.0, 70.0) == 58
+    timer.gap = True
+    assert timer.take(100_000, 67.0, 80.0) == pytest.approx(8.0)
+    timer.gap = True
+    assert timer.take(3, 70.0, 90.0) == 0  # it began anew
+
+
+def test_a_host_that_pauses_for_a_person_and_a_printer_that_halts() -> None:
+    tracker, events = Tracker(lambda: "a", quiet_s=5.0), []
+    events += tracker.passed(of("M109 S200"), 0.0)
+    events += tracker.receive(Busy("processing"), 2.0, 1)
+    events += tracker.done(of("M109 S200"), 4.0)
+    events += tracker.receive(Busy("paused for user"), 5.0, 1)
+    events += tracker.receive(Busy("processing"), 65.0, 1)
+    events += tracker.receive(Busy("processing"), 67.0, 1)
+    events += tracker.receive(Failed("Heating failed, system stopped! Heater_ID: 0", True), 70.0, 1)
+    events += tracker.receive(Failed("Printer halted. kill() called!", True), 70.0, 1)
+    ended = [event for event in events if isinstance(event, JobEnded)]
+    assert [(event.outcome, event.job_time_ms) for event in ended] == [(JobOutcome.FAILED, 6_000)]
+    said_last = [event for event in events if isinstance(event, ActivityChanged)][-1]
+    assert said_last == ActivityChanged(Activity.FAULTED, "Heating failed, system stopped! Heater_ID: 0")
+    assert not [event for event in events if isinstance(event, JobStarted)][1:]
+
+
+def test_wrong_settings_say_what_would_be_right() -> None:
+    with pytest.raises(ConfigError, match="names no line"):
+        MarlinDriver(MarlinSettings("serial://nothing"))
+    with pytest.raises(ConfigError, match="no address"):
+        MarlinDriver(MarlinSettings("tcp://h:1", mode="proxy", listen="2500"))
+
+
+class LateBoard:
+    """A board that opening resets: it hears nothing until its greeting, and merges what it answers."""
+
+    resets = True
+
+    def __init__(self) -> None:
+        self.says: asyncio.Queue[bytes] = asyncio.Queue()
+        self.greeted = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Stream, None]:
+        self.says.put_nowait(b"\x00\x00sta")
+        asyncio.get_running_loop().call_later(0.05, self._greet)
+        yield self
+
+    def _greet(self) -> None:
+        self.greeted = True
+        self.says.put_nowait(b"\nstart\necho: External Reset\nMarlin 1.1.9\nec")
+
+    async def read(self, deadline_s: float) -> bytes:
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await self.says.get()
+        except TimeoutError as error:
+            raise MachineUnreachable("silent") from error
+
+    async def write(self, data: bytes) -> None:
+        assert self.greeted
+        for line in data.splitlines():
+            answer = (
+                b"FIRMWARE_NAME:Marlin 1.1.9 MACHINE_TYPE:Anet" if line == b"M115" else b"Not SD printing"
+            )
+            self.says.put_nowait(b"ho:TF init fail\n" + answer + b"\nok\n")
+
+
+async def test_a_board_that_opening_resets_is_asked_once_it_greeted() -> None:
+    board = LateBoard()
+    driver = MarlinDriver(
+        MarlinSettings("tcp://board:1"),
+        transports=ScriptedTransports(line=board),
+        backoff=Backoff(0.01, 0.01),
+    )
+    seen: list[MachineEvent] = []
+    async with asyncio.timeout(20), aclosing(driver.events()) as events:
+        async for event in events:
+            seen.append(event)
+            if isinstance(event, Identified):
+                break
+    assert Identified("Anet", "Marlin 1.1.9") in seen
+    assert ActivityChanged(Activity.IDLE, "") in seen
+    assert [type(event) for event in seen].count(Noise) == 1
