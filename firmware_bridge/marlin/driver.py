@@ -198,7 +198,8 @@ class MarlinDriver:
                     lines.append("M27")
                 if "AUTOREPORT_TEMP" not in auto and is_due("heat", TEMPERATURES_S):
                     lines.append("M105")
-                if tracker.job == "card" and is_due("timer", TIMER_S):
+                every_s = self._settings.poll_s if tracker.gap else TIMER_S
+                if tracker.job == "card" and is_due("timer", every_s):
                     lines.append("M31")
                 await link.ask(*lines)
             await asyncio.sleep(min(TICK_S, self._settings.poll_s))

@@ -45,6 +45,10 @@ class PrintTimer:
     gap: bool = False
     _shown: tuple[int, float, float] | None = None
 
+    def began_after(self, at_s: float) -> None:
+        """Take note that the print began after this moment, and was seen later: M27 may wait for heat, too."""
+        self.gap, self._shown = True, (0, 0.0, at_s)
+
     def take(self, seconds: int, watched_s: float, at_s: float) -> float:
         """Take a reading beside what was watched of this job so far; return the seconds that are missing."""
         before, missing_s = self._shown, 0.0

@@ -48,10 +48,16 @@ class Tracker(Jobs):
         super().__init__(new_id, filament or Filament())
         self._quiet_s = quiet_s
         self._file = ""
+        self._free_s: float | None = None
         self.fault = ""
         self.firmware = Firmware("", "Marlin", 1)
         self.capabilities: set[str] = set()
         self.temperatures: Temperatures | None = None
+
+    @property
+    def gap(self) -> bool:
+        """Whether a print from the card was not watched for a while, which its own timer can fill."""
+        return self._job is not None and self._job.card and self._job.timer.gap
 
     @property
     def doubtful(self) -> bool:
@@ -68,6 +74,7 @@ class Tracker(Jobs):
         """Take note of a lost connection: what happened meanwhile nobody knows."""
         self._said, self.fault, self.temperatures = None, "", None
         self._busy.rest()
+        self._free_s = None
         self._spool.restart(e_known=False)
         if self._job:
             self._job.unseen = self._job.timer.gap = True
@@ -241,6 +248,7 @@ class Tracker(Jobs):
 
     def _not_printing(self, job: Job | None, at_s: float) -> list[MachineEvent]:
         if job is None:
+            self._free_s = at_s
             return self._alive(at_s, 0)
         if self._cancelled:
             return self._over(JobOutcome.CANCELLED, STOPPED)
@@ -262,6 +270,8 @@ class Tracker(Jobs):
         if job is None:
             events += self._begin(True, self._file or CARD_JOB, at_s)
             job = self._job
+            if job and self._free_s is not None:
+                job.timer.began_after(self._free_s)
         assert job is not None
         moved = at > job.at
         job.unseen, job.at, job.size = False, at, size

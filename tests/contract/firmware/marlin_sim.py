@@ -146,7 +146,7 @@ class MarlinSim:
             case "G0" | "G1":
                 self.move(words)
             case "G28" | "G4":
-                seconds = words.get("P", 0) / 1000 + words.get("S", 0) if code == "G4" else 0.5
+                seconds = words.get("P", 0) / 1000 + words.get("S", 0) if code == "G4" else 0.2
                 return self.block("work", seconds, ok)
             case "G92":
                 self.at |= {axis: value for axis, value in words.items() if axis in self.at}

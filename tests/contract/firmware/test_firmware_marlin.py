@@ -32,7 +32,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def driven(url: str, **more: object) -> AsyncIterator[Watch]:
-    values: dict[str, object] = {"poll_s": 0.1, "quiet_s": 0.4, "settle_s": 0.05, "listen": "127.0.0.1:0"}
+    values: dict[str, object] = {"poll_s": 0.1, "quiet_s": 0.3, "settle_s": 0.05, "listen": "127.0.0.1:0"}
     settings = MarlinSettings(url, **(values | more))  # type: ignore[arg-type]
     async with watching(MarlinDriver(settings, backoff=Backoff(0.05, 0.1))) as watch:
         yield watch
@@ -69,23 +69,23 @@ def print_of(moves: int, e: float = 0.5) -> list[str]:
 
 
 async def test_a_host_that_counts_and_numbers_prints_on_octoprints_virtual_printer(tmp_path: Path) -> None:
-    errors = ["12:resend", "25:checksum_mismatch", "40:resend"]
+    errors = ["12:resend", "25:checksum_mismatch", "35:resend"]
     with virtual_printer(tmp_path, simulated_errors=errors) as peer:
         async with driven(peer.url, mode="proxy", gate="authorised") as watch:
             host = await host_of(watch)
             assert (await watch.next(Identified)).firmware.startswith("Virtual Marlin")
             await host.say("M110 N0")
-            assert await host.say("M105") == "ok T:21.30/ 21.30" or host.oks == 2
+            await host.say("M105")
             watch.driver.authorise(True)
-            await host.send(print_of(60), numbered=True)
+            await host.send(print_of(40), numbered=True)
             started = await watch.next(JobStarted)
             ended = await watch.next(JobEnded)
             assert (ended.job_id, ended.outcome) == (started.job_id, JobOutcome.DONE)
             assert started.user is None
             assert host.resends == len(errors)
             assert host.oks == host.sent
-            assert watch.counter(Quantity.FILAMENT_UM) == 30_000
-            assert watch.counter(Quantity.FILAMENT_MG) == round(30 * 2.98254)
+            assert watch.counter(Quantity.FILAMENT_UM) == 20_000
+            assert watch.counter(Quantity.FILAMENT_MG) == round(20 * 2.98254)
             assert watch.counter(Quantity.JOBS) == 1
             assert not any("SD printing" in line for line in host.others)  # asked by us, not by the host
 
@@ -98,13 +98,16 @@ async def test_filament_is_what_went_through_the_nozzle(on_tcp: Peer, window: in
         await host.say("M110 N0")
         if numbered:
             on_tcp.tell("corrupt")
-        await host.send(print_of(40), numbered=numbered, window=window)
+        await host.send(print_of(20), numbered=numbered, window=window)
         ended = await watch.next(JobEnded)
+        async with asyncio.timeout(DEADLINE_S):
+            while on_tcp.tell("state")["planned"]:  # what is acknowledged is planned, and done a little later
+                await asyncio.sleep(0.02)
         oracle = on_tcp.tell("state")["mm"] - before
-        assert oracle == pytest.approx(20, abs=0.01)
-        assert watch.counter(Quantity.FILAMENT_UM) == 20_000
+        assert oracle == pytest.approx(10, abs=0.01)
+        assert watch.counter(Quantity.FILAMENT_UM) == 10_000
         assert ended.job_time_ms == watch.counter(Quantity.JOB_TIME_MS)
-        assert ended.job_time_ms > 500
+        assert ended.job_time_ms > 200
         assert not [event for event in watch.seen if isinstance(event, Noise)]
 
 
@@ -144,7 +147,7 @@ async def test_a_print_of_a_host_is_held_goes_on_and_is_cancelled_cold(on_tcp: P
         with pytest.raises(MachineFault, match="no job that could be held"):
             await watch.driver.hold()
         host = await host_of(watch)
-        lines = ["M104 S200", "M140 S60", *print_of(500)]
+        lines = ["M104 S200", "M140 S60", *print_of(300)]
         job = asyncio.create_task(host.send(lines, numbered=True))
         await watch.next(JobStarted)
         await watch.counted(Quantity.FILAMENT_UM, 1)
@@ -198,8 +201,10 @@ async def test_a_cancel_ends_a_wait_for_heat_and_a_restart_ends_a_job(on_tcp: Pe
         other = await host_of(watch)
         assert "another program" in await other.line()
         host.close()
-        on_tcp.tell("state")
         await watch.driver.message("hello; *there*\nM112")
+        async with asyncio.timeout(DEADLINE_S):
+            while "M117 hello   there  M112" not in on_tcp.tell("state")["lines"]:
+                await asyncio.sleep(0.05)
 
 
 async def test_prints_from_the_card_are_seen_paused_stopped_and_ended_at_the_printer(on_pty: Peer) -> None:
@@ -221,7 +226,7 @@ async def test_prints_from_the_card_are_seen_paused_stopped_and_ended_at_the_pri
         await watch.driver.resume()
         on_pty.tell("stop")
         assert (await watch.next(JobEnded)).outcome is JobOutcome.CANCELLED
-        on_pty.tell("card short.gcode M109 S200|G1 X5 F3000")
+        on_pty.tell("card short.gcode M109 S200|G1 X50 F3000")
         await watch.next(JobStarted)
         ended = await watch.next(JobEnded)
         assert ended.outcome is JobOutcome.DONE
