@@ -1,4 +1,4 @@
-"""Carries what a driver's tasks say to whoever reads its events."""
+"""Carries the events of a connection's tasks to whoever reads them."""
 
 from __future__ import annotations
 

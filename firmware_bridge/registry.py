@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.http.driver import HttpMachine, HttpSettings
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
 from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
@@ -25,11 +27,13 @@ def _simulated(settings: SimulatedSettings, *, transports: Transports) -> Driver
 
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
+    "bambu": (BambuSettings, BambuDriver),
     "grbl": (GrblSettings, GrblDriver),
     "http": (HttpSettings, HttpMachine),
     "marlin": (MarlinSettings, MarlinDriver),
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
+    "ruida": (RuidaSettings, RuidaDriver),
     "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, _simulated),
     "tasmota": (TasmotaSettings, tasmota),

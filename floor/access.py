@@ -54,7 +54,8 @@ class MemberStanding:
     `until_ms` is the end of the membership, None for no end. `account` is the default one; `spendable_micro`,
     `positions` and `budgets` are of it, as in AccountStanding. `others` may be chosen instead.
     `account_name` is what the default account is called, "" where it is the member's own. `since` is the
-    first day of the membership, from which its years and billing months count.
+    first day of the membership, from which its years and billing months count. `number` is the member's, as
+    the names of jobs carry it (floor.job_codes).
     """
 
     id: str
@@ -72,6 +73,7 @@ class MemberStanding:
     others: tuple[AccountStanding, ...] = ()
     account_name: str = ""
     since: date | None = None
+    number: str = ""
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:

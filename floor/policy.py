@@ -13,6 +13,7 @@ RANGES = {
     "run_on_s": (0, 3600),
     "max_roster_age_s": (60, 90 * DAY_S),
     "hold_micro": (0, 1_000_000_000_000),
+    "claim_s": (0, 3600),
 }
 """What each number of a policy may be: seconds, or micro-units of the space's currency."""
 
@@ -30,6 +31,18 @@ class OnCreditSpent(StrEnum):
     FINISH_AND_OWE = "finish_and_owe"
     STOP_WHEN_IDLE = "stop_when_idle"
     STOP_AT_ONCE = "stop_at_once"
+
+
+class OnUnclaimedJob(StrEnum):
+    """What happens to a job that begins while nobody has tapped; it is reported in any case.
+
+    A job on hold, or one that began at most `claim_s` before, becomes that of whoever taps next.
+    """
+
+    REPORT = "report"
+    HOLD = "hold"
+    CANCEL = "cancel"
+    CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,8 @@ class MachinePolicy:
     hazardous: bool = False
     max_roster_age_s: int = 7 * DAY_S
     hold_micro: int = 0
+    on_unclaimed_job: OnUnclaimedJob = OnUnclaimedJob.REPORT
+    claim_s: int = 60
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():

@@ -81,11 +81,12 @@ State = Free | Running | Holding | RunOn | LockedOut
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A badge was tapped; `member` is None for an unknown badge."""
+    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already."""
 
     decision: Decision
     member: str | None
     at_ms: int
+    job: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +255,9 @@ def _other_terms(state: InSession, lease: Lease, picked: bool) -> Step:
     return replace(state, lease=terms, spent=False), (RecordAccount(terms) if picked else RecordHold(terms),)
 
 
-def _start(lease: Lease, at_ms: int) -> Step:
-    return Running(lease, at_ms, at_ms), (StartSession(lease), Extraction(True), CloseRelay())
+def _start(lease: Lease, tap: Tapped) -> Step:
+    begun = Running(lease, tap.at_ms, tap.at_ms, job=tap.job)
+    return begun, (StartSession(lease), Extraction(True), CloseRelay())
 
 
 def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
@@ -269,8 +271,8 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
         if not policy.takeover or _works(state):
             return state, (Refuse(DenialReason.IN_USE, tap.member),)
         _, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
-        return _after(ended, _start(tap.decision.lease, tap.at_ms))
-    return _start(tap.decision.lease, tap.at_ms)
+        return _after(ended, _start(tap.decision.lease, tap))
+    return _start(tap.decision.lease, tap)
 
 
 def _after(first: tuple[Effect, ...], then: Step) -> Step:

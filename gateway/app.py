@@ -171,6 +171,7 @@ class Gateway:
                 for station in self.stations.values():
                     tasks.create_task(station.run(), name=station.machine)
                     tasks.create_task(self._listen(station))
+                    tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))
                 tasks.create_task(self.link.run())
                 tasks.create_task(self._tick())

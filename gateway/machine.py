@@ -9,6 +9,7 @@ from firmware_bridge.events import (
     Identified,
     JobEnded,
     JobProgressed,
+    JobRefused,
     JobStarted,
     ReadingTaken,
 )
@@ -34,15 +35,20 @@ class MachineSide:
         self.meter: SessionMeter | None = None
         self._counters: dict[Quantity, int] = {}
         self._at_job_start: Counters = {}
+        self._job_since_ms = 0
+        self.known = False
 
     @property
     def reachable(self) -> bool:
         """Whether the machine answers, where something can tell."""
         return self.activity is not Activity.UNREACHABLE
 
-    def measure(self, at_ms: int) -> None:
-        """Begin to meter a session."""
-        self.meter = SessionMeter(at_ms, self._counters, self.activity)
+    def measure(self, at_ms: int, *, whole_job: bool = False) -> None:
+        """Begin to meter a session; with the `whole_job` that runs, what it has used before counts too."""
+        self.meter = SessionMeter(at_ms, self._at_job_start if whole_job else self._counters, self.activity)
+        if whole_job:
+            self.meter.reading(self._counters)
+            self.meter.busy_before(at_ms - self._job_since_ms)
 
     def used(self, at_ms: int) -> dict[Quantity, int]:
         """Return what the session that is metered has used; nothing where none is."""
@@ -54,7 +60,7 @@ class MachineSide:
             case ActivityChanged(activity, words):
                 return self._turn_to(activity, words, at_ms)
             case JobStarted():
-                self.job, self._at_job_start = event, dict(self._counters)
+                self.job, self._at_job_start, self._job_since_ms = event, dict(self._counters), at_ms
                 return self._alone(event, session_id), session.JobChanged(True, at_ms)
             case JobEnded():
                 return [self._finish(event, session_id)], session.JobChanged(False, at_ms)
@@ -64,11 +70,15 @@ class MachineSide:
                 self._counters = {**self._counters, **counters}
                 if self.meter:
                     self.meter.reading(self._counters)
+            case JobRefused(words):
+                alarm = AlarmRaised(machine=self._machine, code="job_refused", words=words[:400])
+                return [alarm], None
             case Identified(name, firmware):
                 log.info("%s is %s, %s", self._machine, name, firmware)
         return [], None
 
     def _turn_to(self, activity: Activity, words: str, at_ms: int) -> Heard:
+        self.known = self.known or activity is Activity.IDLE
         lost = activity is Activity.UNREACHABLE and self.activity is not activity
         self.activity, self.words = activity, words
         if self.meter:

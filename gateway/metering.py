@@ -86,6 +86,11 @@ class SessionMeter:
             self._used = add(self._used, {Quantity.BUSY_TIME_MS: at_ms - self._seen_ms})
         self._seen_ms = at_ms
 
+    def busy_before(self, elapsed_ms: int) -> None:
+        """Count time in which the machine worked for this session before it began."""
+        if Quantity.BUSY_TIME_MS not in self._machine:
+            self._used = add(self._used, {Quantity.BUSY_TIME_MS: elapsed_ms})
+
     def counters(self, at_ms: int) -> dict[Quantity, int]:
         """Return the session's counters at an instant."""
         self._advance(at_ms)

@@ -9,9 +9,7 @@ import asyncio
 import logging
 import time
 
-from firmware_bridge.events import (
-    Noise,
-)
+from firmware_bridge.events import JobEnded, JobStarted, Noise
 from floor import access, session
 from floor import session_effects as effects
 from floor.errors import MachineError
@@ -28,8 +26,10 @@ from floor.wire.journal import (
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
 from gateway.contact import Contact
+from gateway.hands import Hands
 from gateway.machine import MachineSide
 from gateway.metering import Mark
+from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.view import View
 from gateway.wiring import (
@@ -66,6 +66,8 @@ class Station:
         self.services = services
         self.state: State = session.Free()
         self.side = MachineSide(machine, has_driver=devices.driver is not None)
+        self.hands = Hands(devices.driver, lambda what, why: self.alarm("order_failed", f"{what}: {why}"))
+        self.stray = Stray(self.hands)
         self.tab = Tab(machine, services)
         self.view = View(self)
         self.contact = Contact(devices.relay)
@@ -176,10 +178,12 @@ class Station:
             machine_reachable=self.side.reachable,
             power_proven_off=self.contact.obeys,
         )
-        decision = access.decide(request)
+        decision = self.stray.admit(access.decide(request), member)
+        job = self.side.job is not None
         await self._step(
-            session.Tapped(decision, member.id if member else None, self._now()), since, reference
+            session.Tapped(decision, member.id if member else None, self._now(), job), since, reference
         )
+        await self._pay_by_code(since)
 
     async def _ordered(self, order: Order, by: str, since: float) -> None:
         self._by = by
@@ -217,6 +221,13 @@ class Station:
             self._note(fact)
         if told:
             await self._step(told, since)
+        if isinstance(event, JobStarted) and self.session_id is None:
+            self.stray.began(event, self._now(), self.policy, ran_before=not self.side.known)
+            self.view.refresh()
+        elif isinstance(event, JobStarted):
+            await self._pay_by_code(since)
+        elif isinstance(event, JobEnded):
+            self.stray.ended()
         self.services.changed()
 
     async def _tick(self, since: float) -> None:
@@ -234,18 +245,29 @@ class Station:
 
     async def _account_wanted(self, wanted: AccountWanted, since: float) -> None:
         answer = Choice.OVER
-        if isinstance(self.state, Running | Holding) and self.session_id == wanted.session_id:
-            at_ms, lease = self._now(), self.state.lease
-            chosen = self.tab.choose(lease, wanted.account, self.mark(at_ms), self.policy)
-            if isinstance(chosen, Choice):
-                answer = chosen
-                self.view.say(answer)
-                self.view.refresh()
-            else:
-                await self._step(session.AccountPicked(chosen, at_ms), since)
-                answer = Choice.CHOSEN
+        if self.session_id == wanted.session_id:
+            answer = await self._pay_from(wanted.account, since)
         if not wanted.answer.done():
             wanted.answer.set_result(answer)
+
+    async def _pay_by_code(self, since: float) -> None:
+        """Let the account pay that the running job's name names, where the member may charge it."""
+        if not isinstance(self.state, Running | Holding) or self.side.job is None:
+            return
+        if account := self.tab.coded(self.state.lease, self.side.job.name):
+            await self._pay_from(account, since)
+
+    async def _pay_from(self, account: str, since: float) -> Choice:
+        if not isinstance(self.state, Running | Holding):
+            return Choice.OVER
+        at_ms = self._now()
+        chosen = self.tab.choose(self.state.lease, account, self.mark(at_ms), self.policy)
+        if isinstance(chosen, Choice):
+            self.view.say(chosen)
+            self.view.refresh()
+            return chosen
+        await self._step(session.AccountPicked(chosen, at_ms), since)
+        return Choice.CHOSEN
 
     def mark(self, at_ms: int) -> Mark:
         """Return what the running session has used until an instant (monotonic milliseconds)."""
@@ -269,6 +291,8 @@ class Station:
         self.state, asked = session.step(before, event, self.policy)
         for effect in asked:
             await self._perform(effect, before, since, reference)
+        if session.powered(before) is not session.powered(self.state):
+            self.hands.authorise(session.powered(self.state))
         if asked or self.state is not before:
             self.view.refresh()
             self.services.changed()
@@ -325,7 +349,7 @@ class Station:
 
     async def _start(self, lease: access.Lease) -> None:
         self._checkpoint_ms = at_ms = self._now()
-        self.side.measure(at_ms)
+        self.side.measure(at_ms, whole_job=self.stray.claim(at_ms, self.policy))
         if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
         self.view.say("granted")

@@ -11,6 +11,7 @@ from functools import partial
 
 from floor import access, session
 from floor.access import AccountStanding, Lease, MemberStanding
+from floor.job_codes import code_of, codes_in
 from floor.policy import MachinePolicy
 from floor.wire.journal import AccountChosen, HoldRaised, SessionEnded, SessionMetered, SessionStarted
 from floor.words import StopType
@@ -90,6 +91,13 @@ class Tab:
         used = (price.money_micro or 0) if price else 0
         chosen = access.choose(lease, replace(wanted, spendable_micro=left), used, policy)
         return chosen or Choice.NO_CREDIT
+
+    def coded(self, lease: Lease, job: str) -> str | None:
+        """Return the account that a job's name says shall pay, where the member may charge it; or nothing."""
+        member, codes = self._services.roster.member(lease.member), codes_in(job)
+        mine = access.accounts_of(member) if member and codes else ()
+        named = [one.id for one in mine if code_of(one.id) in codes]
+        return named[0] if len(named) == 1 and named[0] != lease.account else None
 
     def accounts(self, lease: Lease) -> list[AccountStanding]:
         """Return the accounts that the member may choose, each with what is left beside this session."""

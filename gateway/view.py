@@ -20,6 +20,7 @@ NOTES = {
     "held": ("The machine finishes your job", "设备将完成您的作业"),
     "idle": ("Still there? The session ends soon", "还在使用吗？会话即将结束"),
     "credit": ("Your credit is used up; what follows is owed", "余额已用完，后续费用将记账"),
+    "job_waits": ("A job waits: tap to go on", "作业等待中：刷卡继续"),
     "tap": ("Tap your badge", "请刷卡"),
     "chosen": ("Charged to {account}", "由{account}付款"),
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
@@ -114,7 +115,7 @@ class View:
     def _default_note(self) -> str:
         lease = self._lease
         if lease is None:
-            return NOTES["tap"][0]
+            return NOTES["job_waits" if self._station.stray.waits else "tap"][0]
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
 
     @property

@@ -1,6 +1,29 @@
 """What holds for all tests: a machine that is busy makes no property false."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("makerfloor", deadline=None)
 settings.load_profile("makerfloor")
+
+
+LONG = (
+    "tests/contract/test_first_machine.py",
+    "tests/simulation/test_demo_floor.py",
+    "tests/browser/test_web_browser.py",
+    "tests/model/test_session_walk.py",
+    "tests/property/test_billing_history.py",
+    "tests/property/test_server_exactly_once.py",
+    "tests/contract/dashboards",
+    "tests/contract/gateway",
+)
+"""What takes longest goes first: begun last, one worker would be left with it alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {place: rank for rank, place in enumerate(LONG)}
+
+    def rank(item: pytest.Item) -> int:
+        return min((ranks[place] for place in LONG if item.nodeid.startswith(place)), default=len(LONG))
+
+    items.sort(key=rank)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -11,7 +13,12 @@ PASSWORD_MIN = 10
 PASSWORD_MAX = 200
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")
+
+
+@functools.cache
+def _nobodys() -> str:
+    """Return a hash that takes as long to check as any; made when first needed, for it takes as long."""
+    return _hasher.hash("nobody has this password")
 
 
 def check_password(password: str) -> None:
@@ -32,6 +39,6 @@ def verify_password(kept: str | None, password: str) -> bool:
     if len(password) > PASSWORD_MAX:
         return False
     try:
-        return _hasher.verify(kept or _NOBODY, password) and kept is not None
+        return _hasher.verify(kept or _nobodys(), password) and kept is not None
     except (VerificationError, InvalidHashError):
         return False

@@ -22,7 +22,7 @@ from booking_api.cli.base import (
 from booking_api.gateways import enrol as gateways
 from booking_api.gateways.keys import open_signer
 from booking_api.machines import service as machines
-from booking_api.machines.service import MachineDetails
+from booking_api.machines.service import MachineChanges, MachineDetails
 from booking_api.sessions import service as sessions
 from booking_api.tariffs import service as tariffs
 
@@ -96,6 +96,28 @@ def add_machine(
     with desk(ctx) as at:
         added = machines.add(at.session, validated(MachineDetails, {**values, **more}), at.now_ms)
     print(f"{added.id}: {added.name}")
+
+
+@machine.command("change")
+def change_machine(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(help="Its short name.")],
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    gateway: Annotated[str | None, typer.Option(help="The gateway that it is wired to.")] = None,
+    tariff: Annotated[str | None, typer.Option(help="Its tariff.")] = None,
+    policy: Annotated[
+        list[str] | None, typer.Option(help="key=value, in place of what the key had; repeat it.")
+    ] = None,
+) -> None:
+    """Change a machine: what is given, and nothing else."""
+    given = {"name": name, "gateway": gateway, "tariff": tariff}
+    values: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    with desk(ctx) as at:
+        if policy:
+            values["policy"] = machines.get(at.session, id).policy | typed_policy(policy)
+        changed = machines.change(at.session, id, validated(MachineChanges, values), at.now_ms)
+        kept = ", ".join(f"{key}={value}" for key, value in changed.policy.items()) or "as by default"
+        print(f"{changed.id}: {changed.name}; policy {kept}")
 
 
 @machine.command("list")

@@ -177,6 +177,7 @@ def _standing(
         others=tuple(other for other in others if other.id not in late),
         account_name=charged.name,
         since=since,
+        number=member.number,
     )
 
 

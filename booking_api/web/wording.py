@@ -20,7 +20,7 @@ from booking_api.web.vocabulary import (
     with_period,
 )
 from floor.meter import Quantity
-from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
+from floor.policy import MachinePolicy, OnCreditSpent, OnLeave, OnUnclaimedJob
 from floor.tariff import Component, Occasion, Tariff
 from floor.tariff.model import BracketMode, FreeMode, Window
 
@@ -146,6 +146,10 @@ def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
             policy.run_on_s > 0,
             lambda: gettext("The extraction runs on for %(time)s.") % span(policy.run_on_s),
         ),
+        (
+            policy.on_unclaimed_job is not OnUnclaimedJob.REPORT,
+            lambda: gettext(_UNCLAIMED[policy.on_unclaimed_job]) % span(policy.claim_s),
+        ),
         (policy.takeover, lambda: gettext("Another member may take over while it stands idle.")),
         (not policy.accepts_weak_badges, lambda: gettext("Needs a badge that cannot be copied.")),
         (True, lambda: gettext(_CREDIT[policy.on_credit_spent])),
@@ -153,6 +157,11 @@ def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
     return [say() for applies, say in rules if applies]
 
 
+_UNCLAIMED = {
+    OnUnclaimedJob.HOLD: "A job sent before you tap waits on hold, and goes on when you tap.",
+    OnUnclaimedJob.CANCEL: "A job sent before you tap is cancelled.",
+    OnUnclaimedJob.CLAIM: "A job sent before you tap is yours if you tap within %(time)s.",
+}
 _CREDIT = {
     OnCreditSpent.FINISH_AND_OWE: "When your credit is spent you may finish, and owe the rest.",
     OnCreditSpent.STOP_WHEN_IDLE: "When your credit is spent it stops as soon as the work is done.",

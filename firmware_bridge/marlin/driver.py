@@ -192,17 +192,21 @@ class MarlinDriver:
                 link.to_sender(BUSY)
             free = link.gate.idle(self._clock(), HOST_QUIET_S if self._proxy else 0.0)
             if free and link.ready.is_set() and not tracker.fault and (tracker.job != "host" or tracker.held):
-                auto = set() if self._proxy else tracker.capabilities
-                lines = ["M27 C"] if tracker.doubtful and is_due("state", self._settings.poll_s) else []
-                if "AUTOREPORT_SD_STATUS" not in auto and (lines or is_due("state", self._settings.poll_s)):
-                    lines.append("M27")
-                if "AUTOREPORT_TEMP" not in auto and is_due("heat", TEMPERATURES_S):
-                    lines.append("M105")
-                every_s = self._settings.poll_s if tracker.gap else TIMER_S
-                if tracker.job == "card" and is_due("timer", every_s):
-                    lines.append("M31")
-                await link.ask(*lines)
+                await link.ask(*self._questions(is_due))
             await asyncio.sleep(min(TICK_S, self._settings.poll_s))
+
+    def _questions(self, is_due: Callable[[str, float], bool]) -> list[str]:
+        """Return what to ask now; the printer's timer first, before a question that has to wait for heat."""
+        tracker, poll_s = self._tracker, self._settings.poll_s
+        auto = set() if self._proxy else tracker.capabilities
+        lines: list[str] = []
+        if tracker.job == "card" and is_due("timer", poll_s if tracker.gap else TIMER_S):
+            lines.append("M31")
+        if (tracker.doubtful or "AUTOREPORT_SD_STATUS" not in auto) and is_due("state", poll_s):
+            lines += ["M27 C", "M27"] if tracker.doubtful else ["M27"]
+        if "AUTOREPORT_TEMP" not in auto and is_due("heat", TEMPERATURES_S):
+            lines.append("M105")
+        return lines
 
     def _working_link(self) -> Link:
         if self._link is None:

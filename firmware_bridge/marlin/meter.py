@@ -46,7 +46,7 @@ class PrintTimer:
     _shown: tuple[int, float, float] | None = None
 
     def began_after(self, at_s: float) -> None:
-        """Take note that the print began after this moment, and was seen later: M27 may wait for heat, too."""
+        """Take note that the print began after this moment, and was seen later: M27 waits for heat."""
         self.gap, self._shown = True, (0, 0.0, at_s)
 
     def take(self, seconds: int, watched_s: float, at_s: float) -> float:

@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from firmware_bridge.transports.mqtt import BrokerSettings
+    from firmware_bridge.transports.tls import TlsPeer
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,11 @@ class Told:
 class Subscription(Protocol):
     """An open connection to a broker, with its topics subscribed."""
 
-    async def publish(self, topic: str, payload: str) -> None:
-        """Send one message, never retained. Raises MachineUnreachable when the broker does not take it."""
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
+        """Send one message, never retained; `sure` at QoS 1, and gives the broker a moment to say so.
+
+        Raises MachineUnreachable when the connection is lost. Whether it was heeded, only an answer tells.
+        """
         ...
 
     async def receive(self, within_s: float) -> Told | None:
@@ -170,9 +174,24 @@ class Mqtt(Protocol):
         ...
 
 
+class Files(Protocol):
+    """Files that lie on one machine."""
+
+    async def fetch(self, paths: Sequence[str], most_bytes: int) -> tuple[str, IO[bytes]] | None:
+        """Bring the first of these files that is there, with its path; the caller closes it. Else None.
+
+        Raises MachineUnreachable, or MachineFault when the machine refuses or the file is longer than that.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections; the transport is of no use afterwards."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password for HTTP digest access authentication (RFC 7616)."""
+    """A name and a password: for HTTP digest access authentication (RFC 7616), or for files."""
 
     username: str
     password: str = field(repr=False)
@@ -199,6 +218,17 @@ class Transports(Protocol):
         """Make a line of bytes to `serial://…` or `tcp://…`. Raises ValueError for any other URL."""
         ...
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
-        """Make a connection to a broker. Raises ConfigError, `where` as file, for settings that are wrong."""
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
+        """Make a connection to a broker, over TLS to this `peer` if it is given.
+
+        Raises ConfigError, `where` as file, for settings that are wrong.
+        """
+        ...
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Reach the files at `ftps://…` (implicit TLS). Raises ConfigError as `mqtt` does."""
+        ...
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make a transport for packets to `host` and `port`, from `local_port` (0: any)."""
         ...

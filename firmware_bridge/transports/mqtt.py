@@ -1,6 +1,7 @@
 """MQTT to one broker, by aiomqtt. Each driver has a connection of its own: none waits for another's.
 
-MQTT 3.1.1, QoS 1 for what is read, QoS 0 for what is asked: an order that comes late is worse than none.
+MQTT 3.1.1, QoS 1 for what is read, QoS 0 for what is asked: an order that comes late is worse than none. A
+machine that wants orders at QoS 1 gets them so, and none outlives its connection.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import aiomqtt
 
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import MAX_BODY_BYTES, Subscription, Told
+from firmware_bridge.transports.tls import TlsPeer, peer_context
 from floor.errors import ConfigError, MachineUnreachable
 
 MAX_WAITING = 1000
 KEEPALIVE_S = 20
+ACKNOWLEDGED_S = 2.0
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -38,13 +41,16 @@ class BrokerSettings:
 class MqttTransport:
     """Connects as the settings say; a broker that does not answer within `deadline_s` is lost.
 
+    With a `peer` the broker's certificate must be that peer's, whatever the address; `ca` is then the peer's.
     Raises ConfigError, with `where` as file, for an address that is none and for a `ca` that cannot be read.
     """
 
-    def __init__(self, settings: BrokerSettings, where: str = "the driver's settings") -> None:
+    def __init__(
+        self, settings: BrokerSettings, where: str = "the driver's settings", peer: TlsPeer | None = None
+    ) -> None:
         self._settings = settings
         self._host, self._port = _address(settings.broker, where)
-        self._tls = _tls(settings, where)
+        self._tls = peer_context(peer, where) if peer else _tls(settings, where)
 
     @asynccontextmanager
     async def open(self, topics: Sequence[str]) -> AsyncGenerator[Subscription, None]:
@@ -86,9 +92,12 @@ class _Open:
         if refused := [topic for topic, code in zip(topics, codes, strict=False) if _refused(code)]:
             raise MachineUnreachable(f"{self._settings.broker} refuses to tell of {', '.join(refused)}")
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         try:
-            await self._client.publish(topic, payload.encode(), qos=0)
+            # some machines' brokers lose acknowledgements: what was sent was sent
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ACKNOWLEDGED_S if sure else None):
+                    await self._client.publish(topic, payload.encode(), qos=int(sure))
         except (aiomqtt.MqttError, OSError) as error:
             raise self._lost(error) from error
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from firmware_bridge.transports import Bytes, Http, Login, Mqtt, WebSockets
+from firmware_bridge.transports import Bytes, Datagrams, Files, Http, Login, Mqtt, WebSockets
+from firmware_bridge.transports.ftps import FtpsTransport
 from firmware_bridge.transports.http import HttpTransport
 from firmware_bridge.transports.mqtt import BrokerSettings, MqttTransport
 from firmware_bridge.transports.stream import stream_at
+from firmware_bridge.transports.tls import TlsPeer
+from firmware_bridge.transports.udp import UdpTransport
 from firmware_bridge.transports.websocket import WebSocketTransport
 
 
@@ -32,6 +35,14 @@ class RealTransports:
         """Make a serial port or TCP."""
         return stream_at(url, baud)
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
         """Make MQTT by aiomqtt."""
-        return MqttTransport(settings, where)
+        return MqttTransport(settings, where, peer)
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Make FTPS by ftplib."""
+        return FtpsTransport(url, login, peer, where, deadline_s)
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Make packets by UDP."""
+        return UdpTransport(host, port, local_port)

@@ -5,15 +5,20 @@ A line of a script that is a MachineError is raised in its place.
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import IO
 
 from firmware_bridge.transports import (
     MAX_BODY_BYTES,
     Answer,
     Bytes,
+    Datagram,
+    Datagrams,
+    Files,
     Http,
     Login,
     Mqtt,
@@ -25,6 +30,7 @@ from firmware_bridge.transports import (
     WebSockets,
 )
 from firmware_bridge.transports.mqtt import BrokerSettings
+from firmware_bridge.transports.tls import TlsPeer
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 
 
@@ -144,11 +150,43 @@ class ScriptedBytes:
 
 
 @dataclass(slots=True)
+class _ScriptedDatagram:
+    packets: deque[bytes | MachineError | None]
+    sent: list[bytes]
+
+    async def send(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    async def receive(self, within_s: float) -> bytes | None:
+        if not self.packets:
+            raise MachineUnreachable("the script ended: nobody listens")
+        packet = self.packets.popleft()
+        if isinstance(packet, MachineError):
+            raise packet
+        return packet
+
+
+@dataclass(slots=True)
+class ScriptedDatagrams:
+    """Plays one list of packets for each opening, None for a time in which none comes."""
+
+    connections: list[list[bytes | MachineError | None]] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[Datagram, None]:
+        """Open the next one. Raises MachineUnreachable when the script has none left."""
+        if not self.connections:
+            raise MachineUnreachable("the script has no packets left")
+        yield _ScriptedDatagram(deque(self.connections.pop(0)), self.sent)
+
+
+@dataclass(slots=True)
 class _ScriptedSubscription:
     messages: deque[Told | MachineError | None]
     published: list[tuple[str, str]]
 
-    async def publish(self, topic: str, payload: str) -> None:
+    async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         self.published.append((topic, payload))
 
     async def receive(self, within_s: float) -> Told | None:
@@ -180,6 +218,30 @@ class ScriptedMqtt:
 
 
 @dataclass(slots=True)
+class ScriptedFiles:
+    """Has these files. `asked` keeps what was asked for."""
+
+    there: Mapping[str, bytes | MachineError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def fetch(self, paths: Sequence[str], most_bytes: int) -> tuple[str, IO[bytes]] | None:
+        """Bring the first of these files that is there. Raises MachineFault for one that is longer."""
+        for path in paths:
+            self.asked.append(path)
+            found = self.there.get(path)
+            if isinstance(found, MachineError):
+                raise found
+            if found is not None and len(found) > most_bytes:
+                raise MachineFault(f"a file of more than {most_bytes} bytes")
+            if found is not None:
+                return path, io.BytesIO(found)
+        return None
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(slots=True)
 class ScriptedTransports:
     """Hands out the transports that it was given, for whatever address is asked; see Transports."""
 
@@ -187,6 +249,8 @@ class ScriptedTransports:
     sockets: WebSockets = field(default_factory=ScriptedWebSockets)
     line: Bytes = field(default_factory=ScriptedBytes)
     broker: Mqtt = field(default_factory=ScriptedMqtt)
+    store: Files = field(default_factory=ScriptedFiles)
+    packets: Datagrams = field(default_factory=ScriptedDatagrams)
 
     def http(
         self,
@@ -206,6 +270,14 @@ class ScriptedTransports:
         """Hand out the script."""
         return self.line
 
-    def mqtt(self, settings: BrokerSettings, where: str) -> Mqtt:
+    def mqtt(self, settings: BrokerSettings, where: str, peer: TlsPeer | None = None) -> Mqtt:
         """Hand out the script."""
         return self.broker
+
+    def files(self, url: str, login: Login, peer: TlsPeer, where: str, deadline_s: float = 10.0) -> Files:
+        """Hand out the script."""
+        return self.store
+
+    def datagrams(self, host: str, port: int, local_port: int = 0) -> Datagrams:
+        """Hand out the script."""
+        return self.packets

@@ -157,6 +157,10 @@ class Bench:
         self.relay = SimulatedRelay("relay", self.feedback)
         self.panel = SimulatedPanel("panel")
         self.extraction = SimulatedRelay("extraction", False)
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Make the station anew of its devices, as after another was wired."""
         devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver)
         self.station = Station("laser", devices, self.services())
 

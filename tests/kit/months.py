@@ -24,6 +24,7 @@ from booking_api.periods.statement import CloseStated
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.ledger import Entry, EntryKind, Posting
 from floor.money import Commodity
+from tests.kit.template import copied
 
 ZONE = ZoneInfo("Europe/Berlin")
 EUR = Commodity("EUR")
@@ -142,6 +143,11 @@ def session_row(id: str, use: Use, at_ms: int) -> MachineSession:
 
 
 def make_space(url: str, data: Path) -> Space:
+    copied(_made_anew, url, data)
+    return Space(Database(url, data, ZONE))
+
+
+def _made_anew(url: str, data: Path) -> None:
     db = Database(url, data, ZONE)
     migrations.upgrade(db.engine)
     with db.write() as session:
@@ -151,7 +157,7 @@ def make_space(url: str, data: Path) -> Space:
             session.add(Fund(id=fund, name=name, budget_micro=budget * 10**6, created_ms=0))
         for account in ("ann", "bob", "cem"):
             session.add(Account(id=account, name=account.title(), created_ms=0))
-    return Space(db)
+    db.close()
 
 
 def begin_of(month: str) -> int:

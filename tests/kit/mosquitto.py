@@ -22,14 +22,19 @@ READY_S = 20.0
 class Mosquitto:
     """A broker that can be stopped and started again on its port."""
 
-    def __init__(self, folder: Path, tls: Tls | None = None) -> None:
+    def __init__(self, folder: Path, tls: Tls | None = None, user: tuple[str, str] | None = None) -> None:
         program = find_mosquitto()
         assert program, "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "set_tcp_nodelay true"]
+        anybody = "false" if user else "true"
+        lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {anybody}", "set_tcp_nodelay true"]
         lines += ["persistence false", "user root"]
+        if user:
+            passwords = folder / f"passwords-{self.port}"
+            subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), *user], check=True)
+            lines.append(f"password_file {passwords}")
         if tls:
             lines += [f"certfile {tls.certfile}", f"keyfile {tls.keyfile}"]
         self._config = folder / f"mosquitto-{self.port}.conf"
@@ -56,8 +61,10 @@ class Mosquitto:
 
 
 @contextlib.contextmanager
-def mosquitto(folder: Path, tls: Tls | None = None) -> Iterator[Mosquitto]:
-    broker = Mosquitto(folder, tls)
+def mosquitto(
+    folder: Path, tls: Tls | None = None, user: tuple[str, str] | None = None
+) -> Iterator[Mosquitto]:
+    broker = Mosquitto(folder, tls, user)
     try:
         yield broker
     finally:

@@ -34,6 +34,7 @@ from floor.wire.journal import (
     chained,
 )
 from floor.words import StopType
+from tests.kit.template import copied
 
 NOW_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
@@ -77,11 +78,17 @@ class Floor:
 
 
 def make_floor(url: str, data: Path) -> Floor:
-    db, vault = Database(url, data), open_vault(data)
+    ada, ben = copied(_made_anew, url, data)
+    return Floor(Database(url, data), open_vault(data), ada, ben)
+
+
+def _made_anew(url: str, data: Path) -> tuple[str, str]:
+    db = Database(url, data)
     migrations.upgrade(db.engine)
     with db.write() as session:
-        ada, ben = furnish(session, vault)
-    return Floor(db, vault, ada.id, ben.id)
+        ada, ben = furnish(session, open_vault(data))
+    db.close()
+    return ada.id, ben.id
 
 
 def furnish(session: Session, vault: Vault) -> tuple[Member, Member]:

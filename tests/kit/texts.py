@@ -66,7 +66,9 @@ def _text(call: ast.Call) -> str | None:
 
 def of_tables() -> set[str]:
     """Texts that stand in tables: names of quantities and units, of pages and roles, notices."""
-    said = set(vocabulary.QUANTITIES.values()) | set(wording._CREDIT.values())
+    said = (
+        set(vocabulary.QUANTITIES.values()) | set(wording._CREDIT.values()) | set(wording._UNCLAIMED.values())
+    )
     said |= set(vocabulary.KINDS.values()) | set(explain.BOUNDS.values()) | set(documents.NAMES.values())
     tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EVERY)
     tables += (vocabulary.EACH_NAME, vocabulary.OCCASIONS)

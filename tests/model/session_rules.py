@@ -106,7 +106,7 @@ def check_starts(edge: Edge) -> None:
         assert isinstance(event, Tapped)
         assert isinstance(event.decision, Granted)
         assert started == [event.decision.lease]
-        assert after == Running(started[0], edge.at_ms, edge.at_ms)
+        assert after == Running(started[0], edge.at_ms, edge.at_ms, job=event.job)
     elif isinstance(after, Running | Holding):
         assert after.lease == _terms(edge), "a lease changed without a start"
         assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"

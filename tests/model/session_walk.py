@@ -147,6 +147,7 @@ def kinds() -> dict[str, MachinePolicy]:
 def events(at_ms: int) -> Iterator[Event]:
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
+        yield Tapped(Granted(new), member, at_ms, job=True)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
     yield CardRemoved(at_ms)
@@ -206,7 +207,8 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
             case EndSession():
                 seen = Seen(seen.relay, seen.extraction)
             case StartSession():
-                seen = Seen(seen.relay, seen.extraction, session=True)
+                runs = isinstance(event, Tapped) and event.job
+                seen = Seen(seen.relay, seen.extraction, session=True, job=runs)
     return seen
 
 

@@ -18,19 +18,34 @@ import psycopg
 
 MISSING = "PostgreSQL is missing: apt-get install postgresql (make setup does, as root)"
 LIMIT_S = 60
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresPeer:
-    """A running server; `make` gives the URL of a new, empty database."""
+    """A running server; `name` gives the URL of a database that is not there yet, `make` of an empty one."""
 
     port: int
 
+    def name(self) -> str:
+        return f"postgresql+psycopg://floor@127.0.0.1:{self.port}/makerfloor_{secrets.token_hex(6)}"
+
     def make(self) -> str:
-        name = f"makerfloor_{secrets.token_hex(6)}"
+        url = self.name()
+        self.create(url)
+        return url
+
+    def create(self, url: str) -> None:
+        self._order(f'CREATE DATABASE "{url.rpartition("/")[2]}"')
+
+    def drop(self, url: str) -> None:
+        """Take a database away, if it is there, and whoever is still connected to it."""
+        self._order(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    def _order(self, statement: str) -> None:
         with psycopg.connect(self._where("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"'.encode())
-        return f"postgresql+psycopg://floor@127.0.0.1:{self.port}/{name}"
+            connection.execute(statement.encode())
 
     def _where(self, database: str) -> str:
         return f"host=127.0.0.1 port={self.port} user=floor dbname={database}"
@@ -47,7 +62,8 @@ def program(name: str) -> str:
 @contextlib.contextmanager
 def run_postgres() -> Iterator[PostgresPeer]:
     """Run a server for as long as the block lasts; fast to start, so nothing of it is durable."""
-    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-") as folder:
+    place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=place) as folder:
         home, prefix = Path(folder), _as_somebody(Path(folder))
         data = home / "data"
         initdb = [

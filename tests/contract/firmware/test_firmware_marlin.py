@@ -226,7 +226,8 @@ async def test_prints_from_the_card_are_seen_paused_stopped_and_ended_at_the_pri
         await watch.driver.resume()
         on_pty.tell("stop")
         assert (await watch.next(JobEnded)).outcome is JobOutcome.CANCELLED
-        on_pty.tell("card short.gcode M109 S200|G1 X50 F3000")
+        short = "|".join(f"G1 X{number % 2} F1200" for number in range(40))
+        on_pty.tell(f"card short.gcode M109 S200|{short}")
         await watch.next(JobStarted)
         ended = await watch.next(JobEnded)
         assert ended.outcome is JobOutcome.DONE

@@ -18,11 +18,23 @@ def postgres() -> Iterator[PostgresPeer]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Name a database that is not there yet."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'floor.db'}"
+        yield f"sqlite:///{tmp_path / 'floor.db'}"
+        return
     peer: PostgresPeer = request.getfixturevalue("postgres")
-    return peer.make()
+    url = peer.name()
+    yield url
+    peer.drop(url)
+
+
+@pytest.fixture
+def empty(url: str, request: pytest.FixtureRequest) -> str:
+    """Name an empty database; SQLite makes the file by itself."""
+    if not url.startswith("sqlite"):
+        request.getfixturevalue("postgres").create(url)
+    return url
 
 
 @pytest.fixture

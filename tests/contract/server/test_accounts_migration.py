@@ -20,8 +20,8 @@ BADGE = (
 )
 
 
-def test_a_limit_moves_to_the_account_and_back(url: str, tmp_path: Path) -> None:
-    database = Database(url, tmp_path)
+def test_a_limit_moves_to_the_account_and_back(empty: str, tmp_path: Path) -> None:
+    database = Database(empty, tmp_path)
     migrations.upgrade(database.engine, "0003")
     with database.engine.begin() as connection:
         connection.execute(text(MEMBER), [{"id": "ada", "credit": 5_000_000}, {"id": "ben", "credit": None}])

@@ -17,8 +17,8 @@ from booking_api.tables import METADATA
 from floor.errors import ConfigError
 
 
-def test_up_down_and_up_again(url: str, tmp_path: Path) -> None:
-    database = Database(url, tmp_path)
+def test_up_down_and_up_again(empty: str, tmp_path: Path) -> None:
+    database = Database(empty, tmp_path)
     migrations.upgrade(database.engine)
     assert migrations.current(database.engine) == migrations.newest()
     with database.engine.connect() as connection:
@@ -30,11 +30,11 @@ def test_up_down_and_up_again(url: str, tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_server_does_not_start_on_an_older_database(url: str, tmp_path: Path) -> None:
+def test_a_server_does_not_start_on_an_older_database(empty: str, tmp_path: Path) -> None:
     file = tmp_path / "makerfloor.toml"
-    file.write_text(f'[database]\nurl = "{url}"\n')
+    file.write_text(f'[database]\nurl = "{empty}"\n')
     settings = read_settings(file, {})
-    database = Database(url, tmp_path)
+    database = Database(empty, tmp_path)
     migrations.upgrade(database.engine, "0001")
     with pytest.raises(ConfigError, match="makerfloor migrate"):
         open_database(settings)

@@ -67,6 +67,7 @@ def test_a_floor_is_set_up_from_the_command_line(run: Run, floor: Path) -> None:
             "--policy",
             "run_on_s=60",
         ),
+        ("machine", "change", "laser-1", "--policy", "on_unclaimed_job=hold"),
         ("machine", "list"),
         ("member", "add", "Ada", "Byron", "--email", "ada@example.org", "--credit-limit", "0"),
         ("badge", "add", "ada@example.org", "04:a2:b3:c4"),
@@ -79,7 +80,8 @@ def test_a_floor_is_set_up_from_the_command_line(run: Run, floor: Path) -> None:
     ]
     said = [run(*step) for step in steps]
     assert [one.code for one in said] == [0] * len(steps), said
-    assert "now owes -12.50 EUR" in said[10].out
+    assert said[4].out == "laser-1: Laser; policy run_on_s=60, on_unclaimed_job=hold\n"
+    assert "now owes -12.50 EUR" in said[11].out
     statement = run("statement", "ada@example.org").out.splitlines()
     assert "-12.50 EUR" in statement[2]
     assert re.search(r"Owed +-12.50 EUR$", statement[-1])
@@ -116,6 +118,7 @@ def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None
         (("machine", "add", "Laser 1", "Laser"), 1, "id"),
         (("machine", "add", "saw", "Saw", "--policy", "run_on_s=9999"), 1, "run_on_s"),
         (("machine", "add", "saw", "Saw", "--policy", "colour=red"), 1, "'colour' is not a key"),
+        (("machine", "change", "saw", "--policy", "run_on_s=60"), 1, "no machine saw"),
         (("badge", "add", "1", "xyz"), 1, "not a badge's UID"),
         (("badge", "add", "1", "04A2B3C4", "--kind", "ntag424"), 1, "a copy of its UID would pass"),
         (("gateway", "enrol", "North!", "--out", "x.toml"), 1, "cannot be a gateway's name"),

@@ -1,0 +1,1 @@
+"""Bambu Lab printers, spoken to in the local network: MQTT over TLS, and files over FTPS."""

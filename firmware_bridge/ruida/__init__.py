@@ -1,0 +1,1 @@
+"""Ruida laser controllers, over UDP."""
