@@ -247,10 +247,10 @@ class MarlinDriver:
         job = self._job_of(link, "resumed")
         if not self._tracker.held:
             raise MachineFault(f"{self.name} has nothing on hold")
-        if job == "card":
-            await self._tell(link, "M24", "go on")
-        elif not link.gate.held:
+        if self._tracker.waits:
             await link.urge("M108")
+        elif job == "card":
+            await self._tell(link, "M24", "go on")
         link.gate.held = False
         link.tell(self._tracker.resume(self._clock()))
         await link.pump()

@@ -28,6 +28,7 @@ from firmware_bridge.marlin.parser import (
     Printing,
     PrintTime,
     Resend,
+    Said,
     UnknownCommand,
 )
 
@@ -37,6 +38,7 @@ MAX_WANTED = 16
 QUIET_S = 2.0
 LOST_S = 10.0
 IN_PLACE = "M105"
+SAVING = "Writing to file"
 TOO_LONG = b"echo:Makerfloor: a line is too long\nok\n"
 
 _MINE = (Firmware, Capability, Printing, NotPrinting, CurrentFile, PrintTime, UnknownCommand)
@@ -143,7 +145,7 @@ class Gate:
             sent.left = True
         self._kept.clear()
         self._rest.clear()
-        self._overlong = self.held = self._saving = False
+        self._overlong = self.held = False
         self._stopped_at_s = None
 
     def from_host(self, data: bytes, at_s: float) -> Passed:
@@ -197,9 +199,9 @@ class Gate:
     def _pass(self, line: Line, passed: Passed, at_s: float) -> None:
         if line.code == "M110":
             self._stopped_at_s = None
-        if line.harmless or self._saving or self._may_work(at_s):
+        if line.harmless or self._may_work(at_s):
             executes = not self._saving
-            self._saving = (self._saving or line.code == "M28") and line.code != "M29"
+            self._saving = self._saving and line.code != "M29"
             passed.machine += line.raw.strip() + b"\n"
             self._sent.append(_Sent(line, line.number, executes=executes))
             if executes:
@@ -239,6 +241,8 @@ class Gate:
                 self._resent(number)
             case Busy():
                 self._own_at_s = at_s  # whatever it works on, our question stands behind it
+            case Said(text) if text.startswith(SAVING):
+                self._saving = True
             case Noise():
                 pass
             case _ if isinstance(fact, _MINE) and mine:

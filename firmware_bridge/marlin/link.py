@@ -41,7 +41,7 @@ class Link:
         """Hand events on. A print of a host that runs needs nobody any more."""
         for event in events:
             self.put(event)
-        self.gate.running = self.tracker.job == "host"
+        self.gate.running = self.tracker.host_prints
 
     async def until(self, done: Callable[[], bool]) -> None:
         """Wait until something is so; it is looked at whenever the machine said something."""
@@ -104,6 +104,7 @@ class Link:
         """Take note that the host has gone."""
         self.gate.host_left()
         self.tracker.host_left()
+        self.tell([])
 
     async def from_sender(self, data: bytes) -> bytes:
         """Pass on what a host wrote, as far as it may pass; wait while too much of it is held back."""

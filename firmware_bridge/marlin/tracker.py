@@ -36,6 +36,8 @@ HOST_JOB = "print of a host"
 CARD_JOB = "print from the card"
 RESET = "the machine started anew in the middle of the job"
 STOPPED = "it was stopped"
+WAITS = "paused for"
+LEFT = "the host left before the print ended"
 UNSEEN = "its end was not seen"
 
 
@@ -53,6 +55,16 @@ class Tracker(Jobs):
         self.firmware = Firmware("", "Marlin", 1)
         self.capabilities: set[str] = set()
         self.temperatures: Temperatures | None = None
+
+    @property
+    def host_prints(self) -> bool:
+        """Whether a job of the host that is connected runs."""
+        return self._job is not None and not self._job.card and not self._job.host_left
+
+    @property
+    def waits(self) -> bool:
+        """Whether the printer waits for a person in the middle of a job."""
+        return self._job is not None and self._job.held.startswith(WAITS)
 
     @property
     def gap(self) -> bool:
@@ -90,11 +102,15 @@ class Tracker(Jobs):
             self._cancelled = True
         if line.harmless:
             return []
+        events: list[MachineEvent] = []
+        if self._job and self._job.host_left:
+            events += self._over(JobOutcome.UNKNOWN, LEFT)
         if self._job is None and line.begins and not self.fault:
-            return self._begin(False, HOST_JOB, at_s)
+            return [*events, *self._begin(False, HOST_JOB, at_s)]
         if self._job and not self._job.card:
+            events += self.resume(at_s)  # a host that goes on by itself after a pause at the printer
             self._work(self._job, at_s)
-        return []
+        return events
 
     def done(self, line: Line, at_s: float) -> list[MachineEvent]:
         """Take note of a line of a host that the machine acknowledged."""
@@ -134,7 +150,7 @@ class Tracker(Jobs):
         if not job.over and at_s - job.proof_s < self._quiet_s:
             return []
         if job.host_left:
-            return self._over(JobOutcome.UNKNOWN, "the host left before the print ended")
+            return self._over(JobOutcome.UNKNOWN, LEFT)
         return self._over(JobOutcome.DONE, job.error)
 
     def receive(self, fact: Fact, at_s: float, waiting: int = 0) -> list[MachineEvent]:
@@ -198,7 +214,7 @@ class Tracker(Jobs):
         if job is None:
             self._busy.prove(at_s)
             return self._say(Activity.BUSY, busy.words)
-        if job.held.startswith("paused for"):
+        if self.waits:
             return self.resume(at_s)
         if job.held:
             return []

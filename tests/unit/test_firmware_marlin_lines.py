@@ -200,9 +200,12 @@ def test_after_a_stop_the_rest_of_the_print_does_not_follow() -> None:
 
 def test_what_is_saved_to_the_card_is_no_work() -> None:
     gate = Gate()
-    passed = gate.from_host(b"M28 a.g\nG1 X1 E5\nM29\nG1 X2\n", 0.0)
-    assert [line.text for line in passed.lines] == ["M28 a.g", "G1 X2"]
-    assert gate.waiting == 2
+    gate.from_host(b"M28 a.g\n", 0.0)
+    said(gate, b"Writing to file: a.g\n")
+    passed = gate.from_host(b"G1 X1 E5\nM29\nG1 X2\n", 0.0)
+    assert [line.text for line in passed.lines] == ["G1 X2"]
+    gate.authorised = False
+    assert gate.from_host(b"M28 a.g\nG1 X1\n", 0.0).refused == ["M28 a.g", "G1 X1"]
 
 
 def test_a_line_that_comes_twice_counts_once_and_a_first_absolute_e_is_only_a_place() -> None:
@@ -243,6 +246,21 @@ def test_a_host_that_pauses_for_a_person_and_a_printer_that_halts() -> None:
     said_last = [event for event in events if isinstance(event, ActivityChanged)][-1]
     assert said_last == ActivityChanged(Activity.FAULTED, "Heating failed, system stopped! Heater_ID: 0")
     assert not [event for event in events if isinstance(event, JobStarted)][1:]
+
+
+def test_another_host_gets_no_job_of_one_that_left_and_a_host_may_go_on_by_itself() -> None:
+    ids = iter("abc")
+    tracker = Tracker(lambda: next(ids))
+    tracker.passed(of("G28"), 0.0)
+    tracker.receive(Action("paused"), 1.0, 0)
+    assert tracker.held
+    assert tracker.passed(of("G1 X1"), 31.0)[0] == ActivityChanged(Activity.BUSY, "prints")
+    assert tracker.host_prints
+    tracker.host_left()
+    assert not tracker.host_prints
+    events = tracker.passed(of("G1 X2"), 32.0)
+    assert JobEnded("a", JobOutcome.UNKNOWN, 0, "the host left before the print ended") in events
+    assert JobStarted("b", "print of a host", None) in events
 
 
 def test_wrong_settings_say_what_would_be_right() -> None:

@@ -3,8 +3,8 @@
 Sources, all MarlinFirmware/Marlin src/: gcode/queue.cpp (line numbers, checksums, ok, Resend),
 core/language.h (words), gcode/gcode.cpp host_keepalive (busy), gcode/sd/M23 to M27, M524, M1001.cpp (card),
 gcode/stats/M31.cpp, gcode/temp (targets, T: while waiting), MarlinCore.cpp kill; an Ender 3 for TF.
-The planner holds 16 moves; a line is acknowledged as it is planned. Acceleration is left out, heating takes a
-second. `extruded_mm` is the oracle: what went through the nozzle.
+The planner holds 16 moves; a line is acknowledged as it is planned. Acceleration is left out, heating takes
+0.6 s. `extruded_mm` is the oracle: what went through the nozzle.
 
 As a process: `python -m tests.contract.firmware.marlin_sim pty|tcp` prints where it listens; its input takes
 `card NAME G-CODE|…`, `pause`, `stop` (at its display), `corrupt` (the next line), `kill`, `power`, `wait` and
@@ -28,7 +28,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-PLANNER, BUSY_S, HEAT_S = 16, 0.3, 1.0
+PLANNER, BUSY_S, HEAT_S = 16, 0.3, 0.6
 M115 = (
     "FIRMWARE_NAME:Marlin 2.1.2.4 (Aug  1 2024 12:00:00) SOURCE_CODE_URL:github.com/MarlinFirmware "
     "PROTOCOL_VERSION:1.0 MACHINE_TYPE:Ender-3 Pro EXTRUDER_COUNT:1 UUID:cede2a2f-41a2-4748-9b12\n"
