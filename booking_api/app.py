@@ -31,6 +31,8 @@ from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
 from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
 from booking_api.payments import endpoints as payments
+from booking_api.prints import endpoints as prints
+from booking_api.prints.upload import Uploads
 from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
@@ -51,14 +53,15 @@ from booking_api.web import (
 from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
+from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
-FLOOR = (machines, sessions, tariffs, gateways)
+FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes)
+PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
@@ -114,6 +117,7 @@ def create_app(context: Context) -> FastAPI:
     )
     app.state.context = context
     app.state.desk = Desk()
+    app.state.uploads = Uploads()
     app.state.exposition = Exposition()
     errors.install(app)
     for room in (*API, *PAGES):

@@ -50,6 +50,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_webhook_secret",
         "stripe_address",
     ),
+    "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
 }
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
@@ -109,6 +110,19 @@ class PaymentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintSettings:
+    """Bounds of the print queue: bytes of a file, prints and bytes of a member; how long files are kept after
+    their print is over, and prints that nobody starts (days).
+    """
+
+    max_file_bytes: int = 64 << 20
+    max_waiting: int = 10
+    max_total_bytes: int = 256 << 20
+    keep_days: int = 7
+    expire_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings; docs/install-server.md says what each means. Paths are absolute."""
 
@@ -126,6 +140,7 @@ class Settings:
     prometheus_url: str | None
     invoice: InvoiceSettings
     payments: PaymentSettings
+    prints: PrintSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -154,6 +169,13 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         prometheus_url=_address(tables, "prometheus.url"),
         invoice=_invoice(tables),
         payments=_payments(tables),
+        prints=PrintSettings(
+            max_file_bytes=tables.whole("prints.max_file_mib", 64, 1, 1024) << 20,
+            max_waiting=tables.whole("prints.max_waiting", 10, 1, 100),
+            max_total_bytes=tables.whole("prints.max_total_mib", 256, 1, 65_536) << 20,
+            keep_days=tables.whole("prints.keep_days", 7, 0, 365),
+            expire_days=tables.whole("prints.expire_days", 30, 1, 365),
+        ),
     )
 
 

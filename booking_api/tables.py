@@ -18,6 +18,7 @@ from booking_api.memberships import models as _memberships
 from booking_api.metering import models as _metering
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
+from booking_api.prints import models as _prints
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
 
@@ -38,6 +39,7 @@ NOUNS = (
     _metering,
     _payments,
     _periods,
+    _prints,
     _sessions,
     _tariffs,
 )

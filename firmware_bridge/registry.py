@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
@@ -11,6 +12,7 @@ from firmware_bridge.http.driver import HttpMachine, HttpSettings
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
 from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
@@ -22,8 +24,8 @@ from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
 
 
-def _simulated(settings: SimulatedSettings, *, transports: Transports) -> Driver:
-    return SimulatedMachine(settings)
+def _simulated(settings: SimulatedSettings, *, transports: Transports, clock: Callable[[], float]) -> Driver:
+    return SimulatedMachine(settings, clock=clock)
 
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
@@ -33,6 +35,7 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "marlin": (MarlinSettings, MarlinDriver),
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
+    "pulse": (PulseSettings, PulseDriver),
     "ruida": (RuidaSettings, RuidaDriver),
     "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, _simulated),
@@ -42,13 +45,19 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
 
 
 def build(
-    kind: str, settings: Mapping[str, object], where: str, transports: Transports | None = None
+    kind: str,
+    settings: Mapping[str, object],
+    where: str,
+    transports: Transports | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Driver:
     """Make the driver of a machine; nothing is connected until its events are read, over `transports`.
+
+    `clock` gives monotonic seconds.
 
     Raises ConfigError with `where` as file for an unknown kind or key, a missing key or a wrong value.
     """
     if kind not in KINDS:
         raise ConfigError(where, "kind", f"{kind!r} is no kind of machine", f"Known are: {', '.join(KINDS)}")
     shape, make = KINDS[kind]
-    return make(read(shape, settings, where), transports=transports or RealTransports())
+    return make(read(shape, settings, where), transports=transports or RealTransports(), clock=clock)

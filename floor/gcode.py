@@ -3,7 +3,9 @@
 Counted is the high-water mark of net extrusion, for each tool: a retraction and its return cost nothing.
 Understood: G0-G3 with E, G20/G21, G92 E, M82/M83, M200 D (E in mm³), T. As OctoPrint does by default, and
 Klipper always, G90/G91 leave E alone, unless `g90_sets_e` says that the machine is a Marlin 2, where they
-hold for E, too. Firmware retraction (G10/G11) and flow (M221) are not counted.
+hold for E, too. Firmware retraction (G10/G11) nets out by itself; flow (M221) and an extruder that is axis A
+(Slic3r for Mach3 and Machinekit) are not counted. Where a slicer says `; use_volumetric_e = 1` and no M200
+stands in the file, the printer has its own, and E is in mm³.
 Slicers' words: PrusaSlicer 2.x `; filament used [mm] = 1.0, 2.0`, `[cm3]`, `[g]`, `; total filament used
 [g] = 3.0`; Slic3r 1.3 `; filament used = 434.0mm (1.0cm3)`; Cura `;Filament used: 1.2m, 0.5m`.
 """
@@ -27,6 +29,7 @@ _E = re.compile(rb"[Ee]\s*([-+]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20}))")
 _D = re.compile(rb"[Dd]\s*(\d{1,4}(?:\.\d{0,20})?)")
 _AXIS = re.compile(rb"[XYZxyz]")
 _SAID = re.compile(rb"\s*;\s*(?:total )?filament used\s*(?:\[(mm|cm3|g)\])?\s*[=:]\s*(.*)", re.IGNORECASE)
+_SET = re.compile(rb"\s*;\s*(use_volumetric_e|filament_diameter)\s*=\s*(\d{1,4}(?:\.\d{0,20})?)")
 _AMOUNT = re.compile(rb"(\d{1,9}(?:\.\d{0,20})?)\s*(mm|cm3|m|g)?(?![\w.])", re.IGNORECASE)
 
 
@@ -45,10 +48,14 @@ class Filament:
 
 @dataclass(frozen=True, slots=True)
 class FilamentUse:
-    """What one file asks for: micrometres by count, and weight by the slicer's word or by the spool's."""
+    """What one file asks for: micrometres by count, and weight by the slicer's word or by the spool's.
+
+    `weighed` says that the slicer said the weight.
+    """
 
     total_um: int
     mg_per_um: float
+    weighed: bool
     _offsets: array[int] = field(repr=False)
     _amounts: array[int] = field(repr=False)
 
@@ -86,6 +93,8 @@ class FilamentCounter:
         self._relative = False
         self._unit_mm = 1.0
         self._volumetric_mm2 = 0.0
+        self._volumetric_known = False
+        self._set: dict[bytes, float] = {}
         self._g90_sets_e = g90_sets_e
         self._e: float | None = 0.0 if e_known else None
         self._tools = {0: _Tool()}
@@ -121,13 +130,21 @@ class FilamentCounter:
         """End the file and return what it asks for."""
         size = self._offset + len(self._rest)
         self.receive_data(b"\n")
+        if self._set.get(b"use_volumetric_e") and not self._volumetric_known:
+            self._from_volume(self._set.get(b"filament_diameter") or self._filament.diameter_mm)
         total_um = self.extruded_um
         while self._offsets and self._offsets[-1] >= size:
             self._offsets.pop()
             self._amounts.pop()
         self._offsets.append(size)
         self._amounts.append(total_um)
-        return FilamentUse(total_um, self._mg_per_um(), self._offsets, self._amounts)
+        weighed = bool(self._said.get(b"g"))
+        return FilamentUse(total_um, self._mg_per_um(), weighed, self._offsets, self._amounts)
+
+    def _from_volume(self, diameter_mm: float) -> None:
+        area_mm2 = math.pi * diameter_mm**2 / 4
+        self._done_mm /= area_mm2
+        self._amounts = array("q", (round(amount / area_mm2) for amount in self._amounts))
 
     def _line(self, line: bytes) -> None:
         match = _COMMAND.match(line)
@@ -164,6 +181,7 @@ class FilamentCounter:
         if number in (82, 83):
             self._relative = number == 83
         elif number == 200:
+            self._volumetric_known = True
             found = _D.search(words)
             if found:
                 self._volumetric_mm2 = math.pi * float(found[1]) ** 2 / 4
@@ -202,6 +220,8 @@ class FilamentCounter:
     def _comment(self, line: bytes) -> None:
         said = _SAID.match(line)
         if said is None:
+            if found := _SET.match(line):
+                self._set[found[1]] = float(found[2])
             return
         amounts: dict[bytes, float] = {}
         for amount in _AMOUNT.finditer(said[2]):

@@ -26,6 +26,7 @@ from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
 from gateway.metrics import Metrics
 from gateway.prices import Prices
+from gateway.print_files import PrintFiles
 from gateway.recovery import recall
 from gateway.roster import RosterStore
 from gateway.station import Station
@@ -53,12 +54,14 @@ class Gateway:
         self.journal = Journal(data / "journal.db", clock, self._degraded)
         self.journal.append_seconds = self.metrics.journal_append.observe
         self.credit, self.prices = Credit(), Prices(self.roster)
+        self.prints = PrintFiles(data, config.server, self.roster, self.metrics)
         services = Services(
             clock=clock,
             journal=self.journal,
             roster=self.roster,
             credit=self.credit,
             prices=self.prices,
+            prints=self.prints,
             metrics=self.metrics,
             new_id=self._new_id,
             changed=self._changed,
@@ -129,6 +132,7 @@ class Gateway:
         self.prices.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
         if self.roster.zone_problem != self._zone_problem:
             self._check_zone()
+        self.prints.roster_came()
         for station in self.stations.values():
             station.offer(RosterChanged())
 
@@ -174,6 +178,7 @@ class Gateway:
                     tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))
                 tasks.create_task(self.link.run())
+                tasks.create_task(self.prints.run())
                 tasks.create_task(self._tick())
                 notify("READY=1")
                 try:

@@ -1,4 +1,4 @@
-"""makerfloor-gateway: run a gateway, check its settings, switch everything off."""
+"""makerfloor-gateway: run a gateway, check its settings, switch everything off; tools for technicians."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
 from gateway import config as configuration
-from gateway import devices
+from gateway import devices, tools
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
@@ -23,12 +24,11 @@ USAGE_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 2 with one clear sentence on standard error."""
+    """Run one command; returns its exit status, or 2 with one clear sentence on standard error."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        config = configuration.load(arguments.config)
-        return int(arguments.command(config, arguments))
+        return int(arguments.command(arguments))
     except ConfigError as error:
         print(f"makerfloor-gateway: {error}", file=sys.stderr)
         return USAGE_ERROR
@@ -45,15 +45,23 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run the stations until stopped")
     run.add_argument("--time-scale", type=TimeScale.parse, help="real_ms:floor_ms:speed, for demonstrations")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_configured(_run))
     simulate = commands.add_parser("simulate", help="run with simulated people at the simulated stations")
     simulate.add_argument("--time-scale", type=TimeScale.parse, help="real_ms:floor_ms:speed")
-    simulate.set_defaults(command=_simulate)
+    simulate.set_defaults(command=_configured(_simulate))
     check = commands.add_parser("check", help="read the settings, build every device, say what is missing")
-    check.set_defaults(command=_check)
+    check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
-    off.set_defaults(command=_off)
+    off.set_defaults(command=_configured(_off))
+    tools.add_commands(commands)
     return parser
+
+
+def _configured(
+    command: Callable[[GatewayConfig, argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    """Return a command that reads the configuration first."""
+    return lambda arguments: command(configuration.load(arguments.config), arguments)
 
 
 def _run(config: GatewayConfig, arguments: argparse.Namespace) -> int:
@@ -111,6 +119,10 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
             names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
             print(f"{station.machine}: {', '.join(names)}: can be built")
             devices.switch_off(switched)
+            if isinstance(built.driver, TakesFiles) and not config.server.url:
+                print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
+    if config.server.url:
+        print(f"queued prints are fetched from {config.server.url}")
     return 0
 
 

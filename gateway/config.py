@@ -32,6 +32,19 @@ class BrokerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """Where the server's pages are, "" for nowhere: files of the print queue come from there.
+
+    `ca` is the file of an authority of the space's own, "" for those that the system knows; `cache_mib`
+    bounds what is kept of the queue.
+    """
+
+    url: str = ""
+    ca: str = ""
+    cache_mib: int = 256
+
+
+@dataclass(frozen=True, slots=True)
 class StationConfig:
     """What is wired to one station: each device is a kind and its settings."""
 
@@ -59,6 +72,7 @@ class GatewayConfig:
     http_stations: str = "local"
     checkpoint_s: int = 30
     storage: str = "durable"
+    server: ServerConfig = field(default_factory=ServerConfig)
     simulation: Table = field(default_factory=dict)
 
 
@@ -86,7 +100,7 @@ class _Reader:
         self._file = file
 
     def gateway(self, table: Table, folder: Path) -> GatewayConfig:
-        keys = "name data badge_key server_key broker http journal stations simulation"
+        keys = "name data badge_key server_key broker http journal server stations simulation"
         self.only(table, "", keys)
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
@@ -106,6 +120,7 @@ class _Reader:
             http_stations=self.one_of(http, "http.", "stations", ("local", "network", "off")),
             checkpoint_s=self.number(journal, "journal.", "checkpoint_s", 30, 1, 600),
             storage=self.one_of(journal, "journal.", "storage", ("durable", "volatile")),
+            server=self.server(table, folder),
             simulation=self.table(table, "simulation", None),
         )
 
@@ -158,15 +173,30 @@ class _Reader:
 
     def broker(self, table: Table, folder: Path) -> BrokerConfig:
         broker = self.table(table, "broker", "host port password ca")
-        ca = self.value(broker, "broker.", "ca", str, "")
-        if ca and not (folder / ca).is_file():
-            raise self.wrong("broker.ca", f"names {ca}, which is no file", "Copy the CA's certificate there.")
         return BrokerConfig(
             host=self.value(broker, "broker.", "host", str, "127.0.0.1"),
             port=self.number(broker, "broker.", "port", 1883, 1, 65_535),
             password=self.value(broker, "broker.", "password", str, ""),
-            ca=str(folder / ca) if ca else "",
+            ca=self.ca(broker, "broker.", folder),
         )
+
+    def server(self, table: Table, folder: Path) -> ServerConfig:
+        server = self.table(table, "server", "url ca cache_mib")
+        url = self.value(server, "server.", "url", str, "").rstrip("/")
+        if url and not url.startswith(("http://", "https://")):
+            remedy = "Write the address that people type, with https://."
+            raise self.wrong("server.url", f"is {url!r}", remedy)
+        return ServerConfig(
+            url=url,
+            ca=self.ca(server, "server.", folder),
+            cache_mib=self.number(server, "server.", "cache_mib", 256, 1, 65_536),
+        )
+
+    def ca(self, table: Table, prefix: str, folder: Path) -> str:
+        ca = self.value(table, prefix, "ca", str, "")
+        if ca and not (folder / ca).is_file():
+            raise self.wrong(f"{prefix}ca", f"names {ca}, which is no file", "Copy the certificate there.")
+        return str(folder / ca) if ca else ""
 
     def stations(self, table: Table) -> tuple[StationConfig, ...]:
         value = table.get("stations", [])

@@ -29,6 +29,7 @@ from gateway.contact import Contact
 from gateway.hands import Hands
 from gateway.machine import MachineSide
 from gateway.metering import Mark
+from gateway.prints import Prints
 from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.view import View
@@ -70,6 +71,7 @@ class Station:
         self.stray = Stray(self.hands)
         self.tab = Tab(machine, services)
         self.view = View(self)
+        self.prints = Prints(self)
         self.contact = Contact(devices.relay)
         self._server_lockout: str | None = None
         self._by = "machine"
@@ -199,9 +201,14 @@ class Station:
         self._by = "machine"
 
     @property
+    def lease(self) -> access.Lease | None:
+        """The lease of the session that runs here."""
+        return self.state.lease if isinstance(self.state, Running | Holding) else None
+
+    @property
     def session_id(self) -> str | None:
         """The session that runs here."""
-        return self.state.lease.session_id if isinstance(self.state, Running | Holding) else None
+        return self.lease.session_id if self.lease else None
 
     def _take_roster(self) -> str | None:
         machine = self.services.roster.machines.get(self.machine)
@@ -242,11 +249,12 @@ class Station:
             if told := self.tab.watch(self.state.lease, self.mark(at_ms), self.policy, at_ms):
                 await self._step(told, since)
         await self._step(session.Ticked(at_ms), since)
+        await self.prints.tick(at_ms, since)
 
     async def _account_wanted(self, wanted: AccountWanted, since: float) -> None:
         answer = Choice.OVER
         if self.session_id == wanted.session_id:
-            answer = await self._pay_from(wanted.account, since)
+            answer = await self.pay_from(wanted.account, since)
         if not wanted.answer.done():
             wanted.answer.set_result(answer)
 
@@ -255,9 +263,10 @@ class Station:
         if not isinstance(self.state, Running | Holding) or self.side.job is None:
             return
         if account := self.tab.coded(self.state.lease, self.side.job.name):
-            await self._pay_from(account, since)
+            await self.pay_from(account, since)
 
-    async def _pay_from(self, account: str, since: float) -> Choice:
+    async def pay_from(self, account: str, since: float) -> Choice:
+        """Have another account pay for the session that runs; returns what came of it."""
         if not isinstance(self.state, Running | Holding):
             return Choice.OVER
         at_ms = self._now()
@@ -305,6 +314,7 @@ class Station:
                 self._switch(self.devices.relay, True)
                 self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
                 self.services.metrics.taps.labels(self.machine, "granted").inc()
+                self.prints.begin(self._now())
             case effects.Extraction(on):
                 if self.devices.extraction:
                     self._switch(self.devices.extraction, on)

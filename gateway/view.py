@@ -21,6 +21,8 @@ NOTES = {
     "idle": ("Still there? The session ends soon", "还在使用吗？会话即将结束"),
     "credit": ("Your credit is used up; what follows is owed", "余额已用完，后续费用将记账"),
     "job_waits": ("A job waits: tap to go on", "作业等待中：刷卡继续"),
+    "print_begins": ("Your print begins soon: {job}", "即将开始打印：{job}"),
+    "print_failed": ("Your print did not begin: {job}", "打印未能开始：{job}"),
     "tap": ("Tap your badge", "请刷卡"),
     "chosen": ("Charged to {account}", "由{account}付款"),
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
@@ -28,7 +30,7 @@ NOTES = {
     "over": ("That session is over", "该会话已结束"),
 }
 OWN_ACCOUNT = ("Own account", "个人账户")
-WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs"})
+WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed"})
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
     StationState.IN_USE: Lamp.GREEN,
@@ -62,12 +64,12 @@ class View:
             case LockedOut():
                 return StationState.LOCKED_OUT
 
-    def say(self, code: str) -> None:
+    def say(self, code: str, job: str = "") -> None:
         """Show a note to whoever uses the machine, in their language: see NOTES."""
         lease = self._lease
         language = self._language(lease.member if lease else None)
         note = NOTES[code][language.startswith("zh")]
-        text = note.format(account=called(lease, language)) if lease else note
+        text = note.replace("{job}", job).replace("{account}", called(lease, language) if lease else "")
         self._note = (text, Sound.WARN if code in WARNS else Sound.OK)
 
     def refused(self, reason: DenialReason, member: str | None) -> None:
@@ -120,8 +122,7 @@ class View:
 
     @property
     def _lease(self) -> Lease | None:
-        state = self._station.state
-        return state.lease if isinstance(state, Running | Holding) else None
+        return self._station.lease
 
     def price(self, at_ms: int) -> Price | None:
         """Return what the running session would cost if it ended now."""
@@ -150,6 +151,7 @@ class View:
             left_s=left_s,
             job=side.job.name[:400] if side.job else "",
             words=(station.state.reason if isinstance(station.state, LockedOut) else side.words)[:400],
+            prints=station.prints.reach,
         )
 
     def count(self, elapsed_s: float) -> None:

@@ -15,6 +15,7 @@ from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.prices import Prices
+from gateway.print_files import PrintFiles
 from gateway.roster import RosterStore
 from hardware.events import ButtonPressed, InputChanged, ReaderEvent
 from hardware.ports import Panel, Reader, Relay
@@ -40,6 +41,7 @@ class Services:
     roster: RosterStore
     credit: Credit
     prices: Prices
+    prints: PrintFiles
     metrics: Metrics
     new_id: Callable[[], str]
     changed: Callable[[], None]

@@ -75,23 +75,35 @@ MaybeWho = Annotated[Who | None, Depends(who_asks)]
 
 async def signed_in(request: Request, who: MaybeWho) -> Who:
     """Return who asks; raises Refused for nobody, and for a write that a page of ours did not send."""
+    known = somebody(who)
+    if known.session and request.method not in SAFE:
+        check_csrf(known, await _sent_csrf(request))
+    return known
+
+
+def somebody(who: MaybeWho) -> Who:
+    """Return who asks; raises Refused for nobody. Whoever takes a write reads its token by `check_csrf`."""
     if who is None:
         raise Refused("not_signed_in", "Please sign in.")
-    if who.session and request.method not in SAFE and not await _from_our_page(request, who.csrf):
-        raise Refused("csrf_failed", "This form is out of date. Load the page again, and try once more.")
     return who
+
+
+def check_csrf(who: Who, sent: str | None) -> None:
+    """Raise Refused for a browser's write that no page of ours sent."""
+    if who.session and not (sent is not None and hmac.compare_digest(sent.encode(), who.csrf.encode())):
+        raise Refused("csrf_failed", "This form is out of date. Load the page again, and try once more.")
 
 
 SignedIn = Annotated[Who, Depends(signed_in)]
 """Who asks; nobody is refused."""
 
 
-async def _from_our_page(request: Request, csrf: str) -> bool:
+async def _sent_csrf(request: Request) -> str | None:
     sent = request.headers.get("x-csrf-token")
     if sent is None and "json" not in request.headers.get("content-type", ""):
         field = (await request.form()).get("csrf")
         sent = field if isinstance(field, str) else None
-    return sent is not None and hmac.compare_digest(sent.encode(), csrf.encode())
+    return sent
 
 
 def holds(permission: Permission) -> Callable[[Who], Who]:

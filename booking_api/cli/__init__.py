@@ -4,6 +4,7 @@ base.py    what the commands share        server.py  init, serve, migrate, docto
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
 quoting.py what a use would cost, and what is wrong with a tariff
+prints.py  what waits at printers, and files that nobody needs any more
 
 accounts.py, billing.py, memberships.py, payments.py, disputes.py, documents.py, closing.py, exporting.py
            money: who is charged, for what, what was paid, and the books at the end of a month
@@ -25,6 +26,7 @@ from booking_api.cli import (
     memberships,
     payments,
     people,
+    prints,
     quoting,
     rates,
     server,
@@ -35,7 +37,7 @@ from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
 MONEY = (accounts, billing, memberships, payments, disputes, documents, closing, exporting)
-COMMANDS = (server, floor, people, broker, rates, quoting, *MONEY)
+COMMANDS = (server, floor, people, broker, rates, quoting, prints, *MONEY)
 
 
 def main() -> None:

@@ -51,7 +51,8 @@ def enrol(
             if again
             else gateways.enrol(at.session, at.vault, name, at.now_ms)
         )
-        values = gateways.config_values(enrolment, open_signer(at.settings.data), at.settings.broker)
+        known, signer = at.settings, open_signer(at.settings.data)
+        values = gateways.config_values(enrolment, signer, known.broker, known.address)
         # Inside the transaction: without its file, a gateway is not enrolled.
         write_secret(out, _toml(values))
         if at.settings.broker.ca is not None:

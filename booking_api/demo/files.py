@@ -36,11 +36,21 @@ def write_server(file: Path, host: str, port: int, broker: BrokerSettings, prome
 
 
 def write_gateway(
-    file: Path, enrolment: Enrolment, signer: Signer, broker: BrokerSettings, port: int, speed: int, seed: int
+    file: Path,
+    enrolment: Enrolment,
+    signer: Signer,
+    broker: BrokerSettings,
+    address: str,
+    port: int,
+    speed: int,
+    seed: int,
 ) -> None:
-    """Write gateway.toml and, beside it, its people; `port` is that of its own metrics."""
+    """Write gateway.toml and, beside it, its people.
+
+    `address` is the server's, `port` that of the gateway's own metrics.
+    """
     values: dict[str, Value] = {
-        **config_values(enrolment, signer, broker),
+        **config_values(enrolment, signer, broker, address),
         "data": ".",
         "http": {"port": port},
     }

@@ -187,9 +187,8 @@ class DemoFloor:
         file = folder / "gateway.toml"
         chosen = self.settings.seed if self.settings.seed is not None else self.scale.real_ms // 1000
         reach = self._reach(broker, prepared.enrolment.password)
-        files.write_gateway(
-            file, prepared.enrolment, prepared.signer, reach, port, self.settings.speed, chosen
-        )
+        enrolment, speed = prepared.enrolment, self.settings.speed
+        files.write_gateway(file, enrolment, prepared.signer, reach, self.address, port, speed, chosen)
         arguments = ["--config", str(file), "simulate", "--time-scale", str(self.scale)]
         child = await stack.enter_async_context(
             running("gateway", "makerfloor-gateway", arguments, self.folder.logs / "gateway.log")

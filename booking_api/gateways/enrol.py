@@ -63,9 +63,12 @@ def passwords(session: Session, vault: Vault) -> dict[str, str]:
 
 
 def config_values(
-    enrolment: Enrolment, signer: Signer, broker: BrokerSettings
+    enrolment: Enrolment, signer: Signer, broker: BrokerSettings, address: str
 ) -> dict[str, str | Mapping[str, str | int]]:
-    """Return what `gateway.toml` must say of the server; stations are added by whoever wires them."""
+    """Return what `gateway.toml` must say of the server; stations are added by whoever wires them.
+
+    `address` is that of the server's pages, where files of the print queue come from.
+    """
     reach: dict[str, str | int] = {
         "host": broker.host,
         "port": broker.port,
@@ -78,4 +81,5 @@ def config_values(
         "badge_key": enrolment.badge_key.hex(),
         "server_key": signer.public_key,
         "broker": reach,
+        "server": {"url": address},
     }

@@ -16,6 +16,7 @@ from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
 from booking_api.members.models import Member
 from booking_api.payments import overdue
+from booking_api.prints.service import for_roster
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
@@ -49,7 +50,7 @@ class Writer:
             issued_ms=self.now_ms,
             members=self._standings(members, machines, purse, None),
             badges=badges,
-            machines=[self._machine(machine, versions) for machine in machines],
+            machines=self._entries(machines, versions),
             budgets={key: micro for key, micro in purse.budgets.items() if micro is not None},
             timezone=str(zone_of(self.session)),
             commodity=self.commodity,
@@ -77,7 +78,7 @@ class Writer:
             issued_ms=self.now_ms,
             members=standings,
             badges=dict(badges),
-            machines=[self._machine(machine, versions) for machine in mine if machine.id in machines],
+            machines=self._entries([one for one in mine if one.id in machines], versions),
             budgets=purse.budgets,
         )
 
@@ -146,14 +147,21 @@ class Writer:
     def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
         return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
 
-    def _machine(self, machine: Machine, versions: dict[str, list[TariffVersion]]) -> RosterMachine:
-        return RosterMachine(
-            id=machine.id,
-            name=machine.name,
-            policy=policy_of(machine),
-            tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
-            lockout=machine.lockout_reason,
-        )
+    def _entries(
+        self, machines: list[Machine], versions: dict[str, list[TariffVersion]]
+    ) -> list[RosterMachine]:
+        prints = for_roster(self.session, self.vault, [machine.id for machine in machines])
+        return [
+            RosterMachine(
+                id=machine.id,
+                name=machine.name,
+                policy=policy_of(machine),
+                tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
+                lockout=machine.lockout_reason,
+                prints=prints.get(machine.id, []),
+            )
+            for machine in machines
+        ]
 
 
 def _standing(

@@ -9,10 +9,12 @@ from sqlmodel import Session, col, select
 from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
 from booking_api.metering import choices
 from booking_api.metering.models import BootClock
+from booking_api.prints.applied import about_prints
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.wire.journal import (
     AccountChosen,
     AlarmRaised,
+    Fact,
     GatewayBooted,
     HoldRaised,
     JobFinished,
@@ -33,7 +35,8 @@ _COLUMNS = tuple(MachineSession.model_fields)
 class Gathered:
     """What a batch changes, by table. `lockouts` are in order: (machine, reason or None, by, recorded_ms).
 
-    `left` are the accounts that no longer pay for a session, because its member chose another.
+    `left` are the accounts that no longer pay for a session, because its member chose another; `prints` the
+    facts that may concern the print queue, in order.
     """
 
     sessions: dict[str, Row] = field(default_factory=dict)
@@ -47,6 +50,7 @@ class Gathered:
     clocks: dict[str, Row] = field(default_factory=dict)
     lockouts: list[tuple[str, str | None, str, int]] = field(default_factory=list)
     left: set[str] = field(default_factory=set)
+    prints: list[Fact] = field(default_factory=list)
     software: str | None = None
     boot_id: str = ""
 
@@ -104,6 +108,8 @@ class Gatherer:
             self.gathered.ended.add(kept.id)
 
     def _take(self, entry: JournalEntry) -> None:
+        if about_prints(entry.fact):
+            self.gathered.prints.append(entry.fact)
         match entry.fact:
             case SessionStarted() as fact:
                 self._started(entry, fact)

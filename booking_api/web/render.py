@@ -61,6 +61,9 @@ NOTICES: dict[str, tuple[str, str]] = {
     "disputed": ("good", "Staff will look at it, and their answer will stand here."),
     "decided": ("good", "Decided: the member reads it on the statement."),
     "withdrawn": ("good", "The dispute is withdrawn."),
+    "print_queued": ("good", "Queued: it begins at your next tap at the machine."),
+    "print_cancelled": ("good", "The print is taken out of the queue."),
+    "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
 _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
@@ -71,6 +74,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
             ("/me", "My statement", Permission.ME_READ),
             ("/membership", "My membership", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
+            ("/prints", "Print queue", Permission.ME_READ),
         ),
     ),
     (

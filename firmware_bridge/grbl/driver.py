@@ -129,12 +129,12 @@ class GrblDriver:
         """Give a board that opening reset its time: what it is sent before its greeting may be lost."""
         if not self._transport.resets:
             return
-        until_s = time.monotonic() + self._settings.settle_s
-        while not link.greetings and (left_s := until_s - time.monotonic()) > 0:
+        until_s = self._clock() + self._settings.settle_s
+        while not link.greetings and (left_s := until_s - self._clock()) > 0:
             try:
                 await link.listen(left_s)
             except MachineUnreachable:
-                if time.monotonic() < until_s:
+                if self._clock() < until_s:
                     raise  # lost, not silent
 
     async def _identify(self, link: Link) -> None:
@@ -178,9 +178,9 @@ class GrblDriver:
         return self._link
 
     async def _until(self, done: Callable[[str], bool], words: str) -> None:
-        deadline_s = time.monotonic() + ORDER_S
+        deadline_s = self._clock() + ORDER_S
         while not done(self._tracker.state):
-            if time.monotonic() > deadline_s:
+            if self._clock() > deadline_s:
                 raise MachineFault(f"{self.name} was told to {words}, and did not within {ORDER_S:g} s")
             self._working_link().hurry.set()
             await asyncio.sleep(ORDER_CHECK_S)

@@ -59,13 +59,13 @@ class _Owner(Enum):
 class Passed:
     """What is to be written to either side, and what came of the sender's bytes.
 
-    `worked` is whether a line passed that is more than a query; `reset` whether a reset did.
+    `worked` are the lines that passed and are more than queries; `reset` is whether a reset passed.
     """
 
     machine: bytearray = field(default_factory=bytearray)
     sender: bytearray = field(default_factory=bytearray)
     refused: list[str] = field(default_factory=list)
-    worked: bool = False
+    worked: list[str] = field(default_factory=list)
     reset: bool = False
 
 
@@ -161,7 +161,8 @@ class Gate:
         elif query or self._may_work(at_s) or (self._stopped_at_s is None and moves_nothing(text)):
             self._waiting.append((_Owner.QUERY if query else _Owner.WORK, b""))
             passed.machine += line + b"\n"
-            passed.worked |= not query
+            if not query:
+                passed.worked.append(text)
         else:
             passed.refused.append(text[:80])
             self._answer(LOCKED, passed)

@@ -81,7 +81,7 @@ class Link:
         if passed.reset:
             self.tracker.reset_asked(at_s)
         if passed.worked:
-            self.tracker.sender_came()
+            self.tracker.sender_came(passed.worked)
             if not self.tracker.working:
                 self.hurry.set()
         if passed.machine:

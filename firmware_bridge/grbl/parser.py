@@ -111,20 +111,26 @@ class GrblParser:
     """Cuts what comes into lines, however it is sliced. A line over MAX_LINE bytes is cut, and is noise."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._rest = b""
         self._overlong = False
 
     def receive_data(self, data: bytes) -> list[Heard]:
         """Take the next bytes and return the lines that they end."""
         heard: list[Heard] = []
-        for byte in data:
-            self._rest.append(byte)
-            if byte == 0x0A or len(self._rest) >= MAX_LINE:
-                raw, self._rest = bytes(self._rest), bytearray()
-                ended = byte == 0x0A
-                whole = ended and not self._overlong
-                self._overlong = not ended
-                heard.append(Heard(raw, parse_line(raw) if whole else Noise("a line is too long")))
+        rest, begin = self._rest + data, 0
+        while True:
+            end = rest.find(b"\n", begin, begin + MAX_LINE) + 1
+            ended = end > 0
+            if not ended:
+                end = begin + MAX_LINE
+                if end > len(rest):
+                    break
+            raw = rest[begin:end]
+            whole = ended and not self._overlong
+            self._overlong = not ended
+            heard.append(Heard(raw, parse_line(raw) if whole else Noise("a line is too long")))
+            begin = end
+        self._rest = rest[begin:]
         return heard
 
 
@@ -135,7 +141,7 @@ _BRACKET = re.compile(r"\[([A-Za-z0-9]{1,12})[:\s]?(.*)\]")
 
 def parse_line(raw: bytes) -> Fact:
     """Read one line; what cannot be read becomes Noise."""
-    text = _words(raw.decode("utf-8", "replace"))
+    text = _words(raw.decode("utf-8", "replace").rstrip("\r\n"))
     if text == "ok":
         return Acknowledged()
     if text.startswith("<"):
@@ -204,4 +210,7 @@ def _numbers(text: str | None) -> Axes | None:
 
 def _words(text: str) -> str:
     """Return a short printable line; a report or a greeting is well below the bound."""
-    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_WORDS]).strip()
+    short = text[:MAX_WORDS]
+    if not short.isprintable():  # looked at as a whole first: nearly all that comes is printable
+        short = "".join(letter if letter.isprintable() else " " for letter in short)
+    return short.strip()

@@ -6,7 +6,7 @@ Idle, and it said `[MSG:Pgm End]` or was quiet for a while: a dwell (G4) reports
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from firmware_bridge.events import (
@@ -21,7 +21,18 @@ from firmware_bridge.events import (
 )
 from firmware_bridge.grbl.codes import LOCKED, alarm_words, error_words, family
 from firmware_bridge.grbl.meter import Meter, Sample
-from firmware_bridge.grbl.parser import Acknowledged, Alarm, Build, Fact, Greeting, Message, Report, Setting
+from firmware_bridge.grbl.parser import (
+    Acknowledged,
+    Alarm,
+    Axes,
+    Build,
+    Fact,
+    Greeting,
+    Message,
+    Report,
+    Setting,
+)
+from firmware_bridge.grbl.path import Path, Point, Went
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 
@@ -59,6 +70,8 @@ class Tracker:
         self._quiet_s = quiet_s
         self._auto = laser == "auto"
         self._meter = Meter(laser == "yes")
+        self._path = Path()
+        self._offset: Axes | None = None
         self._job: _Job | None = None
         self._done_s, self._jobs = 0.0, 0
         self._inches = False
@@ -89,6 +102,7 @@ class Tracker:
         """Take note of a lost connection: what happened meanwhile nobody knows."""
         self._said, self.state, self._alarm = None, "", None
         self._meter.lost()
+        self._path.lose()
         if self._job:
             self._job.unseen = True
 
@@ -105,8 +119,10 @@ class Tracker:
         if self._job:
             self._job.sender_left = True
 
-    def sender_came(self) -> None:
-        """Take note that a program which sends is there again."""
+    def sender_came(self, lines: Sequence[str]) -> None:
+        """Take note that a program which sends is there, and of the lines that passed to the machine."""
+        for line in lines:
+            self._path.told(line)
         if self._job:
             self._job.sender_left = False
 
@@ -133,6 +149,8 @@ class Tracker:
             case Alarm(code):
                 return self._alarmed(code, at_s)
             case Acknowledged(error):
+                if error is not None:
+                    self._path.lose()
                 if self._job:
                     self._at_work(self._job, at_s)
                     self._job.error = error_words(error) if error else self._job.error
@@ -152,11 +170,14 @@ class Tracker:
             self._inches = value == "1"
         elif number == 32 and self._auto:
             self._meter.laser = value == "1"
+        elif number == 110 and value.replace(".", "", 1).isdecimal() and float(value) > 0:
+            self._path.rapid_mm_min = float(value)
 
     def _greeted(self, text: str, at_s: float) -> list[MachineEvent]:
         self._greeting, self._family = text, family(text)
         self._alarm, self.state = None, ""
         self._meter.lost()
+        self._path.reset()
         if self._asked(at_s):
             self._reset_at_s = float("-inf")
             return self._end(JobOutcome.CANCELLED, "it was stopped")
@@ -182,7 +203,8 @@ class Tracker:
         scale = MM_PER_INCH if self._inches else 1.0
         feed_um_s = max(0.0, now.feed or 0.0) * scale * 1000 / 60
         on = (now.speed or 0.0) > 0
-        span_s = self._meter.take(Sample(at_s, running, feed_um_s, on))
+        went = self._went(now, at_s, waiting, scale)
+        span_s = self._meter.take(Sample(at_s, running, feed_um_s, on), went)
         if now.state == "Alarm":
             return self._alarm_report(now.sub, at_s)
         self._alarm = None
@@ -205,6 +227,18 @@ class Tracker:
         if self._job and running and on:
             self._job.fired = True
         return events + self._say(*self._activity(now, waiting)) + self._progress(now, at_s)
+
+    def _went(self, now: Report, at_s: float, waiting: int, scale: float) -> Went | None:
+        """Say how the machine came here since its last report, where its sender's lines tell."""
+        self._offset = now.offset or self._offset
+        at = _position(now, self._offset, scale)
+        if at is None:
+            return None
+        on = None if now.speed is None or now.state != "Run" else now.speed > 0
+        went = self._path.went(at, self._meter.since(at_s) or 0.0, on)
+        if now.state == "Idle" and not waiting:
+            self._path.stands(at)
+        return went
 
     @staticmethod
     def _at_work(job: _Job, at_s: float) -> None:
@@ -286,3 +320,12 @@ class Tracker:
         if now.card is None:
             return [self.reading()]
         return [self.reading(), JobProgressed(self._job.job_id, now.card[0] / 100, None)]
+
+
+def _position(now: Report, offset: Axes | None, scale: float) -> Point | None:
+    """Return where the machine is in the coordinates of its work, in mm; None before it said its offset."""
+    if now.work and len(now.work) >= 2:
+        return now.work[0] * scale, now.work[1] * scale
+    if now.machine is None or offset is None or min(len(now.machine), len(offset)) < 2:
+        return None
+    return (now.machine[0] - offset[0]) * scale, (now.machine[1] - offset[1]) * scale

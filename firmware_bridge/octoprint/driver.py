@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 from firmware_bridge.backoff import Backoff, reconnecting
@@ -20,11 +22,12 @@ from firmware_bridge.octoprint.parser import (
     parse_flags,
     parse_frame,
     parse_login,
+    parse_prints,
 )
 from firmware_bridge.octoprint.tracker import Job, Tracker
 from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
-from firmware_bridge.transports import Answer, Http, Transports
+from firmware_bridge.transports import Answer, Http, Transports, Upload
 from firmware_bridge.transports.real import RealTransports
 from floor.errors import MachineError, MachineFault, MachineUnreachable
 from floor.gcode import Filament, FilamentCounter, FilamentUse
@@ -48,7 +51,10 @@ class OctoPrintSettings:
 
 
 class OctoPrintDriver(NoGate):
-    """One OctoPrint; see Driver. `transports` and `backoff` are for recordings and tests."""
+    """One OctoPrint; see Driver. `transports` and `backoff` are for recordings and tests.
+
+    It needs no clock: times are OctoPrint's own.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,7 @@ class OctoPrintDriver(NoGate):
         *,
         transports: Transports | None = None,
         backoff: Backoff | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = f"OctoPrint at {settings.url}"
         headers = {"X-Api-Key": settings.api_key}
@@ -164,6 +171,22 @@ class OctoPrintDriver(NoGate):
     async def cancel(self) -> None:
         """Cancel the print, and see that it has ended; see Driver.cancel."""
         await self._order_job({"command": "cancel"}, "printing", lambda flags: "ready" in flags)
+
+    async def print_file(self, name: str, file: Path) -> None:
+        """Upload a file and print it; see TakesFiles.print_file.
+
+        OctoPrint 1.11.8 takes a file that it cannot print just now, answers 201, and prints nothing
+        (server/api/files.py: `effectivePrint`): so it is asked before and afterwards.
+        """
+        answer = await self._http.get("/api/printer?exclude=temperature,sd")
+        self._expect(answer)  # 409 while no printer is connected
+        if "ready" not in parse_flags(answer.body):
+            raise MachineFault(f"{self.name} is at work, or not ready to print")
+        fields = {"select": "true", "print": "true"}
+        answer = await self._http.upload("/api/files/local", Upload(file, name, fields=fields))
+        self._expect(answer)
+        if not parse_prints(answer.body):
+            raise MachineFault(f"{self.name} took {name}, but does not print it")
 
     async def message(self, text: str) -> None:
         """Show one line of at most MAX_MESSAGE characters by M117; see Driver.message."""

@@ -212,6 +212,11 @@ def parse_flags(body: bytes) -> frozenset[str]:
     return frozenset(name for name, value in flags.items() if value is True)
 
 
+def parse_prints(body: bytes) -> bool:
+    """Read from the answer to an upload whether the file is printed now (`effectivePrint`)."""
+    return _table(_load(body)).get("effectivePrint") is True
+
+
 def parse_error(body: bytes) -> str:
     """Read OctoPrint's own words in a refusal; empty when there are none."""
     return _words(_table(_load(body)).get("error"))
@@ -232,8 +237,10 @@ def _words(value: object) -> str:
     """Return a short printable line of anything."""
     if value is None:
         return ""
-    text = value if isinstance(value, str) else repr(value)
-    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_WORDS]).strip()
+    text = (value if isinstance(value, str) else repr(value))[:MAX_WORDS]
+    if not text.isprintable():  # looked at as a whole first: nearly all that comes is printable
+        text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return text.strip()
 
 
 def _text(value: object) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
@@ -19,8 +21,15 @@ class ShellySettings(PlugSettings):
     switch: float = setting(0.0, least=0, most=15)
 
 
-def shelly(settings: ShellySettings, *, transports: Transports | None = None) -> PlugDriver:
+def shelly(
+    settings: ShellySettings,
+    *,
+    transports: Transports | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> PlugDriver:
     """Make the driver; see Driver."""
     # Shelly answers to whoever asked: two drivers, or a gateway started anew, hear only their own answers
     source = f"makerfloor-{secrets.token_hex(6)}"
-    return PlugDriver(settings, Shelly(settings.prefix, int(settings.switch), source), transports=transports)
+    return PlugDriver(
+        settings, Shelly(settings.prefix, int(settings.switch), source), transports=transports, clock=clock
+    )

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from firmware_bridge.events import (
     ActivityChanged,
@@ -21,6 +22,7 @@ from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity, add
+from floor.print_estimate import Estimate, NotGcode, PrintReader
 from floor.words import Activity, JobOutcome
 
 MAX_WAITING = 1000
@@ -169,6 +171,16 @@ class SimulatedMachine(NoGate):
         self._order()
         self._end(JobOutcome.CANCELLED, "", Activity.IDLE)
 
+    async def print_file(self, name: str, file: Path) -> None:
+        """Print what a file says: its time, or a minute, and its filament; see TakesFiles.print_file."""
+        self._reach()
+        try:
+            estimate = await asyncio.to_thread(_read, file)
+            used = {each: estimate.quantities[each] for each in (Quantity.FILAMENT_UM, Quantity.FILAMENT_MG)}
+            self.start_job(name, None, (estimate.time_ms or 60_000) / 1000, used)
+        except (OSError, NotGcode, ValueError) as error:
+            raise MachineFault(f"{self.name} does not print {name}: {error}") from error
+
     async def message(self, text: str) -> None:
         """Keep the text as `last_message`; see Driver.message."""
         self._reach()
@@ -219,3 +231,11 @@ class SimulatedMachine(NoGate):
             self._news.set()
         elif not isinstance(event, ActivityChanged):
             self._kept.append(event)
+
+
+def _read(file: Path) -> Estimate:
+    reader = PrintReader()
+    with file.open("rb") as pieces:
+        while piece := pieces.read(1 << 16):
+            reader.receive_data(piece)
+    return reader.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
@@ -18,6 +20,13 @@ class TasmotaSettings(PlugSettings):
     relay: float = setting(1.0, least=1, most=8)
 
 
-def tasmota(settings: TasmotaSettings, *, transports: Transports | None = None) -> PlugDriver:
+def tasmota(
+    settings: TasmotaSettings,
+    *,
+    transports: Transports | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> PlugDriver:
     """Make the driver; see Driver."""
-    return PlugDriver(settings, Tasmota(settings.topic, int(settings.relay)), transports=transports)
+    return PlugDriver(
+        settings, Tasmota(settings.topic, int(settings.relay)), transports=transports, clock=clock
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from firmware_bridge.plugs.driver import PlugDriver, PlugSettings
@@ -21,8 +23,16 @@ class Zigbee2MqttSettings(PlugSettings):
     silence_s: float = setting(120.0, least=0.1, most=3600.0)
 
 
-def zigbee2mqtt(settings: Zigbee2MqttSettings, *, transports: Transports | None = None) -> PlugDriver:
+def zigbee2mqtt(
+    settings: Zigbee2MqttSettings,
+    *,
+    transports: Transports | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> PlugDriver:
     """Make the driver; see Driver."""
     return PlugDriver(
-        settings, Zigbee2Mqtt(settings.base, settings.device, settings.endpoint), transports=transports
+        settings,
+        Zigbee2Mqtt(settings.base, settings.device, settings.endpoint),
+        transports=transports,
+        clock=clock,
     )

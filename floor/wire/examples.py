@@ -21,6 +21,8 @@ from floor.wire.journal import (
     JournalEntry,
     MachineCleared,
     MachineLockedOut,
+    PrintFailed,
+    PrintSent,
     SessionEnded,
     SessionHeld,
     SessionMetered,
@@ -29,7 +31,7 @@ from floor.wire.journal import (
     chained,
 )
 from floor.wire.messages import Alive, Clear, Command, Hello, LockOut, Reply, Signed, Station, Stations, Stop
-from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion
+from floor.wire.roster import QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.wire.topics import Channel
 from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StationState, StopType
 
@@ -37,6 +39,7 @@ GATEWAY = "wood-shop"
 NOW_MS = 1_767_261_600_000
 BOOT = "019b7f6e-8d00-7a31-9c52-6f1d5e0b7a10"
 SESSION = "019b7f70-1234-7c00-8a6b-3f0e9d2c1b4a"
+PRINT = "019b7f6f-4321-7d00-9b7c-4a1f0e8d3c5b"
 MEMBER = "019b0000-0000-7000-8000-0000000000a1"
 BADGE = "5f2b9c1e7a6d4083b1c2d3e4f5061728"
 USED = {Quantity.MACHINE_TIME_MS: 754_000, Quantity.JOB_TIME_MS: 731_000, Quantity.FILAMENT_UM: 4_210_500}
@@ -57,6 +60,8 @@ FACTS: tuple[Fact, ...] = (
     AccountChosen(session_id=SESSION, account="robotics", limit_micro=5_000_000),
     HoldRaised(session_id=SESSION, limit_micro=10_000_000),
     SessionHeld(session_id=SESSION, elapsed_ms=71_000),
+    PrintFailed(print_id=PRINT, session_id=SESSION, words="the printer did not answer"),
+    PrintSent(print_id=PRINT, session_id=SESSION),
     JobFinished(
         session_id=SESSION,
         machine="printer-1",
@@ -127,6 +132,17 @@ ROSTER = Roster(
             name="Printer 1",
             policy=MachinePolicy(on_leave=OnLeave.HOLD_FOR_JOB, idle_after_s=900),
             tariffs=[TARIFF],
+            prints=[
+                QueuedPrint(
+                    id=PRINT,
+                    member=MEMBER,
+                    account="robotics",
+                    name="bracket.gcode",
+                    sha256="9f" * 32,
+                    size=2_412_007,
+                    token="5c" * 16,
+                )
+            ],
         ),
         RosterMachine(
             id="saw", name="Table saw", policy=MachinePolicy(hazardous=True), tariffs=[], lockout="guard"
@@ -187,7 +203,7 @@ EXAMPLES: dict[Channel, Message] = {
         boot_id=BOOT,
         software="0.1.0",
         journal_epoch=1,
-        next_seq=13,
+        next_seq=15,
         roster=RosterVersion(1, 41),
     ),
     Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
@@ -195,7 +211,7 @@ EXAMPLES: dict[Channel, Message] = {
         gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
-    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=12),
+    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=14),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
 }

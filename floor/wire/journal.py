@@ -123,6 +123,26 @@ class JobFinished(Wire):
     user: Text = ""
 
 
+class PrintSent(Wire):
+    """A print of the queue was handed to its machine, which began it in this session.
+
+    What comes of it is told by the JobFinished that follows in the session, whose name ends in the print's.
+    """
+
+    type: Literal["print_sent"] = "print_sent"
+    print_id: Id
+    session_id: Id
+
+
+class PrintFailed(Wire):
+    """A print of the queue could not be handed to its machine: it waits for another tap."""
+
+    type: Literal["print_failed"] = "print_failed"
+    print_id: Id
+    session_id: Id
+    words: Text
+
+
 class TapRefused(Wire):
     """Somebody was told no. `member` is None for an unknown badge."""
 
@@ -169,6 +189,8 @@ Fact = Annotated[
     | HoldRaised
     | SessionEnded
     | JobFinished
+    | PrintSent
+    | PrintFailed
     | TapRefused
     | MachineLockedOut
     | MachineCleared

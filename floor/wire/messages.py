@@ -31,7 +31,11 @@ class Hello(Message):
 
 
 class Station(Wire):
-    """What a station shows now. Prices are what the session would cost if it ended now."""
+    """What a station shows now. Prices are what the session would cost if it ended now.
+
+    `prints`: whether its machine can be handed files of the queue; `no_server`: it could, but the gateway was
+    told no address to fetch them from.
+    """
 
     machine: Id
     state: StationState
@@ -47,6 +51,7 @@ class Station(Wire):
     left_s: Count | None = None
     job: Text = ""
     words: Text = ""
+    prints: Literal["none", "no_server", "ready"] = "none"
 
 
 class Stations(Message):

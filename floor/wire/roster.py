@@ -8,10 +8,12 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeA
 
 from floor.access import AccountStanding, BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
-from floor.wire.base import Count, Id, Message, Micro, Millis, Name, Text, Wire
+from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text, Wire
 
 T = TypeVar("T")
 JsonTable = dict[str, object]
+PRINTS_MAX = 20
+"""So many prints of a machine stand in a roster; those behind them follow as these are printed."""
 
 
 class RosterVersion(NamedTuple):
@@ -21,10 +23,25 @@ class RosterVersion(NamedTuple):
     n: Count
 
 
+class QueuedPrint(Wire):
+    """A file that waits for its member's tap; its account is charged where they may still charge to it.
+
+    The gateway fetches it from the server's `/api/print-files/ID` with `token` as `X-Print-Token`.
+    """
+
+    id: Id
+    member: Id
+    account: Id
+    name: Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\.gcode$")]
+    sha256: Hash
+    size: Annotated[int, Field(ge=1, lt=1 << 40)]
+    token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+
+
 class RosterMachine(Wire):
     """One machine of this gateway: how it behaves, what it costs, whether staff took it out of order.
 
-    `tariffs` are all versions that may matter, as tables of docs/tariffs.md.
+    `tariffs` are all versions that may matter, as tables of docs/tariffs.md. `prints` wait in this order.
     """
 
     id: Id
@@ -32,6 +49,7 @@ class RosterMachine(Wire):
     policy: MachinePolicy
     tariffs: list[JsonTable]
     lockout: Text | None = None
+    prints: Annotated[list[QueuedPrint], Field(max_length=PRINTS_MAX)] = Field(default_factory=list)
 
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)

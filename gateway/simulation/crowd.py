@@ -128,6 +128,8 @@ class Crowd:
         if not isinstance(machine, SimulatedMachine):
             await self._pause(work.duration_s)
             return
+        prints = self._station(visit).prints
+        await self._until(lambda: not prints.begins)
         if machine.activity is not Activity.IDLE:
             return
         if work.quantities:

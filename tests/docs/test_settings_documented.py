@@ -25,6 +25,7 @@ MINIMAL = {
     "broker": "broker = {%s}\n",
     "http": "http = {%s}\n",
     "journal": "journal = {%s}\n",
+    "server": "server = {%s}\n",
 }
 KNOWN = re.compile(r"(?:Use one of|Known): (.+)\.$")
 
@@ -55,7 +56,7 @@ def gateway(tmp_path: Path, table: str, inner: str) -> config.GatewayConfig:
 
 def gateway_keys(tmp_path: Path) -> set[str]:
     keys = set(refused(lambda: gateway(tmp_path, "", "nonsense = 1")))
-    for table in ("broker", "http", "journal"):
+    for table in ("broker", "http", "journal", "server"):
         keys |= {f"{table}.{key}" for key in refused(lambda t=table: gateway(tmp_path, t, "nonsense = 1"))}
     (tmp_path / "gateway.toml").write_text(MINIMAL[""].replace(STATION % "", STATION % ", nonsense = 1") % "")
     keys |= {f"stations.{key}" for key in refused(lambda: config.load(tmp_path / "gateway.toml"))}
@@ -77,13 +78,16 @@ def test_the_defaults_of_a_gateway_are_those_of_the_page(tmp_path: Path) -> None
         "http.port": read.http_port,
         "journal.checkpoint_s": read.checkpoint_s,
         "journal.storage": read.storage,
+        "server.url": read.server.url or "empty",
+        "server.ca": read.server.ca or "empty",
+        "server.cache_mib": read.server.cache_mib,
     }
     assert {key: said[key][0] for key in hold} == {key: str(value) for key, value in hold.items()}
     assert read.data == tmp_path
     assert said["data"][0] == "."
 
 
-@pytest.mark.parametrize("key", ["broker.port", "http.port", "journal.checkpoint_s"])
+@pytest.mark.parametrize("key", ["broker.port", "http.port", "journal.checkpoint_s", "server.cache_mib"])
 def test_the_ranges_of_a_gateway_are_those_of_the_page(tmp_path: Path, key: str) -> None:
     table, _, name = key.partition(".")
     low, high = map(int, rows(GATEWAY)[key][1].split(" to "))
@@ -152,6 +156,11 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
         "invoice.prefix": read.invoice.prefix,
         "invoice.credit_prefix": read.invoice.credit_prefix,
         "invoice.term_days": str(read.invoice.term_days),
+        "prints.max_file_mib": str(read.prints.max_file_bytes >> 20),
+        "prints.max_waiting": str(read.prints.max_waiting),
+        "prints.max_total_mib": str(read.prints.max_total_bytes >> 20),
+        "prints.keep_days": str(read.prints.keep_days),
+        "prints.expire_days": str(read.prints.expire_days),
     }
     assert {key: said[key][0] for key in hold} == hold
     assert read.data == tmp_path / said["server.data"][0]
@@ -159,7 +168,11 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
     assert read.database_url == f"sqlite:///{read.data}/makerfloor.db"
 
 
-@pytest.mark.parametrize("key", ["space.decimals", "server.port", "broker.port", "invoice.term_days"])
+PRINTS = (f"prints.{key}" for key in KEYS["prints"])
+WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PRINTS)
+
+
+@pytest.mark.parametrize("key", WHOLE)
 def test_the_ranges_of_a_server_are_those_of_the_page(tmp_path: Path, key: str) -> None:
     table, _, name = key.partition(".")
     low, high = map(int, rows(SERVER)[key][1].split(" to "))

@@ -21,10 +21,12 @@ from floor.wire.journal import Fact, JournalEntry
 from floor.wire.messages import Command, Order, Signed
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.words import BadgeKind
+from gateway.config import ServerConfig
 from gateway.credit import Credit
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.prices import Prices
+from gateway.print_files import PrintFiles
 from gateway.roster import RosterStore
 from gateway.station import Station
 from gateway.wiring import Devices, Services, Tick
@@ -141,6 +143,7 @@ class Bench:
     policy: MachinePolicy = field(default_factory=MachinePolicy)
     driver: Driver | None = None
     feedback: bool = True
+    files_from: ServerConfig = field(default_factory=ServerConfig)
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -153,6 +156,7 @@ class Bench:
         self.roster.take(self.server.roster(policy=self.policy))
         self.metrics = Metrics("test")
         self.credit, self.prices = Credit(), Prices(self.roster)
+        self.prints = PrintFiles(self.folder, self.files_from, self.roster, self.metrics)
         self.reader = SimulatedReader("reader")
         self.relay = SimulatedRelay("relay", self.feedback)
         self.panel = SimulatedPanel("panel")
@@ -171,6 +175,7 @@ class Bench:
             roster=self.roster,
             credit=self.credit,
             prices=self.prices,
+            prints=self.prints,
             metrics=self.metrics,
             new_id=lambda: uuid7(self.clock.wall, secrets.token_bytes(10)),
             changed=changed,

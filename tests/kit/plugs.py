@@ -1,9 +1,9 @@
 """Plugs as their makers document them, on a real broker; they know nothing of what reads them.
 
 `python -m tests.kit.plugs HOST PORT KIND NAME` is one plug in a process of its own. Control is by the topic
-`bench/NAME`: `watts 120`, `total 3.5` (Wh), `use 60` (seconds at these watts), `weld`, `die` (the last will
-speaks), `say TOPIC PAYLOAD`. Whether it is on is told on `bench/NAME/output`, that it is there on
-`bench/NAME/ready`.
+`bench/NAME`: `watts 120`, `total 3.5` (Wh), `use 60` (seconds at these watts), `skew 60` (its clock goes
+before), `weld`, `die` (the last will speaks), `say TOPIC PAYLOAD`. Whether it is on is told on
+`bench/NAME/output`, that it is there on `bench/NAME/ready`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Plug:
     def __init__(self, client: paho.Client, name: str) -> None:
         self.client, self.name = client, name
         self.on, self.watts, self.total_wh, self.welded = False, 0.0, 1000.0, False
+        self.skew_s = 0.0
         self.timer: threading.Timer | None = None
 
     topics: tuple[str, ...] = ()
@@ -33,6 +34,9 @@ class Plug:
 
     def say(self, topic: str, body: object, retain: bool = False) -> None:
         self.client.publish(topic, body if isinstance(body, str) else json.dumps(body), qos=1, retain=retain)
+
+    def clock(self) -> float:
+        return time.time() + self.skew_s
 
     @property
     def power(self) -> float:
@@ -62,6 +66,8 @@ class Plug:
                 self.watts = float(rest)
             case "total":
                 self.total_wh = float(rest)
+            case "skew":
+                self.skew_s = float(rest)
             case "use":
                 self.total_wh += self.watts * float(rest) / 3600
             case "weld":
@@ -94,7 +100,7 @@ class Shelly(Plug):
             "aenergy": {
                 "total": round(self.total_wh, 3),
                 "by_minute": [0.0, 0.0, 0.0],
-                "minute_ts": int(time.time()) // 60 * 60,
+                "minute_ts": int(self.clock()) // 60 * 60,
             },
             "temperature": {"tC": 38.2, "tF": 100.8},
         }
@@ -103,7 +109,7 @@ class Shelly(Plug):
         part = {key: self.status()[key] for key in ("id", "output", "apower", "aenergy")}
         frame = {"src": self.name, "dst": f"{self.name}/events", "method": "NotifyStatus"}
         self.say(
-            f"{self.name}/events/rpc", frame | {"params": {"ts": round(time.time(), 2), "switch:0": part}}
+            f"{self.name}/events/rpc", frame | {"params": {"ts": round(self.clock(), 2), "switch:0": part}}
         )
 
     def heard(self, topic: str, payload: str) -> None:
@@ -149,7 +155,7 @@ class Tasmota(Plug):
     def sensors(self) -> dict[str, Any]:
         today = round(self.total_wh % 500 / 1000, 3)
         return {
-            "Time": "2026-01-02T03:04:05",
+            "Time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.clock())),
             "ENERGY": {
                 "TotalStartTime": "2025-01-01T00:00:00",
                 "Total": round(self.total_wh / 1000, 3),

@@ -8,6 +8,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from booking_api.documents import pdf
+from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import closing, documents, explain, render, vocabulary, wording
 from floor.tariff.model import UNITS
 from floor.words import Role
@@ -27,6 +28,7 @@ WEB_SOURCES = (
     "booking_api/disputes",
     "booking_api/costing",
     "booking_api/periods",
+    "booking_api/prints",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -73,7 +75,12 @@ def of_tables() -> set[str]:
     tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EVERY)
     tables += (vocabulary.EACH_NAME, vocabulary.OCCASIONS)
     said |= {text for table in closing.TEXTS for text in table.values()}
-    said |= {text for table in tables for text in table.values() if text} | {pdf.NO_TYPST, pdf.NO_FONT}
+    said |= {text for table in tables for text in table.values() if text} | {
+        pdf.NO_TYPST,
+        pdf.NO_FONT,
+        CUT_SHORT,
+    }
+    said.add(CUT_SHORT)
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
     units = {unit for units in UNITS.values() for unit in units}

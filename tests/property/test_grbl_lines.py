@@ -51,13 +51,24 @@ def test_lines_are_the_same_however_they_are_cut_and_lose_no_byte(data: bytes, a
     assert all(len(heard.fact.detail) < 300 for heard in whole if isinstance(heard.fact, Noise))
 
 
-@given(voices, st.lists(st.floats(0, 2), min_size=1, max_size=10), st.sampled_from(["auto", "yes", "no"]))
-def test_a_machine_may_say_anything(data: bytes, steps: list[float], laser: str) -> None:
+words = st.builds(
+    "{}{}".format, st.sampled_from("GGGMXYSFP"), st.one_of(numbers, st.integers(0, 99).map(str))
+)
+jobs = st.lists(st.one_of(st.lists(words, max_size=5).map(" ".join), st.text(max_size=20)), max_size=8)
+
+
+@given(
+    voices, st.lists(st.floats(0, 2), min_size=1, max_size=10), st.sampled_from(["auto", "yes", "no"]), jobs
+)
+def test_a_machine_and_its_sender_may_say_anything(
+    data: bytes, steps: list[float], laser: str, job: list[str]
+) -> None:
     ids = iter(range(10_000))
     tracker = Tracker(lambda: str(next(ids)), laser=laser)
     now, spent, running = 0.0, tracker.reading().counters, None
     for number, heard in enumerate(GrblParser().receive_data(data)):
         now += steps[number % len(steps)]
+        tracker.sender_came(job)
         for event in tracker.receive(heard.fact, now, number % 3):
             match event:
                 case ReadingTaken(counters):

@@ -96,9 +96,10 @@ def test_the_gateway_reads_what_is_written_for_it(database: Database, vault: Vau
         enrolment = recall(session, vault, cast.GATEWAY)
     broker = BrokerSettings("127.0.0.1", 18830, "server", "secret", None)
     file = tmp_path / "gateway.toml"
-    files.write_gateway(file, enrolment, open_signer(tmp_path), broker, 0, 60, 9)
+    files.write_gateway(file, enrolment, open_signer(tmp_path), broker, "http://127.0.0.1:8081", 0, 60, 9)
     config = configuration.load(file)
     read = people.read(config)
+    assert config.server.url == "http://127.0.0.1:8081"
     assert (config.name, config.badge_key, config.broker.port) == ("demo", enrolment.badge_key, 18830)
     assert (read.speed, read.seed, len(read.people)) == (60, 9, 41)
     assert {name: str(use) for name, use in read.machines.items()} == {m.id: m.kind for m in cast.MACHINES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -30,6 +31,7 @@ from floor.errors import ConfigError, MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 from scripts import peers
+from tests.kit import driver_contract as contract
 
 ROOT = Path(__file__).resolve().parents[2]
 OCTOPRINT = {"url": "http://127.0.0.1:5000", "api_key": "k"}
@@ -73,6 +75,18 @@ def test_every_setting_is_in_the_docs_and_every_kind_is_graded(kind: str) -> Non
     quality = yaml.safe_load((ROOT / "firmware_bridge" / kind / "quality.yaml").read_text())
     assert {"kind", "grade", "peer", "proven", "never_seen"} <= set(quality)
     assert f"{kind}.md" in (ROOT / "docs" / "drivers" / "README.md").read_text()
+
+
+def test_every_kind_goes_through_the_contract_of_drivers() -> None:
+    through: set[str] = set()
+    for file in (ROOT / "tests" / "contract" / "firmware").glob("test_*.py"):
+        module = importlib.import_module(f"tests.contract.firmware.{file.stem}")
+        own = [one for one in vars(module).values() if getattr(one, "__module__", "") == module.__name__]
+        classes = [one for one in own if isinstance(one, type)]
+        if any(issubclass(one, contract.DriverContract) for one in classes):
+            ours = (one for one in classes if issubclass(one, contract.Bench | contract.DriverContract))
+            through |= {kind for one in ours if (kind := getattr(one, "kind", ""))}
+    assert set(KINDS) - through == set(), "its contract test has no class TestContract(DriverContract)"
 
 
 def test_delays_grow_to_a_bound_and_jitter() -> None:

@@ -31,6 +31,13 @@ def count(text: str, filament: Filament | None = None) -> FilamentUse:
         pytest.param("G1 X1 ; E5\n;G1 E5\nG1 X1 (E5)\nM117 G1 E5\n", 0, id="comments and texts"),
         pytest.param("G91\nG1 E1\nG1 E1\nG90\n", 1_000, id="G91 leaves E alone"),
         pytest.param("M200 D2\nM83\nG1 E3.14159265\nM200 D0\nG1 E1\n", 2_000, id="volumetric E"),
+        pytest.param(
+            "M83\nG1 E3.14159265\n; use_volumetric_e = 1\n; filament_diameter = 2,2\n",
+            1_000,
+            id="mm³ by word",
+        ),
+        pytest.param("M83\nG1 E5\n; use_volumetric_e = 0\n; filament_diameter = 2\n", 5_000, id="mm by word"),
+        pytest.param("M83\nG10\nG11\nG1 E5\nG10\nG11\nG1 E1\n", 6_000, id="firmware retraction nets out"),
         pytest.param("G1 E\nG1 Enan\nG1 E99999999999\nG1 E--1\n", 0, id="noise"),
     ],
 )

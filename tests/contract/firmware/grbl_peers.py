@@ -35,12 +35,22 @@ class Peer:
         assert process.stdout
         self._process = process
         self._orders: IO[str] = process.stdin
-        self.url = process.stdout.readline().strip()
+        self._answers: IO[str] = process.stdout
+        self.url = self._answers.readline().strip()
         assert "://" in self.url, f"the peer did not start: {self.url!r}"
 
     def tell(self, order: str) -> None:
         self._orders.write(f"{order}\n")
         self._orders.flush()
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def ask(self, name: str) -> str:
+        """Ask the simulated firmware for what is true of it."""
+        self.tell(f"say {name}")
+        return self._answers.readline().strip()
 
     def stop(self) -> None:
         if self._process.poll() is None:

@@ -6,7 +6,8 @@ receive buffer 128 bytes. Moves have the programmed feed at once: acceleration i
 oracle: seconds in which the PWM pin would have had S > 0.
 
 As a process: `python -m tests.contract.firmware.grbl_sim pty|tcp` prints where it listens; its standard input
-takes `run G-CODE` (a job from its own card), `alarm N`, `door 0|1`, `power` (off and on), `mute`, `unmute`.
+takes `run G-CODE` (a job from its own card), `alarm N`, `door 0|1`, `power` (off and on), `finish` (the rest
+of the job takes no time), `mute`, `unmute`, and `say run_s|laser_s|moved_mm`, which it prints.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class GrblSim:
         self.card: deque[str] = deque()
         self.plan: deque[Block] = deque()
         self.hold = self.door = False
+        self.reports = 0
         self.locked = alarm is not None
         self.dwell_s: float | None = None
         self.modes = {"G": 0.0, "M": 5.0, "S": 0.0, "F": 0.0}
@@ -93,11 +95,13 @@ class GrblSim:
         if self.door:
             state = "Door:1"
         feed = self.plan[0].feed if running else 0
+        # the offset of the work comes with every tenth report, and with the first (interface.md, WCO)
+        offset = "" if self.reports % 10 else "|WCO:0.000,0.000,0.000"
+        self.reports += 1
         # outside of Run, GRBL still says the power that was programmed
         power = self.plan[0].power if running else self.modes["S"]
-        return (
-            f"<{state}|MPos:{self.at[0]:.3f},{self.at[1]:.3f},0.000|FS:{feed:.0f},{power:.0f}>\r\n".encode()
-        )
+        x, y = self.at
+        return f"<{state}|MPos:{x:.3f},{y:.3f},0.000|FS:{feed:.0f},{power:.0f}{offset}>\r\n".encode()
 
     def work(self) -> None:
         """Take lines as the main loop does: in order, and none while the planner is full or it dwells."""
@@ -218,6 +222,12 @@ class GrblSim:
                 self.door = self.hold = rest == "1"
             case "power":
                 self.reset(None)
+            case "finish":
+                self.plan.clear()
+                self.card.clear()
+                self.card.append("M2")
+            case "say":
+                print(getattr(self, rest), flush=True)
             case "mute" | "unmute":
                 self.muted = name == "mute"
 
@@ -243,14 +253,16 @@ def main(kind: str) -> None:
                 return
             for text in order.splitlines():
                 sim.command(text)
-        if line in ready:
-            data = os.read(line, 4096)
-            if not data and server:
-                os.close(line)
-                line = server.accept()[0].detach()
-            sim.receive(data)
-        if said := sim.take():
-            os.write(line, said)
+        try:
+            data = os.read(line, 4096) if line in ready else None
+            sim.receive(data or b"")
+            if said := sim.take():
+                os.write(line, said)
+        except OSError:  # the line broke
+            data = b""
+        if data == b"" and server:
+            os.close(line)
+            line = server.accept()[0].detach()
 
 
 if __name__ == "__main__":

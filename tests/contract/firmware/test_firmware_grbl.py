@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from firmware_bridge.backoff import Backoff
 from firmware_bridge.events import (
-    ActivityChanged,
     Identified,
     JobEnded,
     JobRefused,
     JobStarted,
-    MachineEvent,
     Noise,
     ReadingTaken,
 )
@@ -28,42 +25,9 @@ from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 from tests.contract.firmware.grbl_peers import Peer, meerk40t, simulated
-
-DEADLINE_S = 30.0
-E = TypeVar("E")
-
-
-class Watch:
-    """Keeps every event of a driver, and waits for the next of a kind."""
-
-    def __init__(self, driver: GrblDriver) -> None:
-        self.driver = driver
-        self.seen: list[MachineEvent] = []
-        self._from = 0
-        self._news = asyncio.Condition()
-
-    async def run(self) -> None:
-        async with aclosing(self.driver.events()) as events:
-            async for event in events:
-                async with self._news:
-                    self.seen.append(event)
-                    self._news.notify_all()
-
-    async def next(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
-        try:
-            async with asyncio.timeout(DEADLINE_S), self._news:
-                while True:
-                    while self._from < len(self.seen):
-                        event = self.seen[self._from]
-                        self._from += 1
-                        if isinstance(event, kind) and fits(event):
-                            return event
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"no {kind.__name__} came; the last were {self.seen[-8:]}")
-
-    async def activity(self, activity: Activity) -> ActivityChanged:
-        return await self.next(ActivityChanged, lambda event: event.activity is activity)
+from tests.kit.cable import Cable, cable
+from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
+from tests.kit.watch import DEADLINE_S, Watch, watching
 
 
 @pytest.fixture(autouse=True)
@@ -71,17 +35,13 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grbl, "IDLE_POLL_S", 0.1)
 
 
-@asynccontextmanager
-async def watching(url: str, **more: object) -> AsyncIterator[Watch]:
+def quick(url: str, **more: object) -> GrblDriver:
     settings = GrblSettings(url=url, quiet_s=0.5, settle_s=0.1, listen="127.0.0.1:0", **more)  # type: ignore[arg-type]
-    watch = Watch(GrblDriver(settings, backoff=Backoff(0.05, 0.2)))
-    task = asyncio.create_task(watch.run())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+    return GrblDriver(settings, backoff=Backoff(0.05, 0.2))
+
+
+def watched(url: str, **more: object) -> AbstractAsyncContextManager[Watch]:
+    return watching(quick(url, **more))
 
 
 async def gone(driver: GrblDriver) -> None:
@@ -113,7 +73,7 @@ def peer(request: pytest.FixtureRequest) -> Peer:
 
 
 async def test_it_is_known_works_holds_resumes_and_ends(peer: Peer) -> None:
-    async with watching(peer.url) as watch:
+    async with watched(peer.url) as watch:
         assert (await watch.activity(Activity.IDLE)).words == "Idle"
         assert (await watch.next(Identified)).firmware == "1.1h.20190830"
         with pytest.raises(MachineFault, match="nothing that could be held"):
@@ -134,7 +94,7 @@ async def test_it_is_known_works_holds_resumes_and_ends(peer: Peer) -> None:
 
 async def test_a_cancelled_job_loses_no_position_and_a_power_cut_fails_one(on_tcp: Peer) -> None:
     peer = on_tcp
-    async with watching(peer.url) as watch:
+    async with watched(peer.url) as watch:
         await watch.activity(Activity.IDLE)
         peer.tell("run G91|M4 S500 F600|G1 X900")
         await watch.next(JobStarted)
@@ -152,7 +112,7 @@ async def test_a_cancelled_job_loses_no_position_and_a_power_cut_fails_one(on_tc
 async def test_doors_alarms_and_silence_are_said(on_pty: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
     peer = on_pty
     monkeypatch.setattr(grbl, "SILENCE_S", 0.6)
-    async with watching(peer.url) as watch:
+    async with watched(peer.url) as watch:
         await watch.activity(Activity.IDLE)
         peer.tell("run G91|M4 S500 F600|G1 X900")
         await watch.next(JobStarted)
@@ -217,7 +177,7 @@ class Sender:
 
 @pytest.mark.parametrize("ask", [False, True])
 async def test_a_sender_that_counts_never_loses_count(on_tcp: Peer, ask: bool) -> None:
-    async with watching(on_tcp.url, mode="proxy") as watch:
+    async with watched(on_tcp.url, mode="proxy") as watch:
         sender = await Sender.connect(watch)
         job = [
             "G21 G91",
@@ -240,7 +200,7 @@ async def test_a_sender_that_counts_never_loses_count(on_tcp: Peer, ask: bool) -
 
 
 async def test_a_sender_may_ask_but_not_work_until_somebody_is_authorised(on_tcp: Peer) -> None:
-    async with watching(on_tcp.url, mode="proxy", gate="authorised") as watch:
+    async with watched(on_tcp.url, mode="proxy", gate="authorised") as watch:
         sender = await Sender.connect(watch)
         lines = ["$$", "G21", "$G", "G1 X5 F600", "$X", "M3 S1000", "X9", "$J=G91 X5 F500", "$H", "$32=0", ""]
         answers = await sender.send(lines, ask=True)
@@ -262,7 +222,7 @@ async def test_a_sender_may_ask_but_not_work_until_somebody_is_authorised(on_tcp
 
 
 async def test_a_machine_that_restarts_by_itself_gets_no_rest_of_the_job(on_tcp: Peer) -> None:
-    async with watching(on_tcp.url, mode="proxy") as watch:
+    async with watched(on_tcp.url, mode="proxy") as watch:
         sender = await Sender.connect(watch)
         await sender.send(["G91", "M4 S9 F600", "G1 X900"], ask=False)
         await watch.next(JobStarted)
@@ -277,7 +237,7 @@ async def test_a_machine_that_restarts_by_itself_gets_no_rest_of_the_job(on_tcp:
 
 
 async def test_a_sender_that_leaves_in_the_middle_leaves_a_job_of_unknown_end(on_tcp: Peer) -> None:
-    async with watching(on_tcp.url, mode="proxy") as watch:
+    async with watched(on_tcp.url, mode="proxy") as watch:
         sender = await Sender.connect(watch)
         await sender.send(["G91", "M4 S9 F600", "G1 X8"], ask=False)
         await watch.next(JobStarted)
@@ -291,7 +251,7 @@ async def test_a_sender_that_leaves_in_the_middle_leaves_a_job_of_unknown_end(on
 
 async def test_meerk40t_is_read_and_bills_nothing_while_it_says_power_when_idle(tmp_path: Path) -> None:
     with meerk40t(tmp_path) as peer:
-        async with watching(peer.url, mode="proxy", laser="yes") as watch:
+        async with watched(peer.url, mode="proxy", laser="yes") as watch:
             sender = await Sender.connect(watch)
             assert (await watch.activity(Activity.IDLE)).words == "Idle"
             assert await sender.send(["G21G90", "M4S500", "G1X10F600", "$G"], ask=True) == ["ok"] * 4
@@ -302,3 +262,64 @@ async def test_meerk40t_is_read_and_bills_nothing_while_it_says_power_when_idle(
                 await sender.take()
             assert not [event for event in watch.seen if isinstance(event, JobStarted | Noise)]
             sender.writer.close()
+
+
+class GrblBench(OnCable):
+    """The simulated firmware with a job on its own card, at the end of a cable."""
+
+    kind = "grbl"
+    quantity = Quantity.LASER_TIME_MS
+    lacks = frozenset({Lack.USER, Lack.PROGRESS, Lack.COUNTERS, Lack.CLOCK})
+
+    def __init__(self, peer: Peer, line: Cable) -> None:
+        self.peer, self.cable = peer, line
+
+    def driver(self) -> GrblDriver:
+        return quick(f"tcp://127.0.0.1:{self.cable.port}")
+
+    async def start(self) -> None:
+        self.before_s = await self._run_s()
+        self.peer.tell("run G91|M4 S500 F600|G1 X900|M2")
+
+    async def finish(self) -> None:
+        self.peer.tell("finish")
+
+    async def abort(self) -> None:
+        self.peer.tell("power")  # its only button
+
+    async def fault(self) -> None:
+        self.peer.tell("alarm 1")
+
+    async def clear(self) -> None:
+        self.peer.tell("power")
+
+    async def power_cut(self) -> None:
+        self.cable.cut()
+        self.peer.tell("power")
+
+    async def power_up(self) -> None:
+        self.cable.mend()
+
+    async def noise(self) -> None:
+        self.cable.say(
+            b"\x00\xfe\x80<Idle|MPos:nan\r\n[[[\r\n<Run|FS:9e99,x>\r\n" + bytes(range(128, 256)) + b"\n"
+        )
+
+    async def _run_s(self) -> float:
+        return float(await asyncio.to_thread(self.peer.ask, "run_s"))
+
+    async def worked_s(self) -> float:
+        return await self._run_s() - self.before_s
+
+
+class TestContract(DriverContract):
+    @pytest.fixture(autouse=True)
+    def _peer(self, on_tcp: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.peer = on_tcp
+        monkeypatch.setattr(grbl, "SILENCE_S", 0.6)
+
+    @asynccontextmanager
+    async def bench(self, tmp_path: Path) -> AsyncIterator[Bench]:
+        self.peer.tell("power")
+        async with cable(self.peer.port) as line:
+            yield GrblBench(self.peer, line)

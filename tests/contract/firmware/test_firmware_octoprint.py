@@ -3,88 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
-from itertools import pairwise
-from typing import TypeVar
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from firmware_bridge.backoff import Backoff
+from firmware_bridge.driver import TakesFiles
 from firmware_bridge.events import (
     ActivityChanged,
     Identified,
     JobEnded,
     JobProgressed,
     JobStarted,
-    MachineEvent,
     Noise,
     ReadingTaken,
 )
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+from firmware_bridge.transports.real import RealTransports
+from firmware_bridge.transports.websocket import WebSocketTransport
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 from tests.contract.firmware.octoprint_peer import OctoPrintPeer, dwelling_gcode, start_octoprint
-
-DEADLINE_S = 60.0
-E = TypeVar("E")
-
-
-class Watch:
-    """Keeps every event of a driver, and waits for the next of a kind."""
-
-    def __init__(self, driver: OctoPrintDriver) -> None:
-        self.driver = driver
-        self.seen: list[MachineEvent] = []
-        self._from = 0
-        self._news = asyncio.Condition()
-
-    async def run(self) -> None:
-        async with aclosing(self.driver.events()) as events:
-            async for event in events:
-                async with self._news:
-                    self.seen.append(event)
-                    self._news.notify_all()
-
-    async def next(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
-        """Return the first event of the kind that fits, after the one that was returned before."""
-        try:
-            async with asyncio.timeout(DEADLINE_S), self._news:
-                while True:
-                    while self._from < len(self.seen):
-                        event = self.seen[self._from]
-                        self._from += 1
-                        if isinstance(event, kind) and fits(event):
-                            return event
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"no {kind.__name__} came within {DEADLINE_S:g} s; the last were {self.seen[-8:]}")
-
-    async def activity(self, activity: Activity) -> ActivityChanged:
-        return await self.next(ActivityChanged, lambda event: event.activity is activity)
-
-    def counters(self) -> dict[Quantity, int]:
-        readings = [dict(event.counters) for event in self.seen if isinstance(event, ReadingTaken)]
-        for before, after in pairwise(readings):
-            assert all(after[name] >= amount for name, amount in before.items()), "a counter fell"
-        return readings[-1]
+from tests.kit.cable import Cable, cable
+from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
+from tests.kit.watch import DEADLINE_S, Watch, watching
 
 
-@asynccontextmanager
-async def watching(peer: OctoPrintPeer, key: str | None = None) -> AsyncIterator[Watch]:
-    settings = OctoPrintSettings(peer.url, key or peer.admin_key)
-    driver = OctoPrintDriver(settings, backoff=Backoff(0.1, 0.5))
-    watch = Watch(driver)
-    task = asyncio.create_task(watch.run())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await driver.aclose()
+class Quick(RealTransports):
+    """Sockets that are missed sooner than those of a floor."""
+
+    def websockets(self, url: str, headers: Mapping[str, str], silence_s: float = 60.0) -> WebSocketTransport:
+        return WebSocketTransport(url, headers, 3.0)
+
+
+def driver(url: str, key: str) -> OctoPrintDriver:
+    return OctoPrintDriver(OctoPrintSettings(url, key), transports=Quick(), backoff=Backoff(0.1, 0.5))
+
+
+def watched(peer: OctoPrintPeer, key: str | None = None) -> AbstractAsyncContextManager[Watch]:
+    return watching(driver(peer.url, key or peer.admin_key))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +71,7 @@ async def test_a_members_job_is_metered_by_octoprints_time_and_the_gcodes_filame
     octoprint: OctoPrintPeer,
 ) -> None:
     footer = "G1 E-2\nG1 E2\n; filament used [mm] = 15.0\n; filament used [g] = 0.5\n"
-    async with watching(octoprint) as watch:
+    async with watched(octoprint) as watch:
         assert (await watch.next(Identified)).name == "OctoPrint 1.11.8"
         assert (await watch.activity(Activity.IDLE)).words == "Operational"
         await asyncio.to_thread(
@@ -142,7 +103,7 @@ async def test_a_members_job_is_metered_by_octoprints_time_and_the_gcodes_filame
 async def test_a_job_is_held_resumed_and_cancelled_and_costs_what_it_extruded(
     octoprint: OctoPrintPeer,
 ) -> None:
-    async with watching(octoprint) as watch:
+    async with watched(octoprint) as watch:
         await watch.activity(Activity.IDLE)
         before = extruding(octoprint)
         await asyncio.to_thread(octoprint.upload, "long.gcode", dwelling_gcode(200, 1.0), start=True)
@@ -168,10 +129,34 @@ async def test_a_job_is_held_resumed_and_cancelled_and_costs_what_it_extruded(
         assert len([event for event in watch.seen if isinstance(event, JobEnded)]) == 1
 
 
+async def test_a_file_is_handed_over_and_printed_once_the_printer_is_ready(
+    octoprint: OctoPrintPeer, tmp_path: Path
+) -> None:
+    file = tmp_path / "019b-a-name-of-ours.gcode"
+    file.write_text(dwelling_gcode(8))
+    async with watched(octoprint) as watch:
+        assert isinstance(watch.driver, TakesFiles)
+        await watch.activity(Activity.IDLE)
+        await watch.driver.print_file("queue-gear.gcode", file)
+        started = await watch.next(JobStarted)
+        assert started.name == "queue-gear.gcode"
+        with pytest.raises(MachineFault, match="at work"):
+            await watch.driver.print_file("queue-gear.gcode", file)
+        ended = await watch.next(JobEnded)
+        assert (ended.job_id, ended.outcome) == (started.job_id, JobOutcome.DONE)
+        assert watch.counters()[Quantity.FILAMENT_UM] == 12_000
+        await asyncio.to_thread(octoprint.disconnect_printer)
+        await watch.activity(Activity.UNREACHABLE)
+        with pytest.raises(MachineFault, match="not operational"):
+            await watch.driver.print_file("queue-gear.gcode", file)
+        await asyncio.to_thread(octoprint.connect_printer)
+        await watch.activity(Activity.IDLE)
+
+
 async def test_a_printer_that_goes_offline_and_one_that_faults_fail_their_jobs(
     octoprint: OctoPrintPeer,
 ) -> None:
-    async with watching(octoprint) as watch:
+    async with watched(octoprint) as watch:
         await watch.activity(Activity.IDLE)
         await asyncio.to_thread(octoprint.upload, "cut.gcode", dwelling_gcode(200, 1.0), start=True)
         await watch.next(ReadingTaken, lambda event: event.counters[Quantity.FILAMENT_UM] >= 2_000)
@@ -195,7 +180,7 @@ async def test_a_printer_that_goes_offline_and_one_that_faults_fail_their_jobs(
 
 
 async def test_a_killed_octoprint_is_unreachable_and_comes_back(octoprint: OctoPrintPeer) -> None:
-    async with watching(octoprint) as watch:
+    async with watched(octoprint) as watch:
         await watch.activity(Activity.IDLE)
         await asyncio.to_thread(octoprint.upload, "lost.gcode", dwelling_gcode(200, 1.0), start=True)
         started = await watch.next(JobStarted)
@@ -214,12 +199,12 @@ async def test_a_killed_octoprint_is_unreachable_and_comes_back(octoprint: OctoP
 async def test_a_driver_that_joins_a_running_job_counts_from_where_it_joined(
     octoprint: OctoPrintPeer,
 ) -> None:
-    async with watching(octoprint) as first:
+    async with watched(octoprint) as first:
         await first.activity(Activity.IDLE)
         await asyncio.to_thread(octoprint.upload, "joined.gcode", dwelling_gcode(200, 1.0), start=True)
         await first.next(ReadingTaken, lambda event: event.counters[Quantity.FILAMENT_UM] >= 6_000)
         before = first.counters()[Quantity.FILAMENT_UM]
-    async with watching(octoprint) as second:
+    async with watched(octoprint) as second:
         await second.next(JobStarted)
         await second.next(ReadingTaken, lambda event: event.counters[Quantity.FILAMENT_UM] >= 1_000)
         await second.driver.cancel()
@@ -231,7 +216,74 @@ async def test_a_driver_that_joins_a_running_job_counts_from_where_it_joined(
 
 
 async def test_a_wrong_key_is_said_in_clear_words(octoprint: OctoPrintPeer) -> None:
-    async with watching(octoprint, key="0" * 32) as watch:
+    async with watched(octoprint, key="0" * 32) as watch:
         assert "refuses the API key" in (await watch.activity(Activity.UNREACHABLE)).words
         with pytest.raises(MachineFault):
             await watch.driver.cancel()
+
+
+class OctoPrintBench(OnCable):
+    """The real OctoPrint at the end of a cable; its virtual printer waits a second after each move."""
+
+    kind = "octoprint"
+    quantity = Quantity.FILAMENT_UM
+    lacks = frozenset({Lack.COUNTERS})
+    member = "ada"
+
+    def __init__(self, peer: OctoPrintPeer, line: Cable) -> None:
+        self.peer, self.cable = peer, line
+
+    def driver(self) -> OctoPrintDriver:
+        return driver(f"http://127.0.0.1:{self.cable.port}", self.peer.admin_key)
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self.peer.command, "!!DEBUG:sleep_after G1 1")
+        job = "M83\n" + "G1 X1 E1\n" * 20
+        await asyncio.to_thread(
+            self.peer.upload, "contract.gcode", job, start=True, key=self.peer.keys["ada"]
+        )
+
+    async def finish(self) -> None:
+        await asyncio.to_thread(self.peer.command, "!!DEBUG:sleep_after G1 0")
+
+    async def worked_s(self) -> float:
+        """Return what OctoPrint keeps of the file's last print, a moment after its end."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                file = await asyncio.to_thread(self.peer.request, "GET", "/api/files/local/contract.gcode")
+                if kept := file.get("prints"):
+                    return float(kept["last"]["printTime"])
+                await asyncio.sleep(0.1)
+
+    async def abort(self) -> None:
+        await asyncio.to_thread(self.peer.request, "POST", "/api/job", {"command": "cancel"})
+
+    async def fault(self) -> None:
+        await asyncio.to_thread(self.peer.command, "!!DEBUG:trigger_fatal_error_marlin")
+
+    async def clear(self) -> None:
+        await asyncio.to_thread(self.peer.connect_printer)
+
+    async def power_cut(self) -> None:
+        await asyncio.to_thread(self.peer.disconnect_printer)
+
+    async def power_up(self) -> None:
+        await asyncio.to_thread(self.peer.connect_printer)
+
+    async def noise(self) -> None:
+        await asyncio.to_thread(self.peer.command, "!!DEBUG:send ok \x00 T:nan \ufffd E:?")
+
+    async def wrong_clock(self) -> None:
+        """Let every serverTime that comes from now on be some thirty years late."""
+        self.cable.edit = lambda data: re.sub(rb'("serverTime": *)1', rb"\g<1>2", data)
+
+
+class TestContract(DriverContract):
+    @pytest.fixture(autouse=True)
+    def _peer(self, octoprint: OctoPrintPeer) -> None:
+        self.peer = octoprint
+
+    @asynccontextmanager
+    async def bench(self, tmp_path: Path) -> AsyncIterator[Bench]:
+        async with cable(self.peer.port) as line:
+            yield OctoPrintBench(self.peer, line)

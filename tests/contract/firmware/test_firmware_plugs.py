@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
-from itertools import pairwise
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from firmware_bridge.driver import Driver
-from firmware_bridge.events import ActivityChanged, Identified, MachineEvent, Noise, ReadingTaken
+from firmware_bridge.events import ActivityChanged, Identified, Noise
 from firmware_bridge.registry import build
-from floor.errors import MachineFault
 from floor.meter import Quantity
 from floor.words import Activity
+from tests.kit.accuracy import within
+from tests.kit.cable import Cable, cable
+from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
 from tests.kit.mosquitto import Mosquitto, PlugProcess, mosquitto, plug
+from tests.kit.watch import Watch, watching
 
-DEADLINE_S = 30.0
-E = TypeVar("E")
 SETTINGS: dict[str, dict[str, object]] = {
     "shelly": {"prefix": "bench-plug"},
     "tasmota": {"topic": "bench-plug"},
@@ -33,59 +32,17 @@ FIRMWARE = {
 }
 
 
-class Watch:
-    """Keeps every event of a driver, and waits for the next of a kind."""
-
-    def __init__(self, driver: Driver) -> None:
-        self.driver = driver
-        self.seen: list[MachineEvent] = []
-        self._from = 0
-        self._news = asyncio.Condition()
-
-    async def run(self) -> None:
-        async with aclosing(self.driver.events()) as events:
-            async for event in events:
-                async with self._news:
-                    self.seen.append(event)
-                    self._news.notify_all()
-
-    async def next(self, kind: type[E], fits: Callable[[E], bool] = lambda _: True) -> E:
-        try:
-            async with asyncio.timeout(DEADLINE_S), self._news:
-                while True:
-                    while self._from < len(self.seen):
-                        event = self.seen[self._from]
-                        self._from += 1
-                        if isinstance(event, kind) and fits(event):
-                            return event
-                    await self._news.wait()
-        except TimeoutError:
-            pytest.fail(f"no {kind.__name__} came within {DEADLINE_S:g} s; the last were {self.seen[-8:]}")
-
-    async def activity(self, activity: Activity) -> ActivityChanged:
-        return await self.next(ActivityChanged, lambda event: event.activity is activity)
-
-    async def energy(self, mwh: int) -> None:
-        await self.next(ReadingTaken, lambda event: event.counters[Quantity.ENERGY_MWH] == mwh)
-
-    def never_fell(self) -> bool:
-        readings = [event.counters for event in self.seen if isinstance(event, ReadingTaken)]
-        return all(two[name] >= one[name] for one, two in pairwise(readings) for name in one)
+def quick(url: str, kind: str, **more: object) -> Driver:
+    soon = {"broker": url, "poll_s": 0.2, "silence_s": 1.0, "after_s": 0.3, "deadline_s": 3.0}
+    return build(kind, soon | SETTINGS[kind] | more, "gateway.toml")
 
 
-@asynccontextmanager
-async def watching(broker: Mosquitto, kind: str, **more: object) -> AsyncIterator[Watch]:
-    quick = {"broker": broker.url, "poll_s": 0.2, "silence_s": 3.0, "after_s": 0.5, "deadline_s": 3.0}
-    driver = build(kind, quick | SETTINGS[kind] | more, "gateway.toml")
-    watch = Watch(driver)
-    task = asyncio.create_task(watch.run())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await driver.aclose()
+def watched(broker: Mosquitto, kind: str, **more: object) -> AbstractAsyncContextManager[Watch]:
+    return watching(quick(broker.url, kind, **{"silence_s": 3.0} | more))
+
+
+async def energy(watch: Watch, mwh: int) -> None:
+    await watch.until(lambda: watch.counter(Quantity.ENERGY_MWH) == mwh, f"{mwh} mWh")
 
 
 @pytest.fixture(scope="module")
@@ -104,51 +61,46 @@ async def switched_on(peer: PlugProcess, kind: str) -> None:
     await asyncio.to_thread(peer.say, topic, payload)
 
 
+STATES = {
+    "shelly": "bench-plug/events/rpc",
+    "tasmota": "tele/bench-plug/SENSOR",
+    "zigbee2mqtt": "zigbee2mqtt/bench-plug",
+}
+
+
 @pytest.mark.parametrize("kind", SETTINGS)
-async def test_a_plug_is_heard_through_work_noise_resets_and_its_death(broker: Mosquitto, kind: str) -> None:
+async def test_energy_is_exact_through_noise_a_reset_and_the_plugs_death(
+    broker: Mosquitto, kind: str
+) -> None:
     with plug(broker, kind, "bench-plug") as peer:
-        async with watching(broker, kind) as watch:
-            assert await watch.next(Identified) == FIRMWARE[kind]
-            watch._from = 0
-            await watch.activity(Activity.IDLE)
+        async with watched(broker, kind) as watch:
+            await watch.settled(Activity.IDLE)
+            assert watch.of(Identified) == [FIRMWARE[kind]]
             await switched_on(peer, kind)
             await asyncio.to_thread(peer.tell, "watts 600")
             await watch.activity(Activity.BUSY)
             await asyncio.to_thread(peer.tell, "use 360")  # 60 Wh
-            await watch.energy(60_000)
-            state = {"shelly": "events/rpc", "tasmota": "SENSOR", "zigbee2mqtt": ""}[kind]
-            topic = {
-                "shelly": f"bench-plug/{state}",
-                "tasmota": f"tele/bench-plug/{state}",
-                "zigbee2mqtt": "zigbee2mqtt/bench-plug",
-            }[kind]
-            await asyncio.to_thread(peer.say, topic, "{ not json")
+            await energy(watch, 60_000)
+            await asyncio.to_thread(peer.say, STATES[kind], "{ not json")
             await watch.next(Noise)
             await asyncio.to_thread(peer.tell, "total 0")  # somebody resets the counter: nothing was used
             await asyncio.to_thread(peer.tell, "use 180")
-            await watch.energy(90_000)
-            await asyncio.to_thread(peer.tell, "watts 2")
-            await watch.activity(Activity.IDLE)
+            await energy(watch, 90_000)
             await asyncio.to_thread(peer.die)
             lost = await watch.activity(Activity.UNREACHABLE)
             assert "last will" in lost.words or "does not run" in lost.words
             await asyncio.to_thread(peer.start)  # it comes back with 1000 Wh: that cannot have been used
             await watch.activity(Activity.IDLE)
-            for order in (watch.driver.hold, watch.driver.resume, watch.driver.cancel):
-                with pytest.raises(MachineFault, match="cannot be told"):
-                    await order()
             await watch.driver.message("nobody reads this")
-            assert watch.never_fell()
-            energy = [event for event in watch.seen if isinstance(event, ReadingTaken)][-1].counters
-            assert energy[Quantity.ENERGY_MWH] == 90_000
-            assert energy[Quantity.BUSY_TIME_MS] > 0
+            assert abs(watch.counter(Quantity.ENERGY_MWH) - 90_000) <= within("energy of a plug")
+            assert watch.counter(Quantity.BUSY_TIME_MS) > 0
 
 
 async def test_what_was_used_while_the_broker_was_gone_is_metered_and_not_as_busy_time(
     broker: Mosquitto,
 ) -> None:
     with plug(broker, "shelly", "bench-plug") as peer:
-        async with watching(broker, "shelly") as watch:
+        async with watched(broker, "shelly") as watch:
             await watch.activity(Activity.IDLE)
             await asyncio.to_thread(broker.stop)
             assert "lost" in (await watch.activity(Activity.UNREACHABLE)).words
@@ -156,17 +108,16 @@ async def test_what_was_used_while_the_broker_was_gone_is_metered_and_not_as_bus
             await watch.activity(Activity.IDLE)
             await asyncio.to_thread(peer.until, lambda: peer.connected)
             await asyncio.to_thread(peer.tell, "total 1050.001")
-            await watch.energy(50_001)
-            assert watch.never_fell()
+            await energy(watch, 50_001)
 
 
 async def test_a_plug_that_is_not_there_is_silent_and_one_with_another_switch_says_so(
     broker: Mosquitto,
 ) -> None:
-    async with watching(broker, "tasmota", topic="nobody", silence_s=0.5) as watch:
+    async with watched(broker, "tasmota", topic="nobody", silence_s=0.5) as watch:
         assert (await watch.activity(Activity.UNREACHABLE)).words == "it was silent for 0.5 s"
     with plug(broker, "shelly", "bench-plug"):
-        async with watching(broker, "shelly", switch=3) as watch:
+        async with watched(broker, "shelly", switch=3) as watch:
             assert "value 3 not found" in (await watch.activity(Activity.UNREACHABLE)).words
 
 
@@ -177,3 +128,78 @@ async def test_no_broker_is_unreachable() -> None:
     assert isinstance(event, ActivityChanged)
     assert event.activity is Activity.UNREACHABLE
     assert "no connection to mqtt://127.0.0.1:1" in event.words
+
+
+class PlugBench(OnCable):
+    """A scripted plug on the broker; the cable lies between the broker and the driver."""
+
+    quantity = Quantity.ENERGY_MWH
+    lacks = frozenset({Lack.JOBS, Lack.USER, Lack.PROGRESS, Lack.OUTCOME, Lack.HOLD, Lack.CANCEL, Lack.FAULT})
+
+    def __init__(self, kind: str, peer: PlugProcess, line: Cable) -> None:
+        self.kind, self.peer, self.cable = kind, peer, line
+        if kind == "zigbee2mqtt":
+            self.lacks |= {Lack.CLOCK}
+
+    def driver(self) -> Driver:
+        return quick(f"mqtt://127.0.0.1:{self.cable.port}", self.kind)
+
+    async def tell(self, *orders: str) -> None:
+        for order in orders:
+            await asyncio.to_thread(self.peer.tell, order)
+
+    async def start(self) -> None:
+        await switched_on(self.peer, self.kind)
+        await self.tell("watts 600", "use 60")
+
+    async def finish(self) -> None:
+        await self.tell("watts 0")
+
+    async def power_cut(self) -> None:
+        await asyncio.to_thread(self.peer.die)
+
+    async def power_up(self) -> None:
+        await asyncio.to_thread(self.peer.start)
+
+    async def noise(self) -> None:
+        for payload in ("{", "[]", '"' + "x" * 300, '{"StatusSNS": 1, "params": [], "power": "NaN"}'):
+            await asyncio.to_thread(self.peer.say, STATES[self.kind], payload)
+
+    async def reset_counters(self) -> None:
+        await self.tell("total 0", "use 60")
+
+    async def wrong_clock(self) -> None:
+        await self.tell("skew 86400")
+
+
+class PlugContract(DriverContract):
+    kind: str
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def peer(cls, broker: Mosquitto) -> Iterator[PlugProcess]:
+        with plug(broker, cls.kind, "bench-plug") as peer:
+            yield peer
+
+    @pytest.fixture(autouse=True)
+    def _peer(self, broker: Mosquitto, peer: PlugProcess) -> None:
+        self.broker, self.plug = broker, peer
+
+    @asynccontextmanager
+    async def bench(self, tmp_path: Path) -> AsyncIterator[Bench]:
+        async with cable(self.broker.port) as line:
+            bench = PlugBench(self.kind, self.plug, line)
+            await bench.finish()
+            yield bench
+
+
+class TestShelly(PlugContract):
+    kind = "shelly"
+
+
+class TestTasmota(PlugContract):
+    kind = "tasmota"
+
+
+class TestZigbee2Mqtt(PlugContract):
+    kind = "zigbee2mqtt"

@@ -289,6 +289,22 @@ async def test_a_subscription_hears_is_quiet_and_is_lost(mqtt: Mqtt, broker: Mos
                 await asyncio.to_thread(broker.start)
 
 
+async def test_who_is_told_to_end_ends_whatever_it_waits_for(broker: Mosquitto) -> None:
+    transport = MqttTransport(BrokerSettings(broker=broker.url))
+
+    async def publish_for_ever() -> None:
+        async with transport.open(["bench/c"]) as opened:
+            while True:
+                await opened.publish("bench/a", "x")
+
+    for round_ in range(12):  # without its remedy, most of these went on
+        task = asyncio.create_task(publish_for_ever())
+        await asyncio.sleep(0.03 + round_ / 10_000)
+        task.cancel()
+        await asyncio.wait([task], timeout=20)
+        assert task.cancelled()
+
+
 async def test_a_last_will_is_seen_and_so_is_what_was_retained(broker: Mosquitto) -> None:
     transport = MqttTransport(BrokerSettings(broker=broker.url))
     will = aiomqtt.Will("bench/will", b"gone", 1, True)

@@ -332,7 +332,7 @@ def test_a_plug_that_is_on_is_switched_off_by_a_relay_built_anew(plugs: PlugBenc
     wait_until(lambda: one.feedback() is True)
     other = plugs.make()
     wait_until(lambda: other.feedback() is False)
-    assert plugs.peer.outputs == ["on", "off"]
+    wait_until(lambda: plugs.peer.outputs == ["on", "off"])
     other.close()
     one.close()
 

@@ -1,0 +1,1 @@
+"""The print queue: files that members submit, what they will cost, and what became of them."""
