@@ -129,29 +129,29 @@ class MarlinDriver:
         """Give a board that opening reset its time: what it is sent before its greeting is lost."""
         if not self._transport.resets:
             return
-        until_s = time.monotonic() + self._settings.settle_s
-        while not link.greetings and (left_s := until_s - time.monotonic()) > 0:
+        until_s = self._clock() + self._settings.settle_s
+        while not link.greetings and (left_s := until_s - self._clock()) > 0:
             try:
                 await link.listen(left_s)
             except MachineUnreachable:
-                if time.monotonic() < until_s:
+                if self._clock() < until_s:
                     raise  # lost, not silent
 
     async def _listen(self, link: Link) -> None:
         """Read for ever. While a line of a host waits, silence is said, but does not break up its print."""
-        heard_s = time.monotonic()
+        link.progress_s = self._clock()
         while True:
             patience_s = SILENCED_S if self._tracker.fault else self._settings.silence_s
-            began_s = time.monotonic()
+            began_s = self._clock()
             try:
                 await link.listen(patience_s)
-                heard_s = time.monotonic()
             except MachineUnreachable as error:
-                now_s = time.monotonic()
-                lost = now_s - began_s < patience_s
-                if lost or not link.gate.waiting or now_s - heard_s > WORK_SILENCE_S:
+                lost = self._clock() - began_s < patience_s
+                if lost or not link.gate.waiting:
                     raise
                 link.tell(self._tracker.silent(str(error)))
+            if link.gate.waiting and self._clock() - link.progress_s > WORK_SILENCE_S:
+                raise MachineUnreachable(f"{self.name} did not acknowledge a line in {WORK_SILENCE_S:g} s")
 
     async def _know(self, link: Link) -> None:
         """Ask what it is, and to report by itself where nobody else listens; again after each reset."""

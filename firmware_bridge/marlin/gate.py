@@ -4,16 +4,17 @@ A host counts `ok`s, one for each line, and numbers its lines; Marlin wants the 
 line passes as it came; a refused one is replaced by `M105` under its own number, so that its `ok` (with the
 temperatures) comes in its turn and no number is missing; and a question of the gate's own goes out only while
 no line of the host waits for its `ok`, because a Resend throws away what came behind the bad line. While a
-question of the gate's own is not answered, lines of the host are kept back, in order.
+question of the gate's own is not answered, lines of the host are kept back, in order. An `ok` that noise ate
+is noticed by the next M105, which alone is answered with temperatures: what went before it is done.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from firmware_bridge.events import Noise
-from firmware_bridge.marlin.lines import AT_ONCE, MAX_LINE, Line, numbered, read_line
+from firmware_bridge.marlin.lines import AT_ONCE, MAX_LINE, WAITS_FOR_HEAT, Line, numbered, read_line
 from firmware_bridge.marlin.parser import (
     Busy,
     Capability,
@@ -39,20 +40,26 @@ QUIET_S = 2.0
 LOST_S = 10.0
 IN_PLACE = "M105"
 SAVING = "Writing to file"
+SPEAKS = "M118"
 TOO_LONG = b"echo:Makerfloor: a line is too long\nok\n"
+TOO_MANY = b"echo:Makerfloor: a line is lost, wait for each ok\nok\n"
 
 _MINE = (Firmware, Capability, Printing, NotPrinting, CurrentFile, PrintTime, UnknownCommand)
 
 
 @dataclass(slots=True)
 class _Sent:
-    """A line that waits for its ok: of the host (`line`), of one that left, or of the gate's own."""
+    """A line that waits for its ok: of the host (`line`), of one that left, or of the gate's own.
+
+    `heat` says that it is an M105.
+    """
 
     line: Line | None = None
     number: int | None = None
     own: bool = False
     left: bool = False
     executes: bool = False
+    heat: bool = False
 
 
 @dataclass(slots=True)
@@ -67,11 +74,11 @@ class Passed:
 
 @dataclass(slots=True)
 class Answered:
-    """What a line of the machine comes to: the host's part, the fact, and the line of a host that is done."""
+    """What a line of the machine comes to: the host's part, the fact, and the lines of a host that are done."""
 
     host: bytes
     fact: Fact
-    done: Line | None = None
+    done: tuple[Line, ...] = ()
 
 
 class Gate:
@@ -96,6 +103,12 @@ class Gate:
     def waiting(self) -> int:
         """Lines of a host that went to the machine to be done, and that it has not answered."""
         return sum(sent.executes for sent in self._sent)
+
+    @property
+    def heating(self) -> bool:
+        """Whether the line that the machine works on waits for a heater, which some do without a `busy`."""
+        line = self._sent[0].line if self._sent and self._sent[0].executes else None
+        return line is not None and line.code in WAITS_FOR_HEAT
 
     @property
     def kept(self) -> int:
@@ -170,11 +183,12 @@ class Gate:
     def _take(self, line: Line, passed: Passed, at_s: float) -> None:
         self._host_at_s = at_s
         if line.code in AT_ONCE and (self._kept or self.held or self._own_waits):
+            line = replace(line, number=None)  # its own would be out of turn
             passed.machine += f"{line.text}\n".encode()
-            self._own(_Sent(line, None, executes=True))
+            self._own(_Sent(line, executes=True))
             passed.lines.append(line)
         elif self.full:
-            passed.host += TOO_LONG  # whoever waits for no answer may lose one
+            passed.host += TOO_MANY
         else:
             self._kept.append(line)
 
@@ -192,25 +206,28 @@ class Gate:
         while self._kept and not self._wanted and not self.held and len(self._sent) < MAX_SENT:
             self._pass(self._kept.popleft(), passed, at_s)
         if self._wanted and not self._sent:
-            passed.machine += f"{self._wanted.popleft()}\n".encode()
-            self._own(_Sent(own=True))
+            text = self._wanted.popleft()
+            passed.machine += f"{text}\n".encode()
+            self._own(_Sent(own=True, heat=text == IN_PLACE))
             self._own_at_s = at_s
 
     def _pass(self, line: Line, passed: Passed, at_s: float) -> None:
         if line.code == "M110":
             self._stopped_at_s = None
-        if line.harmless or self._may_work(at_s):
+        allowed = line.harmless or self._may_work(at_s)
+        if allowed and line.code != SPEAKS:  # the machine would say to us whatever a file wants it to say
             executes = not self._saving
             self._saving = self._saving and line.code != "M29"
             passed.machine += line.raw.strip() + b"\n"
-            self._sent.append(_Sent(line, line.number, executes=executes))
+            self._sent.append(_Sent(line, line.number, executes=executes, heat=line.code == IN_PLACE))
             if executes:
                 passed.lines.append(line)
             return
-        passed.refused.append("".join(sign if sign.isprintable() else " " for sign in line.text[:80]))
+        if not allowed:
+            passed.refused.append("".join(sign if sign.isprintable() else " " for sign in line.text[:80]))
         body = numbered(line.number, IN_PLACE) if line.number is not None else IN_PLACE.encode()
         passed.machine += body + b"\n"
-        self._sent.append(_Sent(line, line.number))
+        self._sent.append(_Sent(line, line.number, heat=True))
 
     def _may_work(self, at_s: float) -> bool:
         if self._stopped_at_s is not None:
@@ -226,12 +243,7 @@ class Gate:
         mine = head is not None and (head.own or head.left)
         match fact:
             case Ok():
-                if head is None:
-                    return Answered(heard.raw, fact)
-                self._sent.popleft()
-                self.answered += head.own
-                done = head.line if head.executes else None
-                return Answered(b"" if mine else heard.raw, fact, done)
+                return self._done(heard.raw, fact)
             case Greeting():
                 self._forget()
             case Failed(_, fatal):
@@ -248,6 +260,18 @@ class Gate:
             case _ if isinstance(fact, _MINE) and mine:
                 return Answered(b"", fact)
         return Answered(heard.raw, fact)
+
+    def _done(self, raw: bytes, fact: Ok) -> Answered:
+        if not self._sent:
+            return Answered(raw, fact)
+        count = 1
+        if fact.temperatures:
+            count += next((index for index, sent in enumerate(self._sent) if sent.heat), 0)
+        done = [self._sent.popleft() for _ in range(count)]
+        self.answered += sum(sent.own for sent in done)
+        mine = done[-1].own or done[-1].left
+        lines = tuple(sent.line for sent in done if sent.executes and sent.line)
+        return Answered(b"" if mine else raw, fact, lines)
 
     def _resent(self, number: int) -> None:
         """Forget what the machine threw away: the line with that number, and all that went out behind it."""

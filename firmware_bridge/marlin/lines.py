@@ -20,8 +20,9 @@ _STOPS = "M18 M25 M77 M84 M107 M400 M999"
 HARMLESS = frozenset(f"{_ASKS} {_MODES} {_STOPS}".split()) | AT_ONCE
 """What moves and heats nothing: it needs nobody, and neither begins nor prolongs a job."""
 
-HEATS = frozenset({"M104", "M109", "M140", "M190", "M141", "M191"})
-BEGINS = frozenset({"G0", "G1", "G2", "G3", "G5", "G28", "G29", "M75", "M109", "M190", "M191"})
+WAITS_FOR_HEAT = frozenset({"M109", "M190", "M191"})
+HEATS = frozenset({"M104", "M140", "M141"}) | WAITS_FOR_HEAT
+BEGINS = frozenset({"G0", "G1", "G2", "G3", "G5", "G28", "G29", "M75"}) | WAITS_FOR_HEAT
 """What begins a job of a host: moves, and waiting for a heater."""
 
 _SHAPE = re.compile(r"(?:N\s*(-?\d{1,9})(?!\d))?\s*(.*)", re.DOTALL)

@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from firmware_bridge.events import JobRefused, MachineEvent
+from firmware_bridge.events import JobRefused, MachineEvent, Noise
 from firmware_bridge.marlin.gate import Gate, Passed
-from firmware_bridge.marlin.parser import Greeting, MarlinParser
+from firmware_bridge.marlin.parser import Greeting, MarlinParser, NotPrinting, Printing, Temperatures
 from firmware_bridge.marlin.tracker import Tracker
 from firmware_bridge.proxy import nobody
 from firmware_bridge.pump import Put
 from firmware_bridge.transports import Stream
 
 REFUSED_S = 5.0
+BY_ITSELF = (Temperatures, Printing, NotPrinting, Noise)
+"""What is said or comes while a line waits, whether the machine works on it or not."""
 HELLO = b"start\necho:Makerfloor: the printer is connected\n"
 CANCEL = b"//action:cancel\n"
 TAP_FIRST = b"echo:Makerfloor: tap your badge first\n" + CANCEL
@@ -23,7 +25,10 @@ STOPPED = b"echo:Makerfloor: the print was stopped, begin anew\n" + CANCEL
 
 @dataclass(slots=True)
 class Link:
-    """One open line. `news` is set with whatever is heard, `ready` when a host may come."""
+    """One open line. `news` is set with whatever is heard, `ready` when a host may come.
+
+    `progress_s` is when the machine last said something, of its work if a line waits.
+    """
 
     stream: Stream
     gate: Gate
@@ -35,6 +40,7 @@ class Link:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     to_sender: Callable[[bytes], None] = field(default=nobody)
     greetings: int = 0
+    progress_s: float = 0.0
     refused_at_s: float = float("-inf")
 
     def tell(self, events: list[MachineEvent]) -> None:
@@ -60,9 +66,13 @@ class Link:
                     self.gate.stopped(at_s)
             answered = self.gate.from_machine(heard, at_s)
             self.to_sender(answered.host)
-            if answered.done:
-                self.tell(self.tracker.done(answered.done, at_s))
-            self.tell(self.tracker.receive(answered.fact, at_s, self.gate.waiting))
+            for line in answered.done:
+                self.tell(self.tracker.done(line, at_s))
+            waits = self.gate.waiting > 0
+            works = waits and (self.gate.heating or not isinstance(heard.fact, BY_ITSELF))
+            if works or not waits:
+                self.progress_s = at_s
+            self.tell(self.tracker.receive(answered.fact, at_s, works))
         self.news.set()
         await self.pump()
 

@@ -114,10 +114,13 @@ class Tracker(Jobs):
 
     def done(self, line: Line, at_s: float) -> list[MachineEvent]:
         """Take note of a line of a host that the machine acknowledged."""
-        self._spool.done(line)
-        job = self._job
+        if line.code == "M999":
+            self.fault = ""
+        before_um, job = self._spool.used_um, self._job
+        if not self.fault:  # a machine that stopped for an error says `ok`, and does nothing
+            self._spool.done(line)
         if job is None:
-            return []
+            return [self.reading()] if self._spool.used_um > before_um else []
         if job.card:
             if line.code == "M25":
                 return self.hold("paused by the host")
@@ -153,8 +156,8 @@ class Tracker(Jobs):
             return self._over(JobOutcome.UNKNOWN, LEFT)
         return self._over(JobOutcome.DONE, job.error)
 
-    def receive(self, fact: Fact, at_s: float, waiting: int = 0) -> list[MachineEvent]:
-        """Take one fact that came at `at_s`, while `waiting` lines of a host are not acknowledged."""
+    def receive(self, fact: Fact, at_s: float, works: bool = False) -> list[MachineEvent]:
+        """Take one fact that came at `at_s`; with it, the machine `works` on a line of a host."""
         match fact:
             case Greeting():
                 return self._greeted()
@@ -170,10 +173,10 @@ class Tracker(Jobs):
                 return self._works(fact, at_s)
             case Ok(temperatures):
                 self.temperatures = temperatures or self.temperatures
-                return self._alive(at_s, waiting)
+                return self._alive(at_s, works)
             case Temperatures(heaters):
                 self.temperatures = fact if heaters else self.temperatures
-                return self._alive(at_s, waiting)
+                return self._alive(at_s, works)
             case Printing() | NotPrinting() | DonePrinting() | CurrentFile() | PrintTime() if not self.fault:
                 return self._card(fact, at_s)
             case Action(words):
@@ -221,8 +224,8 @@ class Tracker(Jobs):
         self._work(job, at_s)
         return [*self._say(Activity.BUSY, "prints"), *self._progress(at_s)]
 
-    def _alive(self, at_s: float, waiting: int) -> list[MachineEvent]:
-        """Something was answered: so it is there, and if a line of a host waits, it works on that."""
+    def _alive(self, at_s: float, works: bool) -> list[MachineEvent]:
+        """Something was answered: so it is there, and perhaps at work on a line of a host."""
         job = self._job
         if self.fault or (job and job.card):
             return []
@@ -233,7 +236,7 @@ class Tracker(Jobs):
             return self._over(JobOutcome.UNKNOWN, UNSEEN)
         if job.held:
             return self._say(Activity.HELD, job.held)
-        if waiting:
+        if works:
             self._work(job, at_s)
         return self._say(Activity.BUSY, "prints")
 
@@ -265,7 +268,7 @@ class Tracker(Jobs):
     def _not_printing(self, job: Job | None, at_s: float) -> list[MachineEvent]:
         if job is None:
             self._free_s = at_s
-            return self._alive(at_s, 0)
+            return self._alive(at_s, False)
         if self._cancelled:
             return self._over(JobOutcome.CANCELLED, STOPPED)
         if job.unseen:

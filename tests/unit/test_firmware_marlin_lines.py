@@ -9,9 +9,17 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from firmware_bridge.backoff import Backoff
-from firmware_bridge.events import ActivityChanged, Identified, JobEnded, JobStarted, MachineEvent, Noise
+from firmware_bridge.events import (
+    ActivityChanged,
+    Identified,
+    JobEnded,
+    JobStarted,
+    MachineEvent,
+    Noise,
+    ReadingTaken,
+)
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
-from firmware_bridge.marlin.gate import LOST_S, QUIET_S, Gate, Passed
+from firmware_bridge.marlin.gate import LOST_S, MAX_KEPT, QUIET_S, TOO_MANY, Gate, Passed
 from firmware_bridge.marlin.lines import Line, numbered, read_line
 from firmware_bridge.marlin.meter import PrintTimer, Spool
 from firmware_bridge.marlin.parser import (
@@ -40,6 +48,7 @@ from firmware_bridge.transports import Stream
 from firmware_bridge.transports.scripted import ScriptedTransports
 from floor.errors import ConfigError, MachineUnreachable
 from floor.gcode import Filament
+from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 
 WARM = Temperatures({"T": (25.45, 0.0), "B": (25.45, 0.0)})
@@ -189,6 +198,48 @@ def test_what_a_resend_throws_away_is_not_waited_for() -> None:
     assert gate.waiting == 0
 
 
+def test_an_ok_that_noise_ate_is_made_up_for_by_the_next_temperatures() -> None:
+    gate = Gate()
+    gate.from_host(b"G1 X1\nG1 X2\nM105\nG1 X3\n", 0.0)
+    answered = gate.from_machine(Heard(b"ok T:20 /0\n", parse_line(b"ok T:20 /0\n")), 0.0)
+    assert [line.text for line in answered.done] == ["G1 X1", "G1 X2", "M105"]
+    assert gate.waiting == 1
+    gate.from_host(b"M105\n", 1.0)
+    gate.host_left()
+    gate.from_host(b"M105\n", 2.0)
+    assert said(gate, b"ok T:20 /0\n")[0] == b""  # to one that left
+    assert said(gate, b"ok T:20 /0\n")[0] == b"ok T:20 /0\n"
+    assert gate.waiting == 0
+
+
+def test_a_file_cannot_make_the_machine_say_what_would_stop_the_meters() -> None:
+    passed = Gate().from_host(numbered(4, "M118 start") + b"\nM118 //action:pause\n", 0.0)
+    assert bytes(passed.machine) == numbered(4, "M105") + b"\nM105\n"
+    assert passed.refused == []
+
+
+def test_what_stops_goes_first_and_what_it_overtook_still_counts() -> None:
+    gate, spool = Gate(), Spool(Filament())
+    gate.held = True
+    lines = "M83", "G1 E3", "M108"
+    passed = gate.from_host(b"".join(numbered(n, text) + b"\n" for n, text in enumerate(lines)), 0.0)
+    assert bytes(passed.machine) == b"M108\n"
+    gate.held = False
+    gate.pump(passed, 0.0)
+    for _ in range(3):
+        for line in gate.from_machine(Heard(b"ok\n", Ok()), 0.0).done:
+            spool.done(line)
+    assert spool.used_um == 3_000
+
+
+def test_a_host_that_waits_for_no_answer_is_told_what_it_lost() -> None:
+    gate = Gate()
+    gate.held = True
+    passed = gate.from_host(b"G1 X1\n" * (MAX_KEPT + 2), 0.0)
+    assert bytes(passed.host) == TOO_MANY * 2
+    assert gate.full
+
+
 def test_after_a_stop_the_rest_of_the_print_does_not_follow() -> None:
     gate = Gate()
     gate.stopped(10.0)
@@ -234,13 +285,13 @@ def test_the_printers_timer_fills_a_gap_and_no_more() -> None:
 def test_a_host_that_pauses_for_a_person_and_a_printer_that_halts() -> None:
     tracker, events = Tracker(lambda: "a", quiet_s=5.0), []
     events += tracker.passed(of("M109 S200"), 0.0)
-    events += tracker.receive(Busy("processing"), 2.0, 1)
+    events += tracker.receive(Busy("processing"), 2.0, True)
     events += tracker.done(of("M109 S200"), 4.0)
-    events += tracker.receive(Busy("paused for user"), 5.0, 1)
-    events += tracker.receive(Busy("processing"), 65.0, 1)
-    events += tracker.receive(Busy("processing"), 67.0, 1)
-    events += tracker.receive(Failed("Heating failed, system stopped! Heater_ID: 0", True), 70.0, 1)
-    events += tracker.receive(Failed("Printer halted. kill() called!", True), 70.0, 1)
+    events += tracker.receive(Busy("paused for user"), 5.0, True)
+    events += tracker.receive(Busy("processing"), 65.0, True)
+    events += tracker.receive(Busy("processing"), 67.0, True)
+    events += tracker.receive(Failed("Heating failed, system stopped! Heater_ID: 0", True), 70.0, True)
+    events += tracker.receive(Failed("Printer halted. kill() called!", True), 70.0, True)
     ended = [event for event in events if isinstance(event, JobEnded)]
     assert [(event.outcome, event.job_time_ms) for event in ended] == [(JobOutcome.FAILED, 6_000)]
     said_last = [event for event in events if isinstance(event, ActivityChanged)][-1]
@@ -248,11 +299,29 @@ def test_a_host_that_pauses_for_a_person_and_a_printer_that_halts() -> None:
     assert not [event for event in events if isinstance(event, JobStarted)][1:]
 
 
+def test_only_what_is_work_is_time_and_filament_where_a_line_is_not_acknowledged() -> None:
+    tracker = Tracker(lambda: "a", quiet_s=5.0)
+    tracker.passed(of("G1 X1"), 0.0)
+    tracker.receive(WARM, 60.0, False)  # the temperatures that it says by itself
+    assert tracker.reading().counters[Quantity.JOB_TIME_MS] == 0
+    tracker.receive(Failed("Printer stopped due to errors.", True), 61.0)
+    tracker.done(of("M83"), 62.0)
+    tracker.done(of("G1 E5"), 62.0)
+    assert tracker.reading().counters[Quantity.FILAMENT_UM] == 0
+    tracker.done(of("M999"), 63.0)
+    assert ActivityChanged(Activity.IDLE, "") in tracker.receive(Ok(), 64.0)
+    tracker.done(of("M83"), 65.0)
+    late = tracker.done(of("G1 E5"), 66.0)  # sent before a cancel, acknowledged after it
+    assert [event.counters[Quantity.FILAMENT_UM] for event in late if isinstance(event, ReadingTaken)] == [
+        5_000
+    ]
+
+
 def test_another_host_gets_no_job_of_one_that_left_and_a_host_may_go_on_by_itself() -> None:
     ids = iter("abc")
     tracker = Tracker(lambda: next(ids))
     tracker.passed(of("G28"), 0.0)
-    tracker.receive(Action("paused"), 1.0, 0)
+    tracker.receive(Action("paused"), 1.0, False)
     assert tracker.held
     assert tracker.passed(of("G1 X1"), 31.0)[0] == ActivityChanged(Activity.BUSY, "prints")
     assert tracker.host_prints

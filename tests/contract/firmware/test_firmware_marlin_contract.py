@@ -10,7 +10,7 @@ import pytest
 
 from firmware_bridge.backoff import Backoff
 from firmware_bridge.marlin import driver as marlin
-from firmware_bridge.marlin import jobs
+from firmware_bridge.marlin import gate, jobs
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from floor.meter import Quantity
 from tests.contract.firmware.marlin_peers import Peer, virtual_printer
@@ -88,6 +88,7 @@ class TestContract(DriverContract):
         self.printer = printer
         monkeypatch.setattr(marlin, "TICK_S", 0.05)
         monkeypatch.setattr(jobs, "READING_S", 0.05)
+        monkeypatch.setattr(gate, "LOST_S", 0.5)
 
     @asynccontextmanager
     async def bench(self, tmp_path: Path) -> AsyncIterator[VirtualPrinterBench]:
