@@ -1,19 +1,23 @@
-"""Marlins to talk to, as processes: OctoPrint's VirtualPrinter on a pty, and a simulated firmware of ours."""
+"""Processes to talk to: OctoPrint's VirtualPrinter, a simulated Marlin of ours, and Printrun as a host."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tty
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".peers" / "octoprint" / "bin" / "python"
+PRINTCORE = ROOT / ".peers" / "printrun" / "bin" / "printcore.py"
 
 
 class Peer:
@@ -65,3 +69,43 @@ def virtual_printer(folder: Path, **changed: object) -> Iterator[Peer]:
     program = ROOT / "tests" / "contract" / "firmware" / "marlin_peer.py"
     with _running([PYTHON, program, folder, json.dumps(changed)]) as peer:
         yield peer
+
+
+@asynccontextmanager
+async def printcore(port: int, file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run Printrun's printcore, which prints `file` on 127.0.0.1:`port` as if that were its serial line.
+
+    Over TCP it sends neither numbers nor checksums: so it gets a pty, and what passes goes on to the port.
+    """
+    assert PRINTCORE.is_file(), "Printrun is missing: install it with `python scripts/peers.py printrun`"
+    line, slave = pty.openpty()
+    tty.setraw(slave)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(line, lambda: writer.write(os.read(line, 4096)))
+
+    async def back() -> None:
+        while data := await reader.read(4096):
+            os.write(line, data)
+
+    carrier = asyncio.create_task(back())
+    process = await asyncio.create_subprocess_exec(
+        PRINTCORE.parent / "python",
+        PRINTCORE,
+        os.ttyname(slave),
+        file,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        carrier.cancel()
+        await asyncio.gather(carrier, return_exceptions=True)
+        loop.remove_reader(line)
+        writer.close()
+        os.close(line)
+        os.close(slave)
