@@ -74,7 +74,7 @@ class Passed:
 
 @dataclass(slots=True)
 class Answered:
-    """What a line of the machine comes to: the host's part, the fact, and the lines of a host that are done."""
+    """What a line of the machine comes to: the host's part, the fact, and lines of a host that are done."""
 
     host: bytes
     fact: Fact

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from firmware_bridge.backoff import Backoff
+from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
+from tests.kit.watch import Watch, watching
 
 DEADLINE_S = 30.0
 
@@ -86,3 +92,33 @@ class Host:
             self.number = last
         while self.oks < self.sent:
             await self.take()
+
+
+@asynccontextmanager
+async def driven(url: str, **more: object) -> AsyncIterator[Watch]:
+    values: dict[str, object] = {"poll_s": 0.1, "quiet_s": 0.3, "settle_s": 0.05, "listen": "127.0.0.1:0"}
+    settings = MarlinSettings(url, **(values | more))  # type: ignore[arg-type]
+    async with watching(MarlinDriver(settings, backoff=Backoff(0.05, 0.1))) as watch:
+        yield watch
+
+
+async def port_of(watch: Watch) -> int:
+    assert isinstance(watch.driver, MarlinDriver)
+    async with asyncio.timeout(DEADLINE_S):
+        while not watch.driver.port:
+            await asyncio.sleep(0.02)
+    return watch.driver.port
+
+
+async def host_of(watch: Watch) -> Host:
+    return await Host.connect(await port_of(watch))
+
+
+def print_of(moves: int, e: float = 0.5) -> list[str]:
+    """A print with retractions, absolute E that begins anew, and moves of 20 ms."""
+    lines = ["G28", "M82", "G92 E0"]
+    for number in range(1, moves + 1):
+        lines.append(f"G1 X{number % 2} E{number * e:.3f} F3000")
+        if number % 10 == 0:
+            lines += [f"G1 E{number * e - 2:.3f}", f"G1 E{number * e:.3f}"]
+    return [*lines, "M84"]

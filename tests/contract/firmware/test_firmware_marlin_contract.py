@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.backoff import Backoff
+from firmware_bridge.events import Identified, JobEnded, JobStarted
 from firmware_bridge.marlin import driver as marlin
 from firmware_bridge.marlin import gate, jobs
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from floor.meter import Quantity
+from floor.words import JobOutcome
+from tests.contract.firmware.marlin_host import driven, host_of, print_of
 from tests.contract.firmware.marlin_peers import Peer, virtual_printer
 from tests.kit.driver_contract import Bench, DriverContract, Lack
 
+ERRORS = ["12:resend", "25:checksum_mismatch", "35:resend"]
 PART = "a-part-for-the-contract.gcode"
 
 
@@ -78,7 +82,7 @@ def printer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     (folder / "card" / PART).write_text(f"M83\n{moves}")
     # it reports by itself once a second at most: asked, it is quicker
     quick = {"AUTOREPORT_TEMP": True, "AUTOREPORT_SD_STATUS": False}
-    with virtual_printer(folder, capabilities=quick) as peer:
+    with virtual_printer(folder, capabilities=quick, simulated_errors=ERRORS) as peer:
         yield peer
 
 
@@ -95,3 +99,26 @@ class TestContract(DriverContract):
         yield VirtualPrinterBench(self.printer)
         self.printer.tell("power_cut")
         self.printer.tell("power_up")
+
+
+async def test_a_host_that_counts_and_numbers_prints_on_octoprints_virtual_printer(
+    printer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marlin, "HOST_QUIET_S", 0.1)
+    async with driven(printer.url, mode="proxy", gate="authorised") as watch:
+        host = await host_of(watch)
+        assert (await watch.next(Identified)).firmware.startswith("Virtual Marlin")
+        await host.say("M110 N0")
+        await host.say("M105")
+        watch.driver.authorise(True)
+        await host.send(print_of(40), numbered=True)
+        started = await watch.next(JobStarted)
+        ended = await watch.next(JobEnded)
+        assert (ended.job_id, ended.outcome) == (started.job_id, JobOutcome.DONE)
+        assert started.user is None
+        assert host.resends == len(ERRORS)
+        assert host.oks == host.sent
+        assert watch.counter(Quantity.FILAMENT_UM) == 20_000
+        assert watch.counter(Quantity.FILAMENT_MG) == round(20 * 2.98254)
+        assert watch.counter(Quantity.JOBS) == 1
+        assert not any("SD printing" in line for line in host.others)  # asked by us, not by the host
