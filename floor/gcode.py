@@ -22,15 +22,28 @@ MAX_LINE_BYTES = 4096
 MAX_STEPS = 16384
 MAX_TOOLS = 64
 MAX_MM = 1e7
+MAX_DISPLAY = 64
 
 _COMMAND = re.compile(rb"\s*(?:[Nn]\d+\s*)?([GMTgmt])\s*0*(\d{1,4})(?![\d.])([^;]*)")
 _COMMENT = re.compile(rb"\([^)]*\)")
 _E = re.compile(rb"[Ee]\s*([-+]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20}))")
 _D = re.compile(rb"[Dd]\s*(\d{1,4}(?:\.\d{0,20})?)")
+_CODE = re.compile(r"([GMTNgmtn])(?=\d)")
 _AXIS = re.compile(rb"[XYZxyz]")
 _SAID = re.compile(rb"\s*;\s*(?:total )?filament used\s*(?:\[(mm|cm3|g)\])?\s*[=:]\s*(.*)", re.IGNORECASE)
 _SET = re.compile(rb"\s*;\s*(use_volumetric_e|filament_diameter)\s*=\s*(\d{1,4}(?:\.\d{0,20})?)")
 _AMOUNT = re.compile(rb"(\d{1,9}(?:\.\d{0,20})?)\s*(mm|cm3|m|g)?(?![\w.])", re.IGNORECASE)
+
+
+def display_command(text: str) -> str:
+    """Return the M117 that shows `text` in one line of at most MAX_DISPLAY characters, and orders nothing.
+
+    A line break or a comment sign would let a member's name become a command; and emergency parsers look
+    for M112 anywhere in a line, so that no letter of a code stays before a digit ("M112" becomes "M 112").
+    """
+    line = "".join(letter if letter.isprintable() and letter not in ";*" else " " for letter in text)
+    harmless = _CODE.sub(r"\1 ", line)
+    return f"M117 {harmless[:MAX_DISPLAY].strip()}"
 
 
 @dataclass(frozen=True, slots=True)

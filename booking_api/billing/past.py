@@ -61,12 +61,6 @@ def past(session: Session, account: str, since: Standing, names: Collection[str]
     return [one for one in _read(session, sessions, fees) if one.due.visit.account == account]
 
 
-def past_of(session: Session, charge: Charge) -> Past | None:
-    """Return the visit that a charge is for, None where it is for none."""
-    sessions, fees = ({id} if id else set() for id in (charge.session, charge.fee))
-    return next(iter(_read(session, sessions, fees)), None)
-
-
 def past_session(session: Session, id: str) -> Past | None:
     """Return a session that was billed, or None."""
     return next(iter(_read(session, {id}, set())), None)

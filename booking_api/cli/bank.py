@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlmodel import Session
 
 from booking_api.cli.base import desk, read_text, reading
 from booking_api.cli.floor import AUTHOR
@@ -94,12 +93,12 @@ def import_balances(ctx: typer.Context, file: Path, dry_run: Annotated[bool, DRY
     """Import opening balances (number, commodity, amount, as_of); twice changes nothing."""
     data = _bytes(file)
     with desk(ctx) as at:
-        rows = opening.read(at.session, data, at.settings.currency.code, at.now_ms)
+        rows = opening.read(at.session, data, at.now_ms)
         wrong = [row for row in rows if row.problem]
         for row in wrong:
             print(f"{file}:{row.line}: {row.problem}. {row.remedy}")
         if dry_run or wrong:
-            _preview(at.session, rows)
+            _preview(rows)
         if wrong and not dry_run:
             raise ConfigError(str(file), "", f"has {len(wrong)} wrong lines", "Nothing was imported.")
         posted = 0 if dry_run else opening.post(at.session, rows, AUTHOR, at.now_ms)
@@ -107,7 +106,7 @@ def import_balances(ctx: typer.Context, file: Path, dry_run: Annotated[bool, DRY
         print(f"{posted} balances imported, {len(rows) - posted} known or 0.")
 
 
-def _preview(session: Session, rows: list[opening.Row]) -> None:
+def _preview(rows: list[opening.Row]) -> None:
     good = [row for row in rows if not row.problem]
     for row in good:
         state = "known" if row.known else "new"

@@ -263,7 +263,7 @@ def attended(
     """Note who came: they are certified for the course's machines."""
     with desk(ctx) as at:
         member = members.find(at.session, who)
-        classes.attend(at.session, id, member.id, AUTHOR, at.now_ms, came=not missed)
+        classes.attend(at.session, id, member.id, at.now_ms, came=not missed)
     print(f"{_name(member)} {'missed it' if missed else 'attended'}.")
 
 

@@ -88,12 +88,12 @@ def for_member(session: Session, charge_id: str, reason: str, member: str, now_m
     return open_dispute(session, charge_id, reason, member, now_ms)
 
 
-def withdraw(session: Session, id: str, author: str, now_ms: int, words: str = "") -> Standing:
+def withdraw(session: Session, id: str, author: str, now_ms: int) -> Standing:
     """Let who disputed it take it back; raises Refused for anybody else, and when it is not open."""
     dispute = _open(session, id)
     if dispute.member != author:
         raise Refused("forbidden", "Only who disputed it can withdraw it.")
-    return _close(session, dispute, DisputeState.WITHDRAWN, words[:WORDS_MAX], author, now_ms)
+    return _close(session, dispute, DisputeState.WITHDRAWN, "", author, now_ms)
 
 
 def adjust(session: Session, id: str, amount_micro: int, words: str, author: str, now_ms: int) -> Standing:

@@ -211,7 +211,7 @@ def call_off(session: Session, id: str, author: str, now_ms: int) -> ClassSessio
     return row
 
 
-def attend(session: Session, id: str, member: str, author: str, now_ms: int, *, came: bool = True) -> SignUp:
+def attend(session: Session, id: str, member: str, now_ms: int, *, came: bool = True) -> SignUp:
     """Note whether somebody came; who did is certified for the course's machines, by the instructor."""
     row = get(session, id)
     if row.starts_ms > now_ms:

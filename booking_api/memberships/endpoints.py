@@ -325,4 +325,4 @@ def attend(who: Teaches, session: Writing, context: Ctx, id: str, member: str, s
     now_ms = context.clock.now_ms()
     if classes.get(session, id).instructor != who.id and not who.may(Permission.MEMBERS_WRITE):
         raise Refused("forbidden", "This is another instructor's class.")
-    return PlaceSeen.model_validate(classes.attend(session, id, member, who.id, now_ms, came=seen.came))
+    return PlaceSeen.model_validate(classes.attend(session, id, member, now_ms, came=seen.came))

@@ -50,7 +50,6 @@ def refund(
     author: str,
     now_ms: int,
     memo: str = "",
-    key: str = "",
 ) -> Sealed:
     """Give credit back, never more than is in credit; by the bank it is under way until its line is assigned.
 
@@ -66,8 +65,7 @@ def refund(
         Posting(member_account(account), currency.code, amount_micro),
         Posting(PLACES[means], currency.code, -amount_micro),
     )
-    source = f"refund:{key}" if key else ""
-    return books.post(session, EntryKind.REFUND, postings, author, now_ms, source=source, memo=memo)
+    return books.post(session, EntryKind.REFUND, postings, author, now_ms, memo=memo)
 
 
 def worths_micro(session: Session, currency: Commodity, now_ms: int) -> dict[str, int]:
@@ -115,7 +113,6 @@ def buy_units(
     means: Means | None,
     author: str,
     now_ms: int,
-    key: str = "",
 ) -> Sealed:
     """Sell the space's own units by what the tariff says that they are worth; means None: on the account.
 
@@ -132,9 +129,8 @@ def buy_units(
         Posting(CONVERSION, unit, count * MICRO),
         Posting(member_account(account), unit, -count * MICRO),
     )
-    source = f"units:{key}" if key else ""
     memo = f"{count} {unit}"
-    return books.post(session, EntryKind.CONVERSION, postings, author, now_ms, source=source, memo=memo)
+    return books.post(session, EntryKind.CONVERSION, postings, author, now_ms, memo=memo)
 
 
 def tax_in(total_micro: int, rate: Fraction, currency: Commodity) -> int:

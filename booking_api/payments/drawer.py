@@ -100,9 +100,7 @@ def close_drawer(session: Session, counted_micro: int, reason: str, author: str,
     return drawer
 
 
-def bank_cash(
-    session: Session, amount_micro: int, author: str, now_ms: int, memo: str = "", key: str = ""
-) -> Sealed:
+def bank_cash(session: Session, amount_micro: int, author: str, now_ms: int, memo: str = "") -> Sealed:
     """Take cash out of the drawer to the bank; it is under way until the bank's line of it is assigned."""
     books.hold(session)
     drawer = needed(session)
@@ -112,8 +110,7 @@ def bank_cash(
         Posting(TRANSIT, drawer.commodity, amount_micro),
         Posting(CASH, drawer.commodity, -amount_micro),
     )
-    source = f"banked:{key}" if key else ""
-    return books.post(session, EntryKind.TRANSFER, postings, author, now_ms, source=source, memo=memo)
+    return books.post(session, EntryKind.TRANSFER, postings, author, now_ms, memo=memo)
 
 
 def closed(session: Session, limit: int = 30) -> list[Drawer]:

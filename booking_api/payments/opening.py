@@ -43,7 +43,7 @@ class Row:
     remedy: str = ""
 
 
-def read(session: Session, data: bytes, currency: str, now_ms: int) -> list[Row]:
+def read(session: Session, data: bytes, now_ms: int) -> list[Row]:
     """Return every line of a file with what is wrong with it; raises PeerError for what is no such file."""
     if len(data) > BYTES_MAX:
         raise PeerError("The file is larger than 16 MiB.")

@@ -54,9 +54,7 @@ def price(item: SaleItem, quantity_milli: int, currency: Commodity) -> Price:
     return Price(exact, total, desk.tax_in(total, Fraction(item.tax_rate), currency))
 
 
-def sell(
-    session: Session, basket: Basket, currency: Commodity, author: str, now_ms: int, key: str = ""
-) -> Sale:
+def sell(session: Session, basket: Basket, currency: Commodity, author: str, now_ms: int) -> Sale:
     """Sell; the stock goes down, and the sale stands on the account's statement.
 
     Raises Refused for what is not for sale, for no quantity, and for cash while the drawer is closed.
@@ -74,9 +72,8 @@ def sell(
         Posting(TAX, currency.code, -cost.tax_micro),
         Posting(ROUNDING, currency.code, cost.exact_micro - cost.total_micro),
     )
-    source = f"sale:{key}" if key else ""
     memo = f"{shown(basket.quantity_milli)} {item.unit} {item.name}"
-    sealed = books.post(session, EntryKind.SALE, postings, author, now_ms, source=source, memo=memo)
+    sealed = books.post(session, EntryKind.SALE, postings, author, now_ms, memo=memo)
     occurred_ms = sealed.entry.occurred_ms
     sale = Sale(
         entry=sealed.entry.id,
@@ -111,7 +108,6 @@ def buy(
     quantity_milli: int,
     currency: Commodity,
     now_ms: int,
-    key: str = "",
 ) -> Sale:
     """Let a member buy for an account that they may charge to, within what they may still spend on it.
 
@@ -124,7 +120,7 @@ def buy(
     cost = price(item, quantity_milli, currency)
     limits.check(session, account, member, cost.total_micro, currency.code, now_ms)
     basket = Basket(item_id, quantity_milli, account, member.id)
-    return sell(session, basket, currency, member.id, now_ms, key)
+    return sell(session, basket, currency, member.id, now_ms)
 
 
 def cancel(session: Session, entry: str, reason: str, author: str, now_ms: int) -> Sale:

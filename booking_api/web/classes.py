@@ -93,7 +93,7 @@ def attend(
 ) -> Response:
     """Note whether somebody came."""
     _check_teaches(who, classes.get(session, id).instructor)
-    classes.attend(session, id, member, who.id, page.context.clock.now_ms(), came=came == "yes")
+    classes.attend(session, id, member, page.context.clock.now_ms(), came=came == "yes")
     return RedirectResponse("/classes?notice=kept", 303)
 
 

@@ -25,14 +25,10 @@ from floor.tariff import Component, Occasion, Tariff
 from floor.tariff.model import BracketMode, FreeMode, Window
 
 
-def tariff_words(tariff: Tariff, formats: Formats, machine: str = "") -> list[str]:
-    """Say what a tariff asks of who uses a machine (by its id; "": of any): components, then the rules."""
+def tariff_words(tariff: Tariff, formats: Formats) -> list[str]:
+    """Say what a tariff asks of who uses a machine: components, then the rules."""
     code = tariff.commodity.code
-    said = [
-        component_words(component, code, formats, tariff.windows)
-        for component in tariff.components
-        if not (machine and component.machines) or machine in component.machines
-    ]
+    said = [component_words(one, code, formats, tariff.windows) for one in tariff.components]
     return said + rules_words(tariff, formats)
 
 

@@ -30,13 +30,12 @@ from firmware_bridge.settings import setting
 from firmware_bridge.transports import Answer, Http, Transports, Upload
 from firmware_bridge.transports.real import RealTransports
 from floor.errors import MachineError, MachineFault, MachineUnreachable
-from floor.gcode import Filament, FilamentCounter, FilamentUse
+from floor.gcode import Filament, FilamentCounter, FilamentUse, display_command
 
 READ_FILE_S = 900.0
 AWAIT_FILE_S = 60.0
 ORDER_S = 30.0
 ORDER_CHECK_S = 0.2
-MAX_MESSAGE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +188,8 @@ class OctoPrintDriver(NoGate):
             raise MachineFault(f"{self.name} took {name}, but does not print it")
 
     async def message(self, text: str) -> None:
-        """Show one line of at most MAX_MESSAGE characters by M117; see Driver.message."""
-        # a line break or a comment sign would let a member's name become a G-code command
-        safe = "".join(letter if letter.isprintable() and letter not in ";*" else " " for letter in text)
-        await self._order("/api/printer/command", {"commands": [f"M117 {safe[:MAX_MESSAGE]}"]})
+        """Show one line by M117; see Driver.message."""
+        await self._order("/api/printer/command", {"commands": [display_command(text)]})
 
     async def aclose(self) -> None:
         """Close the connections; see Driver.aclose."""

@@ -17,6 +17,7 @@ from firmware_bridge.recordings.tape import Entry, event_table
 from firmware_bridge.transports.replaying import ReplayingTransports, loosely
 from floor.errors import ConfigError
 
+SETTLE_S = 0.1
 BEYOND_S = 1.0
 LATE_MS = 250
 LATE_SHARE = 0.02
@@ -76,7 +77,9 @@ async def _replay(
                 events.append((at_s, event_table(event)))
     except TimeoutError:
         await driver.aclose()
-    return Replayed(events, compare(recording.events, events, recording.ended_s), transports.differences())
+    # a limit may come between words of the machine and what the driver made of them
+    ended_s = recording.ended_s - (SETTLE_S if recording.why == "limit" else 0.0)
+    return Replayed(events, compare(recording.events, events, ended_s), transports.differences())
 
 
 def compare(was: list[tuple[float, Entry]], now: list[tuple[float, Entry]], ended_s: float) -> str:
@@ -98,7 +101,7 @@ def compare(was: list[tuple[float, Entry]], now: list[tuple[float, Entry]], ende
     if len(after) > len(before) and after[len(before)][0] <= ended_s:
         at_s, one, _ = after[len(before)]
         return f"at {at_s:.2f} s this is said now: {one}"
-    shown, shows = _shown(was), _shown([one for one in now if one[0] <= ended_s])
+    shown, shows = (_shown([one for one in events if one[0] <= ended_s]) for events in (was, now))
     return f"at the end: {words}" if (words := _unlike(shown, shows)) else ""
 
 

@@ -115,7 +115,7 @@ class Space:
             planned = classes.plan(session, details, now_ms)
             for person in people:
                 classes.sign_up(session, planned.id, person, "test", now_ms)
-                classes.attend(session, planned.id, person, instructor, self.at(begin) + 1)
+                classes.attend(session, planned.id, person, self.at(begin) + 1)
 
     def tier(self, member: str) -> str:
         with self.db.read() as session:

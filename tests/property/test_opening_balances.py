@@ -33,7 +33,7 @@ def test_a_file_is_read_or_refused(floor: Floor, data: bytes | list[list[str]]) 
     text = "\n".join([",".join(opening.COLUMNS), *lines]).encode("utf-8", "replace")
     with floor.db.read() as session:
         try:
-            rows = opening.read(session, data if isinstance(data, bytes) else text, "EUR", NOW_MS)
+            rows = opening.read(session, data if isinstance(data, bytes) else text, NOW_MS)
         except PeerError:
             return
     assert all(bool(row.problem) == bool(row.remedy) for row in rows)

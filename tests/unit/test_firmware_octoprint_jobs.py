@@ -299,7 +299,7 @@ async def test_a_message_cannot_become_a_command() -> None:
     body = http.asked[0][2]
     assert body is not None
     line = str(body["commands"])[2:-2]
-    assert line.startswith("M117 hello M104 S250  xxx")
+    assert line.startswith("M117 hello M 104 S250  xxx")
     assert len(line) == 5 + 64
 
 

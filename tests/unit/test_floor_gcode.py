@@ -3,7 +3,7 @@
 import pytest
 
 from floor import gcode
-from floor.gcode import Filament, FilamentCounter, FilamentUse
+from floor.gcode import MAX_DISPLAY, Filament, FilamentCounter, FilamentUse, display_command
 
 
 def count(text: str, filament: Filament | None = None) -> FilamentUse:
@@ -105,3 +105,9 @@ def test_an_overlong_line_is_passed_over_and_memory_stays_bounded() -> None:
         counter.receive_data(b"G1 E5 " * 10_000)
     counter.receive_data(b"\nG1 E1\n")
     assert counter.close().total_um == 1_000
+
+
+def test_what_a_display_shows_orders_nothing() -> None:
+    assert display_command("Ada pays 5 €;\nM112 *m108 T0 $H") == "M117 Ada pays 5 €  M 112  m 108 T 0 $H"
+    assert len(display_command("a" * 99)) == len("M117 ") + MAX_DISPLAY
+    assert display_command("Anna, 3 h of MK4") == "M117 Anna, 3 h of MK4"

@@ -340,7 +340,7 @@ OPENINGS = (
 def test_opening_balances_are_imported_once(floor: Floor) -> None:
     for expected in (3, 0):
         with floor.db.write() as session:
-            rows = opening.read(session, OPENINGS, "EUR", NOW_MS)
+            rows = opening.read(session, OPENINGS, NOW_MS)
             assert opening.post(session, rows, "olga", NOW_MS) == expected
     assert floor.balances() == {
         (member_account(floor.ada), "EUR"): -12_500_000,
@@ -358,7 +358,7 @@ def test_each_wrong_line_is_named_and_nothing_is_imported(floor: Floor) -> None:
         b'2,EUR,"5,00",2026-08-31\n2,EUR,5,31.8.2026\n2,EUR,5,2999-01-01\n1,EUR,6,2026-08-31\n'
     )
     with floor.db.write() as session:
-        rows = opening.read(session, text, "EUR", NOW_MS)
+        rows = opening.read(session, text, NOW_MS)
         assert [(row.line, bool(row.problem), bool(row.remedy)) for row in rows if row.problem] == [
             (n, True, True) for n in (3, 4, 5, 6, 7, 8)
         ]
