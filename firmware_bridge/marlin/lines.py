@@ -21,7 +21,8 @@ HARMLESS = frozenset(f"{_ASKS} {_MODES} {_STOPS}".split()) | AT_ONCE
 """What moves and heats nothing: it needs nobody, and neither begins nor prolongs a job."""
 
 WAITS_FOR_HEAT = frozenset({"M109", "M190", "M191"})
-HEATS = frozenset({"M104", "M140", "M141"}) | WAITS_FOR_HEAT
+HEATS = frozenset({"M104", "M140", "M141", "M106"}) | WAITS_FOR_HEAT
+"""Heaters and fans, which 0 turns off."""
 BEGINS = frozenset({"G0", "G1", "G2", "G3", "G5", "G28", "G29", "M75"}) | WAITS_FOR_HEAT
 """What begins a job of a host: moves, and waiting for a heater."""
 
@@ -42,7 +43,7 @@ class Line:
 
     @property
     def cools(self) -> bool:
-        """Whether it turns a heater off."""
+        """Whether it turns a heater or a fan off."""
         found = _TARGET.search(self.text[len(self.code) :]) if self.code in HEATS else None
         return found is not None and float(found[1]) == 0
 

@@ -114,7 +114,19 @@ def of(text: str) -> Line:
 
 @pytest.mark.parametrize(
     "line",
-    ["M105", "m115", "N3 M110 N3*1", "M104 S0", "M109 R0", "M140 T0 S0.0", "G90", "G92 E0", "M25", "M112"],
+    [
+        "M105",
+        "m115",
+        "N3 M110 N3*1",
+        "M104 S0",
+        "M109 R0",
+        "M140 T0 S0.0",
+        "M106 S0",
+        "G90",
+        "G92 E0",
+        "M25",
+        "M112",
+    ],
 )
 def test_questions_stops_modes_and_cold_heaters_pass(line: str) -> None:
     assert of(line).harmless

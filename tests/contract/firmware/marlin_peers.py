@@ -72,12 +72,8 @@ def virtual_printer(folder: Path, **changed: object) -> Iterator[Peer]:
 
 
 @asynccontextmanager
-async def printcore(port: int, file: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run Printrun's printcore, which prints `file` on 127.0.0.1:`port` as if that were its serial line.
-
-    Over TCP it sends neither numbers nor checksums: so it gets a pty, and what passes goes on to the port.
-    """
-    assert PRINTCORE.is_file(), "Printrun is missing: install it with `python scripts/peers.py printrun`"
+async def serial_to(port: int) -> AsyncIterator[str]:
+    """Give a serial line whose bytes go on to 127.0.0.1:`port`, for hosts that only know such."""
     line, slave = pty.openpty()
     tty.setraw(slave)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -89,23 +85,31 @@ async def printcore(port: int, file: Path) -> AsyncIterator[asyncio.subprocess.P
             os.write(line, data)
 
     carrier = asyncio.create_task(back())
-    process = await asyncio.create_subprocess_exec(
-        PRINTCORE.parent / "python",
-        PRINTCORE,
-        os.ttyname(slave),
-        file,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
     try:
-        yield process
+        yield os.ttyname(slave)
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
         carrier.cancel()
         await asyncio.gather(carrier, return_exceptions=True)
         loop.remove_reader(line)
         writer.close()
         os.close(line)
         os.close(slave)
+
+
+@asynccontextmanager
+async def printcore(port: int, file: Path) -> AsyncIterator[None]:
+    """Run Printrun's printcore, which prints `file` on 127.0.0.1:`port` as if that were its serial line.
+
+    Over TCP it would send neither numbers nor checksums.
+    """
+    assert PRINTCORE.is_file(), "Printrun is missing: install it with `python scripts/peers.py printrun`"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    async with serial_to(port) as line:
+        python = PRINTCORE.parent / "python"
+        process = await asyncio.create_subprocess_exec(python, PRINTCORE, line, file, **quiet)
+        try:
+            yield
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
