@@ -34,7 +34,7 @@ class VirtualPrinterBench(Bench):
         self.peer = peer
 
     def driver(self) -> MarlinDriver:
-        settings = MarlinSettings(self.peer.url, poll_s=0.1, silence_s=1.0, settle_s=0.05)
+        settings = MarlinSettings(self.peer.url, poll_s=0.1, silence_s=0.8, settle_s=0.05)
         return MarlinDriver(settings, backoff=Backoff(0.05, 0.1))
 
     async def start(self) -> None:

@@ -106,19 +106,25 @@ async def test_a_members_job_is_metered_by_octoprints_time_and_the_gcodes_filame
 async def test_octoprint_as_the_host_of_a_marlin_is_gated_held_and_metered_by_the_proxy(
     octoprint: OctoPrintPeer, tmp_path: Path
 ) -> None:
-    with virtual_printer(tmp_path) as printer:
+    with virtual_printer(
+        tmp_path, sendBusy=False
+    ) as printer:  # else it dwells for as long as OctoPrint's M113
         async with (
-            driven(printer.url, mode="proxy", gate="authorised", quiet_s=2.0) as watch,
+            driven(printer.url, mode="proxy", gate="authorised", quiet_s=1.0) as watch,
             serial_to(await port_of(watch)) as line,
         ):
             await asyncio.to_thread(octoprint.move_to, line)
             try:
-                await asyncio.to_thread(octoprint.upload, "a.gcode", dwelling_gcode(20), start=True)
+                await asyncio.to_thread(
+                    octoprint.upload, "a.gcode", dwelling_gcode(20, dwell_ms=50), start=True
+                )
                 await watch.next(JobRefused)
                 await asyncio.to_thread(octoprint.settle)  # it cancelled by itself
                 assert not watch.of(JobStarted)
                 watch.driver.authorise(True)
-                await asyncio.to_thread(octoprint.upload, "b.gcode", dwelling_gcode(20), start=True)
+                await asyncio.to_thread(
+                    octoprint.upload, "b.gcode", dwelling_gcode(20, dwell_ms=50), start=True
+                )
                 await watch.next(JobStarted)
                 await watch.counted(Quantity.FILAMENT_UM, 3_000)
                 await watch.driver.hold()
