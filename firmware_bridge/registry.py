@@ -12,6 +12,7 @@ from firmware_bridge.http.driver import HttpMachine, HttpSettings
 from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
 from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
 from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
@@ -35,6 +36,7 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "marlin": (MarlinSettings, MarlinDriver),
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
+    "prusalink": (PrusaLinkSettings, PrusaLinkDriver),
     "pulse": (PulseSettings, PulseDriver),
     "ruida": (RuidaSettings, RuidaDriver),
     "shelly": (ShellySettings, shelly),

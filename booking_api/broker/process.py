@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -22,12 +20,11 @@ from booking_api.broker.plan import (
     render_mosquitto,
     render_passwords,
 )
+from booking_api.child import POLL_S, Child, Door, spawn
 from floor.errors import ConfigError
 
 _START_S = 30.0
 _STOP_S = 10.0
-_POLL_S = 0.05
-_PORT_TRIES = 3
 
 
 class Engine(StrEnum):
@@ -66,28 +63,13 @@ def find_mosquitto() -> str | None:
 class BrokerProcess:
     """A running broker; made by `run_broker`."""
 
-    def __init__(
-        self, engine: Engine, host: str, port: int, process: asyncio.subprocess.Process, log: Path
-    ) -> None:
+    def __init__(self, engine: Engine, host: str, port: int, child: Child) -> None:
         self.engine = engine
         self.host = host
         self.port = port
-        self._process = process
-        self._log = log
-
-    @property
-    def pid(self) -> int:
-        """The process id of the broker."""
-        return self._process.pid
-
-    def kill(self) -> None:
-        """End the broker as a power cut would; for tests of what survives."""
-        self._process.kill()
-
-    async def ended(self) -> str:
-        """Wait until the broker ends by itself, and give the last that it wrote."""
-        await self._process.wait()
-        return _last_words(self._log)
+        self.pid = child.pid
+        self.kill = child.kill
+        self.ended = child.ended
 
 
 @contextlib.asynccontextmanager
@@ -100,11 +82,25 @@ async def run_broker(settings: BrokerSettings) -> AsyncIterator[BrokerProcess]:
     engine = settings.engine or (Engine.MOSQUITTO if find_mosquitto() else Engine.EMBEDDED)
     # Both brokers read their files from where they stand: a relative path would be another one there.
     directory = await asyncio.to_thread(_write_files, settings)
-    broker = await _start(settings, engine, directory)
+
+    async def ready(port: int) -> bool:
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(settings.host, port)
+            writer.close()
+            await asyncio.sleep(POLL_S)  # one that could not bind ends now, and another answered
+            return True
+        return False
+
+    async def spawned(port: int) -> Child:
+        command = _command(settings.listener(port), engine, directory)
+        return await spawn(command, directory / f"{engine}.log", _STOP_S)
+
+    door = Door("broker", settings.host, settings.port)
+    child, port = await door.start(f"the {engine} broker", spawned, ready, _START_S)
     try:
-        yield broker
+        yield BrokerProcess(engine, settings.host, port, child)
     finally:
-        await asyncio.shield(_stop(broker._process))
+        await asyncio.shield(child.stop())
 
 
 def _write_files(settings: BrokerSettings) -> Path:
@@ -120,47 +116,6 @@ def _write(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
-
-
-async def _start(settings: BrokerSettings, engine: Engine, directory: Path) -> BrokerProcess:
-    """Start on the port asked for; on port 0 another process may take the free one first, so try again."""
-    log = directory / f"{engine}.log"
-    for attempt in range(_PORT_TRIES):
-        port = _free_port(settings)
-        process = await _spawn(_command(settings.listener(port), engine, directory), log)
-        try:
-            answered = await _answers(process, settings.host, port)
-        except BaseException:
-            await _stop(process)
-            raise
-        if answered:
-            return BrokerProcess(engine, settings.host, port, process, log)
-        await _stop(process)
-        words = _last_words(log)
-        if "in use" not in words:
-            raise ConfigError(str(log), "", f"the {engine} broker did not start: {words}", "See the log")
-        if settings.port or attempt == _PORT_TRIES - 1:
-            raise _in_use(settings.host, port)
-    raise AssertionError("the last attempt returns or raises")
-
-
-def _free_port(settings: BrokerSettings) -> int:
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise _in_use(settings.host, settings.port, error.strerror or str(error)) from error
-        return int(probe.getsockname()[1])
-
-
-def _in_use(host: str, port: int, problem: str = "Address already in use") -> ConfigError:
-    return ConfigError(
-        "broker",
-        "port",
-        f"cannot listen on {host} port {port} ({problem})",
-        f"End what listens there (`ss -ltnp 'sport = :{port}'` names it) or choose another; 0 picks one",
-    )
 
 
 def _command(listener: Listener, engine: Engine, directory: Path) -> list[str]:
@@ -189,42 +144,3 @@ def _command(listener: Listener, engine: Engine, directory: Path) -> list[str]:
             str(tls.keyfile),
         ]
     return command
-
-
-async def _spawn(command: list[str], log: Path) -> asyncio.subprocess.Process:
-    """Start in a session of its own, so that Ctrl-C ends the broker last; a killed parent still ends it."""
-    if setpriv := shutil.which("setpriv"):
-        command = [setpriv, "--pdeathsig", "TERM", "--", *command]
-    with log.open("wb") as output:
-        return await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
-
-
-async def _answers(process: asyncio.subprocess.Process, host: str, port: int) -> bool:
-    """Wait until the port answers; False when the process ends first or the time is up."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_START_S):
-            while process.returncode is None:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection(host, port)
-                    writer.close()
-                    await asyncio.sleep(_POLL_S)  # one that could not bind ends now, and another answered
-                    return process.returncode is None
-                await asyncio.sleep(_POLL_S)
-    return False
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _STOP_S)
-
-
-def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1][:500] if lines else "it wrote nothing"

@@ -15,16 +15,18 @@ import httpx
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerProcess, run_broker
 from booking_api.broker.process import BrokerSettings as BrokerRun
+from booking_api.child import Child, Door
 from booking_api.db import Database
 from booking_api.demo import files, seed
 from booking_api.demo.cast import GATEWAY, MACHINES
 from booking_api.demo.folder import SAVE_EVERY_S, SERVER, SIGN_INS, Folder, held_folder
-from booking_api.demo.processes import HOST, Child, free_port, running, wait_for
+from booking_api.demo.processes import running, wait_for
 from booking_api.demo.staff import Staff
 from booking_api.gateways.enrol import Enrolment, passwords, recall
 from booking_api.gateways.keys import Signer, open_signer
 from booking_api.migrations import upgrade
 from booking_api.prometheus.process import (
+    HOST,
     HOW_TO_GET,
     PrometheusProcess,
     PrometheusSettings,
@@ -100,7 +102,7 @@ class DemoFloor:
 
     async def start(self, stack: contextlib.AsyncExitStack) -> None:
         """Start all parts in order; the stack ends them in the opposite one."""
-        folder, port = self.folder, free_port(self.settings.port)
+        folder, port = self.folder, Door("makerfloor demo", HOST, self.settings.port, "--port").free_port()
         self.address = f"http://{HOST}:{port}"
         stack.callback(folder.save_time, self.scale)
         prepared = await asyncio.to_thread(self._prepare)
@@ -111,7 +113,7 @@ class DemoFloor:
         self._say(f"  broker       {broker.engine} on {HOST}:{broker.port}")
         self.pids["broker"] = broker.pid
         self._watch("broker", folder.path / "broker" / f"{broker.engine}.log", broker.ended())
-        gateway_port = free_port(0)
+        gateway_port = Door("gateway", HOST, 0).free_port()
         prometheus = await self._prometheus(stack, port, gateway_port)
         await self._server(stack, port, broker, prometheus)
         await self._gateway(stack, broker, prepared, gateway_port)
@@ -166,7 +168,7 @@ class DemoFloor:
         files.write_server(file, HOST, port, self._reach(broker, self._server_password), prometheus)
         arguments = ["--config", str(file), "serve", "--time-scale", str(self.scale)]
         child = await stack.enter_async_context(
-            running("server", "makerfloor", arguments, self.folder.logs / "server.log")
+            running("makerfloor", arguments, self.folder.logs / "server.log")
         )
         async with httpx.AsyncClient(base_url=self.address, trust_env=False) as client:
 
@@ -175,8 +177,8 @@ class DemoFloor:
                     return (await client.get("/healthz")).status_code == httpx.codes.OK
                 return False
 
-            await wait_for(child, ready)
-        self._watch_child(child)
+            await wait_for("server", child, ready)
+        self._watch_child("server", child)
         self._say(f"  server       {self.address}")
 
     async def _gateway(
@@ -191,7 +193,7 @@ class DemoFloor:
         files.write_gateway(file, enrolment, prepared.signer, reach, self.address, port, speed, chosen)
         arguments = ["--config", str(file), "simulate", "--time-scale", str(self.scale)]
         child = await stack.enter_async_context(
-            running("gateway", "makerfloor-gateway", arguments, self.folder.logs / "gateway.log")
+            running("makerfloor-gateway", arguments, self.folder.logs / "gateway.log")
         )
         headers = {"Authorization": f"Bearer {prepared.token}"}
         async with httpx.AsyncClient(base_url=self.address, headers=headers, trust_env=False) as client:
@@ -202,17 +204,17 @@ class DemoFloor:
                     return all(machine["state"] != "offline" for machine in machines)
                 return False
 
-            await wait_for(child, ready)
-        self._watch_child(child)
+            await wait_for("gateway", child, ready)
+        self._watch_child("gateway", child)
         self._say(f"  gateway      {len(MACHINES)} machines, and people who use them")
 
     @staticmethod
     def _reach(broker: BrokerProcess, password: str) -> BrokerSettings:
         return BrokerSettings(broker.host, broker.port, SERVER, password, None)
 
-    def _watch_child(self, child: Child) -> None:
-        self.pids[child.name] = child.pid
-        self._watch(child.name, child.log, child.ended())
+    def _watch_child(self, name: str, child: Child) -> None:
+        self.pids[name] = child.pid
+        self._watch(name, child.log, child.ended())
 
     def _watch(self, name: str, log: Path, ended: Coroutine[None, None, str]) -> None:
         async def sentence() -> str:

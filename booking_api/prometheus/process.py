@@ -6,8 +6,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
-import socket
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import Self
 
 import httpx
 
+from booking_api.child import Child, Door, spawn
 from floor.errors import ConfigError
 
 HOST = "127.0.0.1"
@@ -27,9 +26,7 @@ HOW_TO_GET = "Prometheus is not on this machine; get it with `apt-get install pr
 
 _START_S = 60.0
 _STOP_S = 20.0
-_POLL_S = 0.05
 _ANSWER_S = 2.0
-_PORT_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +104,7 @@ class PrometheusProcess:
     def __init__(self, settings: PrometheusSettings) -> None:
         self.settings = settings
         self.port = settings.port
-        self._log = settings.directory.resolve() / "prometheus.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -127,13 +123,13 @@ class PrometheusProcess:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.shield(self._stop())
+        assert self._child is not None, "enter the block first"
+        await asyncio.shield(self._child.stop())
 
     async def ended(self) -> str:
         """Wait until it ends by itself, and give the last that it wrote."""
-        assert self._process is not None, "enter the block first"
-        await self._process.wait()
-        return last_words(self._log)
+        assert self._child is not None, "enter the block first"
+        return await self._child.ended()
 
     def set_gateways(self, gateways: Mapping[str, str]) -> None:
         """Scrape these gateways (name: "host:port") from now on; within some seconds, without a restart."""
@@ -142,71 +138,30 @@ class PrometheusProcess:
         )
 
     async def _start(self, program: str, configuration: Path, lock: int) -> None:
-        """Start on the port asked for; on port 0 try again, when another process took it."""
-        for left in reversed(range(_PORT_TRIES)):
-            self.port = _free_port(self.settings.port)
-            self._process = await _spawn(self._command(program, configuration), self._log, lock)
-            try:
-                if await self._ready(self._process):
-                    return
-            except BaseException:
-                await self._stop()
-                raise
-            await self._stop()
-            words = last_words(self._log)
-            if "address already in use" not in words:
-                raise ConfigError(str(self._log), "", f"Prometheus did not start: {words}", "See the log")
-            if self.settings.port or not left:
-                break
-        raise _in_use(self.port)
+        async def spawned(port: int) -> Child:
+            command = _command(program, configuration, port)
+            return await spawn(command, configuration.parent / "prometheus.log", _STOP_S, pass_fds=(lock,))
 
-    def _command(self, program: str, configuration: Path) -> list[str]:
-        return [
-            program,
-            f"--config.file={configuration}",
-            f"--storage.tsdb.path={configuration.parent / 'data'}",
-            f"--storage.tsdb.retention.time={RETENTION}",
-            f"--web.listen-address={HOST}:{self.port}",
-            "--log.level=warn",
-        ]
-
-    async def _ready(self, process: asyncio.subprocess.Process) -> bool:
-        """Wait until it is ready; False when the process ends first or the time is up."""
         async with httpx.AsyncClient(timeout=_ANSWER_S, trust_env=False) as client:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_START_S):
-                    while process.returncode is None:
-                        with contextlib.suppress(httpx.HTTPError):
-                            if (await client.get(f"{self.url}/-/ready")).status_code == httpx.codes.OK:
-                                return process.returncode is None
-                        await asyncio.sleep(_POLL_S)
-        return False
 
-    async def _stop(self) -> None:
-        process = self._process
-        assert process is not None, "enter the block first"
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if process.returncode is not None:
-                return
-            with contextlib.suppress(ProcessLookupError):
-                process.send_signal(number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _STOP_S)
+            async def ready(port: int) -> bool:
+                with contextlib.suppress(httpx.HTTPError):
+                    return (await client.get(f"http://{HOST}:{port}/-/ready")).status_code == httpx.codes.OK
+                return False
+
+            door = Door("prometheus", HOST, self.settings.port)
+            self._child, self.port = await door.start("Prometheus", spawned, ready, _START_S)
 
 
-async def _spawn(command: list[str], log: Path, lock: int) -> asyncio.subprocess.Process:
-    """Start in a session of its own, so that Ctrl-C does not end it first; a killed parent still ends it."""
-    if setpriv := shutil.which("setpriv"):
-        command = [setpriv, "--pdeathsig", "TERM", "--", *command]
-    with log.open("wb") as output:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
+def _command(program: str, configuration: Path, port: int) -> list[str]:
+    return [
+        program,
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={configuration.parent / 'data'}",
+        f"--storage.tsdb.retention.time={RETENTION}",
+        f"--web.listen-address={HOST}:{port}",
+        "--log.level=warn",
+    ]
 
 
 @contextlib.contextmanager
@@ -229,28 +184,3 @@ def _locked(directory: Path) -> Iterator[int]:
         ) from error
     finally:
         os.close(lock)
-
-
-def _free_port(port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise _in_use(port) from error
-        return int(probe.getsockname()[1])
-
-
-def _in_use(port: int) -> ConfigError:
-    return ConfigError(
-        "prometheus",
-        "port",
-        f"cannot listen on {HOST} port {port}",
-        f"End what listens there (`ss -ltnp 'sport = :{port}'` names it) or choose another; 0 picks one",
-    )
-
-
-def last_words(log: Path) -> str:
-    """The last line of a log, at most 500 characters."""
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1][:500] if lines else "it wrote nothing"

@@ -184,7 +184,7 @@ def _details(form: upload.Form, who: Who) -> PrintDetails:
 
 
 def _usable(session: Session, page: Page, member: str) -> list[Machine]:
-    """Return the machines that print files and that a member may use."""
+    """Return the machines that print files and that a member may use, printers first."""
     now_ms = page.context.clock.now_ms()
     held = {
         one.machine
@@ -193,7 +193,7 @@ def _usable(session: Session, page: Page, member: str) -> list[Machine]:
     }
     return [
         machine
-        for machine in machines.listed(session)
+        for machine in sorted(machines.listed(session), key=lambda machine: machine.kind != PRINTER)
         if _prints(page, machine) and (machine.id in held or not machine.requires_certification)
     ]
 

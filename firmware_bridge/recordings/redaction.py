@@ -31,6 +31,7 @@ _IN_URL = re.compile(
 _LOGIN_IN_URL = re.compile(r"(://)([^/\s\"'@\\]+)(?=@)")
 _SCHEME = re.compile(r"(?i)\b((?:bearer|basic|token) +)((?=[\w+/=.~-]*\d)[\w+/=.~-]{8,})")
 _USER = re.compile(rf'(?i)\\*"(?:{_WHO})\\*"\s*:\s*\\*"((?:[^"\\]|\\u[0-9a-f]{{4}})+)')
+_FILE = re.compile(r"(?i)\.(?:b?gcode|gco|g)$")  # PrusaLink has a display_name of files
 _SYSTEM_NAMES = frozenset(
     {"null", "none", "_TRUSTED_USER_", "_api", "admin", "user", "users", "guest", "root"}
 )
@@ -63,7 +64,8 @@ class Redactor:
                 for found in pattern.finditer(value):
                     self._hush(found[2])
             for found in _USER.finditer(value):
-                self.learn_name(found[1])
+                if not _FILE.search(found[1]):
+                    self.learn_name(found[1])
         elif isinstance(value, Mapping):
             self.learn(json.dumps(value, default=str))
         elif isinstance(value, list | tuple):

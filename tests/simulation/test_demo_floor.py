@@ -212,7 +212,7 @@ def test_ctrl_c_ends_it_all_without_a_traceback(tmp_path: Path) -> None:
 async def test_a_port_in_use_is_named_with_its_remedy(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    with pytest.raises(ConfigError, match=f"port {port}.*--port"):
+    with pytest.raises(ConfigError, match=f"--port.* port {port} .*choose another"):
         async with demo_floor(DemoSettings(tmp_path, port=port)):
             pass
     server.close()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from booking_api.child import Door
 from booking_api.demo.floor import DemoSettings
 from booking_api.demo.folder import MARKER, SIGN_INS, held_folder
-from booking_api.demo.processes import free_port
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
 
@@ -84,4 +84,4 @@ def test_a_speed_out_of_range_is_refused(tmp_path: Path, speed: int) -> None:
 
 
 def test_a_free_port_is_found() -> None:
-    assert 1024 <= free_port(0) <= 65_535
+    assert 1024 <= Door("demo", "127.0.0.1", 0).free_port() <= 65_535

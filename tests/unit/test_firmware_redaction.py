@@ -80,6 +80,8 @@ def test_names_become_others_but_keys_and_parts_of_words_stay() -> None:
         '{"user": "member-1", "ada": 1, "path": "adaptor.gcode", "by": "ada-2 member-1", "owner": "member-2"}'
     )
     assert scrubbed(text, with_names=True) == text
+    for same in ('{"display_name": "part one.bgcode"}', '{"display_name": "PART~1.GCO"}'):
+        assert scrubbed(same) == same
     assert scrubbed('{"user": "_TRUSTED_USER_"}') == '{"user": "_TRUSTED_USER_"}'
 
 

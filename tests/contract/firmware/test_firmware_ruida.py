@@ -6,6 +6,7 @@ What a sender meets, and MeerK40t's emulator, stand in test_firmware_ruida_proxy
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 from tests.contract.firmware.ruida_peers import Peer, simulated
+from tests.contract.firmware.ruida_sim import SPEED
 from tests.kit.driver_contract import Bench, DriverContract, Lack
 from tests.kit.watch import watching
 
@@ -62,6 +64,9 @@ class RuidaBench(Bench):
 
     def driver(self) -> RuidaDriver:
         return driver_of(self.peer)
+
+    def now_s(self) -> float:
+        return time.monotonic() * SPEED
 
     async def start(self) -> None:
         self.peer.tell("start")

@@ -1,0 +1,1 @@
+"""PrusaLink: Prusa's own printers, over its REST API."""
