@@ -11,7 +11,8 @@ def test_every_package_has_its_users_and_its_reason(root: Path) -> None:
     packages = read_packages((root / "scripts" / "system_packages.txt").read_text())
     assert {package.name for package in packages} == {
         "mosquitto", "prometheus", "chromium", "fonts-noto-cjk", "postgresql", "build-essential", "hledger",
-            "poppler-utils", "libcap-dev", "file", "libturbojpeg0", "zbar-tools", "slic3r",
+        "libsodium23", "libusb-dev", "poppler-utils", "libcap-dev", "file", "libturbojpeg0", "zbar-tools",
+        "slic3r",
     }  # fmt: skip
     assert all(package.needed_by <= {"demo", "test"} and "test" in package.needed_by for package in packages)
 
