@@ -30,7 +30,7 @@ demo: setup ## Run a whole floor on this machine
 
 test: setup ## Run every test, real peers included
 	@$(PYTHON) scripts/system.py test
-	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t prusalink pyftpdlib moonraker klipper
+	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files

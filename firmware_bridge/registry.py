@@ -9,6 +9,7 @@ from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.http.driver import HttpMachine, HttpSettings
+from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
 from firmware_bridge.moonraker.driver import MoonrakerDriver, MoonrakerSettings
 from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
@@ -33,6 +34,7 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "bambu": (BambuSettings, BambuDriver),
     "grbl": (GrblSettings, GrblDriver),
     "http": (HttpSettings, HttpMachine),
+    "marlin": (MarlinSettings, MarlinDriver),
     "moonraker": (MoonrakerSettings, MoonrakerDriver),
     "mqtt": (MqttSettings, MqttMachine),
     "octoprint": (OctoPrintSettings, OctoPrintDriver),

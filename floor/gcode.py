@@ -2,9 +2,10 @@
 
 Counted is the high-water mark of net extrusion, for each tool: a retraction and its return cost nothing.
 Understood: G0-G3 with E, G20/G21, G92 E, M82/M83, M200 D (E in mm³), T. As OctoPrint does by default, and
-Klipper always, G90/G91 leave E alone. Firmware retraction (G10/G11) nets out by itself; flow (M221) and an
-extruder that is axis A (Slic3r for Mach3 and Machinekit) are not counted. Where a slicer says
-`; use_volumetric_e = 1` and no M200 stands in the file, the printer has its own, and E is in mm³.
+Klipper always, G90/G91 leave E alone, unless `g90_sets_e` says that the machine is a Marlin 2, where they
+hold for E, too. Firmware retraction (G10/G11) nets out by itself; flow (M221) and an extruder that is axis A
+(Slic3r for Mach3 and Machinekit) are not counted. Where a slicer says `; use_volumetric_e = 1` and no M200
+stands in the file, the printer has its own, and E is in mm³.
 Slicers' words: PrusaSlicer 2.x `; filament used [mm] = 1.0, 2.0`, `[cm3]`, `[g]`, `; total filament used
 [g] = 3.0`; Slic3r 1.3 `; filament used = 434.0mm (1.0cm3)`; Cura `;Filament used: 1.2m, 0.5m`.
 """
@@ -91,9 +92,13 @@ class _Tool:
 
 
 class FilamentCounter:
-    """Reads a G-code file piece by piece: `receive_data` any number of times, then `close`."""
+    """Reads a G-code file piece by piece: `receive_data` any number of times, then `close`.
 
-    def __init__(self, filament: Filament) -> None:
+    It also counts lines of no file, as they are done: without `e_known` the first absolute E only says where
+    the extruder stood, since nobody knows what was before; `extruded_um` is the count so far.
+    """
+
+    def __init__(self, filament: Filament, *, g90_sets_e: bool = False, e_known: bool = True) -> None:
         self._filament = filament
         self._rest = b""
         self._overlong = False
@@ -103,7 +108,8 @@ class FilamentCounter:
         self._volumetric_mm2 = 0.0
         self._volumetric_known = False
         self._set: dict[bytes, float] = {}
-        self._e = 0.0
+        self._g90_sets_e = g90_sets_e
+        self._e: float | None = 0.0 if e_known else None
         self._tools = {0: _Tool()}
         self._tool = self._tools[0]
         self._done_mm = 0.0
@@ -112,6 +118,11 @@ class FilamentCounter:
         self._amounts: array[int] = array("q")
         self._stride = 1
         self._skipped = 0
+
+    @property
+    def extruded_um(self) -> int:
+        """What the lines so far asked for, in micrometres; it never falls."""
+        return round(self._done_mm * 1000)
 
     def receive_data(self, data: bytes) -> None:
         """Count one more piece of the file, cut anywhere; a line over MAX_LINE_BYTES is passed over."""
@@ -134,7 +145,7 @@ class FilamentCounter:
         self.receive_data(b"\n")
         if self._set.get(b"use_volumetric_e") and not self._volumetric_known:
             self._from_volume(self._set.get(b"filament_diameter") or self._filament.diameter_mm)
-        total_um = round(self._done_mm * 1000)
+        total_um = self.extruded_um
         while self._offsets and self._offsets[-1] >= size:
             self._offsets.pop()
             self._amounts.pop()
@@ -176,6 +187,8 @@ class FilamentCounter:
                 self._e = 0.0
         elif number in (20, 21):
             self._unit_mm = 25.4 if number == 20 else 1.0
+        elif number in (90, 91) and self._g90_sets_e:
+            self._relative = number == 91
 
     def _m(self, number: int, words: bytes) -> None:
         if number in (82, 83):
@@ -187,8 +200,14 @@ class FilamentCounter:
                 self._volumetric_mm2 = math.pi * float(found[1]) ** 2 / 4
 
     def _move(self, e: float) -> None:
-        by = e if self._relative else e - self._e
-        self._e = self._e + e if self._relative else e
+        before, self._e = self._e, e
+        if self._relative:
+            self._e = None if before is None else before + e
+            by = e
+        elif before is None:
+            return
+        else:
+            by = e - before
         if self._volumetric_mm2:
             by /= self._volumetric_mm2
         if abs(by) > MAX_MM:

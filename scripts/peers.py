@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("octoprint", "beancount", "meerk40t", "prusalink", "pyftpdlib", "moonraker", "klipper")
+PEERS = ("octoprint", "beancount", "meerk40t", "printrun", "prusalink", "pyftpdlib", "moonraker", "klipper")
 PYTHON = "3.11"
 INSTALL_TIMEOUT_S = 900
 
@@ -29,7 +29,9 @@ def install(peer: str, root: Path = ROOT) -> str:
         return f"{peer} is installed in {home.relative_to(root)} as its lock file says."
     python = home / "bin" / "python"
     _uv(root, "venv", "--quiet", "--clear", "--python", PYTHON, str(home))
-    _uv(root, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock))
+    # a lock file names all that is needed; of Printrun that is less than its windows would need
+    locked = ("--no-deps", "--require-hashes", "-r", str(lock))
+    _uv(root, "pip", "install", "--quiet", "--python", str(python), *locked)
     stamp.write_text(wanted)
     return f"{peer} was installed in {home.relative_to(root)}."
 

@@ -15,8 +15,8 @@ from firmware_bridge.events import MachineEvent
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.link import Link
 from firmware_bridge.grbl.parser import GrblParser
-from firmware_bridge.grbl.proxy import Proxy
 from firmware_bridge.grbl.tracker import Tracker
+from firmware_bridge.proxy import Proxy
 from firmware_bridge.pump import pumped
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import Stream, Transports
@@ -31,6 +31,7 @@ SILENCED_S = 600.0
 OWN_LINES_S = 5.0
 ORDER_S = 10.0
 ORDER_CHECK_S = 0.05
+TAKEN = b"[MSG:Makerfloor: another program is connected]\r\n"
 HOLD, RESUME, RESET = b"!", b"~", b"\x18"
 
 
@@ -76,7 +77,7 @@ class GrblDriver:
         self._link: Link | None = None
         self._proxy: Proxy | None = None
         if settings.mode == "proxy":
-            self._proxy = Proxy(settings.listen)
+            self._proxy = Proxy(settings.listen, "grbl", TAKEN)
 
     @property
     def authorised(self) -> bool:
@@ -214,8 +215,9 @@ class GrblDriver:
 
     async def message(self, text: str) -> None:
         """Tell the sender, in its console; a GRBL has no display. See Driver.message."""
-        if self._proxy and self._link:
-            self._proxy.tell(text)
+        if self._link:
+            safe = "".join(letter if letter.isprintable() and letter not in "[]" else " " for letter in text)
+            self._link.to_sender(f"[MSG:Makerfloor: {safe[:80]}]\r\n".encode())
 
     async def aclose(self) -> None:
         """Do nothing: line and port are closed with the events; see Driver.aclose."""

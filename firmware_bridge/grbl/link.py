@@ -10,9 +10,11 @@ from firmware_bridge.events import JobRefused
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.parser import GrblParser, Greeting
 from firmware_bridge.grbl.tracker import Tracker
+from firmware_bridge.proxy import nobody
 from firmware_bridge.pump import Put
 from firmware_bridge.transports import Stream
 
+GREETING = b"Grbl 1.1h ['$' for help]\r\n"
 REFUSED_S = 5.0
 STOPPED = b"[MSG:Makerfloor: the job was stopped, begin anew]\r\n"
 TAP_FIRST = b"[MSG:Makerfloor: tap your badge first]\r\n"
@@ -33,7 +35,7 @@ class Link:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    to_sender: Callable[[bytes], None] = lambda _: None
+    to_sender: Callable[[bytes], None] = field(default=nobody)
     greeting: bytes = b""
     greetings: int = 0
     homing: bool = False
@@ -57,6 +59,19 @@ class Link:
             if fact is not None:
                 for event in self.tracker.receive(fact, at_s, self.gate.waiting):
                     self.put(event)
+
+    def answer_to(self, send: Callable[[bytes], None]) -> None:
+        """Give `send` what is for the sender, from now on."""
+        self.to_sender = send
+
+    def greet(self) -> bytes:
+        """Return a greeting: no reset follows the opening of a proxy, but senders wait for one."""
+        return self.greeting or GREETING
+
+    def sender_left(self) -> None:
+        """Take note that the sender has gone."""
+        self.gate.sender_changed()
+        self.tracker.sender_left()
 
     async def from_sender(self, data: bytes) -> bytes:
         """Pass on what a sender wrote, as far as it may pass; return what it is answered at once."""

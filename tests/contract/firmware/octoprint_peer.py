@@ -153,6 +153,20 @@ class OctoPrintPeer:
     def connect_printer(self) -> None:
         self.request("POST", "/api/connection", {"command": "connect"})
 
+    def move_to(self, line: str = "VIRTUAL") -> None:
+        """Connect to a printer on another serial line, or to the virtual one again, and wait until it is."""
+        self.disconnect_printer()
+        self.request("POST", "/api/settings", {"serial": {"additionalPorts": [line]}})
+        self._until("Closed")
+        self.request("POST", "/api/connection", {"command": "connect", "port": line, "baudrate": 115200})
+        self._until("Operational")
+
+    def _until(self, state: str) -> None:
+        deadline = time.monotonic() + START_S
+        while (said := self.request("GET", "/api/connection")["current"]["state"]) != state:
+            assert time.monotonic() < deadline, f"OctoPrint stays {said}, and is not {state}"
+            time.sleep(0.1)
+
 
 def start_octoprint(tmp_path: Path, users: tuple[str, ...] = ()) -> OctoPrintPeer:
     """Start an OctoPrint that keeps its files below `tmp_path`; `keys` has an API key for each of `users`."""

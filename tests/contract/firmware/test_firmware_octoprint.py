@@ -17,6 +17,7 @@ from firmware_bridge.events import (
     Identified,
     JobEnded,
     JobProgressed,
+    JobRefused,
     JobStarted,
     Noise,
     ReadingTaken,
@@ -27,6 +28,8 @@ from firmware_bridge.transports.websocket import WebSocketTransport
 from floor.errors import MachineFault, MachineUnreachable
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
+from tests.contract.firmware.marlin_host import driven, port_of
+from tests.contract.firmware.marlin_peers import serial_to, virtual_printer
 from tests.contract.firmware.octoprint_peer import OctoPrintPeer, dwelling_gcode, start_octoprint
 from tests.kit.cable import Cable, cable
 from tests.kit.driver_contract import Bench, DriverContract, Lack, OnCable
@@ -98,6 +101,41 @@ async def test_a_members_job_is_metered_by_octoprints_time_and_the_gcodes_filame
             Quantity.JOBS: 1,
         }
         assert not [event for event in watch.seen if isinstance(event, Noise)]
+
+
+async def test_octoprint_as_the_host_of_a_marlin_is_gated_held_and_metered_by_the_proxy(
+    octoprint: OctoPrintPeer, tmp_path: Path
+) -> None:
+    with virtual_printer(
+        tmp_path, sendBusy=False
+    ) as printer:  # else it dwells for as long as OctoPrint's M113
+        async with (
+            driven(printer.url, mode="proxy", gate="authorised", quiet_s=1.0) as watch,
+            serial_to(await port_of(watch)) as line,
+        ):
+            await asyncio.to_thread(octoprint.move_to, line)
+            try:
+                await asyncio.to_thread(
+                    octoprint.upload, "a.gcode", dwelling_gcode(20, dwell_ms=50), start=True
+                )
+                await watch.next(JobRefused)
+                await asyncio.to_thread(octoprint.settle)  # it cancelled by itself
+                assert not watch.of(JobStarted)
+                watch.driver.authorise(True)
+                await asyncio.to_thread(
+                    octoprint.upload, "b.gcode", dwelling_gcode(20, dwell_ms=50), start=True
+                )
+                await watch.next(JobStarted)
+                await watch.counted(Quantity.FILAMENT_UM, 3_000)
+                await watch.driver.hold()
+                await watch.activity(Activity.HELD)
+                await watch.driver.resume()
+                ended = await watch.next(JobEnded)
+                assert ended.outcome is JobOutcome.DONE
+                assert watch.counter(Quantity.FILAMENT_UM) == 30_000
+                assert watch.counter(Quantity.JOBS) == 1
+            finally:
+                await asyncio.to_thread(octoprint.move_to)
 
 
 async def test_a_job_is_held_resumed_and_cancelled_and_costs_what_it_extruded(
