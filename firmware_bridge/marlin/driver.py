@@ -22,7 +22,7 @@ from firmware_bridge.transports import Stream, Transports
 from firmware_bridge.transports.real import RealTransports
 from firmware_bridge.transports.stream import URL_EXAMPLE
 from floor.errors import ConfigError, MachineFault, MachineUnreachable
-from floor.gcode import Filament
+from floor.gcode import Filament, display_command
 
 TICK_S = 0.25
 TEMPERATURES_S = 4
@@ -283,7 +283,7 @@ class MarlinDriver:
 
     async def message(self, text: str) -> None:
         """Show a line on the printer's display as soon as its line is free; see Driver.message."""
-        await self._working_link().ask(f"M117 {_NO_TEXT.sub(' ', text)[:60].strip()}")
+        await self._working_link().ask(display_command(_NO_TEXT.sub(" ", text)))
 
     async def aclose(self) -> None:
         """Do nothing: line and port are closed with the events; see Driver.aclose."""

@@ -173,7 +173,7 @@ async def test_a_cancel_ends_a_wait_for_heat_and_a_restart_ends_a_job(on_tcp: Pe
         host.close()
         await watch.driver.message("hello; *there*\nM112")
         async with asyncio.timeout(DEADLINE_S):
-            while "M117 hello   there  M112" not in on_tcp.tell("state")["lines"]:
+            while "M117 hello   there  M 112" not in on_tcp.tell("state")["lines"]:
                 await asyncio.sleep(0.05)
 
 
