@@ -6,6 +6,7 @@ A kind is a row of a table here: its settings and how it is built. docs/wiring/ 
 import ssl
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -13,9 +14,16 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from floor.errors import ConfigError, MachineFault
+from floor.words import BadgeKind
 from hardware.panels.console import ConsolePanel
 from hardware.ports import Panel, Reader, Relay
-from hardware.readers.serial_reader import SerialReader
+from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
+from hardware.readers.listening import Listening
+from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.port_reader import PortReader, open_serial
+from hardware.readers.presence import Presence
+from hardware.readers.rdm6300 import Rdm6300Parser
+from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import BrokerAddress, PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
@@ -33,16 +41,49 @@ class Settings(BaseModel):
     name: str = Field("", max_length=100, description="a name for logs, at most 100 characters")
 
 
+_REMOVAL_MS = Field(
+    500,
+    ge=150,
+    le=60_000,
+    description="the silence, 150 to 60000 ms, after which a badge counts as removed",
+)
+
+
 class Rdm6300Settings(Settings):
     """A reader of kind `rdm6300`."""
 
     port: str = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
-    removal_ms: int = Field(
-        500,
-        ge=150,
-        le=60_000,
-        description="the silence, 150 to 60000 ms, after which a badge counts as removed",
+    removal_ms: int = _REMOVAL_MS
+
+
+class Pn532Settings(Settings):
+    """A reader of kind `pn532`."""
+
+    port: str = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
+    removal_ms: int = _REMOVAL_MS
+    poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
+
+
+class WiegandSettings(Settings):
+    """A reader of kind `wiegand`."""
+
+    port: str = Field(min_length=1, description="the microcontroller's serial device")
+    removal_ms: int = _REMOVAL_MS
+    alive_s: int = Field(
+        10, ge=3, le=600, description="the seconds, 3 to 600, after which a silent microcontroller is lost"
     )
+
+
+class KeyboardSettings(Settings):
+    """A reader of kind `keyboard`."""
+
+    port: str = Field(min_length=1, description='the device, such as "/dev/input/by-id/usb-…-event-kbd"')
+    number: Literal["decimal", "hex"] = Field(description='what the reader types, "decimal" or "hex"')
+    reverse: bool = Field(False, description="true or false: whether it types the last byte first")
+    badge: Literal["uid_125khz", "uid_13mhz"] = Field(
+        description='what it reads, "uid_125khz" or "uid_13mhz"'
+    )
+    removal_ms: int = _REMOVAL_MS
 
 
 class GpioSettings(Settings):
@@ -99,6 +140,29 @@ class SimulatedRelaySettings(Settings):
 _Row = tuple[type[Settings], Callable[[Any, str], _Built]]
 
 
+def _rdm6300(given: Rdm6300Settings, _: str) -> Reader:
+    talk = Listening(Rdm6300Parser, Presence(BadgeKind.UID_125KHZ, given.removal_ms))
+    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 9600))
+
+
+def _pn532(given: Pn532Settings, _: str) -> Reader:
+    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
+    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 115_200))
+
+
+def _wiegand(given: WiegandSettings, _: str) -> Reader:
+    presence = Presence(BadgeKind.WIEGAND, given.removal_ms)
+    talk = Listening(WiegandParser, presence, 1000 * given.alive_s)
+    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 115_200))
+
+
+def _keyboard(given: KeyboardSettings, _: str) -> Reader:
+    read = decimal if given.number == "decimal" else hexadecimal
+    parser = partial(KeyboardParser, read, given.reverse)
+    talk = Listening(parser, Presence(BadgeKind(given.badge), given.removal_ms))
+    return PortReader(given.name, given.port, talk, partial(EventDevice, given.port))
+
+
 def _gpio(given: GpioSettings, where: str) -> Relay:
     if given.pin == given.feedback_pin:
         raise ConfigError(where, "feedback_pin", "it is the relay's own pin", "Give the pin of the contact.")
@@ -149,8 +213,11 @@ def _tasmota(given: TasmotaSettings, where: str) -> Relay:
 
 
 _READERS: dict[str, _Row[Reader]] = {
-    "rdm6300": (Rdm6300Settings, lambda given, _: SerialReader(given.name, given.port, given.removal_ms)),
+    "keyboard": (KeyboardSettings, _keyboard),
+    "pn532": (Pn532Settings, _pn532),
+    "rdm6300": (Rdm6300Settings, _rdm6300),
     "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),
+    "wiegand": (WiegandSettings, _wiegand),
 }
 _RELAYS: dict[str, _Row[Relay]] = {
     "gpio": (GpioSettings, _gpio),
