@@ -1,18 +1,20 @@
 """Wiegand frames, sent by a microcontroller that times the pulses: bytes in, frames out. No port, no clock.
 
-A line is `W26:2468AD1`: the number of bits, and the bits as hexadecimal digits, the first bit on top, with
-zeros before it to fill the first digit. `ALIVE` says that the microcontroller runs. docs/wiring/wiegand.md
-defines the line; the frames of 26 and 37 bits are those of the formats H10301, H10302 and H10304, the one of
-34 bits is the same with 32 bits between the parities.
+A line is `W26:2EC0C86*20`: the number of bits, the bits as hexadecimal digits (the first bit on top, zeros
+before it to fill the first digit), and the XOR of all characters before the `*`. `ALIVE` says that the
+microcontroller runs. docs/wiring/wiegand.md defines the line. The frames of 26 and 37 bits are those of the
+formats H10301, H10302 and H10304; the one of 34 bits is alike, with 32 bits between the parities.
 """
 
 import re
+from functools import reduce
+from operator import xor
 
 from hardware.events import ReaderNoise
 from hardware.readers.frame import Alive, Frame
 
 _LONGEST_LINE = 32
-_LINE = re.compile(rb"W(26|34|37):([0-9A-Fa-f]{7,10})")
+_LINE = re.compile(rb"(W(26|34|37):([0-9A-F]{7,10}))\*([0-9A-F]{2})")
 
 
 _HALF = {26: 13, 34: 17, 37: 19}
@@ -51,7 +53,9 @@ def _heard(line: bytes) -> Frame | Alive | ReaderNoise:
     matched = _LINE.fullmatch(line)
     if matched is None:
         return ReaderNoise("a line is neither ALIVE nor a frame of 26, 34 or 37 bits")
-    return decode(int(matched[1]), matched[2].decode("ascii"))
+    if reduce(xor, matched[1]) != int(matched[4], 16):
+        return ReaderNoise("a line has a wrong checksum")
+    return decode(int(matched[2]), matched[3].decode("ascii"))
 
 
 def decode(bits: int, digits: str) -> Frame | ReaderNoise:

@@ -22,4 +22,13 @@ def wiegand(uid: bytes, bits: int) -> bytes:
     even = sum(data[:covered]) % 2
     odd = 1 - sum(data[-covered:]) % 2
     text = "".join(map(str, [even, *data, odd]))
-    return f"W{bits}:{int(text, 2):0{-(-bits // 4)}X}\r\n".encode()
+    return wiegand_line(bits, int(text, 2))
+
+
+def wiegand_line(bits: int, frame: int) -> bytes:
+    """The line of a microcontroller that caught these bits, as docs/wiring/wiegand.md defines it."""
+    line = f"W{bits}:{frame:0{-(-bits // 4)}X}"
+    check = 0
+    for character in line.encode():
+        check ^= character
+    return f"{line}*{check:02X}\r\n".encode()
