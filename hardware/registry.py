@@ -20,9 +20,10 @@ from hardware.ports import Panel, Reader, Relay
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
 from hardware.readers.listening import Listening
 from hardware.readers.pn532 import Pn532Talk
-from hardware.readers.port_reader import PortReader, open_serial
+from hardware.readers.port_reader import Device, PortReader, open_serial
 from hardware.readers.presence import Presence
 from hardware.readers.rdm6300 import Rdm6300Parser
+from hardware.readers.resettable import Resettable
 from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import BrokerAddress, PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     name: str = Field("", max_length=100, description="a name for logs, at most 100 characters")
 
 
+_SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
 _REMOVAL_MS = Field(
     500,
     ge=150,
@@ -52,16 +54,17 @@ _REMOVAL_MS = Field(
 class Rdm6300Settings(Settings):
     """A reader of kind `rdm6300`."""
 
-    port: str = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
+    port: str = _SERIAL_PORT
     removal_ms: int = _REMOVAL_MS
 
 
 class Pn532Settings(Settings):
     """A reader of kind `pn532`."""
 
-    port: str = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
+    port: str = _SERIAL_PORT
     removal_ms: int = _REMOVAL_MS
     poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
+    reset_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
 
 
 class WiegandSettings(Settings):
@@ -145,9 +148,14 @@ def _rdm6300(given: Rdm6300Settings, _: str) -> Reader:
     return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 9600))
 
 
-def _pn532(given: Pn532Settings, _: str) -> Reader:
+def _pn532(given: Pn532Settings, where: str) -> Reader:
     talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
-    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 115_200))
+    open_device: Callable[[], Device] = partial(open_serial, given.port, 115_200)
+    if given.reset_pin is not None:
+        # RSTPD_N resets while it is low, so a relay that is active at low and off at first is what it takes.
+        reset = GpioSettings(name=f"{given.name[:90]}'s reset", pin=given.reset_pin, active="low")
+        open_device = partial(Resettable, open_device, _gpio(reset, where, "reset_pin"))
+    return PortReader(given.name, given.port, talk, open_device)
 
 
 def _wiegand(given: WiegandSettings, _: str) -> Reader:
@@ -163,7 +171,7 @@ def _keyboard(given: KeyboardSettings, _: str) -> Reader:
     return PortReader(given.name, given.port, talk, partial(EventDevice, given.port))
 
 
-def _gpio(given: GpioSettings, where: str) -> Relay:
+def _gpio(given: GpioSettings, where: str, key: str = "pin") -> Relay:
     if given.pin == given.feedback_pin:
         raise ConfigError(where, "feedback_pin", "it is the relay's own pin", "Give the pin of the contact.")
     feedback = None
@@ -174,7 +182,7 @@ def _gpio(given: GpioSettings, where: str) -> Relay:
         return GpioRelay(given.name, load_gpio(where, "kind"), output, feedback)
     except MachineFault as error:
         remedy = "See that no other program uses the pin, and that the user is in the group gpio."
-        raise ConfigError(where, "pin", str(error), remedy) from error
+        raise ConfigError(where, key, str(error), remedy) from error
 
 
 def _rig(given: RigSettings, where: str) -> Relay:
