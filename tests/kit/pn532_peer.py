@@ -1,6 +1,7 @@
 """A PN532 on a pty, written from its user manual (NXP UM0701-02 rev. 02) and not from our parser.
 
 Each exchange names the section that it follows; every byte of a frame is spelled out or counted here.
+Another's driver, adafruit-circuitpython-pn532 2.4.9, read badges of 4 and 7 bytes from it (once, by hand).
 """
 
 from collections import deque
@@ -74,7 +75,7 @@ class Pn532Peer:
         self.commands.append(body[1:])
         self._write(ACK)  # 6.2.2: each command is acknowledged, then answered
         match body[1:]:
-            case b"\x14\x01":  # 7.2.10 SAMConfiguration, normal mode
+            case b"\x14\x01" | b"\x14\x01\x14\x01":  # 7.2.10 SAMConfiguration, normal mode
                 self._write(frame(b"\xd5\x15"))
             case b"\x02":  # 7.2.2 GetFirmwareVersion: IC, version 1, revision 6, all three protocols
                 self._write(frame(b"\xd5\x03" + bytes((self.chip, 0x01, 0x06, 0x07))))

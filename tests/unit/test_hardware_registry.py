@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from floor.errors import ConfigError
+from gateway.cli import main
 from hardware import registry
 from hardware.panels.console import ConsolePanel
 from hardware.readers.port_reader import PortReader
@@ -83,3 +84,20 @@ def test_every_setting_stands_in_the_wiring_guide() -> None:
     models = [registry.Settings, *registry.Settings.__subclasses__()]
     missing = {key for model in models for key in model.model_fields if f"`{key}`" not in guide}
     assert not missing, f"docs/wiring/ says nothing of {sorted(missing)}"
+
+
+def test_check_accepts_every_kind_of_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readers = [
+        '{kind = "pn532", port = "/dev/serial0", poll_ms = 50}',
+        '{kind = "wiegand", port = "/dev/ttyACM0", alive_s = 5}',
+        '{kind = "keyboard", port = "/dev/input/event0", number = "hex", badge = "uid_13mhz"}',
+    ]
+    text = f'name = "g"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\njournal = {{storage = "volatile"}}\n'
+    for number, reader in enumerate(readers):
+        text += f'[[stations]]\nmachine = "m{number}"\nreader = {reader}\nrelay = {{kind = "simulated"}}\n'
+    (tmp_path / "gateway.toml").write_text(text)
+    assert main(["--config", str(tmp_path / "gateway.toml"), "check"]) == 0
+    said = capsys.readouterr().out
+    assert [
+        kind for kind in ("pn532", "wiegand", "keyboard") if f"{kind}, simulated: can be built" not in said
+    ] == []
