@@ -40,7 +40,8 @@ class Pn532Talk:
     """Polls every `poll_ms` (> 0). Implements hardware.readers.port_reader.Talk.
 
     After each badge the field goes off and on, so that the badge answers the next poll like a new one.
-    A badge is removed when polls found nothing for the removal time; one that was not answered tells nothing.
+    A badge is removed when polls did not find it for the removal time, and only then another is tapped. A
+    poll that was not answered tells nothing.
     """
 
     def __init__(self, presence: Presence, poll_ms: int) -> None:
@@ -150,7 +151,11 @@ class Pn532Talk:
             told, self._random = self._random, True
             noise = [] if told else [ReaderNoise("a phone or card that changes its number: it is no badge")]
             return [*noise, *self._nobody(now_ms)]
-        self._empty = self._random = False
+        self._random = False
+        if self._presence.uid not in (None, uid):
+            # Two in one wallet are found by turns: the first one counts until polls no longer find it.
+            return self._nobody(now_ms)
+        self._empty = False
         return [*self._presence.seen(uid, now_ms)]
 
     def _nobody(self, now_ms: int) -> list[ReaderEvent]:

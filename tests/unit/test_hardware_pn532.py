@@ -89,6 +89,12 @@ def test_a_badge_that_is_missed_now_and_then_stays(line: Line) -> None:
     assert list(line.until(10_000)) == [BadgeTapped(FOUR, BadgeKind.UID_13MHZ)]
 
 
+def test_two_badges_that_are_found_by_turns_are_one_tap(line: Line) -> None:
+    line.peer.badges += [SEVEN, FOUR] * 20 + [FOUR]
+    assert list(line.until(4_000)) == [BadgeTapped(SEVEN, BadgeKind.UID_13MHZ)]
+    assert list(line.until(20_000)) == [BadgeRemoved(SEVEN), BadgeTapped(FOUR, BadgeKind.UID_13MHZ)]
+
+
 def test_a_number_that_changes_is_told_once_and_taps_nothing(line: Line) -> None:
     line.peer.badges += [bytes([0x08, 1, 2, number]) for number in range(50)]
     (noise,) = line.until(20_000)

@@ -92,12 +92,12 @@ def test_check_accepts_every_kind_of_reader(tmp_path: Path, capsys: pytest.Captu
         '{kind = "wiegand", port = "/dev/ttyACM0", alive_s = 5}',
         '{kind = "keyboard", port = "/dev/input/event0", number = "hex", badge = "uid_13mhz"}',
     ]
-    text = f'name = "g"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\njournal = {{storage = "volatile"}}\n'
+    text = f'name = "g"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\n'
+    text += 'journal = {storage = "volatile"}\n'
     for number, reader in enumerate(readers):
         text += f'[[stations]]\nmachine = "m{number}"\nreader = {reader}\nrelay = {{kind = "simulated"}}\n'
     (tmp_path / "gateway.toml").write_text(text)
     assert main(["--config", str(tmp_path / "gateway.toml"), "check"]) == 0
     said = capsys.readouterr().out
-    assert [
-        kind for kind in ("pn532", "wiegand", "keyboard") if f"{kind}, simulated: can be built" not in said
-    ] == []
+    for kind in ("pn532", "wiegand", "keyboard"):
+        assert f"{kind}, simulated: can be built" in said
