@@ -89,6 +89,14 @@ def test_a_badge_that_is_missed_now_and_then_stays(line: Line) -> None:
     assert list(line.until(10_000)) == [BadgeTapped(FOUR, BadgeKind.UID_13MHZ)]
 
 
+def test_one_empty_poll_after_a_long_pause_removes_nothing(line: Line) -> None:
+    line.peer.badges.append(FOUR)
+    list(line.until(1_000))
+    line.now_ms += 5_000  # whoever listens was busy, and nobody polled
+    line.peer.badges.extendleft([None])
+    assert list(line.until(9_000)) == []
+
+
 def test_two_badges_that_are_found_by_turns_are_one_tap(line: Line) -> None:
     line.peer.badges += [SEVEN, FOUR] * 20 + [FOUR]
     assert list(line.until(4_000)) == [BadgeTapped(SEVEN, BadgeKind.UID_13MHZ)]
