@@ -36,7 +36,7 @@ class Line:
                 said, self.said = self.said, b""
                 yield from self.talk.heard(said, self.now_ms)
             else:
-                self.now_ms = min(self.talk.due_ms or 0, at_ms)
+                self.now_ms = max(self.now_ms, min(self.talk.due_ms or 0, at_ms))
                 yield from self.talk.waited(self.now_ms)
 
 
