@@ -153,21 +153,27 @@ class Board:
         if replay:
             theirs = self._user == uid and self._confirmed
             if theirs and duration_s <= self._now_s - self._since_s + SLACK_S:
+                self._seen(uid, duration_s)
                 self._gone(StopType.TAP_OUT, False)
             else:
                 self._note(uid, duration_s)
             return
+        self._seen(uid, duration_s)  # said again, it is no news
         self._gone(StopType.TAP_OUT, False)
         self.contact, self._taken, self._stops = False, False, 0
 
     def _note(self, uid: bytes, duration_s: int) -> None:
         """Tell staff once of use that the board allowed by itself; it is on nobody's bill."""
-        if (uid, duration_s) in self._noted:
-            return
+        if not self._seen(uid, duration_s):
+            self._act(PowerTaken(f"The box was used for {duration_s} s while it was offline"))
+
+    def _seen(self, uid: bytes, duration_s: int) -> bool:
+        """Remember the last MAX_NOTED stops; returns whether this was one of them."""
+        seen = (uid, duration_s) in self._noted
         self._noted[uid, duration_s] = None
         while len(self._noted) > MAX_NOTED:
             del self._noted[next(iter(self._noted))]
-        self._act(PowerTaken(f"The box was used for {duration_s} s while it was offline"))
+        return seen
 
     def _confirm(self) -> None:
         self._confirmed, self.contact, self._missed, self._taken = True, True, 0, False

@@ -44,9 +44,11 @@ def parse(payload: bytes) -> Said | ReaderNoise:
     if not isinstance(body, dict):
         return ReaderNoise("a message is not a table")
     action, uid = body.get("action"), body.get("uid")
+    if not isinstance(action, str):
+        return ReaderNoise("a message has no action")
     if action in _WITHOUT_UID:
-        return Said(str(action))
-    if not isinstance(action, str) or action not in _WITH_UID:
+        return Said(action)
+    if action not in _WITH_UID:
         return ReaderNoise("a message has no action that is known")
     if not isinstance(uid, str) or not _UID.fullmatch(uid):
         return ReaderNoise(f"{action} has no badge of eight hexadecimal digits")
