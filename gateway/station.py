@@ -138,7 +138,7 @@ class Station:
                 await self._ordered(order, by, since)
             case AccountWanted():
                 await self._account_wanted(event, since)
-            case ReaderFound() | BadgeRemoved() | ButtonPressed() | InputChanged():
+            case ReaderFound() | BadgeRemoved() | InputChanged():
                 pass
             case _:
                 await self._machine_says(event, since)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from floor.errors import ConfigError, MachineFault
 from hardware.broker import BrokerAddress
 from hardware.nodes.fabomatic_node import FabomaticNode
+from hardware.nodes.mac_node import MacNode
 from hardware.nodes.node import Node
 from hardware.panels.console import ConsolePanel
 from hardware.ports import Panel, Reader, Relay
@@ -107,6 +108,16 @@ class FabomaticSettings(BrokerSettings):
     )
 
 
+class MacSettings(Settings):
+    """A box of kind `mac`."""
+
+    machine_name: str = Field(min_length=1, max_length=64, description="what the box calls itself")
+    address: str = Field("", max_length=45, description="the address that it posts from, as 192.168.1.30")
+    silent_s: int = Field(
+        30, ge=25, le=600, description="the seconds of silence, 25 to 600, after which the box is lost"
+    )
+
+
 class SimulatedRelaySettings(Settings):
     """A relay of kind `simulated`."""
 
@@ -187,7 +198,13 @@ _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
 }
-_NODES: dict[str, _Row[Node]] = {"fabomatic": (FabomaticSettings, _fabomatic)}
+_NODES: dict[str, _Row[Node]] = {
+    "fabomatic": (FabomaticSettings, _fabomatic),
+    "mac": (
+        MacSettings,
+        lambda given, _: MacNode(given.name, given.machine_name, given.address, given.silent_s),
+    ),
+}
 
 
 def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reader:

@@ -180,8 +180,8 @@ class Board:
 
     def _gone(self, stop_type: StopType, contact: bool | None) -> None:
         """End what was granted, if anything was."""
-        if self._question and self._question.open:
-            self._question.open = False
+        if self._question:
+            self._question.close()
         if self._user is not None:
             self._user, self._confirmed, self.contact = None, False, contact
             self._act(PowerGone(stop_type))

@@ -30,8 +30,8 @@ MAX_WAITING = 64
 class FabomaticNode:
     """The board with machine id `board_id`; lost when it was silent for `silent_s`.
 
-    `feedback` is what the board says of its relay. MachineFault when it was lost while it was to give power:
-    then nobody knows.
+    `feedback` is what the board says of its relay. MachineFault when it was lost while it had, or was to
+    have, power: then nobody knows.
     """
 
     fail_safe = False  # without an answer it asks its cache, and keeps power until its own limit
@@ -91,7 +91,7 @@ class FabomaticNode:
         """Return whether the board says that it gives power; None while that is not known."""
         now_s = self._clock()
         if now_s - self._heard_s > self._silent_s:
-            if self._on:
+            if self._on or self._board.contact:
                 words = f"box {self.name} was silent for {self._silent_s:g} s; it may still give power"
                 raise MachineFault(words)
             return None
@@ -149,6 +149,8 @@ class FabomaticNode:
             if self._lost is not False:
                 self._lost = False
                 self._act(ReaderFound())
+                if self._board.may_be_on and not self._on:
+                    self._board.stop(at_s)
             said = fabomatic.parse(payload)
             if isinstance(said, ReaderNoise):
                 self._act(said)

@@ -25,12 +25,18 @@ class Question:
         self.uid = uid
         self.deadline_s = deadline_s
         self.open = True
+        self.when_closed: Callable[[], None] = lambda: None
         self._deliver = deliver
 
     def answer(self, verdict: Verdict) -> None:
         """Tell the box; after the question was closed, `deliver` is told all the same and finds it closed."""
         self._deliver(self, verdict)
+        self.close()
+
+    def close(self) -> None:
+        """Take no answer any more."""
         self.open = False
+        self.when_closed()
 
     def expire(self, at_s: float) -> None:
         """Refuse once the deadline is past: no answer would let some boxes decide by themselves."""

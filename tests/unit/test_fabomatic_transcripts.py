@@ -1,7 +1,7 @@
 """What a Fab-O-Matic board says, and what it is told: transcripts, to be read as they stand.
 
 `<` the board says, `>` it is told, `!` the station hears, `?` the station answers the open question. The
-first word is the second at which it happens. What the board says is as its firmware writes it (MQTTtypes.cpp).
+first word is the second at which it happens. What the board says is as its firmware writes it (MQTTtypes).
 """
 
 from __future__ import annotations

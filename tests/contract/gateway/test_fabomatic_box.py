@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from floor.access import BadgeStanding, MemberStanding
+from floor.errors import MachineFault
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
 from floor.session import Free, LockedOut, Running
@@ -241,8 +242,12 @@ async def test_a_lost_board_is_alarmed_and_its_power_unknown(floor: Floor) -> No
     await floor.station.put(Tick())
     await floor.until(lambda: isinstance(floor.station.state, LockedOut))
     assert {"reader_lost", "relay_mismatch"} <= set(await floor.alarms())
-    assert floor.node.feedback() is None
+    with pytest.raises(MachineFault, match="may still give power"):
+        floor.node.feedback()
     assert not floor.node.is_on
+    floor.board.obeys = True
+    await floor.refresh()
+    await floor.until(lambda: not floor.board.relay)
 
 
 async def test_a_hazardous_machine_is_refused_and_alarmed(floor: Floor) -> None:
