@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -56,13 +57,13 @@ class FabomaticNode:
         self._lost: bool | None = None
         self._heard_s = self._ordered_s = clock()
         self._client = mqtt_client(broker)
+        self._listens = threading.Event()
+        self._client.on_subscribe = lambda *_: self._listens.set()
         self._client.on_connect = self._connected
         self._client.on_message = self._heard
         self._client.connect_async(broker.host, broker.port, keepalive=KEEPALIVE_S)
         self._client.loop_start()
-        deadline_s = time.monotonic() + CONNECT_S
-        while not self._client.is_connected() and time.monotonic() < deadline_s:
-            time.sleep(0.01)
+        self._listens.wait(CONNECT_S)  # an order's answer is to be heard
         self._board.stop(clock())
 
     @property

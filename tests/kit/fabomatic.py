@@ -30,6 +30,7 @@ class FabomaticBoard:
         self.machine: dict[str, Any] = {"allowed": True}
         self.online = True
         self.obeys = True
+        self.ordered = self.obeyed = 0
         self.sent: list[str] = []
         self.replies: list[dict[str, Any]] = []
         self._since = 0.0
@@ -58,7 +59,12 @@ class FabomaticBoard:
             self.replies.append(body)
             self._answers.put(body)
         elif body["request_type"] == "stop" and self.obeys:
-            threading.Thread(target=self.logout, daemon=True).start()  # as from the board's own loop
+            self.ordered += 1
+            threading.Thread(target=self._obey, daemon=True).start()  # as from the board's own loop
+
+    def _obey(self) -> None:
+        self.logout()
+        self.obeyed += 1
 
     def answered(self, key: str) -> list[dict[str, Any]]:
         """The replies that have this key."""

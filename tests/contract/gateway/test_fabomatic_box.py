@@ -18,6 +18,7 @@ from floor.policy import MachinePolicy
 from floor.session import Free, LockedOut, Running
 from floor.wire.messages import LockOut
 from floor.words import BadgeKind
+from gateway.cli import main
 from gateway.station import Station
 from gateway.wiring import Devices, Ordered, Tick
 from hardware.nodes.fabomatic_node import FabomaticNode
@@ -35,7 +36,7 @@ class Floor:
     """A station whose reader, relay and panel is a board; time goes by itself only for the board."""
 
     def __init__(self, folder: Path, broker: Mosquitto, board_id: int) -> None:
-        self.now_s = 0.0
+        self.url = broker.url
         self.bench = Bench(folder)
         self.roster(2)
         self.board = FabomaticBoard(broker.port, board_id)
@@ -90,7 +91,7 @@ async def floor(tmp_path: Path, broker: Mosquitto) -> AsyncIterator[Floor]:
 
     tasks = [asyncio.create_task(listen()), asyncio.create_task(made.station.run())]
     await made.refresh()
-    await made.until(lambda: made.node.feedback() is False)
+    await made.until(lambda: made.node.feedback() is False and 0 < made.board.ordered == made.board.obeyed)
     try:
         yield made
     finally:
@@ -271,6 +272,29 @@ async def test_what_the_broker_remembers_and_what_is_no_message_do_nothing(floor
     await floor.tap(BEN)
     assert not floor.board.relay
     assert floor.bench.metrics.peer_errors.labels("ReaderNoise")._value.get() >= 4
+
+
+async def test_the_command_off_stops_a_board_that_a_dead_gateway_left(floor: Floor, tmp_path: Path) -> None:
+    floor.board.relay, floor.board.user = True, ADA
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        f'name = "gw"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\n'
+        '[[stations]]\nmachine = "laser"\n'
+        f'node = {{kind = "fabomatic", broker = "{floor.url}", id = {floor.board.topic.split("/")[1]}}}\n'
+    )
+    assert await asyncio.to_thread(main, ["--config", str(file), "off"]) == 0
+    await floor.until(lambda: not floor.board.relay)
+
+
+async def test_without_a_broker_nothing_is_granted(tmp_path: Path) -> None:
+    node = build_node("fabomatic", {"broker": "mqtt://127.0.0.1:1", "id": 1}, "bench")
+    with pytest.raises(MachineFault, match="no broker"):
+        node.on()
+    assert not node.is_on
+    assert node.feedback() is None
+    with pytest.raises(MachineFault, match="whether it gives power is not known"):
+        node.close()
+    node.close()
 
 
 async def test_close_leaves_the_board_without_power(floor: Floor) -> None:
