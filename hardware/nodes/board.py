@@ -100,15 +100,17 @@ class Board:
         if self._user and not self._confirmed and at_s - self._since_s > CONFIRM_S:
             self._gone(StopType.POWER_LOST, None)
         if self._stops and at_s - self._stop_s >= STOP_AGAIN_S:
-            self.stop(at_s)
+            self._say_stop(at_s)
 
     def stop(self, at_s: float) -> None:
         """Order the power off; said again, MAX_STOPS times at most, until the board has answered."""
         self._user, self._confirmed = None, False
-        self._stops = (self._stops + 1) % (MAX_STOPS + 1)
-        self._stop_s = at_s
-        if self._stops:
-            self._act(Say("request", fabomatic.stop_request()))
+        self._stops = MAX_STOPS
+        self._say_stop(at_s)
+
+    def _say_stop(self, at_s: float) -> None:
+        self._stops, self._stop_s = self._stops - 1, at_s
+        self._act(Say("request", fabomatic.stop_request()))
 
     def _say(self, body: bytes) -> None:
         self._act(Say("reply", body))
@@ -191,7 +193,6 @@ class Board:
         if not self._taken:
             self._taken = True
             self._act(PowerTaken("The box gives power that nobody granted; it was told to stop"))
-        self._stops = 0
         self.stop(self._now_s)
 
     def _ask(self, kind: str, uid: bytes, at_s: float) -> None:

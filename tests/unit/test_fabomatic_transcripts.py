@@ -88,3 +88,5 @@ def test_a_stop_is_said_five_times_at_most() -> None:
     for second in range(200):
         board.tick(float(second))
     assert acts == [Say("request", fabomatic.stop_request())] * 5
+    board.stop(200)
+    assert len(acts) == 6

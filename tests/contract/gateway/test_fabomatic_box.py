@@ -16,7 +16,7 @@ from floor.errors import MachineFault
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
 from floor.session import Free, LockedOut, Running
-from floor.wire.messages import LockOut
+from floor.wire.messages import LockOut, Stop
 from floor.words import BadgeKind
 from gateway.cli import main
 from gateway.station import Station
@@ -249,6 +249,24 @@ async def test_a_lost_board_is_alarmed_and_its_power_unknown(floor: Floor) -> No
     floor.board.obeys = True
     await floor.refresh()
     await floor.until(lambda: not floor.board.relay)
+
+
+async def test_a_board_that_does_not_obey_is_alarmed_and_locked_out(floor: Floor) -> None:
+    await floor.tap(ADA)
+    floor.board.obeys = False
+    session_id = floor.station.session_id or ""
+    await floor.station.put(Ordered(Stop(machine="laser", session_id=session_id), "tech"))
+    await floor.until(lambda: isinstance(floor.station.state, Free))
+    await floor.refresh()
+    assert floor.board.relay
+    assert floor.node.feedback() is None, "it may take its time"
+    floor.node._ordered_s -= 60
+    assert floor.node.feedback() is True
+    for _ in range(2):
+        floor.bench.clock.pass_s(2)
+        await floor.station.handle(Tick(), 0.0)
+    assert isinstance(floor.station.state, LockedOut)
+    assert {"relay_mismatch", "power_not_granted"} <= set(await floor.alarms())
 
 
 async def test_a_hazardous_machine_is_refused_and_alarmed(floor: Floor) -> None:
