@@ -11,17 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import BadgeStanding, Lease, MemberStanding
 from floor.errors import MachineFault
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
 from floor.session import Free, LockedOut, Running
 from floor.wire.messages import LockOut, Stop
 from floor.words import BadgeKind
+from gateway.boxes import answer
 from gateway.cli import main
 from gateway.station import Station
 from gateway.wiring import Devices, Ordered, Tick
+from hardware.events import BadgeAsked
 from hardware.nodes.fabomatic_node import FabomaticNode
+from hardware.nodes.question import Question, Verdict
 from hardware.registry import build_node
 from tests.kit.fabomatic import FabomaticBoard
 from tests.kit.gateway import BADGE_KEY, Bench
@@ -280,16 +283,42 @@ async def test_a_hazardous_machine_is_refused_and_alarmed(floor: Floor) -> None:
     assert (await floor.alarms()).count("box_not_fail_safe") == 1
 
 
-async def test_what_the_broker_remembers_and_what_is_no_message_do_nothing(floor: Floor) -> None:
-    floor.board._client.publish(
-        floor.board.topic, json.dumps({"action": "checkuser", "uid": ADA}), retain=True
-    ).wait_for_publish(PATIENCE_S)
-    floor.board._client.publish(floor.board.topic, b"", retain=True)
+async def test_what_a_broker_remembers_is_no_tap(broker: Mosquitto) -> None:
+    board_id = next(IDS)
+    writer = FabomaticBoard(broker.port, board_id)
+    asked = json.dumps({"action": "checkuser", "uid": ADA})
+    writer._client.publish(writer.topic, asked, qos=1, retain=True).wait_for_publish(PATIENCE_S)
+    node = build_node("fabomatic", {"broker": broker.url, "id": board_id}, "bench")
+    events = node.events()
+    first = asyncio.ensure_future(anext(events))
+    await asyncio.sleep(0.3)
+    writer.say("live")
+    heard = [await first, await anext(events)]
+    assert [type(event).__name__ for event in heard] == ["ReaderFound", "ReaderNoise"]
+    await node.aclose()
+    await asyncio.to_thread(node.close)
+    writer.stop()
+
+
+async def test_what_is_no_message_does_nothing(floor: Floor) -> None:
     for nonsense in (b"\xff", b"[]", b'{"action":"checkuser"}', b"x" * 600):
         floor.board._client.publish(floor.board.topic, nonsense)
     await floor.tap(BEN)
     assert not floor.board.relay
-    assert floor.bench.metrics.peer_errors.labels("ReaderNoise")._value.get() >= 4
+    assert floor.bench.metrics.peer_errors.labels("ReaderNoise")._value.get() == 4
+
+
+def test_yes_is_said_to_the_badge_that_has_the_session_only() -> None:
+    told: list[Verdict] = []
+    lease = Lease("s", "laser", "ada", "ada", "reference", "standard", "Ada", 0, 90)
+    for reference, state in (
+        ("reference", Running(lease, 0, 0)),
+        ("other", Running(lease, 0, 0)),
+        ("", Free()),
+    ):
+        question = Question(b"", 0, lambda _, verdict: told.append(verdict))
+        answer(BadgeAsked(b"", BadgeKind.UID_13MHZ, question), reference, state)
+    assert told == [Verdict(True, "Ada", 90), Verdict(False), Verdict(False)]
 
 
 async def test_the_command_off_stops_a_board_that_a_dead_gateway_left(floor: Floor, tmp_path: Path) -> None:
