@@ -58,8 +58,8 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "站点时间未知，无法核对有效期。",
     ),
     DenialReason.MACHINE_NOT_SAFE: (
-        "The power switch did not obey. Do not use this machine.",
-        "电源开关未响应，请勿使用此设备。",
+        "The power switch cannot be trusted. Do not use this machine.",
+        "电源开关不可靠，请勿使用此设备。",
     ),
 }
 

@@ -17,6 +17,7 @@ from floor.timescale import TimeScale
 from floor.wire.journal import AlarmRaised, GatewayBooted
 from floor.wire.messages import Command, Reply, Stations
 from gateway import devices
+from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
 from gateway.credit import Credit
@@ -80,7 +81,9 @@ class Gateway:
             roster_changed=self._roster_changed,
         )
         self.stations = {name: Station(name, wired[name], services) for name in wired}
-        self.http = Http(self.metrics, self.shown, self._refresh, self._pages())
+        self.http = Http(
+            self.metrics, self.shown, self._refresh, self._pages(), BoxRoutes(wired.values(), self.metrics)
+        )
         self._heart = Heartbeat()
         self._recover(roster_problem)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
+from gateway import boxes, devices, tools
 from gateway import config as configuration
-from gateway import devices, tools
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
@@ -112,6 +112,7 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     """Building a relay switches it off, so a running gateway is left alone."""
     if config.storage == "durable":
         refuse_volatile(config.data)
+    refused, hazardous = False, boxes.hazardous(config)
     with locked(config):
         for station in config.stations:
             built = devices.build(config, station)
@@ -119,11 +120,16 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
             names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
             print(f"{station.machine}: {', '.join(names)}: can be built")
             devices.switch_off(switched)
+            if built.node and not built.node.fail_safe:
+                print(f"{station.machine}: the box {built.node.name} {boxes.UNFIT}")
+                refused |= station.machine in hazardous
             if isinstance(built.driver, TakesFiles) and not config.server.url:
                 print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
     if config.server.url:
         print(f"queued prints are fetched from {config.server.url}")
-    return 0
+    if refused:
+        print("refused: a machine above is hazardous by the roster; give it a relay on a wire")
+    return int(refused)
 
 
 def _off(config: GatewayConfig, _: argparse.Namespace) -> int:

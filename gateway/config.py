@@ -46,7 +46,10 @@ class ServerConfig:
 
 @dataclass(frozen=True, slots=True)
 class StationConfig:
-    """What is wired to one station: each device is a kind and its settings."""
+    """What is wired to one station: each device is a kind and its settings.
+
+    A `node` stands in the place of reader, relay and panel, which are empty then.
+    """
 
     machine: str
     reader: Table
@@ -54,6 +57,7 @@ class StationConfig:
     panel: Table | None = None
     extraction: Table | None = None
     driver: Table | None = None
+    node: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +218,14 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver")
+        self.only(table, prefix, "machine reader relay panel extraction driver node")
+        for key in ("reader", "relay", "panel"):
+            if "node" in table and key in table:
+                raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
         devices: dict[str, Table | None] = {}
-        for key in ("reader", "relay", "panel", "extraction", "driver"):
+        for key in ("reader", "relay", "panel", "extraction", "driver", "node"):
             device = table.get(key)
-            needed = key in {"reader", "relay"}
+            needed = key in {"reader", "relay"} and "node" not in table
             if device is None and not needed:
                 devices[key] = None
             elif isinstance(device, Mapping) and isinstance(device.get("kind"), str):
@@ -233,4 +240,5 @@ class _Reader:
             panel=devices["panel"],
             extraction=devices["extraction"],
             driver=devices["driver"],
+            node=devices["node"],
         )

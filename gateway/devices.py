@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from firmware_bridge import registry as drivers
 from floor.errors import ConfigError, MachineError
@@ -15,22 +15,31 @@ from hardware.ports import Relay
 def build(config: GatewayConfig, station: StationConfig) -> Devices:
     """Build one station's devices; raises ConfigError that names the file, the key and the remedy."""
     where = f"{config.file}: station {station.machine}"
+    extraction = wired.build_relay(*_split(station.extraction), where) if station.extraction else None
+    driver = drivers.build(*_split(station.driver), where) if station.driver else None
+    if station.node:
+        node = wired.build_node(*_split(station.node), where)
+        return Devices(node, node, node, extraction, driver, node)
     return Devices(
         reader=wired.build_reader(*_split(station.reader), where),
         relay=wired.build_relay(*_split(station.relay), where),
         panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
-        extraction=wired.build_relay(*_split(station.extraction), where) if station.extraction else None,
-        driver=drivers.build(*_split(station.driver), where) if station.driver else None,
+        extraction=extraction,
+        driver=driver,
     )
 
 
 def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:
     """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on."""
     for station in config.stations:
-        for device in (station.relay, station.extraction):
+        where = f"{config.file}: station {station.machine}"
+        for device in (station.node, station.relay, station.extraction):
             if device:
+                build: Callable[..., Relay] = (
+                    wired.build_node if device is station.node else wired.build_relay
+                )
                 try:
-                    yield wired.build_relay(*_split(device), f"{config.file}: station {station.machine}")
+                    yield build(*_split(device), where)
                 except ConfigError as error:
                     yield error
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from floor.errors import ConfigError
 from floor.wire.messages import Stations
+from gateway.box_routes import BoxRoutes
 from gateway.metrics import Metrics
 from gateway.station_routes import StationPages
 
@@ -26,7 +27,9 @@ class Http:
         show: Callable[[], Stations],
         refresh: Callable[[], None],
         pages: StationPages | None = None,
+        boxes: BoxRoutes | None = None,
     ) -> None:
+        self._boxes = boxes
         self._pages = pages
         self._metrics = metrics
         self._show = show
@@ -60,6 +63,8 @@ class Http:
         app.router.add_get("/healthz", self._serve_health)
         if self._pages:
             self._pages.add_to(app)
+        if self._boxes:
+            self._boxes.add_to(app)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:

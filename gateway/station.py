@@ -25,6 +25,7 @@ from floor.wire.journal import (
 )
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
+from gateway import boxes
 from gateway.contact import Contact
 from gateway.hands import Hands
 from gateway.machine import MachineSide
@@ -48,6 +49,7 @@ from hardware.events import (
     BadgeTapped,
     ButtonPressed,
     InputChanged,
+    PowerTaken,
     ReaderFound,
     ReaderLost,
     ReaderNoise,
@@ -73,6 +75,7 @@ class Station:
         self.view = View(self)
         self.prints = Prints(self)
         self.contact = Contact(devices.relay)
+        self.box = boxes.Box(devices.node, self.alarm)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -127,7 +130,7 @@ class Station:
             case InputChanged("emergency_stop", True):
                 stop = session.Faulted(StopType.EMERGENCY_STOP, "Emergency stop", self._now())
                 await self._step(stop, since)
-            case ReaderLost() | ReaderNoise() | Noise():
+            case ReaderLost() | ReaderNoise() | Noise() | PowerTaken():
                 self._hear_reader(event)
             case RosterChanged():
                 await self._roster_changed(since)
@@ -135,15 +138,17 @@ class Station:
                 await self._ordered(order, by, since)
             case AccountWanted():
                 await self._account_wanted(event, since)
-            case ReaderFound() | BadgeRemoved() | ButtonPressed() | InputChanged():
+            case ReaderFound() | BadgeRemoved() | InputChanged():
                 pass
             case _:
                 await self._machine_says(event, since)
         self.beats += 1
 
-    def _hear_reader(self, event: ReaderLost | ReaderNoise | Noise) -> None:
+    def _hear_reader(self, event: ReaderLost | ReaderNoise | Noise | PowerTaken) -> None:
         if isinstance(event, ReaderLost):
             self.alarm("reader_lost", event.reason)
+        elif isinstance(event, PowerTaken):
+            self.alarm("power_not_granted", event.words)
         else:
             self.services.metrics.peer_errors.labels(type(event).__name__).inc()
 
@@ -165,6 +170,8 @@ class Station:
         return self.services.clock.monotonic_ms()
 
     async def _tapped(self, uid: bytes, tap: BadgeTapped, since: float) -> None:
+        if boxes.late(tap):
+            return
         services = self.services
         reference, badge, member = services.roster.look_up(uid)
         request = access.Request(
@@ -178,13 +185,14 @@ class Station:
             clock_known=services.clock.known(),
             roster_age_s=services.roster.age_s(),
             machine_reachable=self.side.reachable,
-            power_proven_off=self.contact.obeys,
+            power_proven_off=self.contact.obeys and self.box.fit(self.policy),
         )
         decision = self.stray.admit(access.decide(request), member)
         job = self.side.job is not None
         await self._step(
             session.Tapped(decision, member.id if member else None, self._now(), job), since, reference
         )
+        boxes.answer(tap, reference, self.state)
         await self._pay_by_code(since)
 
     async def _ordered(self, order: Order, by: str, since: float) -> None:
@@ -242,6 +250,7 @@ class Station:
         elapsed_s = (at_ms - self._ticked_ms) / 1000
         self._ticked_ms = at_ms
         await self._check_relay(at_ms, since)
+        self.box.look(self.policy)
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:

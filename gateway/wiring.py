@@ -18,18 +18,20 @@ from gateway.prices import Prices
 from gateway.print_files import PrintFiles
 from gateway.roster import RosterStore
 from hardware.events import ButtonPressed, InputChanged, ReaderEvent
+from hardware.nodes.node import Node
 from hardware.ports import Panel, Reader, Relay
 
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What is wired to one station."""
+    """What is wired to one station. A `node` is its reader, relay and panel in one."""
 
     reader: Reader
     relay: Relay
     panel: Panel | None = None
     extraction: Relay | None = None
     driver: Driver | None = None
+    node: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from floor.words import BadgeKind
+from floor.words import BadgeKind, StopType
+from hardware.nodes.question import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,25 @@ class ReaderNoise:
     detail: str
 
 
-ReaderEvent = BadgeTapped | BadgeRemoved | ReaderLost | ReaderFound | ReaderNoise
+@dataclass(frozen=True, slots=True)
+class BadgeAsked(BadgeTapped):
+    """A tap at a box in the field that waits for the answer, and takes none that comes late."""
+
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class PowerGone:
+    """A box in the field has taken the power away by itself; `stop_type` is why."""
+
+    stop_type: StopType
+
+
+@dataclass(frozen=True, slots=True)
+class PowerTaken:
+    """A box in the field gives, or gave, power that nobody granted; `words` never hold a badge's number."""
+
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,19 @@ class ButtonPressed:
     """Somebody pressed the button of this name."""
 
     name: str
+
+
+ReaderEvent = (
+    BadgeTapped
+    | BadgeRemoved
+    | ReaderLost
+    | ReaderFound
+    | ReaderNoise
+    | PowerGone
+    | PowerTaken
+    | ButtonPressed
+)
+"""A plain reader sends the first five only."""
 
 
 @dataclass(frozen=True, slots=True)

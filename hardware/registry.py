@@ -15,6 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from floor.errors import ConfigError, MachineFault
 from floor.words import BadgeKind
+from hardware.broker import BrokerAddress
+from hardware.nodes.fabomatic_node import FabomaticNode
+from hardware.nodes.mac_node import MacNode
+from hardware.nodes.node import Node
 from hardware.panels.console import ConsolePanel
 from hardware.ports import Panel, Reader, Relay
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
@@ -26,7 +30,7 @@ from hardware.readers.rdm6300 import Rdm6300Parser
 from hardware.readers.resettable import Resettable
 from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
-from hardware.relays.plug import BrokerAddress, PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
+from hardware.relays.plug import PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
 from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
 
@@ -106,8 +110,8 @@ class RigSettings(Settings):
     levels_file: str | None = Field(None, description="where that rig keeps its levels (SOCKET.json)")
 
 
-class PlugSettings(Settings):
-    """A relay that is a plug on MQTT."""
+class BrokerSettings(Settings):
+    """A device behind an MQTT broker."""
 
     broker: str = Field(
         pattern=r"^mqtts?://[^/@]+/?$", description='an address such as "mqtt://192.168.1.10:1883"'
@@ -115,6 +119,11 @@ class PlugSettings(Settings):
     username: str = Field("", description="a user of the broker")
     password: str = Field("", repr=False, description="the user's password at the broker")
     ca: str = Field("", description='a file of certificates, for "mqtts://" only')
+
+
+class PlugSettings(BrokerSettings):
+    """A relay that is a plug on MQTT."""
+
     dead_man_s: int = Field(
         30, ge=12, le=600, description="the seconds, 12 to 600, after which the plug opens by itself"
     )
@@ -132,6 +141,25 @@ class TasmotaSettings(PlugSettings):
 
     topic: str = Field(min_length=1, description="the plug's topic, as in its settings")
     relay: int = Field(1, ge=1, le=8, description="the number of its relay, 1 to 8")
+
+
+class FabomaticSettings(BrokerSettings):
+    """A box of kind `fabomatic`."""
+
+    id: int = Field(ge=1, le=65_535, description="the machine's id, 1 to 65535, as in the board's settings")
+    silent_s: int = Field(
+        90, ge=60, le=600, description="the seconds of silence, 60 to 600, after which the box is lost"
+    )
+
+
+class MacSettings(Settings):
+    """A box of kind `mac`."""
+
+    machine_name: str = Field(min_length=1, max_length=64, description="what the box calls itself")
+    address: str = Field("", max_length=45, description="the address that it posts from, as 192.168.1.30")
+    silent_s: int = Field(
+        30, ge=25, le=600, description="the seconds of silence, 25 to 600, after which the box is lost"
+    )
 
 
 class SimulatedRelaySettings(Settings):
@@ -195,6 +223,10 @@ def _rig(given: RigSettings, where: str) -> Relay:
 
 
 def _plug(given: PlugSettings, dialect: PlugDialect, where: str) -> Relay:
+    return PlugRelay(given.name, _broker(given, where), dialect, given.dead_man_s)
+
+
+def _broker(given: BrokerSettings, where: str) -> BrokerAddress:
     try:
         parts = urlsplit(given.broker)
         host, port, tls = parts.hostname or "", parts.port, parts.scheme == "mqtts"
@@ -208,8 +240,11 @@ def _plug(given: PlugSettings, dialect: PlugDialect, where: str) -> Relay:
         raise ConfigError(
             where, "ca", f"it cannot be read: {error}", "Name a file of certificates."
         ) from error
-    address = BrokerAddress(host, port or (8883 if tls else 1883), given.username, given.password, security)
-    return PlugRelay(given.name, address, dialect, given.dead_man_s)
+    return BrokerAddress(host, port or (8883 if tls else 1883), given.username, given.password, security)
+
+
+def _fabomatic(given: FabomaticSettings, where: str) -> Node:
+    return FabomaticNode(given.name, _broker(given, where), given.id, given.silent_s)
 
 
 def _shelly(given: ShellySettings, where: str) -> Relay:
@@ -238,12 +273,19 @@ _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
 }
+_NODES: dict[str, _Row[Node]] = {
+    "fabomatic": (FabomaticSettings, _fabomatic),
+    "mac": (
+        MacSettings,
+        lambda given, _: MacNode(given.name, given.machine_name, given.address, given.silent_s),
+    ),
+}
 
 
 def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reader:
     """Build a reader; ConfigError names `where` (file and place), the key, and what would be right.
 
-    In all three, the setting `name` is optional, except on a rig; it is the kind where it is not given.
+    In all of them, the setting `name` is optional, except on a rig; it is the kind where it is not given.
     """
     return _build(_READERS, kind, settings, where)
 
@@ -256,6 +298,11 @@ def build_relay(kind: str, settings: Mapping[str, object], where: str) -> Relay:
 def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:
     """Build a panel; ConfigError as for a reader."""
     return _build(_PANELS, kind, settings, where)
+
+
+def build_node(kind: str, settings: Mapping[str, object], where: str) -> Node:
+    """Build a box in the field, whose relay is off; ConfigError as for a reader."""
+    return _build(_NODES, kind, settings, where)
 
 
 def _build(rows: Mapping[str, _Row[_Built]], kind: str, settings: Mapping[str, object], where: str) -> _Built:

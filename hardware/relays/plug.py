@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
 from floor.errors import MachineFault
+from hardware.broker import CONNECT_S, KEEPALIVE_S, BrokerAddress, mqtt_client
 
-CONNECT_S = 3.0
 CLOSE_S = 1.0
 ANSWER_S = 3.0
-KEEPALIVE_S = 15
 LEAK_W = 5.0
 MAX_PAYLOAD = 1 << 16
 
@@ -142,17 +138,6 @@ class TasmotaSwitch:
         return ({"ON": True, "OFF": False}.get(state) if isinstance(state, str) else None), 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the plugs' broker is; `security` is for TLS."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = field(default="", repr=False)
-    security: ssl.SSLContext | None = None
-
-
 class PlugRelay:
     """A plug as a relay. Implements hardware.ports.Relay.
 
@@ -177,7 +162,7 @@ class PlugRelay:
         self._closed = False
         self._contact: bool | None = None
         self._heard_s = self._asked_s = self._ordered_s = clock()
-        self._client = _client(broker)
+        self._client = mqtt_client(broker)
         self._client.on_connect = self._connected
         self._client.on_message = self._heard
         self._client.connect_async(broker.host, broker.port, keepalive=KEEPALIVE_S)
@@ -267,22 +252,6 @@ class PlugRelay:
             # what it measures follows a little later than its contact
             leaks = watts >= LEAK_W and now_s - self._ordered_s > ANSWER_S
             self._contact, self._heard_s = on or leaks, now_s
-
-
-def _client(broker: BrokerAddress) -> paho.Client:
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password)
-    if broker.security:
-        client.tls_set_context(broker.security)
-    client.reconnect_delay_set(1, 30)
-    client.connect_timeout = CONNECT_S
-    client.on_socket_open = _no_delay
-    return client
-
-
-def _no_delay(_client: paho.Client, _data: Any, opened: Any) -> None:
-    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _load(payload: bytes) -> object:

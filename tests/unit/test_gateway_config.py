@@ -53,6 +53,11 @@ def test_a_good_file_is_read(write, tmp_path):
         ("AAAA=", "AAA", "server_key: is not 32 bytes written as base64"),
         ('machine = "laser-1"', "", "stations[1].machine: is missing"),
         ('reader = {kind = "simulated"}', "", "stations[1].reader: is not a table with a kind"),
+        (
+            'relay = {kind = "simulated"}',
+            "node = 1",
+            "reader: stands beside a node. Leave it out",
+        ),
         ("[[stations]]", "[stations]", "stations: there is none"),
         ("[http]", "[http", "it is not TOML"),
         ("[http]", '[journal]\nstorage = "ram"\n[http]', "journal.storage: is 'ram'"),
