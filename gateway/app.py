@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
+from floor import texts
 from floor.errors import ConfigError
 from floor.ids import uuid7
 from floor.timescale import TimeScale
 from floor.wire.journal import AlarmRaised, GatewayBooted
-from floor.wire.messages import Command, Reply, Stations
+from floor.wire.messages import Clear, Command, Reply, Stations
 from gateway import devices
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
@@ -146,7 +147,9 @@ class Gateway:
             return Reply(
                 id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
             )
-        return Reply(id=command.id, gateway=self.config.name, done=True)
+        trip = station.inputs.holds() if isinstance(command.order, Clear) else None
+        words = texts.say(trip, "en") if trip else ""
+        return Reply(id=command.id, gateway=self.config.name, done=trip is None, words=words)
 
     def shown(self) -> Stations:
         """Return what the board is told."""
@@ -166,6 +169,8 @@ class Gateway:
         async with AsyncExitStack() as stack:
             for station in self.stations.values():
                 stack.push_async_callback(station.devices.reader.aclose)
+                for one in station.devices.inputs:
+                    stack.push_async_callback(one.aclose)
                 if station.devices.driver:
                     stack.push_async_callback(station.devices.driver.aclose)
             await stack.enter_async_context(
@@ -174,6 +179,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for station in self.stations.values():
                     tasks.create_task(station.run(), name=station.machine)
+                    for one in station.devices.inputs:
+                        tasks.create_task(station.inputs.listen(one))
                     tasks.create_task(self._listen(station))
                     tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))

@@ -54,6 +54,7 @@ class StationConfig:
     panel: Table | None = None
     extraction: Table | None = None
     driver: Table | None = None
+    inputs: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver")
+        self.only(table, prefix, "machine reader relay panel extraction driver inputs")
         devices: dict[str, Table | None] = {}
         for key in ("reader", "relay", "panel", "extraction", "driver"):
             device = table.get(key)
@@ -233,4 +234,13 @@ class _Reader:
             panel=devices["panel"],
             extraction=devices["extraction"],
             driver=devices["driver"],
+            inputs=self.inputs(table.get("inputs", []), prefix),
         )
+
+    def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:
+        if isinstance(value, list) and all(
+            isinstance(item, Mapping) and isinstance(item.get("kind"), str) for item in value
+        ):
+            return tuple(value)
+        remedy = 'Write inputs = [{role = "…", kind = "…"}].'
+        raise self.wrong(prefix + "inputs", "is not a list of tables with a kind", remedy)

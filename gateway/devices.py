@@ -9,7 +9,7 @@ from floor.errors import ConfigError, MachineError
 from gateway.config import GatewayConfig, StationConfig
 from gateway.wiring import Devices
 from hardware import registry as wired
-from hardware.ports import Relay
+from hardware.ports import Input, Relay
 
 
 def build(config: GatewayConfig, station: StationConfig) -> Devices:
@@ -21,7 +21,18 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
         panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
         extraction=wired.build_relay(*_split(station.extraction), where) if station.extraction else None,
         driver=drivers.build(*_split(station.driver), where) if station.driver else None,
+        inputs=_inputs(station, where),
     )
+
+
+def _inputs(station: StationConfig, where: str) -> tuple[Input, ...]:
+    """Build a station's inputs, each with a name of its own."""
+    built = tuple(wired.build_input(*_split(device), where) for device in station.inputs)
+    names = [one.name for one in built]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(where, "inputs", f"{name!r} stands twice", "Give each of them a name.")
+    return built
 
 
 def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:

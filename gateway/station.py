@@ -27,6 +27,7 @@ from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
 from gateway.contact import Contact
 from gateway.hands import Hands
+from gateway.inputs import Inputs
 from gateway.machine import MachineSide
 from gateway.metering import Mark
 from gateway.prints import Prints
@@ -48,6 +49,7 @@ from hardware.events import (
     BadgeTapped,
     ButtonPressed,
     InputChanged,
+    InputLost,
     ReaderFound,
     ReaderLost,
     ReaderNoise,
@@ -73,6 +75,7 @@ class Station:
         self.view = View(self)
         self.prints = Prints(self)
         self.contact = Contact(devices.relay)
+        self.inputs = Inputs(self, self._step)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -122,11 +125,8 @@ class Station:
                 reference, *_ = self.services.roster.look_up(uid)
                 if reference == self.state.lease.badge:
                     await self._step(session.CardRemoved(self._now()), since)
-            case ButtonPressed("end"):
-                await self._step(session.EndPressed(self._now()), since)
-            case InputChanged("emergency_stop", True):
-                stop = session.Faulted(StopType.EMERGENCY_STOP, "Emergency stop", self._now())
-                await self._step(stop, since)
+            case ButtonPressed() | InputChanged() | InputLost():
+                await self.inputs.heard(event, since)
             case ReaderLost() | ReaderNoise() | Noise():
                 self._hear_reader(event)
             case RosterChanged():
@@ -135,7 +135,7 @@ class Station:
                 await self._ordered(order, by, since)
             case AccountWanted():
                 await self._account_wanted(event, since)
-            case ReaderFound() | BadgeRemoved() | ButtonPressed() | InputChanged():
+            case ReaderFound() | BadgeRemoved():
                 pass
             case _:
                 await self._machine_says(event, since)
@@ -150,6 +150,7 @@ class Station:
     def lock_out(self, reason: str) -> None:
         """Begin locked out, as the machine was when this process stopped."""
         self.state = LockedOut(reason)
+        self.inputs.recall(reason)
 
     def alarm(self, code: str, words: str = "") -> None:
         """Tell staff; recorded, counted and shown."""
@@ -166,6 +167,7 @@ class Station:
 
     async def _tapped(self, uid: bytes, tap: BadgeTapped, since: float) -> None:
         services = self.services
+        await self.inputs.prove(since)
         reference, badge, member = services.roster.look_up(uid)
         request = access.Request(
             machine=self.machine,
@@ -192,8 +194,8 @@ class Station:
         match order:
             case LockOut(reason=reason):
                 await self._step(session.LockOutOrdered(reason, self._now()), since)
-            case Clear():
-                await self._step(session.ClearOrdered(self._now()), since)
+            case Clear(reason=reason):
+                await self.inputs.clear(since, reason)
             case Stop(session_id=session_id) if self.session_id == session_id:
                 await self._step(session.Stopped(StopType.REMOTE_STOP, self._now()), since)
             case Identify():
@@ -220,7 +222,7 @@ class Station:
         if self._server_lockout and not isinstance(self.state, LockedOut):
             await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
-            await self._step(session.ClearOrdered(self._now()), since)
+            await self.inputs.clear(since, cleared=before)
 
     async def _machine_says(self, event: object, since: float) -> None:
         facts, told = self.side.hear(event, self._now(), self.session_id)
@@ -241,6 +243,7 @@ class Station:
         at_ms = self._now()
         elapsed_s = (at_ms - self._ticked_ms) / 1000
         self._ticked_ms = at_ms
+        await self.inputs.act(since)
         await self._check_relay(at_ms, since)
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding):
@@ -329,7 +332,7 @@ class Station:
             case effects.RecordLockout(reason):
                 self._note(MachineLockedOut(machine=self.machine, reason=reason[:400], by=self._by))
             case effects.RecordClear():
-                self._note(MachineCleared(machine=self.machine, reason="", by=self._by))
+                self._note(MachineCleared(machine=self.machine, reason=self.inputs.why, by=self._by))
             case _:
                 self._go_on(effect, before)
 
@@ -350,7 +353,7 @@ class Station:
 
     def _switch(self, relay: Relay, on: bool) -> None:
         try:
-            if on:
+            if on and self.inputs.latched is None:
                 relay.on()
             else:
                 relay.off()

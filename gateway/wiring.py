@@ -17,8 +17,8 @@ from gateway.metrics import Metrics
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
 from gateway.roster import RosterStore
-from hardware.events import ButtonPressed, InputChanged, ReaderEvent
-from hardware.ports import Panel, Reader, Relay
+from hardware.events import ButtonPressed, InputEvent, ReaderEvent
+from hardware.ports import Input, Panel, Reader, Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Devices:
     panel: Panel | None = None
     extraction: Relay | None = None
     driver: Driver | None = None
+    inputs: tuple[Input, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,5 +88,5 @@ class AccountWanted:
     answer: asyncio.Future[Choice]
 
 
-HardwareEvent = ReaderEvent | ButtonPressed | InputChanged
+HardwareEvent = ReaderEvent | ButtonPressed | InputEvent
 StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered | AccountWanted

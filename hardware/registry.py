@@ -7,30 +7,24 @@ import ssl
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from floor.errors import ConfigError, MachineFault
+from floor.words import InputRole
+from hardware.inputs.settings import GpioInputSettings, InputSettings, build_gpio_input
 from hardware.panels.console import ConsolePanel
-from hardware.ports import Panel, Reader, Relay
+from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers.serial_reader import SerialReader
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import BrokerAddress, PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
-from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
+from hardware.settings import Level, Settings
+from hardware.simulated import SimulatedInput, SimulatedPanel, SimulatedReader, SimulatedRelay
 
 _Built = TypeVar("_Built")
-Level = Literal["high", "low"]
-
-
-class Settings(BaseModel):
-    """The settings that every kind takes; each description says what would be right."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    name: str = Field("", max_length=100, description="a name for logs, at most 100 characters")
 
 
 class Rdm6300Settings(Settings):
@@ -164,11 +158,16 @@ _PANELS: dict[str, _Row[Panel]] = {
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
 }
 
+_INPUTS: dict[str, _Row[Input]] = {
+    "gpio": (GpioInputSettings, build_gpio_input),
+    "simulated": (InputSettings, lambda given, _: SimulatedInput(given.name, InputRole(given.role))),
+}
+
 
 def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reader:
     """Build a reader; ConfigError names `where` (file and place), the key, and what would be right.
 
-    In all three, the setting `name` is optional, except on a rig; it is the kind where it is not given.
+    In all of them, the setting `name` is optional, except on a rig; it is the kind where it is not given.
     """
     return _build(_READERS, kind, settings, where)
 
@@ -181,6 +180,13 @@ def build_relay(kind: str, settings: Mapping[str, object], where: str) -> Relay:
 def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:
     """Build a panel; ConfigError as for a reader."""
     return _build(_PANELS, kind, settings, where)
+
+
+def build_input(kind: str, settings: Mapping[str, object], where: str) -> Input:
+    """Build an input; ConfigError as for a relay. Its name is its role where none is given."""
+    role = settings.get("role")
+    named = {"name": role, **settings} if isinstance(role, str) and role else settings
+    return _build(_INPUTS, kind, named, where)
 
 
 def _build(rows: Mapping[str, _Row[_Built]], kind: str, settings: Mapping[str, object], where: str) -> _Built:

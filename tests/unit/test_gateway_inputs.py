@@ -1,0 +1,377 @@
+"""The rules of a station's contacts: power first, latched, cleared by staff alone, never back by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from floor.access import MemberStanding
+from floor.errors import MachineFault
+from floor.policy import MachinePolicy, OnOops
+from floor.session import Free, LockedOut, Running
+from floor.wire.journal import AlarmRaised, MachineCleared, MachineLockedOut, SessionEnded, TapRefused
+from floor.wire.messages import Clear, LockOut
+from floor.words import DenialReason, InputRole, StopType
+from gateway.station import Station
+from gateway.wiring import AccountWanted, Devices, Ordered, RosterChanged, Tick
+from hardware.events import ButtonPressed, InputChanged, InputLost
+from hardware.ports import Lamp
+from hardware.simulated import SimulatedInput
+from tests.kit.gateway import Bench
+
+PRESSED = "The emergency stop was pressed. Staff have to clear this machine."
+OPENED = "An interlock was opened. Staff have to clear this machine."
+UNREAD = "A safety contact cannot be read. Staff have to clear this machine."
+SAFETY = [
+    (InputRole.EMERGENCY_STOP, StopType.EMERGENCY_STOP, PRESSED),
+    (InputRole.INTERLOCK, StopType.INTERLOCK, OPENED),
+]
+each_safety_contact = pytest.mark.parametrize(("role", "stop_type", "words"), SAFETY)
+
+
+class Wired(Bench):
+    """A bench with one input of each role, each heard to be inactive once."""
+
+    def rebuild(self) -> None:
+        self.contacts = {role: SimulatedInput(role, role) for role in InputRole}
+        inputs = tuple(self.contacts.values())
+        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver, inputs)
+        self.station = Station("laser", devices, self.services())
+        for one in inputs:
+            self.station.inputs.take(one, InputChanged(one.name, False))
+
+    async def turn(self) -> None:
+        """Let the station handle what waits for it."""
+        last = AccountWanted("none", "none", asyncio.get_running_loop().create_future())
+        await self.station.put(last)
+        task = asyncio.create_task(self.station.run())
+        async with asyncio.timeout(20):
+            await last.answer
+        task.cancel()
+
+    async def say(self, role: InputRole, active: bool) -> None:
+        """Bring a contact into a state, have it heard, and let the station have its turn."""
+        await self.contacts[role].change(active)
+        self.station.inputs.take(self.contacts[role], InputChanged(role, active))
+        await self.turn()
+
+    async def clear(self, reason: str = "looked at it") -> None:
+        await self.station.handle(Ordered(Clear(machine="laser", reason=reason), "tech"), 0.0)
+
+    async def codes(self) -> list[str]:
+        return [fact.code for fact in await self.facts() if isinstance(fact, AlarmRaised)]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path):
+    made = Wired(tmp_path)
+    yield made
+    made.journal.close()
+
+
+@each_safety_contact
+async def test_a_trip_takes_the_power_before_the_station_has_its_turn(bench, role, stop_type, words):
+    await bench.tap()
+    assert bench.relay.is_on
+    assert bench.extraction.is_on
+    entries = bench.journal.next_seq
+    bench.station.inputs.take(bench.contacts[role], InputChanged(role, True))
+    assert not bench.relay.is_on
+    assert not bench.extraction.is_on
+    assert bench.journal.next_seq == entries, "nothing is recorded before the power is off"
+    assert isinstance(bench.station.state, Running), "the station has not had its turn"
+
+
+@each_safety_contact
+async def test_a_trip_ends_the_session_latches_and_alarms(bench, role, stop_type, words):
+    await bench.tap()
+    await bench.pass_s(10)
+    await bench.say(role, True)
+    assert bench.station.state == LockedOut(words)
+    facts = await bench.facts()
+    (ended,) = [fact for fact in facts if isinstance(fact, SessionEnded)]
+    assert (ended.stop_type, ended.elapsed_ms) == (stop_type, 10_000)
+    (locked,) = [fact for fact in facts if isinstance(fact, MachineLockedOut)]
+    assert (locked.reason, locked.by) == (words, "machine")
+    assert len(await bench.codes()) == 1
+    screen = bench.panel.screens[-1]
+    assert (screen.lamp, screen.blink, screen.lines[-1]) == (Lamp.RED, True, words)
+
+
+@each_safety_contact
+async def test_nothing_gives_power_back_by_itself(bench, role, stop_type, words):
+    await bench.tap()
+    await bench.say(role, True)
+    await bench.say(role, False)
+    await bench.pass_s(120)
+    await bench.tap()
+    assert not bench.relay.is_on
+    assert list(bench.relay.history) == [False, True, False]
+    assert bench.said == words
+    (refused,) = [fact for fact in await bench.facts() if isinstance(fact, TapRefused)]
+    assert refused.reason is DenialReason.MACHINE_LOCKED_OUT
+
+
+async def test_a_trip_at_a_machine_that_nobody_uses_latches_too(bench):
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    await bench.say(InputRole.EMERGENCY_STOP, False)
+    assert bench.station.state == LockedOut(PRESSED)
+    await bench.tap()
+    assert not bench.relay.is_on
+
+
+async def test_a_member_reads_why_in_their_own_language(bench):
+    standing = MemberStanding("ada", "Ada", "standard", "ada", language="zh", allowed={"laser": 0})
+    bench.roster.take(bench.server.delta(1, 2, members={"ada": standing}))
+    for role, words in ((InputRole.INTERLOCK, "安全联锁已断开"), (InputRole.EMERGENCY_STOP, "急停已按下")):
+        await bench.say(role, True)
+        await bench.tap()
+        assert bench.said == f"{words}，须由工作人员解除。"
+
+
+@each_safety_contact
+async def test_staff_clear_it_with_a_reason_and_that_gives_no_power(bench, role, stop_type, words):
+    await bench.tap()
+    await bench.say(role, True)
+    await bench.say(role, False)
+    with pytest.raises(ValidationError):
+        Clear(machine="laser", reason="")
+    await bench.clear("button released, hand looked at")
+    assert bench.station.state == Free()
+    assert not bench.relay.is_on
+    (cleared,) = [fact for fact in await bench.facts() if isinstance(fact, MachineCleared)]
+    assert (cleared.reason, cleared.by) == ("button released, hand looked at", "tech")
+    await bench.tap()
+    assert bench.relay.is_on
+
+
+@each_safety_contact
+async def test_it_cannot_be_cleared_while_the_contact_is_active(bench, role, stop_type, words):
+    await bench.say(role, True)
+    assert bench.station.inputs.holds() is not None
+    await bench.clear()
+    assert bench.station.state == LockedOut(words)
+    await bench.tap()
+    assert not bench.relay.is_on
+    facts = await bench.facts()
+    assert not any(isinstance(fact, MachineCleared) for fact in facts)
+    assert [f.reason for f in facts if isinstance(f, MachineLockedOut)] == [words, words], (
+        "the server hears it"
+    )
+    assert (await bench.codes())[-1] == "clear_refused"
+    await bench.say(role, False)
+    await bench.clear()
+    assert bench.station.state == Free()
+
+
+async def test_a_contact_that_bounces_cannot_be_cleared_at_a_lucky_moment(bench):
+    await bench.say(InputRole.INTERLOCK, True)
+    bench.contacts[InputRole.INTERLOCK].active = False  # not heard: it has not settled
+    await bench.clear()
+    assert bench.station.state == LockedOut(OPENED)
+
+
+@pytest.mark.parametrize("role", [InputRole.EMERGENCY_STOP, InputRole.INTERLOCK])
+async def test_a_safety_contact_that_cannot_be_read_counts_as_tripped(bench, role):
+    await bench.tap()
+    contact = bench.contacts[role]
+    await contact.lose("wire off")
+    bench.station.inputs.take(contact, InputLost(role, "wire off"))
+    assert not bench.relay.is_on
+    await bench.turn()
+    assert bench.station.state == LockedOut(UNREAD)
+    assert (await bench.facts())[-1].words == f"{role}: wire off"
+    assert await bench.codes() == ["input_unread"]
+    await bench.clear()
+    assert bench.station.state == LockedOut(UNREAD)
+    await contact.find()
+    await bench.clear()
+    assert bench.station.state == LockedOut(UNREAD), "it was not heard yet to be well"
+    bench.station.inputs.take(contact, InputChanged(role, False))
+    await bench.clear()
+    assert bench.station.state == Free()
+
+
+@pytest.mark.parametrize("role", [InputRole.EMERGENCY_STOP, InputRole.INTERLOCK])
+@pytest.mark.parametrize("lost", [True, False])
+async def test_no_tap_is_granted_on_what_was_heard_long_ago(bench, role, lost):
+    contact = bench.contacts[role]
+    if lost:
+        await contact.lose("wire off")
+    else:
+        contact.active = True  # nobody has told the station
+    await bench.tap()
+    assert list(bench.relay.history) == [False]
+    assert isinstance(bench.station.state, LockedOut)
+
+
+async def test_a_trip_while_a_session_begins_gives_no_power_however_short_it_was(bench):
+    stop = bench.contacts[InputRole.EMERGENCY_STOP]
+    tap = asyncio.create_task(bench.tap())
+    await asyncio.sleep(0)
+    assert bench.station.session_id, "the start waits for the disk"
+    for active in (True, False):
+        bench.station.inputs.take(stop, InputChanged(stop.name, active))
+    await tap
+    assert list(bench.relay.history) == [False]
+    await bench.turn()
+    assert bench.station.state == LockedOut(PRESSED)
+
+
+async def test_a_trip_is_acted_on_at_the_next_tick_when_the_stations_queue_is_full(bench):
+    await bench.tap()
+    while bench.station.offer(Tick()):
+        pass
+    stop = bench.contacts[InputRole.EMERGENCY_STOP]
+    bench.station.inputs.take(stop, InputChanged(stop.name, True))
+    assert not bench.relay.is_on
+    await bench.station.handle(Tick(), 0.0)
+    assert bench.station.state == LockedOut(PRESSED)
+
+
+async def test_a_relay_that_fails_does_not_keep_a_trip_from_latching(bench, monkeypatch):
+    await bench.tap()
+
+    def fails() -> None:
+        raise MachineFault("bad handle")
+
+    monkeypatch.setattr(bench.relay, "off", fails)
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    assert bench.station.state == LockedOut(PRESSED)
+    assert not bench.extraction.is_on
+    assert sorted(await bench.codes()) == ["emergency_stop", "relay_failed"]
+
+
+async def test_a_trip_outlives_the_process(bench, tmp_path):
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    await bench.facts()
+    bench.journal.close()
+    again = Wired(tmp_path)
+    again.station.lock_out(again.journal.lockouts()["laser"])
+    await again.tap()
+    assert again.said == PRESSED
+    assert not again.relay.is_on
+    await again.clear()
+    assert again.station.state == Free()
+    again.journal.close()
+
+
+async def test_staff_who_clear_another_lockout_do_not_clear_a_trip_that_they_have_not_heard_of(bench):
+    bench.roster.take(bench.server.roster(2, lockout="belt torn"))
+    await bench.station.handle(RosterChanged(), 0.0)
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    await bench.say(InputRole.EMERGENCY_STOP, False)
+    assert bench.station.state == LockedOut(PRESSED)
+    bench.roster.take(bench.server.roster(3))  # the belt was cleared before the server heard of the stop
+    await bench.station.handle(RosterChanged(), 0.0)
+    assert bench.station.state == LockedOut(PRESSED)
+    bench.roster.take(bench.server.roster(4, lockout=PRESSED))
+    await bench.station.handle(RosterChanged(), 0.0)
+    bench.roster.take(bench.server.roster(5))
+    await bench.station.handle(RosterChanged(), 0.0)
+    assert bench.station.state == Free()
+
+
+async def test_the_gravest_trip_is_told_and_each_once(bench):
+    await bench.tap()
+    for _ in range(3):
+        for role in (InputRole.INTERLOCK, InputRole.EMERGENCY_STOP):
+            await bench.say(role, True)
+            await bench.say(role, False)
+    assert bench.station.state == LockedOut(PRESSED)
+    assert await bench.codes() == ["interlock_opened", "emergency_stop"]
+
+
+async def test_a_clear_that_comes_with_a_trip_ends_the_session_that_runs(bench):
+    await bench.tap()
+    stop = bench.contacts[InputRole.EMERGENCY_STOP]
+    await stop.change(True)
+    bench.station.inputs.take(stop, InputChanged(stop.name, True))
+    await bench.clear()
+    assert bench.station.state == LockedOut(PRESSED)
+    assert [fact.stop_type for fact in await bench.facts() if isinstance(fact, SessionEnded)] == [
+        StopType.EMERGENCY_STOP
+    ]
+
+
+async def test_the_end_button_ends_the_session_as_a_second_tap_does(bench):
+    await bench.tap()
+    await bench.say(InputRole.END, True)
+    assert bench.station.state == Free()
+    assert not bench.relay.is_on
+    assert (await bench.facts())[-1].stop_type is StopType.TAP_OUT
+    await bench.tap()
+    await bench.say(InputRole.END, False)
+    assert bench.relay.is_on, "to let the button go is nothing"
+
+
+@pytest.mark.parametrize("role", [InputRole.END, InputRole.OOPS])
+async def test_a_button_that_is_stuck_or_comes_back_pressed_was_not_pressed(bench, role):
+    await bench.tap()
+    button = bench.contacts[role]
+    for event in (InputLost(role, "wire off"), InputChanged(role, True)):
+        bench.station.inputs.take(button, event)
+    await bench.turn()
+    assert bench.relay.is_on
+    assert await bench.codes() == ["input_lost"]
+
+
+async def test_oops_locks_the_machine_out_and_ends_the_session(bench):
+    await bench.tap()
+    await bench.say(InputRole.OOPS, True)
+    assert bench.station.state == LockedOut("A fault was reported here. Staff have to clear this machine.")
+    assert not bench.relay.is_on
+    facts = await bench.facts()
+    assert [fact.stop_type for fact in facts if isinstance(fact, SessionEnded)] == [StopType.LOCKOUT]
+    assert await bench.codes() == ["fault_reported"]
+    await bench.clear()
+    assert bench.station.state == Free()
+
+
+async def test_where_the_policy_says_so_oops_reports_alone_at_most_once_a_minute(tmp_path):
+    bench = Wired(tmp_path, MachinePolicy(on_oops=OnOops.REPORT))
+    await bench.tap()
+    for _ in range(3):
+        await bench.say(InputRole.OOPS, True)
+        await bench.say(InputRole.OOPS, False)
+    assert bench.relay.is_on
+    assert bench.said == "Thank you: staff have been told"
+    assert await bench.codes() == ["fault_reported"]
+    await bench.pass_s(60)
+    await bench.say(InputRole.OOPS, True)
+    assert await bench.codes() == ["fault_reported"] * 2
+    bench.journal.close()
+
+
+async def test_a_door_changes_nothing(bench):
+    await bench.tap()
+    await bench.say(InputRole.DOOR, True)
+    assert bench.relay.is_on
+
+
+async def test_a_button_of_a_box_in_the_field_is_heard_too(bench):
+    await bench.tap()
+    await bench.station.handle(ButtonPressed("end"), 0.0)
+    assert not bench.relay.is_on
+
+
+async def test_a_trip_on_a_lockout_of_staff_is_recorded_and_needs_its_own_clear(bench):
+    await bench.station.handle(Ordered(LockOut(machine="laser", reason="belt torn"), "tech"), 0.0)
+    await bench.say(InputRole.INTERLOCK, True)
+    reasons = [fact.reason for fact in await bench.facts() if isinstance(fact, MachineLockedOut)]
+    assert reasons == ["belt torn", OPENED]
+
+
+async def test_contacts_are_heard_by_themselves(bench):
+    stop = bench.contacts[InputRole.EMERGENCY_STOP]
+    await bench.tap()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(bench.station.inputs.listen(stop))
+        await stop.change(True)
+        async with asyncio.timeout(20):
+            while bench.relay.is_on:
+                await asyncio.sleep(0)
+        await stop.aclose()
