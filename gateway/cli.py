@@ -11,16 +11,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from firmware_bridge.driver import TakesFiles
-from floor.errors import ConfigError
+from floor.errors import ConfigError, MachineFault
 from floor.timescale import TimeScale
+from floor.words import InputRole
 from gateway import config as configuration
 from gateway import devices, tools
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
 from gateway.simulation import crowd
+from hardware.ports import Input
 
 USAGE_ERROR = 2
+INPUT_STATES = {
+    InputRole.EMERGENCY_STOP: ("released", "pressed"),
+    InputRole.INTERLOCK: ("closed", "open"),
+    InputRole.DOOR: ("closed", "open"),
+    InputRole.END: ("not pressed", "pressed"),
+    InputRole.OOPS: ("not pressed", "pressed"),
+}
+"""What `check` calls an input that is inactive, and one that is active."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,6 +120,7 @@ def _raise_plain(task: asyncio.Task[None]) -> None:
 
 def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     """Building a relay switches it off, so a running gateway is left alone."""
+    unread: list[Input] = []
     if config.storage == "durable":
         refuse_volatile(config.data)
     with locked(config):
@@ -119,11 +130,23 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
             names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
             print(f"{station.machine}: {', '.join(names)}: can be built")
             devices.switch_off(switched)
+            unread += [one for one in built.inputs if not _say_state(station.machine, one)]
             if isinstance(built.driver, TakesFiles) and not config.server.url:
                 print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
     if config.server.url:
         print(f"queued prints are fetched from {config.server.url}")
-    return 0
+    return 1 if unread else 0
+
+
+def _say_state(machine: str, one: Input) -> bool:
+    """Print what an input reads now; returns whether it can be read."""
+    try:
+        state = INPUT_STATES[one.role][one.read()]
+    except MachineFault as error:
+        print(f"{machine}: {error}")
+        return False
+    print(f"{machine}: input {one.name} ({one.role}): {state}")
+    return True
 
 
 def _off(config: GatewayConfig, _: argparse.Namespace) -> int:

@@ -179,11 +179,13 @@ class Inputs:
                 await self._step(session.EndPressed(self._now()), since)
             case ButtonPressed(InputRole.OOPS):
                 await self._oops(since)
-            case InputLost(name, reason) if not self._safety(name):
+            case InputLost(name, reason) if not self._role(name).safety:
                 self._station.alarm("input_lost", f"{name}: {reason}")
+            case InputChanged(name, True) if self._role(name) is InputRole.DOOR and not self._station.lease:
+                self._station.alarm("door_opened", f"{name}: nobody had tapped")
 
-    def _safety(self, name: str) -> bool:
-        return any(one.name == name and one.role.safety for one in self._station.devices.inputs)
+    def _role(self, name: str) -> InputRole:
+        return next(one.role for one in self._station.devices.inputs if one.name == name)
 
     async def _oops(self, since: float) -> None:
         """Lock the machine out where the policy says so, else report alone, at most once a minute."""

@@ -116,6 +116,7 @@ def devices() -> dict[tuple[str, str], list[str]]:
         "reader": registry.build_reader,
         "relay, extraction": registry.build_relay,
         "panel": registry.build_panel,
+        "input": registry.build_input,
     }
     found = {
         (device, kind): refused(lambda b=build, k=kind: b(k, {"nonsense": 1}, "here"))

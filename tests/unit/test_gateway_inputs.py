@@ -346,10 +346,15 @@ async def test_where_the_policy_says_so_oops_reports_alone_at_most_once_a_minute
     bench.journal.close()
 
 
-async def test_a_door_changes_nothing(bench):
+async def test_a_door_that_opens_while_nobody_has_tapped_is_told_and_stops_nobody(bench):
     await bench.tap()
     await bench.say(InputRole.DOOR, True)
+    await bench.say(InputRole.DOOR, False)
     assert bench.relay.is_on
+    await bench.tap()
+    await bench.say(InputRole.DOOR, True)
+    assert await bench.codes() == ["door_opened"]
+    assert bench.station.state == Free()
 
 
 async def test_a_button_of_a_box_in_the_field_is_heard_too(bench):
