@@ -136,3 +136,9 @@ def say(word: DenialReason | StopType | StationState | Trip | Activity, language
 def trip_of(reason: str) -> Trip | None:
     """Return what a lockout's reason says tripped; None for a reason of staff or of the machine."""
     return next((trip for trip, (english, _) in TRIPS.items() if english == reason), None)
+
+
+def why_locked_out(reason: str, language: str) -> str:
+    """Return a lockout's reason as people read it; what staff or a machine wrote stays as it is."""
+    trip = trip_of(reason)
+    return say(trip, language) if trip else reason

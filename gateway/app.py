@@ -34,6 +34,7 @@ from gateway.station import Station
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
+from hardware.ports import Closes
 
 log = logging.getLogger(__name__)
 SOFTWARE = f"makerfloor {version('makerfloor')}"
@@ -200,6 +201,8 @@ class Gateway:
         for error in devices.switch_off(relays):
             log.error("a relay could not be switched off: %s", error)
         for station in self.stations.values():
+            if isinstance(station.devices.panel, Closes):
+                station.devices.panel.close()
             station.checkpoint()  # what runs now was proven until now
 
     async def _listen(self, station: Station) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from floor.words import InputRole
 from hardware.events import InputEvent, ReaderEvent
@@ -96,6 +96,15 @@ class Panel(Protocol):
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown; never blocks."""
+        ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A panel that must not go on showing what it showed last when its gateway stops."""
+
+    def close(self) -> None:
+        """Go dark for good; safe to call repeatedly, never blocks, raises nothing."""
         ...
 
 

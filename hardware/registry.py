@@ -16,6 +16,7 @@ from floor.errors import ConfigError, MachineFault
 from floor.words import InputRole
 from hardware.inputs.settings import GpioInputSettings, InputSettings, build_gpio_input
 from hardware.panels.console import ConsolePanel
+from hardware.panels.settings import StackLightSettings, build_stack_light
 from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers.serial_reader import SerialReader
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
@@ -156,6 +157,7 @@ _RELAYS: dict[str, _Row[Relay]] = {
 _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
+    "stack_light": (StackLightSettings, build_stack_light),
 }
 
 _INPUTS: dict[str, _Row[Input]] = {

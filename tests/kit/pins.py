@@ -15,7 +15,7 @@ class FakePins:
         self.pulls: dict[int, Any] = {}
         self.driven: dict[int, int] = {}
         self.broken = ""
-        self.reads = 0
+        self.history: list[tuple[int, int]] = []
 
     def setwarnings(self, flag: bool, /) -> None:
         assert not flag
@@ -33,11 +33,12 @@ class FakePins:
     def output(self, channel: int, value: Any, /) -> None:
         self._alive()
         assert channel in self.levels, "it is no output"
+        if self.levels[channel] != value:
+            self.history.append((channel, value))
         self.levels[channel] = value
 
     def input(self, channel: int, /) -> int:
         self._alive()
-        self.reads += 1
         return self.driven.get(channel, int(self.pulls[channel] == self.PUD_UP))
 
     def drive(self, channel: int, level: int | None) -> None:

@@ -12,6 +12,7 @@ from floor.access import MemberStanding
 from floor.errors import MachineFault
 from floor.policy import MachinePolicy, OnOops
 from floor.session import Free, LockedOut, Running
+from floor.texts import why_locked_out
 from floor.wire.journal import AlarmRaised, MachineCleared, MachineLockedOut, SessionEnded, TapRefused
 from floor.wire.messages import Clear, LockOut
 from floor.words import DenialReason, InputRole, StopType
@@ -380,3 +381,9 @@ async def test_contacts_are_heard_by_themselves(bench):
             while bench.relay.is_on:
                 await asyncio.sleep(0)
         await stop.aclose()
+
+
+def test_why_a_machine_is_locked_out_is_read_in_each_language_and_staffs_words_stay():
+    assert why_locked_out(PRESSED, "zh") == "急停已按下，须由工作人员解除。"
+    assert why_locked_out(PRESSED, "en") == PRESSED
+    assert why_locked_out("belt torn", "zh") == "belt torn"

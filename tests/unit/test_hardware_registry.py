@@ -32,7 +32,13 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
     [
         (registry.build_reader, "rdm630", {}, "kind", 'Did you mean "rdm6300"? Known: rdm6300, simulated.'),
         (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
-        (registry.build_panel, "oled", {}, "kind", '"oled" is unknown. Known: console, simulated.'),
+        (
+            registry.build_panel,
+            "oled",
+            {},
+            "kind",
+            '"oled" is unknown. Known: console, simulated, stack_light.',
+        ),
         (registry.build_reader, "rdm6300", {}, "port", "missing. Give the serial device, such as"),
         (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),
         (registry.build_reader, "rdm6300", {"port": 3}, "port", "3 does not fit. Give the serial device"),
