@@ -245,6 +245,7 @@ async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> Async
     if config.storage == "durable":
         refuse_volatile(config.data)
     with locked(config):
+        devices.refuse_shared_pins(config)
         wired = {station.machine: devices.build(config, station) for station in config.stations}
         try:
             gateway = Gateway(config, wired, SystemClock(scale))

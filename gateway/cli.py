@@ -123,6 +123,7 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     unread: list[Input] = []
     if config.storage == "durable":
         refuse_volatile(config.data)
+    devices.refuse_shared_pins(config)
     with locked(config):
         for station in config.stations:
             built = devices.build(config, station)

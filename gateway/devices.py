@@ -9,7 +9,9 @@ from floor.errors import ConfigError, MachineError
 from gateway.config import GatewayConfig, StationConfig
 from gateway.wiring import Devices
 from hardware import registry as wired
-from hardware.ports import Input, Relay
+from hardware.ports import Input, Lamp, Relay
+
+PINS = ("pin", "feedback_pin", *(lamp for lamp in Lamp), "buzzer")
 
 
 def build(config: GatewayConfig, station: StationConfig) -> Devices:
@@ -33,6 +35,26 @@ def _inputs(station: StationConfig, where: str) -> tuple[Input, ...]:
         if names.count(name) > 1:
             raise ConfigError(where, "inputs", f"{name!r} stands twice", "Give each of them a name.")
     return built
+
+
+def refuse_shared_pins(config: GatewayConfig) -> None:
+    """Raise ConfigError for a pin that is driven and used elsewhere too; several may read one contact."""
+    driven: dict[object, str] = {}
+    read: dict[object, str] = {}
+    for station in config.stations:
+        devices = (station.relay, station.extraction, station.panel, *station.inputs)
+        for device in (device for device in devices if device and device["kind"] in {"gpio", "stack_light"}):
+            for key, pin in device.items():
+                if key not in PINS or not isinstance(pin, int):
+                    continue
+                reads = key == "feedback_pin" or "role" in device
+                if pin in driven or (pin in read and not reads):
+                    other = driven.get(pin) or read[pin]
+                    problem = f"pin {pin} is used at {other} too"
+                    raise ConfigError(
+                        config.file, f"{station.machine}: {key}", problem, "Choose another pin."
+                    )
+                (read if reads else driven)[pin] = station.machine
 
 
 def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:

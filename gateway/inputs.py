@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 OOPS_AGAIN_MS = 60_000
+ORDER_MS = 5_000
 OF_ROLE = {InputRole.EMERGENCY_STOP: Trip.EMERGENCY_STOP, InputRole.INTERLOCK: Trip.INTERLOCK}
 GRAVEST = list(Trip)
 STOPS = {
@@ -49,6 +50,7 @@ class Inputs:
         self.why = ""
         self._heard: dict[Input, bool | None] = {}
         self._oops_ms: int | None = None
+        self._ask_again_ms: int | None = None
 
     async def listen(self, one: Input) -> None:
         """Hear one contact for ever."""
@@ -146,30 +148,38 @@ class Inputs:
         """Take up what tripped before this process began, by the reason of its lockout."""
         self.latched = self._told = texts.trip_of(reason)
 
-    def holds(self, cleared: str | None = None) -> Trip | None:
-        """Return what keeps the machine out of order although staff clear it; None where they may.
+    def holds(self) -> Trip | None:
+        """Return what keeps the machine out of order although staff clear it; None where they may."""
+        return self._look()
 
-        `cleared` is the lockout that they cleared, None for an order that comes from them directly.
-        """
-        if wrong := self._look():
-            return wrong
-        if self.latched and cleared is not None and texts.trip_of(cleared) is not self.latched:
-            return self.latched  # they cleared another lockout, and had not heard of this one
-        return None
-
-    async def clear(self, since: float, why: str = "", cleared: str | None = None) -> None:
-        """Put the machine in order as staff say, for a reason that is recorded, unless a contact holds it.
-
-        `cleared` is the lockout that the roster carries no more, None for an order.
-        """
-        trip = self.holds(cleared)
+    async def clear(self, since: float, why: str) -> None:
+        """Put the machine in order as staff order, for a recorded reason, unless a contact holds it."""
+        trip, self._ask_again_ms = self.holds(), None
         await self.act(since)
         if trip:
-            self._say_again(trip)
-            self._station.alarm("clear_refused", texts.say(trip, "en"))
+            self._refuse_clear(trip)
             return
         self.latched, self._told, self.why = None, None, why
         await self._step(session.ClearOrdered(self._now()), since)
+
+    async def unlisted(self, since: float) -> None:
+        """The roster carries a lockout no more. That clears no trip: the order does, with its reason."""
+        if self.latched:
+            self._ask_again_ms = self._now() + ORDER_MS
+        else:
+            self.why = ""
+            await self._step(session.ClearOrdered(self._now()), since)
+
+    async def tick(self, since: float) -> None:
+        """Act on what a full queue kept from the station; ask for an order that has not come."""
+        await self.act(since)
+        if self.latched and self._ask_again_ms is not None and self._now() >= self._ask_again_ms:
+            self._ask_again_ms = None
+            self._refuse_clear(self.latched)
+
+    def _refuse_clear(self, trip: Trip) -> None:
+        self._say_again(trip)
+        self._station.alarm("clear_refused", texts.say(trip, "en"))
 
     async def heard(self, event: InputEvent | ButtonPressed, since: float) -> None:
         """Handle a contact's event in the station's turn."""

@@ -222,7 +222,7 @@ class Station:
         if self._server_lockout and not isinstance(self.state, LockedOut):
             await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
-            await self.inputs.clear(since, cleared=before)
+            await self.inputs.unlisted(since)
 
     async def _machine_says(self, event: object, since: float) -> None:
         facts, told = self.side.hear(event, self._now(), self.session_id)
@@ -243,7 +243,7 @@ class Station:
         at_ms = self._now()
         elapsed_s = (at_ms - self._ticked_ms) / 1000
         self._ticked_ms = at_ms
-        await self.inputs.act(since)
+        await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding):

@@ -5,6 +5,7 @@ import pytest
 from floor.errors import ConfigError, MachineFault
 from gateway import config
 from gateway.cli import main
+from gateway.devices import refuse_shared_pins
 from hardware.simulated import SimulatedInput
 
 GOOD = """
@@ -133,6 +134,27 @@ def test_check_reads_each_input_and_says_its_state(write, capsys, monkeypatch):
 def test_wrong_inputs_are_said_in_one_sentence(write, capsys, inputs, words):
     assert main(["--config", str(write(with_inputs(inputs))), "check"]) == 2
     assert words in capsys.readouterr().err
+
+
+DOOR = '{role = "door", kind = "gpio", pin = 5}'
+
+
+@pytest.mark.parametrize(
+    ("devices", "shared"),
+    [
+        ('relay = {kind = "gpio", pin = 5}\ninputs = [{role = "door", kind = "gpio", pin = 5}]', True),
+        ('relay = {kind = "gpio", pin = 5}\nextraction = {kind = "gpio", pin = 5}', True),
+        ('relay = {kind = "gpio", pin = 4, feedback_pin = 5}\npanel = {kind = "stack_light", red = 5}', True),
+        ('relay = {kind = "simulated"}\ninputs = [%s, %s]' % (DOOR, DOOR), False),
+    ],
+)
+def test_a_pin_that_is_driven_has_one_use(write, devices, shared):
+    read = config.load(write(GOOD.replace('relay = {kind = "simulated"}', devices)))
+    if shared:
+        with pytest.raises(ConfigError, match="pin 5 is used at laser-1 too"):
+            refuse_shared_pins(read)
+    else:
+        refuse_shared_pins(read)
 
 
 def test_a_port_in_use_is_said_in_one_sentence(write, capsys):

@@ -63,7 +63,8 @@ class Wired(Bench):
         await self.station.handle(Ordered(Clear(machine="laser", reason=reason), "tech"), 0.0)
 
     async def codes(self) -> list[str]:
-        return [fact.code for fact in await self.facts() if isinstance(fact, AlarmRaised)]
+        codes = [fact.code for fact in await self.facts() if isinstance(fact, AlarmRaised)]
+        return [code for code in codes if code != "journal_late"]  # a busy disk is no matter here
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ async def test_a_safety_contact_that_cannot_be_read_counts_as_tripped(bench, rol
     assert not bench.relay.is_on
     await bench.turn()
     assert bench.station.state == LockedOut(UNREAD)
-    assert (await bench.facts())[-1].words == f"{role}: wire off"
+    assert f"{role}: wire off" in [getattr(fact, "words", "") for fact in await bench.facts()]
     assert await bench.codes() == ["input_unread"]
     await bench.clear()
     assert bench.station.state == LockedOut(UNREAD)
@@ -260,20 +261,37 @@ async def test_a_trip_outlives_the_process(bench, tmp_path):
     again.journal.close()
 
 
-async def test_staff_who_clear_another_lockout_do_not_clear_a_trip_that_they_have_not_heard_of(bench):
-    bench.roster.take(bench.server.roster(2, lockout="belt torn"))
+@pytest.mark.parametrize("listed", ["belt torn", PRESSED])
+async def test_a_trip_is_cleared_by_an_order_and_never_by_a_roster(bench, listed):
+    bench.roster.take(bench.server.roster(2, lockout=listed))
     await bench.station.handle(RosterChanged(), 0.0)
     await bench.say(InputRole.EMERGENCY_STOP, True)
     await bench.say(InputRole.EMERGENCY_STOP, False)
-    assert bench.station.state == LockedOut(PRESSED)
-    bench.roster.take(bench.server.roster(3))  # the belt was cleared before the server heard of the stop
+    bench.roster.take(bench.server.roster(3))  # cleared while the gateway could not be told why
     await bench.station.handle(RosterChanged(), 0.0)
     assert bench.station.state == LockedOut(PRESSED)
-    bench.roster.take(bench.server.roster(4, lockout=PRESSED))
-    await bench.station.handle(RosterChanged(), 0.0)
-    bench.roster.take(bench.server.roster(5))
-    await bench.station.handle(RosterChanged(), 0.0)
+    assert await bench.codes() == ["emergency_stop"], "the order may be on its way"
+    await bench.pass_s(10)
+    assert await bench.codes() == ["emergency_stop", "clear_refused"]
+    reasons = [fact.reason for fact in await bench.facts() if isinstance(fact, MachineLockedOut)]
+    assert reasons[-1] == PRESSED, "the server is told that it is still out of order"
+    await bench.clear("released")
     assert bench.station.state == Free()
+
+
+async def test_a_roster_before_its_order_refuses_nobody(bench):
+    bench.roster.take(bench.server.roster(2, lockout=PRESSED))
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    await bench.say(InputRole.EMERGENCY_STOP, False)
+    await bench.station.handle(RosterChanged(), 0.0)
+    bench.roster.take(bench.server.roster(3))
+    await bench.station.handle(RosterChanged(), 0.0)
+    await bench.clear("released")
+    await bench.pass_s(10)
+    assert bench.station.state == Free()
+    assert await bench.codes() == ["emergency_stop"]
+    (cleared,) = [fact for fact in await bench.facts() if isinstance(fact, MachineCleared)]
+    assert (cleared.reason, cleared.by) == ("released", "tech")
 
 
 async def test_the_gravest_trip_is_told_and_each_once(bench):
