@@ -145,7 +145,7 @@ DOOR = '{role = "door", kind = "gpio", pin = 5}'
         ('relay = {kind = "gpio", pin = 5}\ninputs = [{role = "door", kind = "gpio", pin = 5}]', True),
         ('relay = {kind = "gpio", pin = 5}\nextraction = {kind = "gpio", pin = 5}', True),
         ('relay = {kind = "gpio", pin = 4, feedback_pin = 5}\npanel = {kind = "stack_light", red = 5}', True),
-        ('relay = {kind = "simulated"}\ninputs = [%s, %s]' % (DOOR, DOOR), False),
+        (f'relay = {{kind = "simulated"}}\ninputs = [{DOOR}, {DOOR}]', False),
     ],
 )
 def test_a_pin_that_is_driven_has_one_use(write, devices, shared):

@@ -10,18 +10,15 @@ from pydantic import ValidationError
 
 from floor.access import MemberStanding
 from floor.errors import MachineFault
-from floor.policy import MachinePolicy, OnOops
 from floor.session import Free, LockedOut, Running
 from floor.texts import why_locked_out
-from floor.wire.journal import AlarmRaised, MachineCleared, MachineLockedOut, SessionEnded, TapRefused
+from floor.wire.journal import MachineCleared, MachineLockedOut, SessionEnded, TapRefused
 from floor.wire.messages import Clear, LockOut
 from floor.words import DenialReason, InputRole, StopType
-from gateway.station import Station
-from gateway.wiring import AccountWanted, Devices, Ordered, RosterChanged, Tick
-from hardware.events import ButtonPressed, InputChanged, InputLost
+from gateway.wiring import Ordered, RosterChanged, Tick
+from hardware.events import InputChanged, InputLost
 from hardware.ports import Lamp
-from hardware.simulated import SimulatedInput
-from tests.kit.gateway import Bench
+from tests.kit.contacts import Wired
 
 PRESSED = "The emergency stop was pressed. Staff have to clear this machine."
 OPENED = "An interlock was opened. Staff have to clear this machine."
@@ -31,40 +28,6 @@ SAFETY = [
     (InputRole.INTERLOCK, StopType.INTERLOCK, OPENED),
 ]
 each_safety_contact = pytest.mark.parametrize(("role", "stop_type", "words"), SAFETY)
-
-
-class Wired(Bench):
-    """A bench with one input of each role, each heard to be inactive once."""
-
-    def rebuild(self) -> None:
-        self.contacts = {role: SimulatedInput(role, role) for role in InputRole}
-        inputs = tuple(self.contacts.values())
-        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver, inputs)
-        self.station = Station("laser", devices, self.services())
-        for one in inputs:
-            self.station.inputs.take(one, InputChanged(one.name, False))
-
-    async def turn(self) -> None:
-        """Let the station handle what waits for it."""
-        last = AccountWanted("none", "none", asyncio.get_running_loop().create_future())
-        await self.station.put(last)
-        task = asyncio.create_task(self.station.run())
-        async with asyncio.timeout(20):
-            await last.answer
-        task.cancel()
-
-    async def say(self, role: InputRole, active: bool) -> None:
-        """Bring a contact into a state, have it heard, and let the station have its turn."""
-        await self.contacts[role].change(active)
-        self.station.inputs.take(self.contacts[role], InputChanged(role, active))
-        await self.turn()
-
-    async def clear(self, reason: str = "looked at it") -> None:
-        await self.station.handle(Ordered(Clear(machine="laser", reason=reason), "tech"), 0.0)
-
-    async def codes(self) -> list[str]:
-        codes = [fact.code for fact in await self.facts() if isinstance(fact, AlarmRaised)]
-        return [code for code in codes if code != "journal_late"]  # a busy disk is no matter here
 
 
 @pytest.fixture
@@ -314,72 +277,6 @@ async def test_a_clear_that_comes_with_a_trip_ends_the_session_that_runs(bench):
     assert [fact.stop_type for fact in await bench.facts() if isinstance(fact, SessionEnded)] == [
         StopType.EMERGENCY_STOP
     ]
-
-
-async def test_the_end_button_ends_the_session_as_a_second_tap_does(bench):
-    await bench.tap()
-    await bench.say(InputRole.END, True)
-    assert bench.station.state == Free()
-    assert not bench.relay.is_on
-    assert (await bench.facts())[-1].stop_type is StopType.TAP_OUT
-    await bench.tap()
-    await bench.say(InputRole.END, False)
-    assert bench.relay.is_on, "to let the button go is nothing"
-
-
-@pytest.mark.parametrize("role", [InputRole.END, InputRole.OOPS])
-async def test_a_button_that_is_stuck_or_comes_back_pressed_was_not_pressed(bench, role):
-    await bench.tap()
-    button = bench.contacts[role]
-    for event in (InputLost(role, "wire off"), InputChanged(role, True)):
-        bench.station.inputs.take(button, event)
-    await bench.turn()
-    assert bench.relay.is_on
-    assert await bench.codes() == ["input_lost"]
-
-
-async def test_oops_locks_the_machine_out_and_ends_the_session(bench):
-    await bench.tap()
-    await bench.say(InputRole.OOPS, True)
-    assert bench.station.state == LockedOut("A fault was reported here. Staff have to clear this machine.")
-    assert not bench.relay.is_on
-    facts = await bench.facts()
-    assert [fact.stop_type for fact in facts if isinstance(fact, SessionEnded)] == [StopType.LOCKOUT]
-    assert await bench.codes() == ["fault_reported"]
-    await bench.clear()
-    assert bench.station.state == Free()
-
-
-async def test_where_the_policy_says_so_oops_reports_alone_at_most_once_a_minute(tmp_path):
-    bench = Wired(tmp_path, MachinePolicy(on_oops=OnOops.REPORT))
-    await bench.tap()
-    for _ in range(3):
-        await bench.say(InputRole.OOPS, True)
-        await bench.say(InputRole.OOPS, False)
-    assert bench.relay.is_on
-    assert bench.said == "Thank you: staff have been told"
-    assert await bench.codes() == ["fault_reported"]
-    await bench.pass_s(60)
-    await bench.say(InputRole.OOPS, True)
-    assert await bench.codes() == ["fault_reported"] * 2
-    bench.journal.close()
-
-
-async def test_a_door_that_opens_while_nobody_has_tapped_is_told_and_stops_nobody(bench):
-    await bench.tap()
-    await bench.say(InputRole.DOOR, True)
-    await bench.say(InputRole.DOOR, False)
-    assert bench.relay.is_on
-    await bench.tap()
-    await bench.say(InputRole.DOOR, True)
-    assert await bench.codes() == ["door_opened"]
-    assert bench.station.state == Free()
-
-
-async def test_a_button_of_a_box_in_the_field_is_heard_too(bench):
-    await bench.tap()
-    await bench.station.handle(ButtonPressed("end"), 0.0)
-    assert not bench.relay.is_on
 
 
 async def test_a_trip_on_a_lockout_of_staff_is_recorded_and_needs_its_own_clear(bench):
