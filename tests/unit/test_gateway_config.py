@@ -157,6 +157,13 @@ def test_a_pin_that_is_driven_has_one_use(write, devices, shared):
         refuse_shared_pins(read)
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_neither_check_nor_run_drives_a_pin_that_has_two_uses(write, capsys, command):
+    path = write(with_inputs(f'extraction = {{kind = "gpio", pin = 5}}\ninputs = [{DOOR}]\n'))
+    assert main(["--log", "error", "--config", str(path), command]) == 2
+    assert "pin 5 is used at laser-1 too" in capsys.readouterr().err
+
+
 def test_a_port_in_use_is_said_in_one_sentence(write, capsys):
     import socket
 
