@@ -39,6 +39,7 @@ ORDER_S = 30.0
 ORDER_CHECK_S = 0.2
 START_S = 45.0
 START_AGAIN_S = 1.0
+SEEN_S = 5.0
 MAX_NOISE = 5
 NAME_POLLS = 3
 
@@ -211,29 +212,45 @@ class PrusaLinkDriver(NoGate):
         """Send a file, and start it; see TakesFiles.
 
         PrusaLink stays FINISHED or STOPPED for 11 s and starts nothing then (409): it is asked again for
-        at most START_S.
+        at most START_S, also where it took the file and no print is seen within SEEN_S.
         """
-        now = await self._status()
-        if now.state not in TAKES_JOBS:
-            raise MachineFault(f"{self.name} takes no file: it is {now.words}")
+        before = await self._status()
+        if before.state not in TAKES_JOBS:
+            raise MachineFault(f"{self.name} takes no file: it is {before.words}")
         storage = parse_storage((await self._get("/api/v1/storage")).body)
         if storage is None:
             raise MachineFault(f"{self.name} has no place for files")
         path = f"/api/v1/files{quote(storage)}/{quote(name, safe='')}"
         headers = {"Content-Type": "text/x.gcode", "Print-After-Upload": "?1", "Overwrite": "?1"}
         upload = Upload(file, name, method="PUT", part="", headers=headers)
-        answer = await self._http.upload(path, upload)
         deadline_s, refused = asyncio.get_running_loop().time() + START_S, False
-        while answer.status in (408, 409) and asyncio.get_running_loop().time() < deadline_s:
+        answer = await self._http.upload(path, upload)
+        while answer.status in (408, 409) or not await self._begun(answer, before):
             await asyncio.sleep(START_AGAIN_S)
-            if (await self._status()).state not in TAKES_JOBS:
+            late = asyncio.get_running_loop().time() >= deadline_s
+            if late or (await self._status()).state not in TAKES_JOBS:
+                self._expect(answer)
+                if late:
+                    raise MachineFault(f"{self.name} took {name}, but does not print it")
                 break
             answer = await self._http.ask("POST", path)
             if answer.status == 404 and not refused:  # it refused the file before it had read it
                 refused = True
                 answer = await self._http.upload(path, upload)
-        self._expect(answer)
         self._wake.set()
+
+    async def _begun(self, answer: Answer, before: Status) -> bool:
+        """Wait until another job is seen than before; raises what the answer says."""
+        self._expect(answer)
+        deadline_s = asyncio.get_running_loop().time() + SEEN_S
+        last = before.job.number if before.job else None
+        while True:
+            now = await self._status()
+            if now.state not in TAKES_JOBS or (now.job and now.job.number != last):
+                return True
+            if asyncio.get_running_loop().time() >= deadline_s:
+                return False
+            await asyncio.sleep(ORDER_CHECK_S)
 
     async def message(self, text: str) -> None:
         """Do nothing: PrusaLink shows no text of others."""

@@ -16,7 +16,8 @@ from firmware_bridge.transports import Stream
 from firmware_bridge.transports.stream import SerialTransport
 from floor.errors import MachineUnreachable
 from gateway.config import GatewayConfig
-from hardware.readers.rdm6300 import Frame, Rdm6300Parser
+from hardware.readers.frame import Frame
+from hardware.readers.rdm6300 import Rdm6300Parser
 
 READER_BAUD = 9600
 PATIENCE_S = 2.5

@@ -20,6 +20,11 @@ class Presence:
         self._seen_ms = 0
 
     @property
+    def uid(self) -> bytes | None:
+        """The badge that counts as present; None while the field is empty."""
+        return self._uid
+
+    @property
     def due_ms(self) -> int | None:
         """When the badge will count as removed; None while the field is empty."""
         return None if self._uid is None else self._seen_ms + self._removal_ms

@@ -6,26 +6,19 @@ readers"). ID-12 and ID-20 put CR LF before the ETX; of theirs no capture was at
 """
 
 import re
-from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
 from hardware.events import ReaderNoise
+from hardware.readers.frame import Frame
 
 _STX, _ETX = 0x02, 0x03
 _LONGEST_BODY = 14
 _BODY = re.compile(rb"([0-9A-Fa-f]{12})(\r\n)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One good frame: a badge is in the field. `uid` has five bytes."""
-
-    uid: bytes
-
-
 class Rdm6300Parser:
-    """Finds frames in a stream of bytes; what it says does not depend on how the stream is cut."""
+    """Finds frames, of five bytes of UID; what it says does not depend on how the stream is cut."""
 
     def __init__(self) -> None:
         self._body: bytearray | None = None

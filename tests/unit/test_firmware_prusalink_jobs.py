@@ -316,22 +316,25 @@ async def test_a_prusalink_that_has_just_started_is_not_busy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "asked"),
+    ("answers", "asked", "idle"),
     [
-        ([Answer(201, b"")], ["PUT"]),
-        ([Answer(409, b""), Answer(409, b""), Answer(204, b"")], ["PUT", "POST", "POST"]),
-        ([Answer(409, b""), Answer(404, b""), Answer(201, b"")], ["PUT", "POST", "PUT"]),
+        ([Answer(201, b"")], ["PUT"], 1),
+        ([Answer(409, b""), Answer(409, b""), Answer(204, b"")], ["PUT", "POST", "POST"], 3),
+        ([Answer(409, b""), Answer(404, b""), Answer(201, b"")], ["PUT", "POST", "PUT"], 2),
+        pytest.param([Answer(201, b""), Answer(204, b"")], ["PUT", "POST"], 3, id="took it, and forgot"),
+        pytest.param([Answer(201, b"")], ["PUT"], 2, id="began later than was looked"),
     ],
 )
 async def test_a_file_is_started_when_the_printer_takes_it(
-    answers: list[Answer], asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answers: list[Answer], asked: list[str], idle: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(driver_module, "START_AGAIN_S", 0.0)
+    monkeypatch.setattr(driver_module, "SEEN_S", 0.0)
     storage = {"storage_list": [{"path": "/usb", "available": True, "read_only": False}]}
     path = "/api/v1/files/usb/a%20%23b.gcode"
     http = ScriptedHttp(
         {
-            "/api/v1/status": [Answer(200, body("FINISHED", job=None))],
+            "/api/v1/status": [*[Answer(200, body("FINISHED"))] * idle, Answer(200, body("PRINTING"))],
             "/api/v1/storage": [Answer(200, json.dumps(storage).encode())],
             path: answers,
         }
@@ -339,6 +342,23 @@ async def test_a_file_is_started_when_the_printer_takes_it(
     driver = PrusaLinkDriver(PrusaLinkSettings("http://p", "k"), transports=ScriptedTransports(requests=http))
     await driver.print_file("a #b.gcode", tmp_path / "file")
     assert [method for method, where, _ in http.asked if where == path] == asked
+
+
+async def test_a_file_that_is_taken_and_never_printed_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("START_S", "START_AGAIN_S", "SEEN_S"):
+        monkeypatch.setattr(driver_module, name, 0.0)
+    storage = {"storage_list": [{"path": "/usb", "available": True, "read_only": False}]}
+    driver = driver_of(
+        {
+            "/api/v1/status": [Answer(200, body("IDLE", job=None))],
+            "/api/v1/storage": [Answer(200, json.dumps(storage).encode())],
+            "/api/v1/files/usb/a.gcode": [Answer(201, b"")],
+        }
+    )
+    with pytest.raises(MachineFault, match=r"took a\.gcode, but does not print it"):
+        await driver.print_file("a.gcode", tmp_path / "file")
 
 
 @pytest.mark.parametrize(

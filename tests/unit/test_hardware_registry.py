@@ -5,32 +5,43 @@ from pathlib import Path
 import pytest
 
 from floor.errors import ConfigError
+from gateway.cli import main
 from hardware import registry
 from hardware.panels.console import ConsolePanel
-from hardware.readers.serial_reader import SerialReader
+from hardware.readers.port_reader import PortReader
 from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
 
 WHERE = "gateway.toml, station laser"
+KEYBOARD = {"port": "/dev/input/event0", "number": "decimal", "badge": "uid_125khz"}
 WIRING = Path(__file__).parents[2] / "docs" / "wiring"
 
 
 def test_every_kind_that_needs_no_hardware_builds() -> None:
     built = [
         registry.build_reader("rdm6300", {"name": "laser", "port": "/dev/serial0", "removal_ms": 300}, WHERE),
+        registry.build_reader("pn532", {"name": "laser", "port": "/dev/serial0", "poll_ms": 20}, WHERE),
+        registry.build_reader("wiegand", {"name": "laser", "port": "/dev/ttyACM0", "alive_s": 3}, WHERE),
+        registry.build_reader("keyboard", {"name": "laser", **KEYBOARD, "reverse": True}, WHERE),
         registry.build_reader("simulated", {}, WHERE),
         registry.build_relay("simulated", {"feedback": False}, WHERE),
         registry.build_panel("console", {}, WHERE),
         registry.build_panel("simulated", {}, WHERE),
     ]
-    kinds = [SerialReader, SimulatedReader, SimulatedRelay, ConsolePanel, SimulatedPanel]
+    kinds = [*[PortReader] * 4, SimulatedReader, SimulatedRelay, ConsolePanel, SimulatedPanel]
     assert [type(one) for one in built] == kinds
-    assert [one.name for one in built[:2]] == ["laser", "simulated"]
+    assert [one.name for one in built[:5]] == [*["laser"] * 4, "simulated"]
 
 
 @pytest.mark.parametrize(
     ("build", "kind", "settings", "key", "sentence"),
     [
-        (registry.build_reader, "rdm630", {}, "kind", 'Did you mean "rdm6300"? Known: rdm6300, simulated.'),
+        (
+            registry.build_reader,
+            "rdm630",
+            {},
+            "kind",
+            'Did you mean "rdm6300"? Known: keyboard, pn532, rdm6300',
+        ),
         (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
         (
             registry.build_panel,
@@ -43,6 +54,10 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
         (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),
         (registry.build_reader, "rdm6300", {"port": 3}, "port", "3 does not fit. Give the serial device"),
         (registry.build_reader, "rdm6300", {"port": "x", "removal_ms": 10}, "removal_ms", "150 to 60000 ms"),
+        (registry.build_reader, "pn532", {"port": "x", "poll_ms": 5}, "poll_ms", "20 to 1000 ms"),
+        (registry.build_reader, "wiegand", {"port": "x", "alive_s": 1}, "alive_s", "3 to 600"),
+        (registry.build_reader, "keyboard", {**KEYBOARD, "number": "octal"}, "number", '"decimal" or "hex"'),
+        (registry.build_reader, "keyboard", {**KEYBOARD, "badge": "ntag424"}, "badge", "uid_13mhz"),
         (registry.build_relay, "gpio", {"pin": True}, "pin", "True does not fit. Give a BCM pin number"),
         (registry.build_relay, "gpio", {"pin": 28}, "pin", "28 does not fit"),
         (registry.build_relay, "gpio", {"pin": 17, "active": "hi"}, "active", '"high" or "low"'),
@@ -75,3 +90,20 @@ def test_every_setting_stands_in_the_wiring_guide() -> None:
     models = [registry.Settings, *registry.Settings.__subclasses__()]
     missing = {key for model in models for key in model.model_fields if f"`{key}`" not in guide}
     assert not missing, f"docs/wiring/ says nothing of {sorted(missing)}"
+
+
+def test_check_accepts_every_kind_of_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    readers = [
+        '{kind = "pn532", port = "/dev/serial0", poll_ms = 50}',
+        '{kind = "wiegand", port = "/dev/ttyACM0", alive_s = 5}',
+        '{kind = "keyboard", port = "/dev/input/event0", number = "hex", badge = "uid_13mhz"}',
+    ]
+    text = f'name = "g"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\n'
+    text += 'journal = {storage = "volatile"}\n'
+    for number, reader in enumerate(readers):
+        text += f'[[stations]]\nmachine = "m{number}"\nreader = {reader}\nrelay = {{kind = "simulated"}}\n'
+    (tmp_path / "gateway.toml").write_text(text)
+    assert main(["--config", str(tmp_path / "gateway.toml"), "check"]) == 0
+    said = capsys.readouterr().out
+    for kind in ("pn532", "wiegand", "keyboard"):
+        assert f"{kind}, simulated: can be built" in said
