@@ -45,6 +45,13 @@ class OnUnclaimedJob(StrEnum):
     CLAIM = "claim"
 
 
+class OnOops(StrEnum):
+    """What happens when somebody presses "oops"; it is reported in any case."""
+
+    LOCK_OUT = "lock_out"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class MachinePolicy:
     """The policy of one machine; times in whole seconds, 0 meaning "never" where a field says so.
@@ -68,6 +75,7 @@ class MachinePolicy:
     hold_micro: int = 0
     on_unclaimed_job: OnUnclaimedJob = OnUnclaimedJob.REPORT
     claim_s: int = 60
+    on_oops: OnOops = OnOops.LOCK_OUT
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():

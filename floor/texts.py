@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import cast
 
-from floor.words import Activity, DenialReason, StationState, StopType
+from floor.words import Activity, DenialReason, StationState, StopType, Trip
 
 LANGUAGES = ("en", "zh")
 
@@ -75,6 +75,7 @@ STOPS: dict[StopType, tuple[str, str]] = {
     StopType.FAULT: ("Machine fault", "设备故障"),
     StopType.LOCKOUT: ("Taken out of order", "设备停用"),
     StopType.EMERGENCY_STOP: ("Emergency stop", "急停"),
+    StopType.INTERLOCK: ("Interlock opened", "联锁断开"),
     StopType.REMOTE_STOP: ("Stopped by staff", "工作人员停止"),
     StopType.POWER_LOST: ("Power lost", "断电"),
 }
@@ -87,6 +88,26 @@ STATES: dict[StationState, tuple[str, str]] = {
     StationState.RUN_ON: ("Run-on", "延时排风"),
     StationState.LOCKED_OUT: ("Out of order", "停用"),
 }
+
+TRIPS: dict[Trip, tuple[str, str]] = {
+    Trip.EMERGENCY_STOP: (
+        "The emergency stop was pressed. Staff have to clear this machine.",
+        "急停已按下，须由工作人员解除。",
+    ),
+    Trip.INTERLOCK: (
+        "An interlock was opened. Staff have to clear this machine.",
+        "安全联锁已断开，须由工作人员解除。",
+    ),
+    Trip.INPUT_UNREAD: (
+        "A safety contact cannot be read. Staff have to clear this machine.",
+        "无法读取安全触点，须由工作人员解除。",
+    ),
+    Trip.REPORTED: (
+        "A fault was reported here. Staff have to clear this machine.",
+        "此设备已被报修，须由工作人员解除。",
+    ),
+}
+"""The English text is also the reason of the lockout, in the journal and on the server."""
 
 ACTIVITIES: dict[Activity, tuple[str, str]] = {
     Activity.UNREACHABLE: ("not answering", "无响应"),
@@ -101,11 +122,23 @@ TEXTS: dict[type[StrEnum], Mapping[StrEnum, tuple[str, str]]] = {
     DenialReason: cast("Mapping[StrEnum, tuple[str, str]]", DENIALS),
     StopType: cast("Mapping[StrEnum, tuple[str, str]]", STOPS),
     StationState: cast("Mapping[StrEnum, tuple[str, str]]", STATES),
+    Trip: cast("Mapping[StrEnum, tuple[str, str]]", TRIPS),
     Activity: cast("Mapping[StrEnum, tuple[str, str]]", ACTIVITIES),
 }
 """One table an enum, because words of two enums may be spelled alike and would be one key."""
 
 
-def say(word: DenialReason | StopType | StationState | Activity, language: str) -> str:
+def say(word: DenialReason | StopType | StationState | Trip | Activity, language: str) -> str:
     """Return the text of a word; English for a language that is not here."""
     return TEXTS[type(word)][word][1 if language.startswith("zh") else 0]
+
+
+def trip_of(reason: str) -> Trip | None:
+    """Return what a lockout's reason says tripped; None for a reason of staff or of the machine."""
+    return next((trip for trip, (english, _) in TRIPS.items() if english == reason), None)
+
+
+def why_locked_out(reason: str, language: str) -> str:
+    """Return a lockout's reason as people read it; what staff or a machine wrote stays as it is."""
+    trip = trip_of(reason)
+    return say(trip, language) if trip else reason

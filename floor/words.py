@@ -36,8 +36,38 @@ class StopType(StrEnum):
     FAULT = "fault"
     LOCKOUT = "lockout"
     EMERGENCY_STOP = "emergency_stop"
+    INTERLOCK = "interlock"
     REMOTE_STOP = "remote_stop"
     POWER_LOST = "power_lost"
+
+
+class Trip(StrEnum):
+    """What at a station itself took its machine out of order. It latches until staff clear it."""
+
+    EMERGENCY_STOP = "emergency_stop"
+    INTERLOCK = "interlock"
+    INPUT_UNREAD = "input_unread"
+    REPORTED = "reported"
+
+
+class InputRole(StrEnum):
+    """What a contact that is wired to a station stands for."""
+
+    EMERGENCY_STOP = "emergency_stop"
+    INTERLOCK = "interlock"
+    DOOR = "door"
+    END = "end"
+    OOPS = "oops"
+
+    @property
+    def safety(self) -> bool:
+        """Whether the machine may have power only while this contact is proven to be inactive."""
+        return self in {InputRole.EMERGENCY_STOP, InputRole.INTERLOCK}
+
+    @property
+    def button(self) -> bool:
+        """Whether it is pressed, rather than being in a state."""
+        return self in {InputRole.END, InputRole.OOPS}
 
 
 class Activity(StrEnum):

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
+from floor import texts
 from floor.errors import ConfigError
 from floor.ids import uuid7
 from floor.timescale import TimeScale
 from floor.wire.journal import AlarmRaised, GatewayBooted
-from floor.wire.messages import Command, Reply, Stations
+from floor.wire.messages import Clear, Command, Reply, Stations
 from gateway import devices
 from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
@@ -34,6 +35,7 @@ from gateway.station import Station
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
+from hardware.ports import Closes
 
 log = logging.getLogger(__name__)
 SOFTWARE = f"makerfloor {version('makerfloor')}"
@@ -149,7 +151,9 @@ class Gateway:
             return Reply(
                 id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
             )
-        return Reply(id=command.id, gateway=self.config.name, done=True)
+        trip = station.inputs.holds() if isinstance(command.order, Clear) else None
+        words = texts.say(trip, "en") if trip else ""
+        return Reply(id=command.id, gateway=self.config.name, done=trip is None, words=words)
 
     def shown(self) -> Stations:
         """Return what the board is told."""
@@ -169,6 +173,8 @@ class Gateway:
         async with AsyncExitStack() as stack:
             for station in self.stations.values():
                 stack.push_async_callback(station.devices.reader.aclose)
+                for one in station.devices.inputs:
+                    stack.push_async_callback(one.aclose)
                 if station.devices.driver:
                     stack.push_async_callback(station.devices.driver.aclose)
             await stack.enter_async_context(
@@ -177,6 +183,8 @@ class Gateway:
             async with asyncio.TaskGroup() as tasks:
                 for station in self.stations.values():
                     tasks.create_task(station.run(), name=station.machine)
+                    for one in station.devices.inputs:
+                        tasks.create_task(station.inputs.listen(one))
                     tasks.create_task(self._listen(station))
                     tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))
@@ -196,6 +204,8 @@ class Gateway:
         for error in devices.switch_off(relays):
             log.error("a relay could not be switched off: %s", error)
         for station in self.stations.values():
+            if isinstance(station.devices.panel, Closes):
+                station.devices.panel.close()
             station.checkpoint()  # what runs now was proven until now
 
     async def _listen(self, station: Station) -> None:
@@ -238,6 +248,7 @@ async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> Async
     if config.storage == "durable":
         refuse_volatile(config.data)
     with locked(config):
+        devices.refuse_shared_pins(config)
         wired = {station.machine: devices.build(config, station) for station in config.stations}
         try:
             gateway = Gateway(config, wired, SystemClock(scale))

@@ -11,16 +11,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from firmware_bridge.driver import TakesFiles
-from floor.errors import ConfigError
+from floor.errors import ConfigError, MachineFault
 from floor.timescale import TimeScale
+from floor.words import InputRole
 from gateway import boxes, devices, tools
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
 from gateway.simulation import crowd
+from hardware.ports import Input
 
 USAGE_ERROR = 2
+INPUT_STATES = {
+    InputRole.EMERGENCY_STOP: ("released", "pressed"),
+    InputRole.INTERLOCK: ("closed", "open"),
+    InputRole.DOOR: ("closed", "open"),
+    InputRole.END: ("not pressed", "pressed"),
+    InputRole.OOPS: ("not pressed", "pressed"),
+}
+"""What `check` calls an input that is inactive, and one that is active."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -110,9 +120,11 @@ def _raise_plain(task: asyncio.Task[None]) -> None:
 
 def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     """Building a relay switches it off, so a running gateway is left alone."""
+    unread: list[Input] = []
     if config.storage == "durable":
         refuse_volatile(config.data)
     refused, hazardous = False, boxes.hazardous(config)
+    devices.refuse_shared_pins(config)
     with locked(config):
         for station in config.stations:
             built = devices.build(config, station)
@@ -123,13 +135,25 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
             if built.node and not built.node.fail_safe:
                 print(f"{station.machine}: the box {built.node.name} {boxes.UNFIT}")
                 refused |= station.machine in hazardous
+            unread += [one for one in built.inputs if not _say_state(station.machine, one)]
             if isinstance(built.driver, TakesFiles) and not config.server.url:
                 print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
     if config.server.url:
         print(f"queued prints are fetched from {config.server.url}")
     if refused:
         print("refused: a machine above is hazardous by the roster; give it a relay on a wire")
-    return int(refused)
+    return int(refused or bool(unread))
+
+
+def _say_state(machine: str, one: Input) -> bool:
+    """Print what an input reads now; returns whether it can be read."""
+    try:
+        state = INPUT_STATES[one.role][one.read()]
+    except MachineFault as error:
+        print(f"{machine}: {error}")
+        return False
+    print(f"{machine}: input {one.name} ({one.role}): {state}")
+    return True
 
 
 def _off(config: GatewayConfig, _: argparse.Namespace) -> int:

@@ -58,6 +58,7 @@ class StationConfig:
     extraction: Table | None = None
     driver: Table | None = None
     node: Table | None = None
+    inputs: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver node")
+        self.only(table, prefix, "machine reader relay panel extraction driver node inputs")
         for key in ("reader", "relay", "panel"):
             if "node" in table and key in table:
                 raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
@@ -241,4 +242,13 @@ class _Reader:
             extraction=devices["extraction"],
             driver=devices["driver"],
             node=devices["node"],
+            inputs=self.inputs(table.get("inputs", []), prefix),
         )
+
+    def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:
+        if isinstance(value, list) and all(
+            isinstance(item, Mapping) and isinstance(item.get("kind"), str) for item in value
+        ):
+            return tuple(value)
+        remedy = 'Write inputs = [{role = "…", kind = "…"}].'
+        raise self.wrong(prefix + "inputs", "is not a list of tables with a kind", remedy)

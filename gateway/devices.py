@@ -9,7 +9,11 @@ from floor.errors import ConfigError, MachineError
 from gateway.config import GatewayConfig, StationConfig
 from gateway.wiring import Devices
 from hardware import registry as wired
-from hardware.ports import Relay
+from hardware.ports import Input, Lamp, Relay
+
+PINS = ("pin", "feedback_pin", "reset_pin", *(lamp for lamp in Lamp), "buzzer")
+
+ON_PINS = {"gpio", "stack_light", "pn532"}
 
 
 def build(config: GatewayConfig, station: StationConfig) -> Devices:
@@ -19,14 +23,45 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
     driver = drivers.build(*_split(station.driver), where) if station.driver else None
     if station.node:
         node = wired.build_node(*_split(station.node), where)
-        return Devices(node, node, node, extraction, driver, node)
+        return Devices(node, node, node, extraction, driver, node, _inputs(station, where))
     return Devices(
         reader=wired.build_reader(*_split(station.reader), where),
         relay=wired.build_relay(*_split(station.relay), where),
         panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
         extraction=extraction,
         driver=driver,
+        inputs=_inputs(station, where),
     )
+
+
+def _inputs(station: StationConfig, where: str) -> tuple[Input, ...]:
+    """Build a station's inputs, each with a name of its own."""
+    built = tuple(wired.build_input(*_split(device), where) for device in station.inputs)
+    names = [one.name for one in built]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(where, "inputs", f"{name!r} stands twice", "Give each of them a name.")
+    return built
+
+
+def refuse_shared_pins(config: GatewayConfig) -> None:
+    """Raise ConfigError for a pin that is driven and used elsewhere too; several may read one contact."""
+    driven: dict[object, str] = {}
+    read: dict[object, str] = {}
+    for station in config.stations:
+        devices = (station.reader, station.relay, station.extraction, station.panel, *station.inputs)
+        for device in (device for device in devices if device and device["kind"] in ON_PINS):
+            for key, pin in device.items():
+                if key not in PINS or not isinstance(pin, int):
+                    continue
+                reads = key == "feedback_pin" or "role" in device
+                if pin in driven or (pin in read and not reads):
+                    other = driven.get(pin) or read[pin]
+                    problem = f"pin {pin} is used at {other} too"
+                    raise ConfigError(
+                        config.file, f"{station.machine}: {key}", problem, "Choose another pin."
+                    )
+                (read if reads else driven)[pin] = station.machine
 
 
 def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:

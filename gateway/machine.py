@@ -18,7 +18,7 @@ from floor.meter import Counters, Quantity, difference
 from floor.wire.journal import AlarmRaised, Fact, JobFinished
 from floor.words import Activity, StopType
 from gateway.metering import SessionMeter
-from hardware.events import ButtonPressed, PowerGone
+from hardware.events import PowerGone
 
 log = logging.getLogger(__name__)
 Heard = tuple[list[Fact], session.Event | None]
@@ -73,8 +73,6 @@ class MachineSide:
                     self.meter.reading(self._counters)
             case PowerGone(stop_type):
                 return [], session.Stopped(stop_type, at_ms)
-            case ButtonPressed("oops"):
-                return [], session.LockOutOrdered("Somebody pressed oops at the machine", at_ms)
             case JobRefused(words):
                 alarm = AlarmRaised(machine=self._machine, code="job_refused", words=words[:400])
                 return [alarm], None

@@ -28,6 +28,7 @@ from floor.words import DenialReason, StopType
 from gateway import boxes
 from gateway.contact import Contact
 from gateway.hands import Hands
+from gateway.inputs import Inputs
 from gateway.machine import MachineSide
 from gateway.metering import Mark
 from gateway.prints import Prints
@@ -49,6 +50,7 @@ from hardware.events import (
     BadgeTapped,
     ButtonPressed,
     InputChanged,
+    InputLost,
     PowerTaken,
     ReaderFound,
     ReaderLost,
@@ -76,6 +78,7 @@ class Station:
         self.prints = Prints(self)
         self.contact = Contact(devices.relay)
         self.box = boxes.Box(devices.node, self.alarm)
+        self.inputs = Inputs(self, self._step)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -125,11 +128,8 @@ class Station:
                 reference, *_ = self.services.roster.look_up(uid)
                 if reference == self.state.lease.badge:
                     await self._step(session.CardRemoved(self._now()), since)
-            case ButtonPressed("end"):
-                await self._step(session.EndPressed(self._now()), since)
-            case InputChanged("emergency_stop", True):
-                stop = session.Faulted(StopType.EMERGENCY_STOP, "Emergency stop", self._now())
-                await self._step(stop, since)
+            case ButtonPressed() | InputChanged() | InputLost():
+                await self.inputs.heard(event, since)
             case ReaderLost() | ReaderNoise() | Noise() | PowerTaken():
                 self._hear_reader(event)
             case RosterChanged():
@@ -138,7 +138,7 @@ class Station:
                 await self._ordered(order, by, since)
             case AccountWanted():
                 await self._account_wanted(event, since)
-            case ReaderFound() | BadgeRemoved() | InputChanged():
+            case ReaderFound() | BadgeRemoved():
                 pass
             case _:
                 await self._machine_says(event, since)
@@ -155,6 +155,7 @@ class Station:
     def lock_out(self, reason: str) -> None:
         """Begin locked out, as the machine was when this process stopped."""
         self.state = LockedOut(reason)
+        self.inputs.recall(reason)
 
     def alarm(self, code: str, words: str = "") -> None:
         """Tell staff; recorded, counted and shown."""
@@ -173,6 +174,7 @@ class Station:
         if boxes.late(tap):
             return
         services = self.services
+        await self.inputs.prove(since)
         reference, badge, member = services.roster.look_up(uid)
         request = access.Request(
             machine=self.machine,
@@ -200,8 +202,8 @@ class Station:
         match order:
             case LockOut(reason=reason):
                 await self._step(session.LockOutOrdered(reason, self._now()), since)
-            case Clear():
-                await self._step(session.ClearOrdered(self._now()), since)
+            case Clear(reason=reason):
+                await self.inputs.clear(since, reason)
             case Stop(session_id=session_id) if self.session_id == session_id:
                 await self._step(session.Stopped(StopType.REMOTE_STOP, self._now()), since)
             case Identify():
@@ -228,7 +230,7 @@ class Station:
         if self._server_lockout and not isinstance(self.state, LockedOut):
             await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
-            await self._step(session.ClearOrdered(self._now()), since)
+            await self.inputs.unlisted(since)
 
     async def _machine_says(self, event: object, since: float) -> None:
         facts, told = self.side.hear(event, self._now(), self.session_id)
@@ -249,6 +251,7 @@ class Station:
         at_ms = self._now()
         elapsed_s = (at_ms - self._ticked_ms) / 1000
         self._ticked_ms = at_ms
+        await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
         self.box.look(self.policy)
         self.view.count(elapsed_s)
@@ -338,7 +341,7 @@ class Station:
             case effects.RecordLockout(reason):
                 self._note(MachineLockedOut(machine=self.machine, reason=reason[:400], by=self._by))
             case effects.RecordClear():
-                self._note(MachineCleared(machine=self.machine, reason="", by=self._by))
+                self._note(MachineCleared(machine=self.machine, reason=self.inputs.why, by=self._by))
             case _:
                 self._go_on(effect, before)
 
@@ -359,7 +362,7 @@ class Station:
 
     def _switch(self, relay: Relay, on: bool) -> None:
         try:
-            if on:
+            if on and self.inputs.latched is None:
                 relay.on()
             else:
                 relay.off()

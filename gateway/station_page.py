@@ -68,7 +68,7 @@ def station(shown: Station, language: str, nonce: str) -> str:
     state = shown.view.state
     parts = [f'<p class="state {TONES[state]}">{escape(texts.say(state, language))}</p>']
     if isinstance(shown.state, LockedOut):
-        parts.append(f"<p>{escape(shown.state.reason)}</p>")
+        parts.append(f"<p>{escape(texts.why_locked_out(shown.state.reason, language))}</p>")
     if isinstance(shown.state, Running | Holding):
         at_ms = shown.services.clock.monotonic_ms()
         lease = shown.state.lease

@@ -24,6 +24,7 @@ NOTES = {
     "print_begins": ("Your print begins soon: {job}", "即将开始打印：{job}"),
     "print_failed": ("Your print did not begin: {job}", "打印未能开始：{job}"),
     "tap": ("Tap your badge", "请刷卡"),
+    "reported": ("Thank you: staff have been told", "谢谢，已通知工作人员"),
     "chosen": ("Charged to {account}", "由{account}付款"),
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
     "not_theirs": ("That account is not yours to charge", "您不能使用该账户付款"),
@@ -74,7 +75,9 @@ class View:
 
     def refused(self, reason: DenialReason, member: str | None) -> None:
         """Show why a tap was refused, in the member's language."""
-        self._note = (texts.say(reason, self._language(member)), Sound.REFUSED)
+        trip, language = self._station.inputs.latched, self._language(member)
+        tripped = trip if reason is DenialReason.MACHINE_LOCKED_OUT else None
+        self._note = (texts.say(tripped or reason, language), Sound.REFUSED)
 
     def ended(self, stop_type: StopType, price: Price | None, member: str) -> None:
         """Show that the session is over, and its price."""
@@ -112,7 +115,8 @@ class View:
         self._note = None
         lines = (self.name, texts.say(state, "en"), note or self._default_note())
         lamp = Lamp.RED if sound is Sound.REFUSED else LAMPS[state]
-        self._station.devices.panel.show(Screen(lines, lamp, sound))
+        blink = self._station.inputs.latched is not None
+        self._station.devices.panel.show(Screen(lines, lamp, sound, blink))
 
     def _default_note(self) -> str:
         lease = self._lease

@@ -17,9 +17,9 @@ from gateway.metrics import Metrics
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
 from gateway.roster import RosterStore
-from hardware.events import ButtonPressed, InputChanged, ReaderEvent
+from hardware.events import ButtonPressed, InputEvent, ReaderEvent
 from hardware.nodes.node import Node
-from hardware.ports import Panel, Reader, Relay
+from hardware.ports import Input, Panel, Reader, Relay
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Devices:
     extraction: Relay | None = None
     driver: Driver | None = None
     node: Node | None = None
+    inputs: tuple[Input, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +90,5 @@ class AccountWanted:
     answer: asyncio.Future[Choice]
 
 
-HardwareEvent = ReaderEvent | ButtonPressed | InputChanged
+HardwareEvent = ReaderEvent | ButtonPressed | InputEvent
 StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered | AccountWanted

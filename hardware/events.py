@@ -87,3 +87,17 @@ class InputChanged:
 
     name: str
     active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InputLost:
+    """The input of this name cannot be read; `reason` is for technicians. Said once, however long it lasts.
+
+    The InputChanged that follows says that it can be read again, and its state.
+    """
+
+    name: str
+    reason: str
+
+
+InputEvent = InputChanged | InputLost

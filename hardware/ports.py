@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from hardware.events import InputChanged, ReaderEvent
+from floor.words import InputRole
+from hardware.events import InputEvent, ReaderEvent
 
 
 class Reader(Protocol):
@@ -98,13 +99,31 @@ class Panel(Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """A panel that must not go on showing what it showed last when its gateway stops."""
+
+    def close(self) -> None:
+        """Go dark for good; safe to call repeatedly, never blocks, raises nothing."""
+        ...
+
+
 class Input(Protocol):
-    """A contact that is read: an interlock, an emergency stop, a door. One consumer at a time."""
+    """A contact that is read: an interlock, an emergency stop, a door, a button. One consumer at a time.
+
+    It is active while it says what its role is called after: the stop is pressed, the interlock or the door
+    is open, the button is pressed. It is read, and never replaces the contact's own wiring.
+    """
 
     name: str
+    role: InputRole
 
-    def events(self) -> AsyncIterator[InputChanged]:
-        """Yield the present state first, then each change, until `aclose`."""
+    def read(self) -> bool:
+        """Return whether it is active at this moment, bounces and all; never blocks. Raises MachineFault."""
+        ...
+
+    def events(self) -> AsyncIterator[InputEvent]:
+        """Yield the present state first, then each change, until `aclose`; it is tried again when lost."""
         ...
 
     async def aclose(self) -> None:

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from floor.errors import ConfigError, MachineFault
-from floor.words import BadgeKind
+from floor.words import BadgeKind, InputRole
 from hardware.broker import BrokerAddress
+from hardware.inputs.settings import GpioInputSettings, InputSettings, build_gpio_input
 from hardware.nodes.fabomatic_node import FabomaticNode
 from hardware.nodes.mac_node import MacNode
 from hardware.nodes.node import Node
 from hardware.panels.console import ConsolePanel
-from hardware.ports import Panel, Reader, Relay
+from hardware.panels.settings import StackLightSettings, build_stack_light
+from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
 from hardware.readers.listening import Listening
 from hardware.readers.pn532 import Pn532Talk
@@ -32,18 +34,10 @@ from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
-from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
+from hardware.settings import Level, Settings
+from hardware.simulated import SimulatedInput, SimulatedPanel, SimulatedReader, SimulatedRelay
 
 _Built = TypeVar("_Built")
-Level = Literal["high", "low"]
-
-
-class Settings(BaseModel):
-    """The settings that every kind takes; each description says what would be right."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    name: str = Field("", max_length=100, description="a name for logs, at most 100 characters")
 
 
 _SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
@@ -272,6 +266,12 @@ _RELAYS: dict[str, _Row[Relay]] = {
 _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
+    "stack_light": (StackLightSettings, build_stack_light),
+}
+
+_INPUTS: dict[str, _Row[Input]] = {
+    "gpio": (GpioInputSettings, build_gpio_input),
+    "simulated": (InputSettings, lambda given, _: SimulatedInput(given.name, InputRole(given.role))),
 }
 _NODES: dict[str, _Row[Node]] = {
     "fabomatic": (FabomaticSettings, _fabomatic),
@@ -303,6 +303,13 @@ def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:
 def build_node(kind: str, settings: Mapping[str, object], where: str) -> Node:
     """Build a box in the field, whose relay is off; ConfigError as for a reader."""
     return _build(_NODES, kind, settings, where)
+
+
+def build_input(kind: str, settings: Mapping[str, object], where: str) -> Input:
+    """Build an input; ConfigError as for a relay. Its name is its role where none is given."""
+    role = settings.get("role")
+    named = {"name": role, **settings} if isinstance(role, str) and role else settings
+    return _build(_INPUTS, kind, named, where)
 
 
 def _build(rows: Mapping[str, _Row[_Built]], kind: str, settings: Mapping[str, object], where: str) -> _Built:

@@ -5,11 +5,14 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
-from floor.words import BadgeKind
+from floor.errors import MachineFault
+from floor.words import BadgeKind, InputRole
 from hardware.events import (
     BadgeRemoved,
     BadgeTapped,
     InputChanged,
+    InputEvent,
+    InputLost,
     ReaderEvent,
     ReaderFound,
     ReaderLost,
@@ -188,20 +191,41 @@ class SimulatedPanel:
 class SimulatedInput:
     """A contact in memory. Implements hardware.ports.Input."""
 
-    def __init__(self, name: str, active: bool = False) -> None:
+    def __init__(self, name: str, role: InputRole = InputRole.DOOR, active: bool = False) -> None:
         self.name = name
+        self.role = role
         self.active = active
-        self._feed: _Feed[InputChanged] = _Feed()
+        self._lost = ""
+        self._feed: _Feed[InputEvent] = _Feed()
 
     async def change(self, active: bool) -> None:
-        """Bring the contact into this state; nothing is told when it is in it already."""
+        """Bring the contact into this state; nothing is told when it is in it already, or is lost."""
         if active != self.active:
             self.active = active
-            await self._feed.put(InputChanged(self.name, active))
+            if not self._lost:
+                await self._feed.put(InputChanged(self.name, active))
 
-    async def events(self) -> AsyncIterator[InputChanged]:
+    async def lose(self, reason: str) -> None:
+        """Make it unreadable, for this reason (not empty)."""
+        if not self._lost:
+            self._lost = reason
+            await self._feed.put(InputLost(self.name, reason))
+
+    async def find(self) -> None:
+        """Make it readable again."""
+        if self._lost:
+            self._lost = ""
+            await self._feed.put(InputChanged(self.name, self.active))
+
+    def read(self) -> bool:
+        """Return whether it is active."""
+        if self._lost:
+            raise MachineFault(f"input {self.name}: {self._lost}")
+        return self.active
+
+    async def events(self) -> AsyncIterator[InputEvent]:
         """Yield the state that held when the listener came, then each change."""
-        yield InputChanged(self.name, self.active)
+        yield InputLost(self.name, self._lost) if self._lost else InputChanged(self.name, self.active)
         async for event in self._feed.events():
             yield event
 

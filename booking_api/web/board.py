@@ -27,7 +27,7 @@ from booking_api.web.formats import Formats
 from booking_api.web.render import Page, environment
 from booking_api.web.wording import short_price
 from floor.tariff import in_force
-from floor.texts import say
+from floor.texts import say, why_locked_out
 from floor.wire.messages import Station
 from floor.words import Activity, StationState
 
@@ -200,7 +200,7 @@ def _card(row: Machine, station: Station | None, f: Formats) -> Card:
         icon=row.kind if row.kind in ICONS else "machine",
         state=state,
         state_text=say(state, f.language),
-        words=words,
+        words=why_locked_out(words, f.language),
     )
 
 

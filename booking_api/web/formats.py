@@ -14,6 +14,7 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 from booking_api.web.language import LOCALES, Catalogue, catalogue
 from floor.meter import Quantity
 from floor.money import MICRO
+from floor.texts import why_locked_out
 
 NO_BREAK = "\u00a0"
 _UNIT_OF: dict[str, tuple[int, str]] = {
@@ -109,6 +110,10 @@ class Formats:
     def percent(self, part: float | Fraction) -> str:
         """Write a part from 0 to 1 as whole per cents."""
         return f"{round(part * 100)} %"
+
+    def lockout(self, reason: str) -> str:
+        """Say why a machine is out of order."""
+        return why_locked_out(reason, self.language)
 
     def rate(self, part: Fraction) -> str:
         """Write an exact part as per cents with at most two decimals: "7.7 %"."""

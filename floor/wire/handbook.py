@@ -15,7 +15,17 @@ from floor.wire.base import VERSION, Message
 from floor.wire.examples import COMMAND, DELTA, EXAMPLES, ROSTER
 from floor.wire.messages import Signed
 from floor.wire.topics import DELIVERY, Channel, topic
-from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, Role, StationState, StopType
+from floor.words import (
+    Activity,
+    BadgeKind,
+    DenialReason,
+    InputRole,
+    JobOutcome,
+    Role,
+    StationState,
+    StopType,
+    Trip,
+)
 
 Schema = Mapping[str, Any]
 GENERATED = "<!-- written by `make docs`; do not edit -->"
@@ -23,6 +33,8 @@ WORDS: tuple[type[StrEnum], ...] = (
     DenialReason,
     StopType,
     StationState,
+    Trip,
+    InputRole,
     Activity,
     JobOutcome,
     Quantity,

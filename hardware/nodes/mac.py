@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from floor.words import BadgeKind, StopType
+from floor.words import BadgeKind, InputRole, StopType
 from hardware.events import (
     BadgeAsked,
     BadgeRemoved,
@@ -125,7 +125,7 @@ class MacBox:
         self._uptime_s = update.uptime_s
         pressed, self._oops = update.oops and not self._oops, update.oops
         if pressed:
-            self._act(ButtonPressed("oops"))
+            self._act(ButtonPressed(InputRole.OOPS))
         gone, self._lying = self._lying, update.uid
         if gone == update.uid:
             return None

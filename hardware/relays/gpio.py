@@ -24,6 +24,7 @@ class GpioModule(Protocol):
     HIGH: Any
     PUD_UP: Any
     PUD_DOWN: Any
+    PUD_OFF: Any
 
     def setwarnings(self, flag: bool, /) -> None:
         """Warn of pins that are in use already, or not."""
@@ -125,11 +126,11 @@ class GpioRelay:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except _gpio_errors() as error:
+        except gpio_errors() as error:
             raise MachineFault(f"relay {self.name} on pin {self._output.pin}: {error}") from error
 
 
-def _gpio_errors() -> tuple[type[Exception], ...]:
-    """rpi-lgpio lets lgpio's own error through, which derives from Exception alone."""
+def gpio_errors() -> tuple[type[Exception], ...]:
+    """Return what a GPIO module raises; rpi-lgpio lets lgpio's own error through, a plain Exception."""
     lgpio = sys.modules.get("lgpio")
     return (OSError, RuntimeError, ValueError, *([lgpio.error] if lgpio else []))

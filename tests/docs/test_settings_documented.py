@@ -117,6 +117,7 @@ def devices() -> dict[tuple[str, str], list[str]]:
         "relay, extraction": registry.build_relay,
         "panel": registry.build_panel,
         "node": registry.build_node,
+        "input": registry.build_input,
     }
     found = {
         (device, kind): refused(lambda b=build, k=kind: b(k, {"nonsense": 1}, "here"))

@@ -2,9 +2,11 @@
 
 import pytest
 
-from floor.errors import ConfigError
+from floor.errors import ConfigError, MachineFault
 from gateway import config
 from gateway.cli import main
+from gateway.devices import refuse_shared_pins
+from hardware.simulated import SimulatedInput
 
 GOOD = """
 name = "floor-1"
@@ -96,6 +98,82 @@ def test_check_builds_every_device(write, capsys):
     path = write(GOOD.replace("[http]", '[journal]\nstorage = "volatile"\n[http]'))
     assert main(["--config", str(path), "check"]) == 0
     assert "laser-1: simulated, simulated: can be built" in capsys.readouterr().out
+
+
+INPUTS = """inputs = [
+  {role = "emergency_stop", kind = "simulated"},
+  {role = "interlock", kind = "simulated", name = "lid"},
+]
+"""
+
+
+def with_inputs(inputs=INPUTS):
+    text = GOOD.replace("[http]", '[journal]\nstorage = "volatile"\n[http]')
+    return text.replace('relay = {kind = "simulated"}\n', 'relay = {kind = "simulated"}\n' + inputs)
+
+
+def test_check_reads_each_input_and_says_its_state(write, capsys, monkeypatch):
+    path = write(with_inputs())
+    assert main(["--config", str(path), "check"]) == 0
+    said = capsys.readouterr().out
+    assert "laser-1: input emergency_stop (emergency_stop): released\n" in said
+    assert "laser-1: input lid (interlock): closed\n" in said
+
+    def broken(one):
+        raise MachineFault(f"input {one.name} on pin 5: bad handle")
+
+    monkeypatch.setattr(SimulatedInput, "read", broken)
+    assert main(["--config", str(path), "check"]) == 1
+    assert "laser-1: input lid on pin 5: bad handle\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ('inputs = {kind = "simulated"}\n', "is not a list of tables with a kind"),
+        ('inputs = [{role = "door"}]\n', "is not a list of tables with a kind"),
+        ('inputs = [{kind = "simulated"}]\n', "role: this setting is missing"),
+        (INPUTS.replace("emergency_stop", "interlock").replace(', name = "lid"', ""), "stands twice"),
+    ],
+)
+def test_wrong_inputs_are_said_in_one_sentence(write, capsys, inputs, words):
+    assert main(["--config", str(write(with_inputs(inputs))), "check"]) == 2
+    assert words in capsys.readouterr().err
+
+
+DOOR = '{role = "door", kind = "gpio", pin = 5}'
+
+
+@pytest.mark.parametrize(
+    ("devices", "shared"),
+    [
+        ('relay = {kind = "gpio", pin = 5}\ninputs = [{role = "door", kind = "gpio", pin = 5}]', True),
+        ('relay = {kind = "gpio", pin = 5}\nextraction = {kind = "gpio", pin = 5}', True),
+        ('relay = {kind = "gpio", pin = 4, feedback_pin = 5}\npanel = {kind = "stack_light", red = 5}', True),
+        (
+            'relay = {kind = "gpio", pin = 5}\nreader = {kind = "pn532", port = "/dev/x", reset_pin = 5}',
+            True,
+        ),
+        (f'relay = {{kind = "simulated"}}\ninputs = [{DOOR}, {DOOR}]', False),
+    ],
+)
+def test_a_pin_that_is_driven_has_one_use(write, devices, shared):
+    text = GOOD.replace('relay = {kind = "simulated"}', devices)
+    if "reader" in devices:
+        text = text.replace('reader = {kind = "simulated"}\n', "")
+    read = config.load(write(text))
+    if shared:
+        with pytest.raises(ConfigError, match="pin 5 is used at laser-1 too"):
+            refuse_shared_pins(read)
+    else:
+        refuse_shared_pins(read)
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_neither_check_nor_run_drives_a_pin_that_has_two_uses(write, capsys, command):
+    path = write(with_inputs(f'extraction = {{kind = "gpio", pin = 5}}\ninputs = [{DOOR}]\n'))
+    assert main(["--log", "error", "--config", str(path), command]) == 2
+    assert "pin 5 is used at laser-1 too" in capsys.readouterr().err
 
 
 def test_a_port_in_use_is_said_in_one_sentence(write, capsys):

@@ -27,7 +27,7 @@ DEADLINE_S = 20
 class FakeGpio:
     """The interface of RPi.GPIO over a dict of levels; a contact on pin 27 follows the relay on pin 17."""
 
-    BCM, IN, OUT, LOW, HIGH, PUD_DOWN, PUD_UP = 11, 1, 0, 0, 1, 21, 22
+    BCM, IN, OUT, LOW, HIGH, PUD_OFF, PUD_DOWN, PUD_UP = 11, 1, 0, 0, 1, 20, 21, 22
 
     def __init__(self, active_high: bool) -> None:
         self.levels = {17: int(active_high)}  # the worst that the pin may be before it is ours

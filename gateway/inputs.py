@@ -1,0 +1,213 @@
+"""A station's contacts. What must be safe is made safe here, before anything is queued, recorded or sent.
+
+A trip takes the power at once and latches: no relay closes until staff clear the machine, and staff cannot
+clear it while a safety contact is not proven to be well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from floor import session, texts
+from floor.errors import MachineError, MachineFault
+from floor.policy import OnOops
+from floor.session import LockedOut
+from floor.wire.journal import MachineLockedOut
+from floor.words import InputRole, StopType, Trip
+from hardware.events import ButtonPressed, InputChanged, InputEvent, InputLost
+from hardware.ports import Input
+
+if TYPE_CHECKING:
+    from gateway.station import Station
+
+log = logging.getLogger(__name__)
+OOPS_AGAIN_MS = 60_000
+ORDER_MS = 5_000
+OF_ROLE = {InputRole.EMERGENCY_STOP: Trip.EMERGENCY_STOP, InputRole.INTERLOCK: Trip.INTERLOCK}
+GRAVEST = list(Trip)
+STOPS = {
+    Trip.EMERGENCY_STOP: StopType.EMERGENCY_STOP,
+    Trip.INTERLOCK: StopType.INTERLOCK,
+    Trip.INPUT_UNREAD: StopType.FAULT,
+    Trip.REPORTED: StopType.LOCKOUT,
+}
+
+
+class Inputs:
+    """The contacts of one station. `latched` is the gravest that tripped and was not cleared since.
+
+    `why` is the reason that staff gave when they cleared the machine last.
+    """
+
+    def __init__(self, station: Station, step: Callable[[session.Event, float], Awaitable[None]]) -> None:
+        self._station = station
+        self._step = step
+        self.latched: Trip | None = None
+        self._told: Trip | None = None
+        self._because = ""
+        self.why = ""
+        self._heard: dict[Input, bool | None] = {}
+        self._oops_ms: int | None = None
+        self._ask_again_ms: int | None = None
+
+    async def listen(self, one: Input) -> None:
+        """Hear one contact for ever."""
+        async for event in one.events():
+            self.take(one, event)
+
+    def take(self, one: Input, event: InputEvent) -> None:
+        """Act on what a contact says: power first, then the station's turn."""
+        before = self._heard.get(one)
+        self._heard[one] = event.active if isinstance(event, InputChanged) else None
+        if one.role.safety and (wrong := self._wrong_by(one, event)):
+            self._trip(*wrong)
+        pressed = one.role.button and before is False and event == InputChanged(one.name, True)
+        self._station.offer(ButtonPressed(one.role) if pressed else event)  # a tick acts too
+
+    @staticmethod
+    def _wrong_by(one: Input, event: InputEvent) -> tuple[Trip, str] | None:
+        match event:
+            case InputLost(reason=reason):
+                return Trip.INPUT_UNREAD, f"{one.name}: {reason}"
+            case InputChanged(active=True):
+                return OF_ROLE[one.role], one.name
+        return None
+
+    def _trip(self, trip: Trip, because: str) -> None:
+        devices = self._station.devices
+        for relay in (devices.relay, devices.extraction):
+            try:
+                if relay:
+                    relay.off()
+            except MachineError:
+                log.exception("%s: a relay did not take its command", self._station.machine)
+        if self.latched is None or GRAVEST.index(trip) < GRAVEST.index(self.latched):
+            self.latched, self._because = trip, because
+
+    async def prove(self, since: float) -> None:
+        """Read every safety contact before a tap is decided: no grant rests on what was heard long ago."""
+        self._look()
+        await self.act(since)
+
+    def _look(self) -> Trip | None:
+        """Read every safety contact now; what is not proven to be well trips. Returns the gravest of it."""
+        wrong = [
+            found
+            for one in self._station.devices.inputs
+            if one.role.safety and (found := self._now_wrong(one))
+        ]
+        for found in wrong:
+            self._trip(*found)
+        return min((trip for trip, _ in wrong), key=GRAVEST.index, default=None)
+
+    def _now_wrong(self, one: Input) -> tuple[Trip, str] | None:
+        """A contact that bounces is well once it was heard to be."""
+        try:
+            event: InputEvent = InputChanged(one.name, one.read() or self._heard.get(one) is True)
+        except MachineFault as error:
+            event = InputLost(one.name, str(error))
+        if self._heard.get(one, False) is None:
+            event = InputLost(one.name, "it could not be read")
+        return self._wrong_by(one, event)
+
+    async def act(self, since: float) -> None:
+        """Have the session end, the machine locked out and staff told of a trip, once."""
+        station, trip = self._station, self.latched
+        if trip is None or trip is self._told:
+            return
+        self._told = trip
+        already = isinstance(station.state, LockedOut)
+        await self._step(session.Faulted(STOPS[trip], texts.say(trip, "en"), self._now()), since)
+        if already:
+            self._say_again(trip)
+        self._tell(trip)
+
+    def _tell(self, trip: Trip) -> None:
+        match trip:
+            case Trip.EMERGENCY_STOP:
+                self._station.alarm("emergency_stop", self._because)
+            case Trip.INTERLOCK:
+                self._station.alarm("interlock_opened", self._because)
+            case Trip.INPUT_UNREAD:
+                self._station.alarm("input_unread", self._because)
+            case Trip.REPORTED:
+                self._station.alarm("fault_reported", self._because)
+
+    def _say_again(self, trip: Trip) -> None:
+        """Record that the machine is out of order for this, whatever else it was out of order for."""
+        station, reason = self._station, texts.say(trip, "en")
+        station.lock_out(reason)
+        station.services.journal.append(
+            MachineLockedOut(machine=station.machine, reason=reason, by="machine")
+        )
+        station.view.refresh()
+
+    def recall(self, reason: str) -> None:
+        """Take up what tripped before this process began, by the reason of its lockout."""
+        self.latched = self._told = texts.trip_of(reason)
+
+    def holds(self) -> Trip | None:
+        """Return what keeps the machine out of order although staff clear it; None where they may."""
+        return self._look()
+
+    async def clear(self, since: float, why: str) -> None:
+        """Put the machine in order as staff order, for a recorded reason, unless a contact holds it."""
+        trip, self._ask_again_ms = self.holds(), None
+        await self.act(since)
+        if trip:
+            self._refuse_clear(trip)
+            return
+        self.latched, self._told, self.why = None, None, why
+        await self._step(session.ClearOrdered(self._now()), since)
+
+    async def unlisted(self, since: float) -> None:
+        """The roster carries a lockout no more. That clears no trip: the order does, with its reason."""
+        if self.latched:
+            self._ask_again_ms = self._now() + ORDER_MS
+        else:
+            self.why = ""
+            await self._step(session.ClearOrdered(self._now()), since)
+
+    async def tick(self, since: float) -> None:
+        """Act on what a full queue kept from the station; ask for an order that has not come."""
+        await self.act(since)
+        if self.latched and self._ask_again_ms is not None and self._now() >= self._ask_again_ms:
+            self._ask_again_ms = None
+            self._refuse_clear(self.latched)
+
+    def _refuse_clear(self, trip: Trip) -> None:
+        self._say_again(trip)
+        self._station.alarm("clear_refused", texts.say(trip, "en"))
+
+    async def heard(self, event: InputEvent | ButtonPressed, since: float) -> None:
+        """Handle a contact's event in the station's turn."""
+        await self.act(since)
+        match event:
+            case ButtonPressed(InputRole.END):
+                await self._step(session.EndPressed(self._now()), since)
+            case ButtonPressed(InputRole.OOPS):
+                await self._oops(since)
+            case InputLost(name, reason) if not self._role(name).safety:
+                self._station.alarm("input_lost", f"{name}: {reason}")
+            case InputChanged(name, True) if self._role(name) is InputRole.DOOR and not self._station.lease:
+                self._station.alarm("door_opened", f"{name}: nobody had tapped")
+
+    def _role(self, name: str) -> InputRole:
+        return next(one.role for one in self._station.devices.inputs if one.name == name)
+
+    async def _oops(self, since: float) -> None:
+        """Lock the machine out where the policy says so, else report alone, at most once a minute."""
+        station, at_ms, words = self._station, self._now(), "somebody pressed oops"
+        if station.policy.on_oops is OnOops.LOCK_OUT and not isinstance(station.state, LockedOut):
+            self._trip(Trip.REPORTED, words)
+            await self.act(since)
+        elif self._oops_ms is None or at_ms - self._oops_ms >= OOPS_AGAIN_MS:
+            self._oops_ms = at_ms
+            station.alarm("fault_reported", words)
+            station.view.say("reported")
+            station.view.refresh()
+
+    def _now(self) -> int:
+        return self._station.services.clock.monotonic_ms()

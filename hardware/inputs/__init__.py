@@ -1,0 +1,1 @@
+"""Contacts that are read: emergency stops, interlocks, doors, buttons."""
