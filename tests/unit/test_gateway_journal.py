@@ -65,7 +65,7 @@ async def test_a_reopened_journal_goes_on_where_it_stood(tmp_path, journal):
 
 
 async def test_what_the_server_has_and_the_disk_lost_is_not_counted_as_here(tmp_path, journal):
-    """A slow disk: entries went from memory, that they arrived was kept before they were, then power failed."""
+    """A slow disk: what went from memory arrived, that was kept, and the power failed before it was written."""
     await journal.append_durably(fact(1))
     journal.close()
     store = JournalStore(tmp_path / "journal.db")
@@ -122,6 +122,17 @@ async def test_a_hung_disk_delays_one_tap_and_then_nobody(journal, alarms, monke
     disk.released.set()
     await settled(journal)
     assert [entry.seq for entry in await journal.to_send(0, 10)] == [1, 2]
+
+
+async def test_a_fork_is_seen_in_what_the_disk_has_not_taken_yet(journal, monkeypatch):
+    disk = HungDisk(monkeypatch)
+    await journal.append_durably(fact(1))
+    (mine,) = await journal.to_send(0, 10)
+    assert await journal.agrees(1, mine.hash)
+    assert not await journal.agrees(1, "f" * 64)
+    disk.released.set()
+    await settled(journal)
+    assert not await journal.agrees(1, "f" * 64)
 
 
 async def test_the_degraded_state_ends_after_the_disk_proved_quick(journal, monkeypatch):
