@@ -177,7 +177,8 @@ def entries_keep_their_times(books: Books) -> Iterator[str]:
         at_s = pi.when_s(record.boot_id, record.monotonic_ms)
         shown = {pi.wall_ms(at_s - 0.002), pi.wall_ms(at_s), pi.wall_ms(at_s + 0.002)}
         if min(abs(record.recorded_ms - wall_ms) for wall_ms in shown) > 3:
-            yield f"entry {record.epoch}/{record.seq} says {record.recorded_ms}, the clock showed {pi.wall_ms(at_s)}"
+            place, showed_ms = f"{record.epoch}/{record.seq}", pi.wall_ms(at_s)
+            yield f"entry {place} says {record.recorded_ms}, the clock showed {showed_ms}"
         entry = JournalEntry.model_validate_json(record.body)
         if entry_hash(last.get(record.epoch, GENESIS), record.epoch, entry) != record.hash:
             yield f"entry {record.epoch}/{record.seq} breaks its chain"
@@ -187,7 +188,7 @@ def entries_keep_their_times(books: Books) -> Iterator[str]:
 
 
 def sessions_are_dated_within_their_error(books: Books) -> Iterator[str]:
-    """A session's start is right within what it says itself, unless its kernel lied before anybody else spoke."""
+    """A session's start is right within what it says itself; not in a boot whose kernel said a wrong time."""
     pi = books.world.pi
     for use, row in books.pairs:
         if row.clock_error_ms is None or row.boot_id in pi.lied:

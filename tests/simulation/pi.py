@@ -1,4 +1,4 @@
-"""A Raspberry Pi that runs the real gateway: its relays, its two clocks, its disk, and how each of them fails."""
+"""A Raspberry Pi that runs the real gateway: its relays, its two clocks, its disk, and how each fails."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Contact:
 
 
 class Coil:
-    """A relay as one process has it; a process that is dead commands nothing. Implements hardware.ports.Relay."""
+    """A relay as one process has it; a dead process commands nothing. Implements hardware.ports.Relay."""
 
     def __init__(self, contact: Contact) -> None:
         self.name = contact.machine
@@ -245,8 +245,7 @@ class Pi:
                 self._unprove(use)
         self.hub.sever(IDENTIFIER)
         await self._end()
-        shutil.rmtree(self.data)
-        image.rename(self.data)
+        self._replace_disk(image)
 
     def _unprove(self, use: Use) -> None:
         """Note what the disk had not taken of a use when the process died."""
@@ -258,8 +257,13 @@ class Pi:
         if not use.how or use.off_s >= lost_since_s:
             use.proven_s = lost_since_s
 
+    def _replace_disk(self, image: Path) -> None:
+        shutil.rmtree(self.data)
+        image.rename(self.data)
+
     async def _end(self) -> None:
-        assert self.gateway and self._running
+        assert self.gateway
+        assert self._running
         gateway, self.gateway, self.readers = self.gateway, None, {}
         self._running.cancel()
         with contextlib.suppress(asyncio.CancelledError):

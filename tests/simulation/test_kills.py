@@ -1,4 +1,4 @@
-"""Real processes that are killed with SIGKILL: gateway, server, Mosquitto. The relay's own process knows the truth.
+"""Gateway, server and Mosquitto as real processes, killed with SIGKILL; the relay's own knows the truth.
 
 The rig keeps its level when its owner dies, as a Pi's kernel does; a thread writes down each of its changes,
 and the server's sessions are held against them.
@@ -136,9 +136,7 @@ class Space:
         subprocess.run(
             ["bash", "-eu", "-c", script], cwd=folder, env=environment, check=True, capture_output=True
         )
-        wired = WIRED.format(
-            checkpoint_s=CHECKPOINT_S, tty=os.ttyname(self._slave), socket=folder / "rig"
-        )
+        wired = WIRED.format(checkpoint_s=CHECKPOINT_S, tty=os.ttyname(self._slave), socket=folder / "rig")
         with (folder / "pi/gateway.toml").open("a") as file:
             file.write(wired)
         mosquitto = find_mosquitto()
@@ -163,7 +161,9 @@ class Space:
         """What systemd does after the process, as the unit says."""
         (line,) = [row for row in UNIT.read_text().splitlines() if row.startswith("ExecStopPost=")]
         verb = shlex.split(line.partition("=")[2])[-1]
-        subprocess.run([*self.commands["gateway"][:-1], verb], cwd=self.folder, check=True, timeout=PATIENCE_S)
+        subprocess.run(
+            [*self.commands["gateway"][:-1], verb], cwd=self.folder, check=True, timeout=PATIENCE_S
+        )
 
     def tap_until(self, closed: bool) -> None:
         """Tap until the contact is as wanted: the process may not listen yet."""
@@ -181,7 +181,9 @@ class Space:
         (path,) = (self.folder / "space").rglob("makerfloor.db")
         books = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            query = "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
+            query = (
+                "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
+            )
             return books.execute(query).fetchall()
         finally:
             books.close()
@@ -217,7 +219,7 @@ def kill_the_gateway(space: Space) -> None:
 
 
 def kill_behind_the_gateway(space: Space, name: str) -> None:
-    """A member begins, somebody dies, the member ends, another session is in between: the gateway keeps both."""
+    """Somebody dies in a session, which ends without them, and another begins: the gateway keeps both."""
     space.tap_until(closed=True)
     space.kill(name)
     time.sleep(1)
