@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.simulation.oracle import judge
@@ -86,7 +86,7 @@ def main() -> int:
         print(f"{name}: " + ", ".join(f"{what} {count}" for what, count in counts.most_common()))
     print(f"contradictions: {len(whole.contradictions)}")
     RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(asdict(whole) | {"seeds": given.seeds}, indent=1))
+    RESULT.write_text(json.dumps(vars(whole) | {"seeds": given.seeds}, indent=1))
     return bool(whole.contradictions)
 
 

@@ -28,7 +28,7 @@ from tests.simulation.world import Plan
 
 COUNTERS, WALL_MS, CLOSE = SessionMeter.counters, SystemClock.wall_ms, Tab.close
 DECIDE, STEP = access.decide, session.step
-CALM = Plan(1, 20, faults=False)
+CALM = Plan(1, 15, faults=False)
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def grants_too_long(request: access.Request) -> access.Decision:
     decision = DECIDE(request)
     if isinstance(decision, Denied):
         return decision
-    return Granted(replace(decision.lease, max_duration_s=10 * decision.lease.max_duration_s))
+    return Granted(replace(decision.lease, max_duration_s=2 * decision.lease.max_duration_s))
 
 
 def grants_all(request: access.Request) -> access.Decision:

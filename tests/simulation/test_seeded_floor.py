@@ -28,12 +28,12 @@ def test_whatever_fails_each_session_is_billed_once_and_no_power_is_given_for_no
 
 
 def test_on_a_calm_day_every_session_is_priced() -> None:
-    lived = live(Plan(1, 40, faults=False))
+    lived = live(Plan(1, 25, faults=False))
     assert not lived.contradictions, contradictions(lived)
     assert lived.sessions == Counter(priced=lived.uses)
     assert lived.happened == {"starts": 1}
 
 
 def test_a_seed_goes_the_same_way_again() -> None:
-    first, second = live(Plan(5, 15)), live(Plan(5, 15))
+    first, second = live(Plan(5, 10)), live(Plan(5, 10))
     assert (first.uses, first.ends, first.happened) == (second.uses, second.ends, second.happened)

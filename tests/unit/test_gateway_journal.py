@@ -65,7 +65,7 @@ async def test_a_reopened_journal_goes_on_where_it_stood(tmp_path, journal):
 
 
 async def test_what_the_server_has_and_the_disk_lost_is_not_counted_as_here(tmp_path, journal):
-    """A slow disk: what went from memory arrived, that was kept, and the power failed before it was written."""
+    """A slow disk: that they had arrived was kept, and the power failed before they were written."""
     await journal.append_durably(fact(1))
     journal.close()
     store = JournalStore(tmp_path / "journal.db")
