@@ -16,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help setup demo test lint bench screenshots docs lock clean
+.PHONY: help setup demo test campaign lint bench screenshots docs lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -32,6 +32,9 @@ test: setup ## Run every test, real peers included
 	@$(PYTHON) scripts/system.py test
 	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")
+	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)

@@ -18,6 +18,8 @@ TRUSTED_MS = 600_000
 """A clock that the server's contradicts by more is not believed: ten minutes."""
 TRANSIT_MS = 1_000
 """What a message from the server may take on its way, beside the difference of the clocks."""
+HEARD_FOR_MS = 3_600_000
+"""For how long an hour that the server told stands against later ones that came slower."""
 
 
 class Clock(Protocol):
@@ -51,7 +53,7 @@ class SystemClock:
         self._scale = scale
         self._speed = scale.speed if scale else 1
         self._earliest_ms = EARLIEST_MS
-        self._heard_error_ms: int | None = None
+        self._heard: tuple[int, int] | None = None
         self.boot_id = BOOT_ID.read_text().strip() if BOOT_ID.exists() else f"start-{time.time_ns()}"
 
     def monotonic_ms(self) -> int:
@@ -64,21 +66,34 @@ class SystemClock:
         return self._scale.at(real_ms) if self._scale else real_ms
 
     def known(self) -> bool:
-        """Whether the clock shows no time before one that it has shown already, and the server agrees."""
-        contradicted = self._heard_error_ms is not None and self._heard_error_ms > TRUSTED_MS
-        return self.wall_ms() >= self._earliest_ms and not contradicted
+        """Whether the server agrees; until it has spoken, that the clock shows no time that was already.
+
+        The journal's last time may be of a clock that had jumped ahead: then the server knows better.
+        """
+        error_ms = self._heard_error_ms()
+        return self.wall_ms() >= self._earliest_ms if error_ms is None else error_ms <= TRUSTED_MS
 
     def not_before(self, wall_ms: int) -> None:
         """Take that it was this late already."""
         self._earliest_ms = max(self._earliest_ms, wall_ms)
 
     def heard(self, server_ms: int) -> None:
-        """Bound the error by the server's time: the smallest difference that was ever seen."""
+        """Hold the server's time against the monotonic clock: so a step of the wall clock is noticed.
+
+        A message may come late and never early, so of several the one that says the latest time is nearest.
+        """
         if self._scale:
             return  # one clock for all, on which a message takes minutes
-        error_ms = abs(self.wall_ms() - server_ms) + TRANSIT_MS
-        if self._heard_error_ms is None or error_ms < self._heard_error_ms:
-            self._heard_error_ms = error_ms
+        now_ms = self.monotonic_ms()
+        offset_ms = server_ms - now_ms
+        if self._heard is None or offset_ms > self._heard[0] or now_ms - self._heard[1] > HEARD_FOR_MS:
+            self._heard = (offset_ms, now_ms)
+
+    def _heard_error_ms(self) -> int | None:
+        """Return by how much the wall clock is off by the server's time; None where it was not told."""
+        if self._heard is None:
+            return None
+        return abs(self.wall_ms() - self.monotonic_ms() - self._heard[0]) + TRANSIT_MS
 
     def error_ms(self) -> int | None:
         """Return the kernel's bound where something keeps its clock, else what the server's time proved.
@@ -88,7 +103,7 @@ class SystemClock:
         if self._scale:
             return 0
         kept_ms = _kernel_error_ms()
-        error_ms = self._heard_error_ms if kept_ms is None else kept_ms
+        error_ms = self._heard_error_ms() if kept_ms is None else kept_ms
         return error_ms if self.known() else None
 
 

@@ -240,8 +240,11 @@ class Journal:
 
     async def agrees(self, seq: int, hash: str | None) -> bool:
         """Whether the entry that the server has as `seq` is ours; an older server sends no hash."""
-        if hash is None or seq == 0 or seq > self.durable:
+        if hash is None or seq == 0:
             return True
+        for epoch, entry in self._memory:
+            if (epoch, entry.seq) == (self.epoch, seq):
+                return entry.hash == hash
         found = await asyncio.to_thread(self._reader.read, self.epoch, seq - 1, 1)
         return not found or found[0].hash == hash
 

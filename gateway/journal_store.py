@@ -73,9 +73,9 @@ class JournalStore:
             "SELECT seq, hash FROM entries WHERE epoch = ? ORDER BY seq DESC LIMIT 1", (epoch,)
         ).fetchone()
         newest = self._db.execute("SELECT max(recorded_ms) FROM entries").fetchone()[0]
-        return Position(
-            epoch, last[0] if last else 0, last[1] if last else GENESIS, acknowledged, newest or 0
-        )
+        seq, hash = last or (0, GENESIS)
+        # A slow disk may have kept that the server has an entry, and then lost the entry to a power cut.
+        return Position(epoch, seq, hash, min(acknowledged, seq), newest or 0)
 
     def write(self, entries: Iterable[tuple[int, JournalEntry, str]]) -> None:
         """Append entries (epoch, entry, its JSON) in one durable transaction."""

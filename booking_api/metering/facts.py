@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
 from booking_api.metering import choices
-from booking_api.metering.models import BootClock
+from booking_api.metering.models import BootClock, JournalRecord
 from booking_api.prints.applied import about_prints
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.wire.journal import (
@@ -27,6 +27,7 @@ from floor.wire.journal import (
     SessionStarted,
     TapRefused,
 )
+from floor.words import StopType
 
 _COLUMNS = tuple(MachineSession.model_fields)
 
@@ -70,6 +71,8 @@ class Gatherer:
         for entry in entries:
             self._clock(entry)
             self._take(entry)
+            if isinstance(entry.fact, GatewayBooted):
+                self._end_cut_off(session, entry)
         self._wake_undated(session)
 
     def _load(self, session: Session, ids: set[str]) -> None:
@@ -106,6 +109,42 @@ class Gatherer:
                 self.gathered.known.add(kept.id)
             self.gathered.touched.add(kept.id)
             self.gathered.ended.add(kept.id)
+
+    def _end_cut_off(self, session: Session, booted: JournalEntry) -> None:
+        """End what the gateway's earlier processes left open, at the last reading that came.
+
+        The new process says so too, of each that its disk has; one that came from the memory of a process
+        with a slow disk, before the power failed, no journal knows of any more.
+        """
+        mine = select(MachineSession).where(
+            MachineSession.gateway == self.gateway, MachineSession.state == SessionState.OPEN
+        )
+        for kept in session.exec(mine):
+            if kept.id not in self.gathered.sessions:
+                self.gathered.sessions[kept.id] = {name: getattr(kept, name) for name in _COLUMNS}
+                self.gathered.known.add(kept.id)
+        open_ = [
+            row
+            for row in self.gathered.sessions.values()
+            if row["gateway"] == self.gateway and row["stop_type"] is None and row["machine"]
+        ]
+        if not open_ or self._retold(session, booted):
+            return
+        for row in open_:
+            row["stop_type"] = StopType.POWER_LOST
+            self.gathered.touched.add(row["id"])
+            self.gathered.ended.add(row["id"])
+
+    def _retold(self, session: Session, booted: JournalEntry) -> bool:
+        """Whether a start of the gateway was told before, in an epoch that a new one took the place of."""
+        told = select(JournalRecord.seq).where(
+            JournalRecord.gateway == self.gateway,
+            JournalRecord.epoch < self.epoch,
+            JournalRecord.kind == booted.fact.type,
+            JournalRecord.boot_id == booted.boot_id,
+            JournalRecord.monotonic_ms == booted.monotonic_ms,
+        )
+        return session.exec(told).first() is not None
 
     def _take(self, entry: JournalEntry) -> None:
         if about_prints(entry.fact):

@@ -37,6 +37,49 @@ def test_a_clock_that_the_server_contradicts_is_not_believed(monkeypatch):
     assert made.error_ms() is None
 
 
+def test_a_clock_that_jumps_after_the_server_spoke_is_not_believed_until_it_is_back(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: None)
+    made, now_ns = SystemClock(), time.time_ns
+    made.heard(made.wall_ms())
+    assert made.error_ms() <= 2_000
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns() + 86_400_000 * 1_000_000)
+    assert not made.known()
+    assert made.error_ms() is None
+    monkeypatch.setattr(time, "time_ns", now_ns)
+    assert made.error_ms() <= 2_000
+
+
+def test_a_message_that_waited_at_the_broker_does_not_vouch_for_a_clock_that_stood(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: None)
+    made = SystemClock()
+    made.heard(made.wall_ms())  # signed as the power failed, a day ago
+    assert made.known()
+    made.heard(made.wall_ms() + 86_400_000)  # the answer to a hello
+    assert not made.known()
+    made.heard(made.wall_ms())
+    assert not made.known()
+
+
+def test_the_server_knows_better_than_a_journal_of_a_clock_that_was_ahead():
+    made = SystemClock()
+    made.not_before(made.wall_ms() + 86_400_000)
+    assert not made.known()
+    made.heard(made.wall_ms())
+    assert made.known()
+
+
+def test_an_hour_that_the_server_told_wrongly_is_forgotten(monkeypatch):
+    monkeypatch.setattr(clock, "_kernel_error_ms", lambda: None)
+    made, monotonic_ns, time_ns = SystemClock(), time.monotonic_ns, time.time_ns
+    made.heard(made.wall_ms() + 86_400_000)
+    later_ns = (clock.HEARD_FOR_MS + 1_000) * 1_000_000
+    monkeypatch.setattr(time, "monotonic_ns", lambda: monotonic_ns() + later_ns)
+    monkeypatch.setattr(time, "time_ns", lambda: time_ns() + later_ns)
+    assert not made.known()
+    made.heard(made.wall_ms())
+    assert made.known()
+
+
 def test_the_kernels_own_bound_is_taken_where_a_service_keeps_its_clock(monkeypatch):
     monkeypatch.setattr(clock, "_kernel_error_ms", lambda: 12)
     assert SystemClock().error_ms() == 12

@@ -64,6 +64,22 @@ async def test_a_reopened_journal_goes_on_where_it_stood(tmp_path, journal):
     again.close()
 
 
+async def test_what_the_server_has_and_the_disk_lost_is_not_counted_as_here(tmp_path, journal):
+    """A slow disk: that they had arrived was kept, and the power failed before they were written."""
+    await journal.append_durably(fact(1))
+    journal.close()
+    store = JournalStore(tmp_path / "journal.db")
+    store.set_position(1, 3)
+    store.close()
+    again = Journal(tmp_path / "journal.db", FakeClock(), print)
+    assert (again.acknowledged, again.lag, again.next_seq) == (1, 0, 2)
+    await again.append_durably(fact(2))
+    await again.begin_epoch(again.acknowledged)
+    await settled(again)
+    assert [entry.fact for entry in await again.to_send(0, 10)] == [fact(2)]
+    again.close()
+
+
 async def test_an_acknowledgement_waits_for_no_lock_and_is_kept_after_it(tmp_path, journal):
     await journal.append_durably(fact(1))
     other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
@@ -106,6 +122,17 @@ async def test_a_hung_disk_delays_one_tap_and_then_nobody(journal, alarms, monke
     disk.released.set()
     await settled(journal)
     assert [entry.seq for entry in await journal.to_send(0, 10)] == [1, 2]
+
+
+async def test_a_fork_is_seen_in_what_the_disk_has_not_taken_yet(journal, monkeypatch):
+    disk = HungDisk(monkeypatch)
+    await journal.append_durably(fact(1))
+    (mine,) = await journal.to_send(0, 10)
+    assert await journal.agrees(1, mine.hash)
+    assert not await journal.agrees(1, "f" * 64)
+    disk.released.set()
+    await settled(journal)
+    assert not await journal.agrees(1, "f" * 64)
 
 
 async def test_the_degraded_state_ends_after_the_disk_proved_quick(journal, monkeypatch):
