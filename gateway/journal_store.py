@@ -171,9 +171,9 @@ def open_store(path: Path, now_ms: int) -> tuple[JournalStore, Position]:
         for suffix in ("", "-wal", "-shm"):
             if (part := path.with_name(path.name + suffix)).exists():
                 part.rename(torn.with_name(torn.name + suffix))
-        store = JournalStore(path)
-        store.set_position(now_ms, 0)
-        return store, Position(now_ms, 0, GENESIS, 0, 0, str(torn))
+        store, epoch = JournalStore(path), max(1, now_ms)  # a Pi without a clock may be in 1970
+        store.set_position(epoch, 0)
+        return store, Position(epoch, 0, GENESIS, 0, 0, str(torn))
 
 
 def refuse_volatile(folder: Path) -> None:
