@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -160,6 +161,8 @@ class PlugRelay:
         self._clock = clock
         self._on = False
         self._closed = False
+        # an order that is given while the broker answers must not be followed by the greeting's "off"
+        self._ordering = threading.Lock()
         self._contact: bool | None = None
         self._heard_s = self._asked_s = self._ordered_s = clock()
         self._client = mqtt_client(broker)
@@ -179,17 +182,19 @@ class PlugRelay:
     def on(self) -> None:
         """Switch the plug on, for `dead_man_s` unless it is renewed."""
         assert not self._closed, f"relay {self.name} is closed"
-        self._ordered_s = self._asked_s = self._clock()
-        self._send(self._dialect.on(self._dead_man_s))
-        self._on = True
+        with self._ordering:
+            self._ordered_s = self._asked_s = self._clock()
+            self._send(self._dialect.on(self._dead_man_s))
+            self._on = True
 
     def off(self) -> None:
         """Switch the plug off; without the broker it opens by its timer, and MachineFault says so."""
         if self._closed:
             return
-        self._on = False
-        self._ordered_s = self._asked_s = self._clock()
-        self._send(self._dialect.off())
+        with self._ordering:
+            self._on = False
+            self._ordered_s = self._asked_s = self._clock()
+            self._send(self._dialect.off())
 
     def feedback(self) -> bool | None:
         """Return what the plug said last, and renew its timer; None until it can have answered."""
@@ -238,10 +243,11 @@ class PlugRelay:
     def _connected(self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
         if reason.is_failure:
             return
-        self._contact = None  # it may have opened meanwhile
-        client.subscribe([(topic, 0) for topic in self._dialect.topics])
-        for topic, payload in self._dialect.ask() if self._on else self._dialect.off():
-            client.publish(topic, payload, qos=0)
+        with self._ordering:
+            self._contact = None  # it may have opened meanwhile
+            client.subscribe([(topic, 0) for topic in self._dialect.topics])
+            for topic, payload in self._dialect.ask() if self._on else self._dialect.off():
+                client.publish(topic, payload, qos=0)
 
     def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         if message.retain or len(message.payload) > MAX_PAYLOAD:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from floor.errors import ConfigError, MachineFault
 from hardware.ports import Relay
 from hardware.registry import build_relay
 from hardware.relays.gpio import GpioRelay, Line
-from hardware.relays.plug import BrokerAddress, PlugRelay, ShellySwitch, TasmotaSwitch
+from hardware.relays.plug import BrokerAddress, Messages, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.simulated import SimulatedRelay
 from tests.kit.mosquitto import Mosquitto, PlugProcess, mosquitto, plug
 
@@ -343,6 +344,32 @@ def test_a_plug_that_is_on_is_switched_off_by_a_relay_built_anew(plugs: PlugBenc
     wait_until(lambda: plugs.peer.outputs == ["on", "off"])
     other.close()
     one.close()
+
+
+def test_an_order_given_while_the_broker_greets_is_not_taken_back(broker: Mosquitto) -> None:
+    greeting, go_on = threading.Event(), threading.Event()
+
+    class Slow(TasmotaSwitch):
+        """Takes its time for the "off" with which a relay begins."""
+
+        def off(self) -> Messages:
+            if not greeting.is_set():
+                greeting.set()
+                go_on.wait(DEADLINE_S)
+            return super().off()
+
+    with plug(broker, "tasmota", "greeted") as peer:
+        relay = PlugRelay("bench", BrokerAddress("127.0.0.1", broker.port), Slow(peer.name, 1), 12)
+        assert greeting.wait(DEADLINE_S)
+        order = threading.Thread(target=relay.on)
+        order.start()
+        time.sleep(0.2)
+        go_on.set()
+        order.join(DEADLINE_S)
+        wait_until(lambda: relay.feedback() is True)
+        look_for(relay, 0.5)
+        assert peer.outputs == ["on"]
+        relay.close()
 
 
 def test_without_a_broker_a_plug_is_a_fault_and_not_a_lie() -> None:
