@@ -9,7 +9,9 @@ settings.load_profile("makerfloor")
 
 LONG = (
     "tests/contract/test_first_machine.py",
-    "tests/simulation/test_demo_floor.py",
+    "tests/simulation",
+    "tests/contract/firmware/test_firmware_octoprint.py",
+    "tests/contract/firmware/test_firmware_moonraker.py",
     "tests/browser/test_web_browser.py",
     "tests/model/test_session_walk.py",
     "tests/property/test_billing_history.py",
