@@ -41,9 +41,13 @@ class Lived:
 
 def live(plan: Plan) -> Lived:
     """Run one seed in a folder of its own, in memory where there is some: its disk is simulated anyway."""
+    before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        return run(plan, Path(folder), _sum_up)
+    try:
+        with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+            return run(plan, Path(folder), _sum_up)
+    finally:
+        logging.disable(before)
 
 
 def _sum_up(world: World) -> Lived:
