@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from firmware_bridge.discovery.found import Found, Sure
 from firmware_bridge.json_values import load, table, words
@@ -24,6 +25,9 @@ TOPICS = (
     "+/bridge/devices",
     "shellies/announce",
 )
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(slots=True)
@@ -47,28 +51,23 @@ class Announcements:
         parts = told.topic.split("/")
         body = load(told.payload)
         if told.topic == f"{self.source}/rpc":
-            self._keep(self._answered, words(table(body).get("src")), table(table(body).get("result")))
+            _keep(self._answered, words(table(body).get("src")), table(table(body).get("result")))
         elif len(parts) == 2 and parts[1] == "online" and told.payload in (b"true", b"false"):
             asked = parts[0] in self._online
-            self._keep(self._online, parts[0], told.payload == b"true")
+            _keep(self._online, parts[0], told.payload == b"true")
             if not asked and parts[0] in self._online:
                 frame = {"id": 1, "src": self.source, "method": "Shelly.GetDeviceInfo"}
                 return [(f"{parts[0]}/rpc", json.dumps(frame))]
         elif told.topic == "shellies/announce":
-            self._keep(self._first, words(table(body).get("id")), words(table(body).get("model")))
+            _keep(self._first, words(table(body).get("id")), words(table(body).get("model")))
         elif parts[:2] == ["tasmota", "discovery"] and len(parts) == 4 and isinstance(body, dict):
             if parts[2] in self._tasmotas or len(self._tasmotas) < MAX_DEVICES:
                 self._tasmotas.setdefault(parts[2], {})[parts[3]] = body
         elif parts[1:] == ["bridge", "devices"] and isinstance(body, list):
             for device in body[:MAX_DEVICES]:
                 name = words(table(device).get("friendly_name"))
-                self._keep(self._zigbee, (parts[0], name), table(device))
+                _keep(self._zigbee, (parts[0], name), table(device))
         return []
-
-    @staticmethod
-    def _keep(kept: dict, key: object, value: object) -> None:  # type: ignore[type-arg]
-        if key in kept or len(kept) < MAX_DEVICES:
-            kept[key] = value
 
     def found(self, broker: Mapping[str, object]) -> list[Found]:
         """Return what was found so far; `broker` is the first part of each plug's settings."""
@@ -100,6 +99,11 @@ class Announcements:
         return Found(f"{what} “{name}”", f"{where} {prefix}", "MQTT", sure, name, plug, plug, notes=notes)
 
 
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    if key in kept or len(kept) < MAX_DEVICES:
+        kept[key] = value
+
+
 def _first(name: str, model: str, where: str) -> Found:
     """Shelly's API documentation of Gen1: `shellies/announce`."""
     note = "it is of the first generation; only those of generation 2 and later are driven"
@@ -114,7 +118,9 @@ def _tasmota(
         return []
     name = words(config.get("dn")) or topic
     notes: list[str] = []
-    if config.get("ft", FULL_TOPIC) != FULL_TOPIC or config.get("tp", [])[:1] not in ([], ["cmnd"]):  # type: ignore[index]
+    prefixes = config.get("tp", [])
+    usual = isinstance(prefixes, list) and prefixes[:1] in ([], ["cmnd"])
+    if config.get("ft", FULL_TOPIC) != FULL_TOPIC or not usual:
         notes.append(f"its full topic is not {FULL_TOPIC}: set it so")
     if "ENERGY" not in table(sensors.get("sn")):
         notes.append("it announces no energy meter: it can switch, but not measure")

@@ -15,6 +15,11 @@ from firmware_bridge.discovery.found import proposal
 from firmware_bridge.discovery.serial_talk import who
 from firmware_bridge.transports import Told
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=3), one, max_size=3),
+    max_leaves=6,
+)
 HEADERS = st.builds(
     lambda counts: struct.pack("!6H", 0, 0x8400, *counts), st.tuples(*[st.integers(0, 5)] * 4)
 )
@@ -106,3 +111,22 @@ def test_devices_are_bounded() -> None:
 def test_any_bytes_on_a_port(data: bytes) -> None:
     talk = who(data)
     assert talk is None or (talk.kind in ("grbl", "marlin") and len(talk.words) <= 300)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["t", "dn", "md", "ft", "tp", "rl"]), JSON),
+    st.dictionaries(st.sampled_from(["sn", "ver"]), JSON),
+    st.dictionaries(st.sampled_from(["friendly_name", "definition"]), JSON),
+)
+@example({"t": "plug", "tp": 5}, {}, {})
+def test_what_a_plug_says_of_itself_may_be_of_any_shape(
+    config: dict[str, object], sensors: dict[str, object], device: dict[str, object]
+) -> None:
+    heard = Announcements("us")
+    for topic, body in (
+        ("tasmota/discovery/A1/config", config),
+        ("tasmota/discovery/A1/sensors", sensors),
+        ("zigbee2mqtt/bridge/devices", [device]),
+    ):
+        heard.receive(Told(topic, json.dumps(body).encode(), retained=True))
+    assert len(heard.found({"broker": "mqtt://b"})) <= 9
