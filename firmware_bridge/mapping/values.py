@@ -75,5 +75,7 @@ def as_word(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}" if -value.as_tuple().exponent < 30 else ""  # type: ignore[operator]
+        if not value:
+            return "0"
+        return f"{value.normalize():f}" if abs(value.adjusted()) < 30 else ""
     return words(str(value) if isinstance(value, int) and abs(value) < 10**20 else value)

@@ -6,13 +6,15 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_bridge.events import JobEnded, JobStarted, MachineEvent, Noise, ReadingTaken
+from firmware_bridge.json_values import load
 from firmware_bridge.mapping.mapping import ActivityRule, JobRule, Mapping, OnlineRule, ReadingRule
 from firmware_bridge.mapping.tracker import MappedMachine
-from firmware_bridge.mapping.values import Place, parse_path
+from firmware_bridge.mapping.values import Place, as_word, parse_path
 from firmware_bridge.plugs.facts import Dialect
 from firmware_bridge.plugs.tracker import Limits, PlugTracker
 from firmware_bridge.shelly.parser import Shelly
@@ -103,3 +105,21 @@ def test_paths_and_bodies_may_be_anything(path: str, body: bytes) -> None:
     steps: Any = parse_path(path)
     found = Place("t", steps or ()).find(body)
     assert found is None or isinstance(found, str | bool | int | Decimal)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("0.0", "0"),
+        ("-0.0", "0"),
+        ("1.50", "1.5"),
+        ("1e3", "1000"),
+        ("1e400", ""),
+        ("1e-400", ""),
+        ("1e999999999", ""),
+        ("-1e999999999", ""),
+        ("0e999999999", "0"),
+    ],
+)
+def test_a_number_that_stands_for_a_word_has_its_bounds(text: str, word: str) -> None:
+    assert as_word(load(text)) == word
