@@ -22,11 +22,15 @@ def _nothing_counted() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class BadgeStanding:
-    """A badge as a roster knows it; it belongs to one member and is not that member."""
+    """A badge as a roster knows it; it belongs to one member and is not that member.
+
+    `key` is the badge's own AES key as 32 hex digits, "" for a badge that cannot prove itself.
+    """
 
     member: str
     kind: BadgeKind
     lost: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ Decision = Granted | Denied
 class Request:
     """All that a decision rests on. Times in UTC milliseconds; `clock_known` says whether they mean anything.
 
+    `proven` is what the reader saw of the badge, `badge.kind` what it must be.
     `session_id` and `now_ms` come from the caller: rules make no ids and read no clock.
     """
 
@@ -130,6 +135,7 @@ class Request:
     policy: MachinePolicy
     badge_reference: str
     badge: BadgeStanding | None
+    proven: BadgeKind
     member: MemberStanding | None
     session_id: str
     now_ms: int
@@ -160,6 +166,8 @@ def decide(request: Request) -> Decision:
 def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | None:
     if badge.lost:
         return DenialReason.BADGE_LOST
+    if not badge.kind.weak and badge.kind is not request.proven:
+        return DenialReason.BADGE_NOT_PROVEN
     if badge.kind.weak and not request.policy.accepts_weak_badges:
         return DenialReason.BADGE_TOO_WEAK
     return None

@@ -23,6 +23,10 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "This machine needs a badge that cannot be copied.",
         "此设备需要使用防复制的卡。",
     ),
+    DenialReason.BADGE_NOT_PROVEN: (
+        "This badge did not prove that it is no copy. Hold it still and try again, or ask staff.",
+        "此卡未能证明不是复制卡。请将卡贴稳重试，或联系工作人员。",
+    ),
     DenialReason.MEMBER_SUSPENDED: (
         "Your membership is suspended. Please talk to staff.",
         "您的会员资格已暂停，请联系工作人员。",

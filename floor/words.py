@@ -9,6 +9,7 @@ class DenialReason(StrEnum):
     UNKNOWN_BADGE = "unknown_badge"
     BADGE_LOST = "badge_lost"
     BADGE_TOO_WEAK = "badge_too_weak"
+    BADGE_NOT_PROVEN = "badge_not_proven"
     MEMBER_SUSPENDED = "member_suspended"
     MEMBERSHIP_EXPIRED = "membership_expired"
     NOT_CERTIFIED = "not_certified"
@@ -118,8 +119,9 @@ class BadgeKind(StrEnum):
     WIEGAND = "wiegand"
     NTAG424 = "ntag424"
     DESFIRE = "desfire"
+    PHONE = "phone"
 
     @property
     def weak(self) -> bool:
         """Whether a copy of the badge cannot be told from the badge."""
-        return self not in {BadgeKind.NTAG424, BadgeKind.DESFIRE}
+        return self not in {BadgeKind.NTAG424, BadgeKind.DESFIRE, BadgeKind.PHONE}

@@ -181,6 +181,7 @@ class Station:
             policy=self.policy,
             badge_reference=reference,
             badge=badge,
+            proven=tap.kind,
             member=self.tab.afford(member) if member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),

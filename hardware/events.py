@@ -1,6 +1,6 @@
 """What readers, buttons and inputs report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from floor.words import BadgeKind, StopType
 from hardware.nodes.question import Question
@@ -8,10 +8,15 @@ from hardware.nodes.question import Question
 
 @dataclass(frozen=True, slots=True)
 class BadgeTapped:
-    """A badge came into the field. `uid` is as the reader sent it, most significant byte first."""
+    """A badge came into the field. `uid` is as the reader sent it, most significant byte first.
+
+    `kind` is what was proven of it: one that is not weak only after the badge has proven itself by its key.
+    `counter` is how often an NTAG 424 was read, where that is part of the proof: a replay repeats it.
+    """
 
     uid: bytes
     kind: BadgeKind
+    counter: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class ReaderNoise:
 class BadgeAsked(BadgeTapped):
     """A tap at a box in the field that waits for the answer, and takes none that comes late."""
 
-    question: Question
+    question: Question = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

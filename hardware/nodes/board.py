@@ -198,7 +198,7 @@ class Board:
     def _ask(self, kind: str, uid: bytes, at_s: float) -> None:
         self._kind = kind
         self._question = Question(uid, at_s + ANSWER_S, self._answered)
-        self._act(BadgeAsked(uid, BadgeKind.UID_13MHZ, self._question))
+        self._act(BadgeAsked(uid, BadgeKind.UID_13MHZ, question=self._question))
 
     def _answered(self, question: Question, verdict: Verdict) -> None:
         if not question.open or question is not self._question:

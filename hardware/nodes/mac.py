@@ -154,7 +154,7 @@ class MacBox:
 
     def _ask(self, uid: bytes, at_s: float) -> Question:
         self.question = Question(uid, at_s + ANSWER_S, self._answered)
-        self._act(BadgeAsked(uid, BadgeKind.WIEGAND, self.question))
+        self._act(BadgeAsked(uid, BadgeKind.WIEGAND, question=self.question))
         return self.question
 
     def _answered(self, question: Question, verdict: Verdict) -> None:

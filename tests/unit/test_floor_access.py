@@ -34,6 +34,7 @@ GOOD = Request(
     ),
     badge_reference="b1",
     badge=BadgeStanding("m1", BadgeKind.DESFIRE),
+    proven=BadgeKind.DESFIRE,
     member=MemberStanding(
         "m1",
         "Ann",
@@ -65,6 +66,8 @@ ROWS: list[tuple[str, DenialReason, Change]] = [
     ("nobody knows the badge", R.UNKNOWN_BADGE, lambda r: replace(r, badge=None)),
     ("the badge's member is not known", R.UNKNOWN_BADGE, lambda r: replace(r, member=None)),
     ("lost", R.BADGE_LOST, lambda r: badge(r, lost=True)),
+    ("shown by its UID alone", R.BADGE_NOT_PROVEN, lambda r: replace(r, proven=BadgeKind.UID_13MHZ)),
+    ("another proof", R.BADGE_NOT_PROVEN, lambda r: replace(r, proven=BadgeKind.NTAG424)),
     ("a UID alone", R.BADGE_TOO_WEAK, lambda r: badge(r, kind=BadgeKind.UID_13MHZ)),
     ("suspended", R.MEMBER_SUSPENDED, lambda r: member(r, suspended=True)),
     ("no clock for a membership", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), allowed={"saw": 0})),
@@ -115,6 +118,7 @@ def _same_value(one: str, two: str) -> bool:
         {"no clock for a membership", "no clock for a training", "trained on another machine"}
         | {"the training ends now"},
         {"nothing left", "owes"},
+        {"shown by its UID alone", "another proof", "a UID alone"},
     ]
     return one != two and any({one, two} <= rows for rows in sets)
 
@@ -131,9 +135,9 @@ def test_where_a_policy_or_a_roster_asks_for_nothing_nothing_is_refused() -> Non
 
 
 def test_a_copyable_badge_is_weak_and_a_cryptographic_one_is_not() -> None:
-    strong = {BadgeKind.NTAG424, BadgeKind.DESFIRE}
+    strong = {BadgeKind.NTAG424, BadgeKind.DESFIRE, BadgeKind.PHONE}
     for kind in BadgeKind:
-        granted = isinstance(decide(badge(GOOD, kind=kind)), Granted)
+        granted = isinstance(decide(badge(replace(GOOD, proven=kind), kind=kind)), Granted)
         assert granted == (kind in strong), kind
 
 

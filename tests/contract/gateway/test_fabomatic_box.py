@@ -317,7 +317,7 @@ def test_yes_is_said_to_the_badge_that_has_the_session_only() -> None:
         ("", Free()),
     ):
         question = Question(b"", 0, lambda _, verdict: told.append(verdict))
-        answer(BadgeAsked(b"", BadgeKind.UID_13MHZ, question), reference, state)
+        answer(BadgeAsked(b"", BadgeKind.UID_13MHZ, question=question), reference, state)
     assert told == [Verdict(True, "Ada", 90), Verdict(False), Verdict(False)]
 
 
