@@ -34,6 +34,7 @@ from gateway.metering import Mark
 from gateway.prints import Prints
 from gateway.stray import Stray
 from gateway.tab import Tab
+from gateway.taps import Taps
 from gateway.view import View
 from gateway.wiring import (
     AccountWanted,
@@ -79,6 +80,7 @@ class Station:
         self.contact = Contact(devices.relay)
         self.box = boxes.Box(devices.node, self.alarm)
         self.inputs = Inputs(self, self._step)
+        self.taps = Taps(self, self._step)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -122,12 +124,11 @@ class Station:
         match event:
             case Tick():
                 await self._tick(since)
-            case BadgeTapped(uid):
-                await self._tapped(uid, event, since)
-            case BadgeRemoved(uid) if isinstance(self.state, Running):
-                reference, *_ = self.services.roster.look_up(uid)
-                if reference == self.state.lease.badge:
-                    await self._step(session.CardRemoved(self._now()), since)
+            case BadgeTapped():
+                await self.taps.heard(event, since)
+                await self._pay_by_code(since)
+            case BadgeRemoved():
+                await self.taps.removed(event, since)
             case ButtonPressed() | InputChanged() | InputLost():
                 await self.inputs.heard(event, since)
             case ReaderLost() | ReaderNoise() | Noise() | PowerTaken():
@@ -138,7 +139,7 @@ class Station:
                 await self._ordered(order, by, since)
             case AccountWanted():
                 await self._account_wanted(event, since)
-            case ReaderFound() | BadgeRemoved():
+            case ReaderFound():
                 pass
             case _:
                 await self._machine_says(event, since)
@@ -169,34 +170,6 @@ class Station:
 
     def _now(self) -> int:
         return self.services.clock.monotonic_ms()
-
-    async def _tapped(self, uid: bytes, tap: BadgeTapped, since: float) -> None:
-        if boxes.late(tap):
-            return
-        services = self.services
-        await self.inputs.prove(since)
-        reference, badge, member = services.roster.look_up(uid)
-        request = access.Request(
-            machine=self.machine,
-            policy=self.policy,
-            badge_reference=reference,
-            badge=badge,
-            proven=tap.kind,
-            member=self.tab.afford(member) if member else None,
-            session_id=services.new_id(),
-            now_ms=services.clock.wall_ms(),
-            clock_known=services.clock.known(),
-            roster_age_s=services.roster.age_s(),
-            machine_reachable=self.side.reachable,
-            power_proven_off=self.contact.obeys and self.box.fit(self.policy),
-        )
-        decision = self.stray.admit(access.decide(request), member)
-        job = self.side.job is not None
-        await self._step(
-            session.Tapped(decision, member.id if member else None, self._now(), job), since, reference
-        )
-        boxes.answer(tap, reference, self.state)
-        await self._pay_by_code(since)
 
     async def _ordered(self, order: Order, by: str, since: float) -> None:
         self._by = by
