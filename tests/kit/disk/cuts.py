@@ -27,9 +27,10 @@ class Cuts:
 
 
 def cut_everywhere(writes: Sequence[Write], folder: Path, *, partly: int, seed: int) -> Cuts:
-    """Cut the power between any two writes and see what the journal makes of the disk; AssertionError names it.
+    """Cut the power between any two writes, and see what the journal makes of the disk.
 
     Each cut leaves all that was written, only what was synced, and `partly` times some sectors of the rest.
+    AssertionError names the first that lost something.
     """
     disk, said, tried, random = Disk(), list[Said](), Cuts(), Random(seed)
     for place, one in enumerate([*writes, Write("S", "", 0, b"")]):

@@ -22,7 +22,10 @@ SECTOR = 512
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One operation: W (write), S (sync; without a name that of the folder), T (truncate to `offset`), U (unlink)."""
+    """One operation: W (write), S (sync), T (truncate to `offset`) or U (unlink).
+
+    A sync without a name is that of the folder.
+    """
 
     kind: str
     name: str
