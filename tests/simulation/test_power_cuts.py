@@ -18,7 +18,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], lis
 
     def run(name: str, sessions: int) -> list[Write]:
         (data := folder / name).mkdir()
-        return recorded(["-m", JOURNALIST, str(data), str(sessions)], data, recorder(folder))
+        return recorded([*JOURNALIST, str(data), str(sessions)], data, recorder(folder))
 
     return run
 

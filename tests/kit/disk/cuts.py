@@ -13,7 +13,8 @@ from floor.wire.journal import GENESIS, JournalEntry, MachineCleared, MachineLoc
 from gateway.journal_store import JournalStore, open_store
 from tests.kit.disk.writes import Disk, Write
 
-JOURNALIST = "tests.kit.disk.journalist"
+JOURNALIST = ("-m", "tests.kit.disk.journalist")
+"""The program whose writes are recorded; its arguments are a folder and a number of sessions."""
 NOW_MS = 1_800_000_000_000
 Said = tuple[int, int, str]
 
