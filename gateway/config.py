@@ -48,7 +48,8 @@ class ServerConfig:
 class StationConfig:
     """What is wired to one station: each device is a kind and its settings.
 
-    A `node` stands in the place of reader, relay and panel, which are empty then.
+    A `node` stands in the place of reader, relay and panel, which are empty then. `pulse_s` makes it a door,
+    whose relay each granted tap closes for so many seconds; 0 for a machine.
     """
 
     machine: str
@@ -59,6 +60,7 @@ class StationConfig:
     driver: Table | None = None
     node: Table | None = None
     inputs: tuple[Table, ...] = ()
+    pulse_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +221,8 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver node inputs")
-        for key in ("reader", "relay", "panel"):
+        self.only(table, prefix, "machine reader relay panel extraction driver node inputs pulse_s")
+        for key in ("reader", "relay", "panel", "pulse_s"):
             if "node" in table and key in table:
                 raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
         devices: dict[str, Table | None] = {}
@@ -243,6 +245,7 @@ class _Reader:
             driver=devices["driver"],
             node=devices["node"],
             inputs=self.inputs(table.get("inputs", []), prefix),
+            pulse_s=self.number(table, prefix, "pulse_s", 1, 1, 30) if "pulse_s" in table else 0,
         )
 
     def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:

@@ -60,6 +60,15 @@ class Relay(Protocol):
         ...
 
 
+@runtime_checkable
+class TimesItself(Protocol):
+    """A relay that opens by itself after a time, whatever becomes of its gateway."""
+
+    def limit(self, seconds: int) -> None:
+        """Have each `on` from now on close it for so many seconds, which nothing renews but another `on`."""
+        ...
+
+
 class Lamp(StrEnum):
     """The colour of a station's lamp."""
 
