@@ -232,6 +232,7 @@ class Station:
         self.box.look(self.policy)
         self.door.tick(at_ms)
         self.view.count(elapsed_s)
+        self.view.follow(at_ms)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
                 self.checkpoint()

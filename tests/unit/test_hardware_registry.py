@@ -45,10 +45,10 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
         (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
         (
             registry.build_panel,
-            "oled",
+            "lcd",
             {},
             "kind",
-            '"oled" is unknown. Known: console, simulated, stack_light.',
+            '"lcd" is unknown. Known: console, oled, simulated, stack_light.',
         ),
         (registry.build_reader, "rdm6300", {}, "port", "missing. Give the serial device, such as"),
         (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),
