@@ -1,7 +1,7 @@
 """A small display of 128 × 64 dots on I²C (SSD1306, SH1106), by luma.oled.
 
 A thread draws; `show` only leaves word of what to draw. A display that hangs, or is not there, delays nobody,
-and is set up again when it answers. It is set up anew each minute too, for one whose power was gone meanwhile.
+and is set up again when it answers. It is set up anew each minute too: its power may have been gone.
 
 Import this module only where such a panel is configured: Pillow and luma come with the extra `oled`.
 """

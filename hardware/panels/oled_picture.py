@@ -11,7 +11,7 @@ from hardware.ports import Screen
 
 SIZE = (128, 64)
 ROW = 16
-BASE = 12
+BASE = 13
 LETTERS, SMALL = 13, 11
 PIECES = re.compile(r"[\u2e80-\uffff]|[^\s\u2e80-\uffff]+\s*|\s+")
 """One Chinese letter, or one word with the space behind it: what a line may be broken between."""
@@ -67,7 +67,7 @@ def picture(screen: Screen, left: str, right: str, letters: Letters) -> Image.Im
     _line(draw, name, 0, letters, fill=0)
     if draw.textlength(note, letters.of(LETTERS)) > SIZE[0] - 2:
         for n, line in enumerate(wrapped(note, 4, letters)):
-            draw.text((1, ROW + 10 + 12 * n), line, 1, letters.of(SMALL), "ls")
+            draw.text((1, ROW + 11 + 12 * n), line, 1, letters.of(SMALL), "ls")
         return image
     _line(draw, state, 1, letters)
     _line(draw, note, 2, letters)

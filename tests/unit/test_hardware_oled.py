@@ -24,9 +24,8 @@ from tests.kit.oled_chip import Bus, Chip
 CJK = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
 DEADLINE_S = 20
 ENGLISH = Screen(("Laser cutter", "In use", "Ada"), Lamp.GREEN)
-CHINESE = Screen(
-    ("激光切割机", "使用中", "李雷 · 创客团队"), english=("Laser cutter", "In use", "李雷 · Team")
-)
+TEAM = "李雷 · 创客团队"
+CHINESE = Screen(("激光切割机", "使用中", TEAM), english=("Laser cutter", "In use", "李雷 · Team"))
 
 
 @pytest.fixture(params=["ssd1306", "sh1106"])
