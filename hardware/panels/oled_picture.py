@@ -66,8 +66,10 @@ def picture(screen: Screen, left: str, right: str, letters: Letters) -> Image.Im
     draw.rectangle((0, 0, SIZE[0] - 1, ROW - 1), fill=1)
     _line(draw, name, 0, letters, fill=0)
     if draw.textlength(note, letters.of(LETTERS)) > SIZE[0] - 2:
-        for n, line in enumerate(wrapped(note, 4, letters)):
-            draw.text((1, ROW + 11 + 12 * n), line, 1, letters.of(SMALL), "ls")
+        lines = wrapped(note, 4, letters)
+        apart = 12 if len(lines) < 4 else 11
+        for n, line in enumerate(lines):
+            draw.text((1, ROW + 12 + apart * n), line, 1, letters.of(SMALL), "ls")
         return image
     _line(draw, state, 1, letters)
     _line(draw, note, 2, letters)
