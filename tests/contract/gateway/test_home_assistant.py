@@ -211,7 +211,8 @@ async def test_a_dead_or_silent_broker_delays_no_tap(
 async def test_a_gateway_with_the_table_in_its_settings_tells_it(tmp_path: Path, broker: Mosquitto) -> None:
     file = tmp_path / "gateway.toml"
     file.write_text(
-        f'name = "gw"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\njournal = {{storage = "volatile"}}\n'
+        f'name = "gw"\nbadge_key = "{"00" * 32}"\nserver_key = "{"A" * 43}="\n'
+        'journal = {storage = "volatile"}\n'
         f'http = {{port = 0}}\nhomeassistant = {{host = "127.0.0.1", port = {broker.port}, '
         f'username = "{USER[0]}", password = "{USER[1]}", prefix = "ha"}}\n'
         '[[stations]]\nmachine = "mill"\nreader = {kind = "simulated"}\nrelay = {kind = "simulated"}\n'
