@@ -1,4 +1,4 @@
-"""`makerfloor-gateway wiring`: which wire goes to which pin, drawn and as a table, from the settings alone."""
+"""`makerfloor-gateway wiring`: which wire goes to which pin, drawn and as a table, from the settings."""
 
 from __future__ import annotations
 

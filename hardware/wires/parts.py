@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from hardware.wires.header import PULLED_UP, SPECIAL, Rail
@@ -152,7 +152,8 @@ ROWS: Mapping[tuple[str, str], Callable[[Part, Table], None]] = {
 def part(role: str, device: Table) -> Part:
     """Return a device as a part; `role` is reader, relay, extraction, panel, input, node or driver."""
     kind = str(device.get("kind", ""))
-    made = Part(f"{device.get('role', role)}: {kind}")
+    what = [str(device.get("role", role)), *([str(name)] if (name := device.get("name")) else [])]
+    made = Part(f"{' '.join(what)}: {kind}")
     if row := ROWS.get((role, kind)):
         row(made, device)
     for key, value in device.items():
@@ -162,17 +163,21 @@ def part(role: str, device: Table) -> Part:
                 made.wires.append(Wire(key, pin, "see its page"))
     if not made.wires:
         made.wires.append(Wire("-", None, "no wire to the Pi's header"))
-    made.warnings += [words for wire in made.wires if (words := _hazard(wire, made.config))]
+    made.warnings += _hazards(made)
     return made
 
 
-def _hazard(wire: Wire, config: Iterable[str]) -> str:
-    """What is to be known of a wire's pin, unless it is the very thing that it is used for."""
-    pin = wire.pin
-    if not isinstance(pin, int):
-        return ""
-    if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on"} & set(config):
-        return f"GPIO {pin} is {SPECIAL[pin]}." if ":" not in SPECIAL[pin] else f"GPIO {pin}: {SPECIAL[pin]}."
-    if wire.output and pin in PULLED_UP and wire.end == "IN":
-        return f"GPIO {pin} is pulled up while the Pi boots: a relay there may close. Take one from 9 to 27."
-    return ""
+def _hazards(made: Part) -> list[str]:
+    """What is to be known of a part's pins, unless it is the very thing that they are used for."""
+    found = []
+    special: dict[str, list[str]] = {}
+    for pin in made.pins:
+        if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on"} & set(made.config):
+            special.setdefault(SPECIAL[pin], []).append(str(pin))
+    found += [f"GPIO {', '.join(pins)}: {words}." for words, pins in special.items()]
+    for wire in made.wires:
+        if wire.output and wire.pin in PULLED_UP and wire.end == "IN":
+            found.append(
+                f"GPIO {wire.pin} is pulled up while the Pi boots: a relay there may close; take 9 to 27."
+            )
+    return found

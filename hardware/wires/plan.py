@@ -47,7 +47,7 @@ def sheets(stations: Sequence[tuple[str, Sequence[tuple[str, Table]]]]) -> list[
     rails = _Rails()
     found = []
     for machine, parts in made:
-        laid = tuple((one, tuple(Laid(wire, rails.lay(wire)) for wire in one.wires)) for one in parts)
+        laid = tuple((one, tuple(Laid(wire, rails.lay(wire, one)) for wire in one.wires)) for one in parts)
         found.append((machine, laid))
         for _, wires in laid:
             taken |= {one.physical: machine for one in wires if one.physical is not None}
@@ -70,19 +70,21 @@ def _sheet(machine: str, laid: tuple[tuple[Part, tuple[Laid, ...]], ...], taken:
 
 
 class _Rails:
-    """Gives out the pins of ground and supply, each once while there are any, then in turn."""
+    """Gives out the pins of ground and supply: the one nearest to a part, each once while there are any."""
 
     def __init__(self) -> None:
-        self._pins = {rail: [n for n, what in enumerate(HEADER, 1) if what == rail] for rail in Rail}
+        self._times = {n: 0 for n, what in enumerate(HEADER, 1) if isinstance(what, Rail)}
 
-    def lay(self, wire: Wire) -> int | None:
+    def lay(self, wire: Wire, made: Part) -> int | None:
         if wire.pin is None:
             return None
         if not isinstance(wire.pin, Rail):
             return PHYSICAL[wire.pin]
-        pins = self._pins[wire.pin]
-        pins.append(pins.pop(0))
-        return pins[-1]
+        near = [PHYSICAL[pin] for pin in made.pins] or [1]
+        pins = [n for n in self._times if HEADER[n - 1] == wire.pin]
+        best = min(pins, key=lambda n: (self._times[n], sum(abs(n - other) for other in near), n))
+        self._times[best] += 1
+        return best
 
 
 def table(sheet: Sheet) -> str:

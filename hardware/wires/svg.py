@@ -24,6 +24,7 @@ LETTER = 7.0
 """The width that is allowed for a letter of 12 px."""
 RAILS = {Rail.V3: "#e07b00", Rail.V5: "#d00000", Rail.GND: "#222222"}
 SIGNALS = ("#0064c8", "#008040", "#8a2be2", "#b8860b", "#c71585", "#008b8b", "#6b4226", "#4b6f00")
+LAMPS = {"red": "#b3003c", "amber": "#e8a000", "green": "#008040", "blue": "#0064c8"}
 STYLE = (
     "text{font:12px sans-serif;fill:#222}.b{font-weight:bold}.g{fill:#767676}.s{font-size:11px}"
     ".n{font-size:9px}.w{fill:#fff}.h{font-size:16px;font-weight:bold}.wire{fill:none;stroke-width:2.5}"
@@ -90,14 +91,14 @@ def _parts(sheet: Sheet, left: int) -> Iterator[tuple[int, str]]:
         height = 28 + ROW * len(wires)
         size = f'x="{left}" y="{y}" width="{BOX}" height="{height}"'
         yield y + height, f'<rect {size} rx="6" fill="#f4f6f8" stroke="#8a949e"/>'
-        yield y, _text(left + 14, y + 19, part.title, "b")
+        yield y, _text(left + 14, y + 17, part.title, "b")
         for n, laid in enumerate(wires):
-            row = y + 28 + ROW * n + 10
+            row = y + 32 + ROW * n  # between the heights at which wires leave the header
             yield row, _text(left + 14, row + 4, laid.wire.end, "b")
             yield row, _text(left + 90, row + 4, _cut(laid.wire.note, BOX - 100), "s")
             if laid.physical is not None:
                 yield row, _wire(laid, next(lane), left, row, next(signals))
-        y += height + 14
+        y += height + 11
 
 
 def _cut(words: str, width: float) -> str:
@@ -109,7 +110,8 @@ def _wire(laid: Laid, lane: int, left: int, row: int, signal: int) -> str:
     assert laid.physical is not None
     x, y = _at(laid.physical)
     rail = laid.wire.pin
-    colour = RAILS[rail] if isinstance(rail, Rail) else SIGNALS[signal % len(SIGNALS)]
+    plain = SIGNALS[signal % len(SIGNALS)]
+    colour = RAILS[rail] if isinstance(rail, Rail) else LAMPS.get(laid.wire.end, plain)
     # a wire of the left column runs below the pin beside it and its label
     path = f"M{x} {y + 9} V{y + 13} H{lane}" if laid.physical % 2 else f"M{LABELLED} {y} H{lane}"
     what = f'class="wire" data-pin="{laid.physical}" stroke="{colour}"'
