@@ -95,6 +95,7 @@ class HomeAssistant:
         """Publish what changed, for as long as the connection lasts."""
         told: dict[str, str] = {}
         stay = asyncio.create_task(self._stay(client))
+        stay.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             while True:
                 self._changed.clear()

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -69,8 +70,11 @@ class Rewired:
 
     def lay(self, inner: Wire) -> None:
         """Set a chip up on a new wire, and write to it from now on."""
-        for act in self._set_up:
-            act(inner)
+        with ExitStack() as stack:
+            stack.callback(inner.cleanup)
+            for act in self._set_up:
+                act(inner)
+            stack.pop_all()
         self._inner = inner
 
     def cut(self) -> None:

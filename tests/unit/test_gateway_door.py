@@ -136,6 +136,18 @@ def test_a_pulse_whose_end_failed_is_ended_again_and_a_new_one_is_not_cut_by_the
     strike.close()
 
 
+def test_a_relay_that_can_time_itself_is_told_the_pulse():
+    class Timed(SimulatedRelay):
+        seconds = 0
+
+        def limit(self, seconds: int) -> None:
+            self.seconds = seconds
+
+    coil = Timed("plug", True)
+    PulseRelay(coil, 7)
+    assert coil.seconds == 7
+
+
 DOOR = """name = "g"
 badge_key = "{key}"
 server_key = "{public}="
