@@ -117,7 +117,7 @@ async def test_the_relay_opens_although_the_event_loop_hangs():
     strike.close()
 
 
-def test_a_pulse_whose_end_failed_is_ended_again_and_a_new_one_is_not_cut_by_the_old():
+def test_a_pulse_whose_end_failed_is_ended_again():
     class Sticky(SimulatedRelay):
         failures = 1
 
@@ -133,6 +133,18 @@ def test_a_pulse_whose_end_failed_is_ended_again_and_a_new_one_is_not_cut_by_the
     strike.on()
     hang_until_open(coil)
     assert time.monotonic() - begun >= 1.9, "the first end failed, the second came a second later"
+    strike.close()
+
+
+def test_a_pulse_that_begins_anew_is_not_cut_by_the_end_of_the_first():
+    coil = SimulatedRelay("strike", True)
+    strike = PulseRelay(coil, 1)
+    begun = time.monotonic()
+    strike.on()
+    time.sleep(0.5)
+    strike.on()
+    hang_until_open(coil)
+    assert time.monotonic() - begun >= 1.45
     strike.close()
 
 
