@@ -5,18 +5,20 @@ from pathlib import Path
 
 import pytest
 
+from floor.access import BadgeStanding
 from floor.errors import ConfigError, MachineFault
+from floor.ids import badge_reference
 from floor.policy import MachinePolicy
 from floor.session import Free
 from floor.wire.journal import AlarmRaised, SessionEnded, SessionStarted
-from floor.words import InputRole, StopType
+from floor.words import BadgeKind, InputRole, StopType
 from gateway import config, devices
 from gateway.station import Station
 from gateway.wiring import Devices
 from hardware.events import InputChanged
 from hardware.relays.pulse import PulseRelay
 from hardware.simulated import SimulatedInput, SimulatedRelay
-from tests.kit.gateway import ADA, BEN, Bench
+from tests.kit.gateway import ADA, BADGE_KEY, BEN, Bench
 
 DEADLINE_S = 10
 HOSTILE = MachinePolicy(max_duration_s=3600, card_must_stay=True, idle_after_s=5)
@@ -79,8 +81,9 @@ async def test_a_refused_tap_shortens_nothing(bench, lost):
     await bench.tap()
     await bench.pass_s(2)
     if lost:  # the same member's badge is reported lost while the door is open
-        changed = {"members": {}, "badges": {}}
-        bench.roster.take(bench.server.roster(2, policy=HOSTILE, **changed))
+        standing = BadgeStanding("ada", BadgeKind.UID_125KHZ, lost=True)
+        badges = {badge_reference(BADGE_KEY, ADA): standing}
+        bench.roster.take(bench.server.roster(n=2, policy=HOSTILE, badges=badges))
     await bench.tap(ADA if lost else BEN)
     assert bench.relay.is_on
     await bench.pass_s(2)
