@@ -22,6 +22,7 @@ from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
 from gateway.credit import Credit
+from gateway.home_assistant import HomeAssistant
 from gateway.http import Http
 from gateway.journal import Journal
 from gateway.journal_store import refuse_volatile
@@ -83,6 +84,8 @@ class Gateway:
             roster_changed=self._roster_changed,
         )
         self.stations = {name: Station(name, wired[name], services) for name in wired}
+        wanted = config.home_assistant
+        self.home = HomeAssistant(wanted, config.name, self.stations.values(), SOFTWARE) if wanted else None
         self.http = Http(
             self.metrics, self.shown, self._refresh, self._pages(), BoxRoutes(wired.values(), self.metrics)
         )
@@ -130,6 +133,8 @@ class Gateway:
 
     def _changed(self) -> None:
         self.link.changed()
+        if self.home:
+            self.home.changed()
 
     def _roster_changed(self) -> None:
         journal = self.journal
@@ -190,6 +195,8 @@ class Gateway:
                     tasks.create_task(self._watch(station))
                 tasks.create_task(self.link.run())
                 tasks.create_task(self.prints.run())
+                if self.home:
+                    tasks.create_task(self.home.run())
                 tasks.create_task(self._tick())
                 notify("READY=1")
                 try:

@@ -10,27 +10,17 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from firmware_bridge.driver import TakesFiles
-from floor.errors import ConfigError, MachineFault
+from floor.errors import ConfigError
 from floor.timescale import TimeScale
-from floor.words import InputRole
-from gateway import boxes, devices, tools
+from gateway import checking, devices, tools
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
+from gateway.click import Click, ask_person
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
 from gateway.simulation import crowd
-from hardware.ports import Input
 
 USAGE_ERROR = 2
-INPUT_STATES = {
-    InputRole.EMERGENCY_STOP: ("released", "pressed"),
-    InputRole.INTERLOCK: ("closed", "open"),
-    InputRole.DOOR: ("closed", "open"),
-    InputRole.END: ("not pressed", "pressed"),
-    InputRole.OOPS: ("not pressed", "pressed"),
-}
-"""What `check` calls an input that is inactive, and one that is active."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     simulate = commands.add_parser("simulate", help="run with simulated people at the simulated stations")
     simulate.add_argument("--time-scale", type=TimeScale.parse, help="real_ms:floor_ms:speed")
     simulate.set_defaults(command=_configured(_simulate))
-    check = commands.add_parser("check", help="read the settings, build every device, say what is missing")
+    check = commands.add_parser("check", help="look at everything that is wired, say what is missing")
+    check.add_argument("--click", action="append", metavar="MACHINE", help="give it power for a second")
+    check.add_argument("--yes", action="store_true", help="with --click: ask nobody")
     check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
     off.set_defaults(command=_configured(_off))
@@ -118,42 +110,17 @@ def _raise_plain(task: asyncio.Task[None]) -> None:
         raise group.exceptions[0] from None
 
 
-def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
+def _check(config: GatewayConfig, arguments: argparse.Namespace) -> int:
     """Building a relay switches it off, so a running gateway is left alone."""
-    unread: list[Input] = []
     if config.storage == "durable":
         refuse_volatile(config.data)
-    refused, hazardous = False, boxes.hazardous(config)
     devices.refuse_shared_pins(config)
+    click = Click(arguments.click, None if arguments.yes else ask_person) if arguments.click else None
+    report = checking.Report()
     with locked(config):
-        for station in config.stations:
-            built = devices.build(config, station)
-            switched = [relay for relay in (built.relay, built.extraction) if relay]
-            names = [part.name for part in (built.reader, *switched, built.panel, built.driver) if part]
-            print(f"{station.machine}: {', '.join(names)}: can be built")
-            devices.switch_off(switched)
-            if built.node and not built.node.fail_safe:
-                print(f"{station.machine}: the box {built.node.name} {boxes.UNFIT}")
-                refused |= station.machine in hazardous
-            unread += [one for one in built.inputs if not _say_state(station.machine, one)]
-            if isinstance(built.driver, TakesFiles) and not config.server.url:
-                print(f"{station.machine}: no [server] url is written, so no queued print can be fetched")
-    if config.server.url:
-        print(f"queued prints are fetched from {config.server.url}")
-    if refused:
-        print("refused: a machine above is hazardous by the roster; give it a relay on a wire")
-    return int(refused or bool(unread))
-
-
-def _say_state(machine: str, one: Input) -> bool:
-    """Print what an input reads now; returns whether it can be read."""
-    try:
-        state = INPUT_STATES[one.role][one.read()]
-    except MachineFault as error:
-        print(f"{machine}: {error}")
-        return False
-    print(f"{machine}: input {one.name} ({one.role}): {state}")
-    return True
+        checking.check(config, report, click)
+    report.sum_up()
+    return USAGE_ERROR if report.wrong else int(bool(report.missing))
 
 
 def _off(config: GatewayConfig, _: argparse.Namespace) -> int:

@@ -45,10 +45,23 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class HomeAssistantConfig:
+    """The broker that Home Assistant listens to, and its discovery prefix; `ca` as in BrokerConfig."""
+
+    host: str
+    port: int = 1883
+    username: str = ""
+    password: str = ""
+    ca: str = ""
+    prefix: str = "homeassistant"
+
+
+@dataclass(frozen=True, slots=True)
 class StationConfig:
     """What is wired to one station: each device is a kind and its settings.
 
-    A `node` stands in the place of reader, relay and panel, which are empty then.
+    A `node` stands in the place of reader, relay and panel, which are empty then. `pulse_s` makes it a door,
+    whose relay each granted tap closes for so many seconds; 0 for a machine.
     """
 
     machine: str
@@ -59,6 +72,7 @@ class StationConfig:
     driver: Table | None = None
     node: Table | None = None
     inputs: tuple[Table, ...] = ()
+    pulse_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,7 @@ class GatewayConfig:
     checkpoint_s: int = 30
     storage: str = "durable"
     server: ServerConfig = field(default_factory=ServerConfig)
+    home_assistant: HomeAssistantConfig | None = None
     simulation: Table = field(default_factory=dict)
 
 
@@ -105,7 +120,7 @@ class _Reader:
         self._file = file
 
     def gateway(self, table: Table, folder: Path) -> GatewayConfig:
-        keys = "name data badge_key server_key broker http journal server stations simulation"
+        keys = "name data badge_key server_key broker http journal server homeassistant stations simulation"
         self.only(table, "", keys)
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
@@ -126,6 +141,7 @@ class _Reader:
             checkpoint_s=self.number(journal, "journal.", "checkpoint_s", 30, 1, 600),
             storage=self.one_of(journal, "journal.", "storage", ("durable", "volatile")),
             server=self.server(table, folder),
+            home_assistant=self.home_assistant(table, folder),
             simulation=self.table(table, "simulation", None),
         )
 
@@ -197,6 +213,25 @@ class _Reader:
             cache_mib=self.number(server, "server.", "cache_mib", 256, 1, 65_536),
         )
 
+    def home_assistant(self, table: Table, folder: Path) -> HomeAssistantConfig | None:
+        if "homeassistant" not in table:
+            return None
+        where, given = (
+            "homeassistant.",
+            self.table(table, "homeassistant", "host port username password ca prefix"),
+        )
+        prefix = self.value(given, where, "prefix", str, "homeassistant")
+        if not prefix or set(prefix) & set("+#"):
+            raise self.wrong(f"{where}prefix", f"is {prefix!r}", "Write it as in Home Assistant's settings.")
+        return HomeAssistantConfig(
+            host=self.value(given, where, "host", str, None),
+            port=self.number(given, where, "port", 1883, 1, 65_535),
+            username=self.value(given, where, "username", str, ""),
+            password=self.value(given, where, "password", str, ""),
+            ca=self.ca(given, where, folder),
+            prefix=prefix,
+        )
+
     def ca(self, table: Table, prefix: str, folder: Path) -> str:
         ca = self.value(table, prefix, "ca", str, "")
         if ca and not (folder / ca).is_file():
@@ -219,8 +254,8 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver node inputs")
-        for key in ("reader", "relay", "panel"):
+        self.only(table, prefix, "machine reader relay panel extraction driver node inputs pulse_s")
+        for key in ("reader", "relay", "panel", "pulse_s"):
             if "node" in table and key in table:
                 raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
         devices: dict[str, Table | None] = {}
@@ -243,6 +278,7 @@ class _Reader:
             driver=devices["driver"],
             node=devices["node"],
             inputs=self.inputs(table.get("inputs", []), prefix),
+            pulse_s=self.number(table, prefix, "pulse_s", 1, 1, 30) if "pulse_s" in table else 0,
         )
 
     def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:

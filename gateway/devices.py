@@ -10,6 +10,7 @@ from gateway.config import GatewayConfig, StationConfig
 from gateway.wiring import Devices
 from hardware import registry as wired
 from hardware.ports import Input, Lamp, Relay
+from hardware.relays.pulse import PulseRelay
 
 PINS = ("pin", "feedback_pin", "reset_pin", *(lamp for lamp in Lamp), "buzzer")
 
@@ -24,13 +25,15 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
     if station.node:
         node = wired.build_node(*_split(station.node), where)
         return Devices(node, node, node, extraction, driver, node, _inputs(station, where))
+    relay = wired.build_relay(*_split(station.relay), where)
     return Devices(
         reader=wired.build_reader(*_split(station.reader), where),
-        relay=wired.build_relay(*_split(station.relay), where),
+        relay=PulseRelay(relay, station.pulse_s) if station.pulse_s else relay,
         panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
         extraction=extraction,
         driver=driver,
         inputs=_inputs(station, where),
+        pulse_s=station.pulse_s,
     )
 
 

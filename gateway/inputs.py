@@ -191,8 +191,10 @@ class Inputs:
                 await self._oops(since)
             case InputLost(name, reason) if not self._role(name).safety:
                 self._station.alarm("input_lost", f"{name}: {reason}")
-            case InputChanged(name, True) if self._role(name) is InputRole.DOOR and not self._station.lease:
-                self._station.alarm("door_opened", f"{name}: nobody had tapped")
+            case InputChanged(name, active) if self._role(name) is InputRole.DOOR:
+                self._station.door.hear(event)
+                if active and not self._station.lease and not self._station.door.pulse_s:
+                    self._station.alarm("door_opened", f"{name}: nobody had tapped")
 
     def _role(self, name: str) -> InputRole:
         return next(one.role for one in self._station.devices.inputs if one.name == name)

@@ -44,6 +44,11 @@ class MachineSide:
         """Whether the machine answers, where something can tell."""
         return self.activity is not Activity.UNREACHABLE
 
+    @property
+    def counters(self) -> Counters:
+        """What the machine's own counters show, whoever uses it; empty while it has said nothing."""
+        return self._counters
+
     def measure(self, at_ms: int, *, whole_job: bool = False) -> None:
         """Begin to meter a session; with the `whole_job` that runs, what it has used before counts too."""
         self.meter = SessionMeter(at_ms, self._at_job_start if whole_job else self._counters, self.activity)

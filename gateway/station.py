@@ -27,6 +27,7 @@ from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
 from gateway import boxes
 from gateway.contact import Contact
+from gateway.door import Door
 from gateway.hands import Hands
 from gateway.inputs import Inputs
 from gateway.machine import MachineSide
@@ -81,6 +82,7 @@ class Station:
         self.box = boxes.Box(devices.node, self.alarm)
         self.inputs = Inputs(self, self._step)
         self.taps = Taps(self, self._step)
+        self.door = Door(self, self._step)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -94,7 +96,7 @@ class Station:
     def policy(self) -> MachinePolicy:
         """The machine's policy by the roster; a cautious one until there is a roster."""
         machine = self.services.roster.machines.get(self.machine)
-        return machine.entry.policy if machine else MachinePolicy()
+        return self.door.policy(machine.entry.policy if machine else MachinePolicy())
 
     async def put(self, event: StationEvent) -> None:
         """Queue an event; waits when the station is that far behind."""
@@ -228,7 +230,9 @@ class Station:
         await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
         self.box.look(self.policy)
+        self.door.tick(at_ms)
         self.view.count(elapsed_s)
+        self.view.follow(at_ms)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
                 self.checkpoint()
@@ -301,6 +305,7 @@ class Station:
                 self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
                 self.services.metrics.taps.labels(self.machine, "granted").inc()
                 self.prints.begin(self._now())
+                self.door.again()
             case effects.Extraction(on):
                 if self.devices.extraction:
                     self._switch(self.devices.extraction, on)
@@ -358,7 +363,8 @@ class Station:
         at_ms = self._now()
         mark = Mark(self._elapsed(before, at_ms), self.side.used(at_ms))
         price = self.tab.close(lease, mark, stop_type, self.side.words)
-        self.view.ended(stop_type, price, lease.member)
+        if not self.door.pulse_s:
+            self.view.ended(stop_type, price, lease.member)
         self.side.meter = None
         for quantity, amount in mark.counters.items():
             self.services.metrics.metered.labels(self.machine, quantity).inc(amount)

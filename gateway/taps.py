@@ -47,7 +47,7 @@ class Taps:
         )
         decision = station.stray.admit(access.decide(request), member)
         job = station.side.job is not None
-        who = member.id if member else None
+        who = await station.door.tapped(decision, member.id if member else None, since)
         await self._step(session.Tapped(decision, who, services.clock.monotonic_ms(), job), since, reference)
         boxes.answer(tap, reference, station.state)
 

@@ -10,7 +10,7 @@ from floor.session import Free, Holding, LockedOut, Running, RunOn
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
 from gateway.prices import Price
-from hardware.ports import Lamp, Screen, Sound
+from hardware.ports import Follows, Lamp, Screen, Sound
 
 if TYPE_CHECKING:
     from gateway.station import Station
@@ -30,6 +30,8 @@ NOTES = {
     "not_theirs": ("That account is not yours to charge", "您不能使用该账户付款"),
     "over": ("That session is over", "该会话已结束"),
 }
+NOTE_MS = 5_000
+"""How long a note stands on a panel that follows the session, until the member's name takes its place."""
 OWN_ACCOUNT = ("Own account", "个人账户")
 WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed"})
 LAMPS = {
@@ -46,7 +48,8 @@ class View:
 
     def __init__(self, station: Station) -> None:
         self._station = station
-        self._note: tuple[str, Sound] | None = None
+        self._note: tuple[str, str, Sound] | None = None
+        self._noted_ms: int | None = None
         self._since_ms = 0
         self._shown_state = StationState.FREE
 
@@ -68,23 +71,26 @@ class View:
     def say(self, code: str, job: str = "") -> None:
         """Show a note to whoever uses the machine, in their language: see NOTES."""
         lease = self._lease
-        language = self._language(lease.member if lease else None)
-        note = NOTES[code][language.startswith("zh")]
-        text = note.replace("{job}", job).replace("{account}", called(lease, language) if lease else "")
-        self._note = (text, Sound.WARN if code in WARNS else Sound.OK)
+        text, english = (
+            NOTES[code][language.startswith("zh")]
+            .replace("{job}", job)
+            .replace("{account}", called(lease, language) if lease else "")
+            for language in (self._language(lease.member if lease else None), "en")
+        )
+        self._note = (text, english, Sound.WARN if code in WARNS else Sound.OK)
 
     def refused(self, reason: DenialReason, member: str | None) -> None:
         """Show why a tap was refused, in the member's language."""
         trip, language = self._station.inputs.latched, self._language(member)
         tripped = trip if reason is DenialReason.MACHINE_LOCKED_OUT else None
-        self._note = (texts.say(tripped or reason, language), Sound.REFUSED)
+        why = tripped or reason
+        self._note = (texts.say(why, language), texts.say(why, "en"), Sound.REFUSED)
 
     def ended(self, stop_type: StopType, price: Price | None, member: str) -> None:
         """Show that the session is over, and its price."""
-        text = texts.say(stop_type, self._language(member))
-        if price:
-            text += f" · {money.plain(price.total_micro, price.commodity)}"
-        self._note = (text, Sound.OK)
+        cost = f" · {money.plain(price.total_micro, price.commodity)}" if price else ""
+        said = texts.say(stop_type, self._language(member))
+        self._note = (said + cost, texts.say(stop_type, "en") + cost, Sound.OK)
 
     def identify(self) -> None:
         """Blink and beep, so that a person finds the station."""
@@ -109,14 +115,36 @@ class View:
             self._since_ms = self._station.services.clock.wall_ms()
         if self._station.devices.panel is None:
             return
-        note, sound = self._note or ("", Sound.NONE)
+        note, english, sound = self._note or ("", "", Sound.NONE)
         if isinstance(self._station.state, LockedOut) and sound is not Sound.REFUSED:
-            note = self._station.state.reason
+            note = english = self._station.state.reason
+        self._noted_ms = self._station.services.clock.monotonic_ms() if self._note else None
         self._note = None
-        lines = (self.name, texts.say(state, "en"), note or self._default_note())
+        language = self._language(self._lease.member if self._lease else None)
+        default = self._default_note()
+        lines = (self.name, texts.say(state, language), note or default)
         lamp = Lamp.RED if sound is Sound.REFUSED else LAMPS[state]
         blink = self._station.inputs.latched is not None
-        self._station.devices.panel.show(Screen(lines, lamp, sound, blink))
+        plain = (self.name, texts.say(state, "en"), english or default)
+        self._station.devices.panel.show(Screen(lines, lamp, sound, blink, plain))
+
+    def follow(self, at_ms: int) -> None:
+        """Keep a panel that follows the session up to date: price, time left, no note for ever."""
+        panel, lease = self._station.devices.panel, self._lease
+        if not isinstance(panel, Follows):
+            return
+        if self._noted_ms is not None and at_ms - self._noted_ms >= NOTE_MS:
+            self.refresh()
+        panel.follow(*(self._running(lease, at_ms) if lease else ("", "")))
+
+    def _running(self, lease: Lease, at_ms: int) -> tuple[str, str]:
+        """The running price, and the time that is left to the job, else to the lease."""
+        price = self.price(at_ms)
+        _, left_s = self._station.side.progress
+        if left_s is None:
+            left_s = lease.max_duration_s - self._station.mark(at_ms).elapsed_ms // 1000
+        cost = money.plain(price.total_micro, price.commodity) if price else ""
+        return cost, f"{-(-max(0, left_s) // 60)} min"
 
     def _default_note(self) -> str:
         lease = self._lease

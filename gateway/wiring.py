@@ -24,7 +24,10 @@ from hardware.ports import Input, Panel, Reader, Relay
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What is wired to one station. A `node` is its reader, relay and panel in one."""
+    """What is wired to one station. A `node` is its reader, relay and panel in one.
+
+    `pulse_s` is how long a granted tap opens a door (gateway.door), 0 for a machine.
+    """
 
     reader: Reader
     relay: Relay
@@ -33,6 +36,7 @@ class Devices:
     driver: Driver | None = None
     node: Node | None = None
     inputs: tuple[Input, ...] = ()
+    pulse_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,15 @@ class Relay(Protocol):
         ...
 
 
+@runtime_checkable
+class TimesItself(Protocol):
+    """A relay that opens by itself after a time, whatever becomes of its gateway."""
+
+    def limit(self, seconds: int) -> None:
+        """Have each `on` from now on close it for so many seconds, which nothing renews but another `on`."""
+        ...
+
+
 class Lamp(StrEnum):
     """The colour of a station's lamp."""
 
@@ -81,12 +90,16 @@ class Sound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """All that a panel shows at one time, top line first. A panel cuts what does not fit."""
+    """All that a panel shows at one time, top line first. A panel cuts what does not fit.
+
+    `english` is the same lines in English, for a panel that lacks the letters; empty: they are English.
+    """
 
     lines: tuple[str, ...]
     lamp: Lamp = Lamp.OFF
     sound: Sound = Sound.NONE
     blink: bool = False
+    english: tuple[str, ...] = ()
 
 
 class Panel(Protocol):
@@ -96,6 +109,24 @@ class Panel(Protocol):
 
     def show(self, screen: Screen) -> None:
         """Replace what is shown; never blocks."""
+        ...
+
+
+@runtime_checkable
+class Follows(Protocol):
+    """A panel that follows a running session."""
+
+    def follow(self, left: str, right: str) -> None:
+        """Show two words, such as price and time left, beside the screen, until the next; never blocks."""
+        ...
+
+
+@runtime_checkable
+class Proves(Protocol):
+    """A device that can be asked whether it is there, before anything is shown."""
+
+    def prove(self) -> None:
+        """Ask it; may block. Raises MachineFault."""
         ...
 
 

@@ -21,6 +21,7 @@ from hardware.nodes.fabomatic_node import FabomaticNode
 from hardware.nodes.mac_node import MacNode
 from hardware.nodes.node import Node
 from hardware.panels.console import ConsolePanel
+from hardware.panels.oled_settings import OledSettings, build_oled
 from hardware.panels.settings import StackLightSettings, build_stack_light
 from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
@@ -265,6 +266,7 @@ _RELAYS: dict[str, _Row[Relay]] = {
 }
 _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
+    "oled": (OledSettings, build_oled),
     "simulated": (Settings, lambda given, _: SimulatedPanel(given.name)),
     "stack_light": (StackLightSettings, build_stack_light),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from gateway.tools import discover, record, replay, watch
+from gateway.tools import discover, record, replay, watch, wiring
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -21,3 +21,5 @@ def add_commands(commands: Commands) -> None:
     replay.add_arguments(replaying)
     discovering = commands.add_parser("discover", help="find machines, and propose their configuration")
     discover.add_arguments(discovering)
+    drawing = commands.add_parser("wiring", help="draw which wire goes to which pin, from the settings")
+    wiring.add_arguments(drawing)

@@ -84,7 +84,7 @@ def _uid(fob: object) -> bytes | None:
 
 def reply(screen: Screen, *, relay: bool) -> dict[str, object]:
     """Answer a post. `relay` is what is decided now; the second relay is never used."""
-    first, *rest = screen.lines or ("",)
+    first, *rest = screen.english or screen.lines or ("",)
     told = next((line for line in reversed(rest) if line.isascii() and line), "")
     return {
         "relay": relay,

@@ -161,6 +161,7 @@ class PlugRelay:
         self._clock = clock
         self._on = False
         self._closed = False
+        self._pulse_s: int | None = None
         # an order that is given while the broker answers must not be followed by the greeting's "off"
         self._ordering = threading.Lock()
         self._contact: bool | None = None
@@ -179,12 +180,16 @@ class PlugRelay:
         """What was commanded last."""
         return self._on
 
+    def limit(self, seconds: int) -> None:
+        """Have the plug's own timer end each `on` after so many seconds; see hardware.ports.TimesItself."""
+        self._pulse_s = seconds
+
     def on(self) -> None:
-        """Switch the plug on, for `dead_man_s` unless it is renewed."""
+        """Switch the plug on, for `dead_man_s` unless it is renewed; see also `limit`."""
         assert not self._closed, f"relay {self.name} is closed"
         with self._ordering:
             self._ordered_s = self._asked_s = self._clock()
-            self._send(self._dialect.on(self._dead_man_s))
+            self._send(self._dialect.on(self._pulse_s or self._dead_man_s))
             self._on = True
 
     def off(self) -> None:
@@ -203,7 +208,8 @@ class PlugRelay:
             self._asked_s = now_s
             # only what is on for certain is kept on: an order that came late would start a machine anew
             sure = self._on and self._contact is True and now_s - self._heard_s < self._dead_man_s / 2
-            self._send(self._dialect.on(self._dead_man_s) if sure else self._dialect.ask())
+            renewed = sure and self._pulse_s is None
+            self._send(self._dialect.on(self._dead_man_s) if renewed else self._dialect.ask())
         if now_s - self._heard_s > self._dead_man_s:
             raise MachineFault(f"plug {self.name} was silent for {self._dead_man_s} s")
         if now_s - self._ordered_s < ANSWER_S and self._behind:

@@ -26,6 +26,7 @@ MINIMAL = {
     "http": "http = {%s}\n",
     "journal": "journal = {%s}\n",
     "server": "server = {%s}\n",
+    "homeassistant": 'homeassistant = {host = "h", %s}\n',
 }
 KNOWN = re.compile(r"(?:Use one of|Known): (.+)\.$")
 
@@ -56,7 +57,7 @@ def gateway(tmp_path: Path, table: str, inner: str) -> config.GatewayConfig:
 
 def gateway_keys(tmp_path: Path) -> set[str]:
     keys = set(refused(lambda: gateway(tmp_path, "", "nonsense = 1")))
-    for table in ("broker", "http", "journal", "server"):
+    for table in ("broker", "http", "journal", "server", "homeassistant"):
         keys |= {f"{table}.{key}" for key in refused(lambda t=table: gateway(tmp_path, t, "nonsense = 1"))}
     (tmp_path / "gateway.toml").write_text(MINIMAL[""].replace(STATION % "", STATION % ", nonsense = 1") % "")
     keys |= {f"stations.{key}" for key in refused(lambda: config.load(tmp_path / "gateway.toml"))}
@@ -87,7 +88,9 @@ def test_the_defaults_of_a_gateway_are_those_of_the_page(tmp_path: Path) -> None
     assert said["data"][0] == "."
 
 
-@pytest.mark.parametrize("key", ["broker.port", "http.port", "journal.checkpoint_s", "server.cache_mib"])
+@pytest.mark.parametrize(
+    "key", ["broker.port", "http.port", "journal.checkpoint_s", "server.cache_mib", "homeassistant.port"]
+)
 def test_the_ranges_of_a_gateway_are_those_of_the_page(tmp_path: Path, key: str) -> None:
     table, _, name = key.partition(".")
     low, high = map(int, rows(GATEWAY)[key][1].split(" to "))

@@ -56,6 +56,8 @@ def test_an_answer_has_what_the_box_reads() -> None:
     )
     chinese = mac.reply(Screen(("锯", "free", "请刷卡"), Lamp.OFF), relay=False)
     assert (chinese["display"], chinese["status_led_brightness"]) == ("?\nfree", 0.0)
+    told = Screen(("锯", "使用中", "欢迎"), Lamp.OFF, english=("Saw", "In use", "Welcome"))
+    assert mac.reply(told, relay=False)["display"] == "Saw\nWelcome"
     assert mac.reply(Screen(()), relay=False)["display"] == "\n"
 
 

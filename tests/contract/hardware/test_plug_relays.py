@@ -52,6 +52,17 @@ def test_a_plug_is_kept_on_while_somebody_looks_and_opens_when_nobody_does(plugs
     wait_until(lambda: plugs.peer.outputs[-1] == "off")
 
 
+def test_the_plug_itself_ends_the_pulse_of_a_door_and_nothing_renews_it(plugs: PlugBench) -> None:
+    relay = plugs.quick()
+    relay.limit(1)
+    wait_until(lambda: relay.feedback() is False)
+    relay.on()
+    wait_until(lambda: plugs.peer.outputs == ["on"])
+    look_for(relay, 2.5)  # as the control loop does, which keeps a machine on
+    assert plugs.peer.outputs == ["on", "off"]
+    relay.close()
+
+
 def test_a_plug_opens_when_the_broker_is_lost_and_stays_open_when_it_is_back(plugs: PlugBench) -> None:
     relay = plugs.quick()
     relay.on()
