@@ -1,0 +1,112 @@
+"""The settings of badge readers, and how each kind is built of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+
+from floor.errors import ConfigError, MachineFault
+from floor.words import BadgeKind
+from hardware.ports import Reader
+from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
+from hardware.readers.listening import Listening
+from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.port_reader import Device, PortReader, open_serial
+from hardware.readers.presence import Presence
+from hardware.readers.rdm6300 import Rdm6300Parser
+from hardware.readers.resettable import Resettable
+from hardware.readers.wiegand import WiegandParser
+from hardware.relays.gpio import GpioRelay, Line, load_gpio
+from hardware.settings import Settings
+
+_SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
+_REMOVAL_MS = Field(
+    500,
+    ge=150,
+    le=60_000,
+    description="the silence, 150 to 60000 ms, after which a badge counts as removed",
+)
+
+
+class Rdm6300Settings(Settings):
+    """A reader of kind `rdm6300`."""
+
+    port: str = _SERIAL_PORT
+    removal_ms: int = _REMOVAL_MS
+
+
+class Pn532Settings(Settings):
+    """A reader of kind `pn532`."""
+
+    port: str = _SERIAL_PORT
+    removal_ms: int = _REMOVAL_MS
+    poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
+    reset_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
+
+
+class WiegandSettings(Settings):
+    """A reader of kind `wiegand`."""
+
+    port: str = Field(min_length=1, description="the microcontroller's serial device")
+    removal_ms: int = _REMOVAL_MS
+    alive_s: int = Field(
+        10, ge=3, le=600, description="the seconds, 3 to 600, after which a silent microcontroller is lost"
+    )
+
+
+class KeyboardSettings(Settings):
+    """A reader of kind `keyboard`."""
+
+    port: str = Field(min_length=1, description='the device, such as "/dev/input/by-id/usb-…-event-kbd"')
+    number: Literal["decimal", "hex"] = Field(description='what the reader types, "decimal" or "hex"')
+    reverse: bool = Field(False, description="true or false: whether it types the last byte first")
+    badge: Literal["uid_125khz", "uid_13mhz"] = Field(
+        description='what it reads, "uid_125khz" or "uid_13mhz"'
+    )
+    removal_ms: int = _REMOVAL_MS
+
+
+def build_rdm6300(given: Rdm6300Settings, _: str) -> Reader:
+    """Build it; its port is opened later."""
+    talk = Listening(Rdm6300Parser, Presence(BadgeKind.UID_125KHZ, given.removal_ms))
+    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 9600))
+
+
+def build_pn532(given: Pn532Settings, where: str) -> Reader:
+    """Build it; raises ConfigError."""
+    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
+    open_device: Callable[[], Device] = partial(open_serial, given.port, 115_200)
+    open_device = _resettable(open_device, given.reset_pin, given.name, where)
+    return PortReader(given.name, given.port, talk, open_device)
+
+
+def build_wiegand(given: WiegandSettings, _: str) -> Reader:
+    """Build it; its port is opened later."""
+    presence = Presence(BadgeKind.WIEGAND, given.removal_ms)
+    talk = Listening(WiegandParser, presence, 1000 * given.alive_s)
+    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 115_200))
+
+
+def build_keyboard(given: KeyboardSettings, _: str) -> Reader:
+    """Build it; its device is opened later."""
+    read = decimal if given.number == "decimal" else hexadecimal
+    parser = partial(KeyboardParser, read, given.reverse)
+    talk = Listening(parser, Presence(BadgeKind(given.badge), given.removal_ms))
+    return PortReader(given.name, given.port, talk, partial(EventDevice, given.port))
+
+
+def _resettable(
+    open_device: Callable[[], Device], pin: int | None, name: str, where: str
+) -> Callable[[], Device]:
+    """Return what opens the device with its chip's reset line on this pin; ConfigError if that fails."""
+    if pin is None:
+        return open_device
+    gpio = load_gpio(where, "reset_pin")
+    try:
+        # The line resets while it is low, so a relay that is active at low and off at first is what it takes.
+        reset = GpioRelay(f"{name}'s reset", gpio, Line(pin, active_high=False))
+    except MachineFault as error:
+        remedy = "See that no other program uses the pin, and that the user is in the group gpio."
+        raise ConfigError(where, "reset_pin", str(error), remedy) from error
+    return partial(Resettable, open_device, reset)
