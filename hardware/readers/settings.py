@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from threading import Lock
 from typing import Literal
 
 from pydantic import Field
@@ -11,15 +13,21 @@ from floor.words import BadgeKind
 from hardware.ports import Reader
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
 from hardware.readers.listening import Listening
+from hardware.readers.osdp import DEFAULT_KEY as OSDP_DEFAULT_KEY
+from hardware.readers.osdp import Osdp, load_libosdp
 from hardware.readers.pn532 import Pn532Talk
 from hardware.readers.port_reader import Device, PortReader, open_serial
 from hardware.readers.presence import Presence
 from hardware.readers.rdm6300 import Rdm6300Parser
+from hardware.readers.records import Records
 from hardware.readers.resettable import Resettable
+from hardware.readers.threaded import ThreadDevice
 from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.settings import Settings
 
+OSDP_KEY_BYTES = 16
+_THREAD_ALIVE_MS = 6000  # a thread says within 0.5 s that all is well, or within 4 s that it is not
 _SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
 _REMOVAL_MS = Field(
     500,
@@ -67,6 +75,19 @@ class KeyboardSettings(Settings):
     removal_ms: int = _REMOVAL_MS
 
 
+class OsdpSettings(Settings):
+    """A reader of kind `osdp`."""
+
+    port: str = Field(min_length=1, description="the serial device of the RS-485 adapter")
+    baud: Literal[9600, 19200, 38400, 57600, 115200, 230400] = Field(
+        9600, description="the speed: 9600, 19200, 38400, 57600, 115200 or 230400"
+    )
+    address: int = Field(0, ge=0, le=126, description="the reader's address, 0 to 126")
+    key: str = Field("", repr=False, description="the secure channel's key (SCBK), 32 hexadecimal digits")
+    key_file: str = Field("", description="a file that holds the key, in place of key")
+    removal_ms: int = _REMOVAL_MS
+
+
 def build_rdm6300(given: Rdm6300Settings, _: str) -> Reader:
     """Build it; its port is opened later."""
     talk = Listening(Rdm6300Parser, Presence(BadgeKind.UID_125KHZ, given.removal_ms))
@@ -110,3 +131,34 @@ def _resettable(
         remedy = "See that no other program uses the pin, and that the user is in the group gpio."
         raise ConfigError(where, "reset_pin", str(error), remedy) from error
     return partial(Resettable, open_device, reset)
+
+
+def build_osdp(given: OsdpSettings, where: str) -> Reader:
+    """Build it; raises ConfigError, also for a key that everybody knows."""
+    work = Osdp(
+        load_libosdp(where),
+        partial(open_serial, given.port, given.baud),
+        given.address,
+        _osdp_key(given, where),
+    )
+    talk = Listening(Records, Presence(BadgeKind.WIEGAND, given.removal_ms), _THREAD_ALIVE_MS)
+    return PortReader(given.name, given.port, talk, partial(ThreadDevice, work, Lock()))
+
+
+def _osdp_key(given: OsdpSettings, where: str) -> bytes:
+    setting, right = ("key_file" if given.key_file else "key"), "Give 32 hexadecimal digits."
+    if bool(given.key) == bool(given.key_file):
+        raise ConfigError(where, setting, "one of key and key_file is to be given", right)
+    try:
+        digits = Path(given.key_file).read_text().strip() if given.key_file else given.key
+        key = bytes.fromhex(digits)
+    except OSError as error:
+        raise ConfigError(where, setting, f"it cannot be read: {error}", "Name a readable file.") from error
+    except ValueError as error:  # its text would quote the key
+        raise ConfigError(where, setting, "the key is no hexadecimal number", right) from error
+    if len(key) != OSDP_KEY_BYTES:
+        raise ConfigError(where, setting, f"the key has {len(key)} bytes, not {OSDP_KEY_BYTES}", right)
+    if key == OSDP_DEFAULT_KEY:
+        remedy = "Set a key of your own in the reader, then here."
+        raise ConfigError(where, setting, "it is the install key that everybody knows", remedy)
+    return key
