@@ -44,7 +44,8 @@ class OsdpBench(PtyBench):
 
     async def show(self, bits: int, data: bytes, times: int = 1) -> None:
         """Show a card to the reader; returns when the gateway has its bits."""
-        told = self.peer.told() * 0
+        self.peer.told()
+        told = 0
         for _ in range(times):
             self.peer.card(bits, data)
         while (told := told + self.peer.told()) < times:

@@ -130,11 +130,11 @@ async def _all(events: AsyncIterator[ReaderEvent]) -> list[ReaderEvent]:
     return [event async for event in events]
 
 
-@pytest.mark.parametrize("kind", ["rdm6300", "pn532", "wiegand", "keyboard"])
+@pytest.mark.parametrize("kind", ["rdm6300", "pn532", "wiegand", "keyboard", "osdp"])
 async def test_a_port_that_is_missing_at_the_start_is_lost_not_an_error(kind: str, tmp_path: Path) -> None:
     port = str(tmp_path / "absent")
-    more = {"number": "hex", "badge": "uid_13mhz"} if kind == "keyboard" else {}
-    reader = build_reader(kind, {"port": port, **more}, "bench")
+    more = {"keyboard": {"number": "hex", "badge": "uid_13mhz"}, "osdp": {"key": "5A" * 16}}
+    reader = build_reader(kind, {"port": port, **more.get(kind, {})}, "bench")
     async with asyncio.timeout(DEADLINE_S):
         first = await anext(reader.events())
     await reader.aclose()
