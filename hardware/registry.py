@@ -168,6 +168,7 @@ def _tasmota(given: TasmotaSettings, where: str) -> Relay:
 
 _READERS: dict[str, _Row[Reader]] = {
     "keyboard": (readers.KeyboardSettings, readers.build_keyboard),
+    "mfrc522": (readers.Mfrc522Settings, readers.build_mfrc522),
     "osdp": (readers.OsdpSettings, readers.build_osdp),
     "pn532": (readers.Pn532Settings, readers.build_pn532),
     "rdm6300": (readers.Rdm6300Settings, readers.build_rdm6300),

@@ -4,7 +4,9 @@ Sections are of the NXP MFRC522 data sheet, rev. 3.9: 8.1.2 SPI, 9.3 registers, 
 waits for the chip, some ms, so this runs in a thread (`Mfrc522Watch`). No key of a badge is ever used here.
 """
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from functools import reduce
 from operator import xor
@@ -48,7 +50,7 @@ _SETUP = (
     (_Register.TX_ASK, 0x40),  # Force100ASK
     (_Register.COLL, 0x00),  # ValuesAfterColl: bits after a collision read as 0
 )
-_LONGEST_WAIT = 2000  # readings of a register; each takes 16 us and more
+_LOOKS, _LOOK_S = 50, 0.001  # an exchange takes 1 ms, a silence 3 ms, a start less than 50
 
 _WUPA = b"\x52"  # ISO/IEC 14443-3, 6.4: wakes badges that were halted too, in a frame of 7 bits
 _HALT = b"\x50\x00"
@@ -81,13 +83,15 @@ def crc_a(data: bytes) -> bytes:
 class Mfrc522:
     """The chip. Every method raises OSError when it is not there."""
 
-    def __init__(self, bus: SpiBus) -> None:
+    def __init__(self, bus: SpiBus, sleep: Callable[[float], None] = time.sleep) -> None:
         self._bus = bus
+        self._sleep = sleep
 
     def start(self) -> None:
         """Reset the chip, set it up and switch its field on; ReaderSilent when it is none."""
         self._write(_Register.COMMAND, _SOFT_RESET)
-        self._wait(_Register.COMMAND, lambda now: not now & _POWER_DOWN, "it does not start")
+        if self._wait(_Register.COMMAND, lambda now: not now & _POWER_DOWN) is None:
+            raise ReaderSilent("the MFRC522 does not start")
         for register, value in _SETUP:
             self._write(register, value)
         self._write(_Register.TX_CONTROL, self._read(_Register.TX_CONTROL) | _ANTENNA)
@@ -116,10 +120,8 @@ class Mfrc522:
         except Garbled:
             return None  # too far away to be understood
         uid = self._uid(wanted)
-        try:
+        with suppress(Garbled, _Collided):
             self._exchange(_HALT + crc_a(_HALT))  # a badge that was halted does not answer
-        except (Garbled, _Collided):
-            pass
         return uid
 
     def _uid(self, wanted: bytes) -> bytes:
@@ -145,41 +147,22 @@ class Mfrc522:
         After a collision badges are asked for by one more bit each time, as CollPos is not said to be counted
         from the same bit in every chip that is sold under this name.
         """
-        known, count = 0, 0
-        guess = int.from_bytes(wanted, "little")
+        guess, known, count, silent = int.from_bytes(wanted, "little"), 0, 0, False
         while True:
             try:
                 answer = self._asked(select, known, count)
             except _Collided:
-                answer = None
-                count += 1
-                if count > _LEVEL_BITS:
+                if count == _LEVEL_BITS:
                     raise Garbled("two badges differ where they cannot") from None
-                known |= guess & 1 << count - 1
+                known |= guess & 1 << count
+                count, silent = count + 1, False
                 continue
             if answer is not None:
                 return answer
-            if count == 0:
+            if silent or count == 0:
                 raise Garbled("a badge left while it was asked")
-            # Nobody goes on with that bit, so somebody does with the other; a second silence is a loss.
-            known ^= 1 << count - 1
-            answer = self._other(select, known, count)
-            if answer is not None:
-                return answer
-            count += 1
-            if count > _LEVEL_BITS:
-                raise Garbled("two badges differ where they cannot")
-            known |= guess & 1 << count - 1
-
-    def _other(self, select: int, known: int, count: int) -> bytes | None:
-        """Ask by the other bit; None for another collision."""
-        try:
-            answer = self._asked(select, known, count)
-        except _Collided:
-            return None
-        if answer is None:
-            raise Garbled("a badge left while it was asked")
-        return answer
+            # Nobody goes on with that bit, so somebody does with the other.
+            known, silent = known ^ 1 << (count - 1), True
 
     def _asked(self, select: int, known: int, count: int) -> bytes | None:
         """Ask who begins with these `count` bits; raises _Collided."""
@@ -220,8 +203,10 @@ class Mfrc522:
         self._bus.transfer(bytes([_Register.FIFO_DATA << 1]) + data)
         self._write(_Register.COMMAND, _TRANSCEIVE)
         self._write(_Register.BIT_FRAMING, 0x80 | align << 4 | last_bits)
-        happened = self._wait(_Register.COM_IRQ, lambda now: now & (_TIMER_IRQ | _RX_IRQ), "it hangs")
+        happened = self._wait(_Register.COM_IRQ, lambda now: now & (_TIMER_IRQ | _RX_IRQ))
         self._write(_Register.BIT_FRAMING, 0)
+        if happened is None:
+            raise Garbled("a badge's answer does not end")
         if not happened & _RX_IRQ:
             return None
         error = self._read(_Register.ERROR)
@@ -233,12 +218,13 @@ class Mfrc522:
         address = bytes([0x80 | _Register.FIFO_DATA << 1])
         return self._bus.transfer(address * min(size, 64) + b"\x00")[1:]
 
-    def _wait(self, register: _Register, over: Callable[[int], int], otherwise: str) -> int:
-        for _ in range(_LONGEST_WAIT):
-            value = self._read(register)
-            if over(value):
+    def _wait(self, register: _Register, over: Callable[[int], int]) -> int | None:
+        """Return the register's value once that is `over`; None if it never is."""
+        for _ in range(_LOOKS):
+            if over(value := self._read(register)):
                 return value
-        raise ReaderSilent(f"the MFRC522 does not answer as it should: {otherwise}")
+            self._sleep(_LOOK_S)
+        return None
 
     def _read(self, register: _Register) -> int:
         return self._bus.transfer(bytes([0x80 | register << 1, 0]))[1]  # 8.1.2.3: read, address, 0
@@ -270,20 +256,24 @@ class Mfrc522Watch:
             chip = Mfrc522(bus)
             chip.start()
             line.say(record(Alive()))
-            last, random = b"", False
+            last, told = b"", ""
             while True:
                 line.wait(self._poll_s)
                 chip.prove()
+                noise = ""
                 try:
                     uid = chip.uid(last)
                 except Garbled as error:
-                    line.say(record(ReaderNoise(str(error))))
-                    continue
-                if uid is None or not (len(uid) == _SHORT_UID and uid[0] == _RANDOM):
-                    last, random = uid or b"", False
-                    line.say(record(Frame(uid) if uid else Alive()))
-                elif not random:
-                    random = True
-                    line.say(record(ReaderNoise("a phone or card that changes its number: it is no badge")))
+                    noise = str(error)
+                else:
+                    if uid and len(uid) == _SHORT_UID and uid[0] == _RANDOM:
+                        noise = "a phone or card that changes its number: it is no badge"
+                    elif uid:
+                        last = uid
+                        line.say(record(Frame(uid)))
+                if noise and noise != told:
+                    line.say(record(ReaderNoise(noise)))
+                told = noise
+                line.say(record(Alive()))
         finally:
             bus.close()

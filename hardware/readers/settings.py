@@ -13,14 +13,17 @@ from floor.words import BadgeKind
 from hardware.ports import Reader
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
 from hardware.readers.listening import Listening
+from hardware.readers.mfrc522 import Mfrc522Watch
 from hardware.readers.osdp import DEFAULT_KEY as OSDP_DEFAULT_KEY
 from hardware.readers.osdp import Osdp, load_libosdp
 from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.pn532_buses import I2cPn532, Pn532Bridge, Pn532Bus, SpiPn532, load_smbus
 from hardware.readers.port_reader import Device, PortReader, open_serial
 from hardware.readers.presence import Presence
 from hardware.readers.rdm6300 import Rdm6300Parser
 from hardware.readers.records import Records
 from hardware.readers.resettable import Resettable
+from hardware.readers.spi import Spidev, load_spidev
 from hardware.readers.threaded import ThreadDevice
 from hardware.readers.wiegand import WiegandParser
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
@@ -44,13 +47,27 @@ class Rdm6300Settings(Settings):
     removal_ms: int = _REMOVAL_MS
 
 
-class Pn532Settings(Settings):
-    """A reader of kind `pn532`."""
+class ChipSettings(Settings):
+    """A reader whose chip is asked again and again."""
 
-    port: str = _SERIAL_PORT
     removal_ms: int = _REMOVAL_MS
     poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
     reset_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
+
+
+class Pn532Settings(ChipSettings):
+    """A reader of kind `pn532`."""
+
+    port: str = Field(
+        min_length=1, description='the device, such as "/dev/serial0", "/dev/spidev0.0" or "/dev/i2c-1"'
+    )
+    bus: Literal["uart", "spi", "i2c"] = Field("uart", description='how it is wired: "uart", "spi" or "i2c"')
+
+
+class Mfrc522Settings(ChipSettings):
+    """A reader of kind `mfrc522`."""
+
+    port: str = Field("/dev/spidev0.0", min_length=1, description='the device, such as "/dev/spidev0.0"')
 
 
 class WiegandSettings(Settings):
@@ -97,7 +114,25 @@ def build_rdm6300(given: Rdm6300Settings, _: str) -> Reader:
 def build_pn532(given: Pn532Settings, where: str) -> Reader:
     """Build it; raises ConfigError."""
     talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
-    open_device: Callable[[], Device] = partial(open_serial, given.port, 115_200)
+    open_device: Callable[[], Device]
+    if given.bus == "uart":
+        open_device = partial(open_serial, given.port, 115_200)
+    else:
+        open_bus: Callable[[], Pn532Bus]
+        if given.bus == "spi":
+            open_bus = partial(SpiPn532, partial(Spidev, load_spidev(where, "bus"), given.port))
+        else:
+            open_bus = partial(I2cPn532, load_smbus(where, "bus"), given.port)
+        open_device = partial(ThreadDevice, Pn532Bridge(open_bus), Lock())
+    open_device = _resettable(open_device, given.reset_pin, given.name, where)
+    return PortReader(given.name, given.port, talk, open_device)
+
+
+def build_mfrc522(given: Mfrc522Settings, where: str) -> Reader:
+    """Build it; raises ConfigError."""
+    work = Mfrc522Watch(partial(Spidev, load_spidev(where, "kind"), given.port), given.poll_ms)
+    talk = Listening(Records, Presence(BadgeKind.UID_13MHZ, given.removal_ms), _THREAD_ALIVE_MS)
+    open_device: Callable[[], Device] = partial(ThreadDevice, work, Lock())
     open_device = _resettable(open_device, given.reset_pin, given.name, where)
     return PortReader(given.name, given.port, talk, open_device)
 
