@@ -119,10 +119,11 @@ class Mfrc522:
             pass  # two kinds of badge answered: the anticollision tells them apart
         except Garbled:
             return None  # too far away to be understood
-        uid = self._uid(wanted)
-        with suppress(Garbled, _Collided):
-            self._exchange(_HALT + crc_a(_HALT))  # a badge that was halted does not answer
-        return uid
+        try:
+            return self._uid(wanted)
+        finally:  # whoever heard the question goes back to where WUPA wakes it; nobody answers this
+            with suppress(Garbled, _Collided):
+                self._exchange(_HALT + crc_a(_HALT))
 
     def _uid(self, wanted: bytes) -> bytes:
         uid = b""

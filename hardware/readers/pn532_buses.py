@@ -185,13 +185,14 @@ def _frame_size(frame: bytes) -> int:
 def _answer(bus: Pn532Bus) -> bytes:
     """Read an answer whole, and nothing after it."""
     heard = bus.read(_USUAL)
-    if not heard.startswith(_START):
+    start = heard.find(_START)
+    if start < 0:
         return heard  # the talk says that it is noise
-    size = _frame_size(heard)
-    if size > _USUAL:
+    end = start + _frame_size(heard[start:])
+    if end > len(heard):
         bus.write(_NACK)
         for _ in range(_LOOKS_AGAIN):
             if bus.ready():
-                return bus.read(size)
+                return bus.read(end)
             time.sleep(_LOOK_S)
-    return heard[:size]
+    return heard[:end]

@@ -2,15 +2,22 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+from unittest.mock import patch
 
 from floor.words import BadgeKind
 from hardware.ports import Reader
 from hardware.registry import build_reader
 from tests.kit.frames import osdp_raw, wiegand_frame
+from tests.kit.mfrc522_chip import Mfrc522Chip
 from tests.kit.osdp_peer import OsdpPeer
+from tests.kit.pi_buses import Pn532OnI2c, Pn532OnSpi, fake_smbus, fake_spidev
+from tests.kit.pn532_peer import frame
 from tests.kit.reader_benches import REMOVAL_MS, PtyBench
 
 KEY = bytes.fromhex("000102030405060708090A0B0C0D0E0F")
@@ -81,4 +88,108 @@ class OsdpBench(PtyBench):
             os.write(self.ends[0], self.edit(data))
 
 
-BUS_BENCHES: dict[str, type] = {"osdp": OsdpBench}
+class ChipBench:
+    """A chip on a bus whose device is a file here; what the library opens is `fake`."""
+
+    kind = BadgeKind.UID_13MHZ
+    one, two = bytes.fromhex("FB0EE20B"), bytes.fromhex("04DE5F1EACC040")
+    reader_kind = "pn532"
+    module = "spidev"
+    more: ClassVar[dict[str, object]] = {}
+
+    def __init__(self, folder: Path) -> None:
+        self.port = folder / "bus"
+        self.port.touch()
+        settings = {"port": str(self.port), "removal_ms": REMOVAL_MS, "poll_ms": 20, **self.more}
+        with patch.dict(sys.modules, {self.module: self.fake()}):
+            self.reader = build_reader(self.reader_kind, settings, "bench")
+
+    def fake(self) -> ModuleType:
+        """The library that talks with this chip."""
+        raise NotImplementedError
+
+    async def unplug(self) -> None:
+        self.port.unlink()
+
+    async def plug(self) -> None:
+        self.port.touch()
+
+    def stop(self) -> None:
+        """There is no process."""
+
+
+class Mfrc522Bench(ChipBench):
+    reader_kind = "mfrc522"
+
+    def fake(self) -> ModuleType:
+        self.chip = Mfrc522Chip()
+        self.chip.spoil = self._spoil
+        self.spoiled = 0
+        return fake_spidev(self.chip.transfer)
+
+    async def lay(self, uid: bytes, times: int = 1) -> None:
+        self.chip.polls += [uid] * times
+
+    async def take(self, _: bytes) -> None:
+        self.chip.polls.append(None)
+
+    async def disturb(self) -> None:
+        self.spoiled = 1
+        self.chip.polls += [self.one, None] if self.chip.polls[-1] is None else [self.chip.polls[-1]]
+
+    async def unplug(self) -> None:
+        self.chip.gone = True
+        await super().unplug()
+
+    async def plug(self) -> None:
+        self.chip.power_up()
+        self.chip.gone = False
+        await super().plug()
+
+    def _spoil(self, bits: list[int]) -> list[int]:
+        if self.spoiled and len(bits) == 40:  # a whole number with its check byte
+            self.spoiled = 0
+            return [1 - bits[0], *bits[1:]]
+        return bits
+
+
+class Pn532SpiBench(ChipBench):
+    more: ClassVar[dict[str, object]] = {"bus": "spi"}
+
+    def fake(self) -> ModuleType:
+        self.line = Pn532OnSpi()
+        return fake_spidev(self.line.transfer)
+
+    async def lay(self, uid: bytes, times: int = 1) -> None:
+        self.line.peer.badges += [uid] * times
+
+    async def take(self, _: bytes) -> None:
+        self.line.peer.badges.append(None)
+
+    async def disturb(self) -> None:
+        self.line.peer.spoil.append(b"\xff" + frame(b"\xd5\x4b\x00"))
+
+    async def unplug(self) -> None:
+        self.line.gone = True
+        await super().unplug()
+
+    async def plug(self) -> None:
+        self.line.power_up()
+        await super().plug()
+
+
+class Pn532I2cBench(Pn532SpiBench):
+    module = "smbus2"
+    more: ClassVar[dict[str, object]] = {"bus": "i2c"}
+
+    def fake(self) -> ModuleType:
+        self.line = Pn532OnI2c()
+        return fake_smbus(self.line.transact)
+
+
+BUS_BENCHES: dict[str, type] = {
+    "osdp": OsdpBench,
+    "mfrc522": Mfrc522Bench,
+    "pn532_spi": Pn532SpiBench,
+    "pn532_i2c": Pn532I2cBench,
+}
