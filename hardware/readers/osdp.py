@@ -1,7 +1,8 @@
 """An OSDP reader on RS-485, with secure channel always, through libosdp 3.2.9 (the extra `osdp`).
 
 libosdp waits and polls by itself, so it lives in a thread (hardware.readers.threaded). Once it has taken a
-reader for offline it does not ask again for 300 s; so it is made anew at each attempt, which asks at once.
+reader for offline it does not ask again for 300 s; so the reader is disabled and enabled at each attempt. One
+object of libosdp serves for good: each that is made leaves some memory behind (3.2.9).
 """
 
 import os
@@ -29,6 +30,7 @@ _REFRESH_S = 0.01
 _BEGIN_S = 4.0  # the channel stands after 0.1 s on a fast line; 9600 baud and a busy reader take longer
 _SILENT_S = 2.5  # libosdp asks every 50 ms, and again 1.2 s after a question that was lost
 _ALIVE_S = 0.5
+_DISABLED_S = 0.5
 
 
 def load_libosdp(where: str) -> ModuleType:
@@ -56,35 +58,58 @@ def card(bits: int, data: bytes) -> Frame | ReaderNoise:
 
 
 class Osdp:
-    """What the thread does at one opening: the secure channel, then cards, until either ends."""
+    """What the thread does at each opening: the secure channel, then cards, until either ends."""
 
     def __init__(
         self, library: ModuleType, open_device: Callable[[], Device], address: int, key: bytes
     ) -> None:
         self._library = library
         self._open_device = open_device
-        self._address = address
-        self._key = key
+        self._channel = _Channel()
+        self._events: list[dict[str, Any]] = []
+        library.set_loglevel(library.LOG_EMERG)  # it writes to stderr; what matters is told as a loss
+        # ENFORCE_SECURE: no card without the channel, and never SCBK-D in place of the key.
+        flags = library.FLAG_ENFORCE_SECURE | library.FLAG_ENABLE_NOTIFICATION
+        reader = {"name": "reader", "address": address, "flags": flags, "scbk": key}
+        unused = dict.fromkeys(("version", "model", "vendor_code", "serial_number", "firmware_version"), 0)
+        self._panel = library.ControlPanel([{**reader, **unused, "channel": self._channel}])
+        self._panel.set_event_callback(self._happened)
+        self._panel.disable_pd(0)
 
     def __call__(self, line: Line) -> None:
         """Run until the line is closed; raises OSError."""
         device = self._open_device()
         try:
-            self._talk(line, _Channel(device))
+            self._channel.connect(device)
+            self._begin(line)
+            self._talk(line)
         finally:
+            self._panel.disable_pd(0)
+            self._channel.connect(None)
             device.close()
 
-    def _talk(self, line: Line, channel: "_Channel") -> None:
-        events: list[dict[str, Any]] = []
-        panel = self._panel(channel, events)
-        begun_s = time.monotonic()
+    def _begin(self, line: Line) -> None:
+        """Let libosdp notice that the reader was disabled, then enable it."""
+        begun_s = now_s = time.monotonic()
+        while self._panel.status() or now_s - begun_s < _DISABLED_S:
+            if now_s - begun_s >= _BEGIN_S:
+                raise ReaderSilent("libosdp does not let go of the reader that was lost")
+            self._panel.refresh()
+            line.wait(_REFRESH_S)
+            now_s = time.monotonic()
+        self._events.clear()
+        self._panel.enable_pd(0)
+
+    def _talk(self, line: Line) -> None:
+        panel, channel = self._panel, self._channel
+        begun_s = channel.heard_s = time.monotonic()
         alive_s = None
         while True:
             panel.refresh()
             channel.judge()
             now_s = time.monotonic()
-            secure = panel.status() & panel.sc_status() & 1
-            offline = self._take(line, events, bool(secure))
+            secure = bool(panel.status() & panel.sc_status() & 1)
+            offline = self._take(line, secure)
             if secure:
                 if alive_s is None or now_s - alive_s >= _ALIVE_S:
                     alive_s = now_s
@@ -97,33 +122,21 @@ class Osdp:
                 raise ReaderSilent(_refused(channel.heard) if alive_s is None else "it no longer answers")
             line.wait(_REFRESH_S)
 
-    def _panel(self, channel: "_Channel", events: list[dict[str, Any]]) -> Any:
-        library = self._library
-        library.set_loglevel(library.LOG_EMERG)  # it writes to stderr; what matters is told as a loss
-        # ENFORCE_SECURE: no card without the channel, and never SCBK-D in place of the key.
-        flags = library.FLAG_ENFORCE_SECURE | library.FLAG_ENABLE_NOTIFICATION
-        reader = {"name": "reader", "address": self._address, "flags": flags, "scbk": self._key}
-        unused = dict.fromkeys(("version", "model", "vendor_code", "serial_number", "firmware_version"), 0)
-        panel = library.ControlPanel([{**reader, **unused, "channel": channel}])
+    def _happened(self, _: int, event: dict[str, Any]) -> int:
+        self._events.append(event)
+        return 0
 
-        def take(_: int, event: dict[str, Any]) -> int:
-            events.append(event)
-            return 0
-
-        panel.set_event_callback(take)
-        return panel
-
-    def _take(self, line: Line, events: list[dict[str, Any]], secure: bool) -> bool:
+    def _take(self, line: Line, secure: bool) -> bool:
         """Say the cards that came; return whether the reader was given up."""
         library, offline = self._library, False
-        for event in events:
+        for event in self._events:
             if event["event"] == library.EVENT_CARDREAD:
                 if secure:
                     line.say(record(card(event["length"], event["data"])))
             elif event["event"] == library.EVENT_NOTIFICATION:
                 gone = event["type"] == library.EVENT_NOTIFICATION_PD_STATUS and not event["arg0"]
                 offline = offline or gone
-        events.clear()
+        self._events.clear()
         return offline
 
 
@@ -136,15 +149,20 @@ def _refused(heard: bool) -> str:
 class _Channel:
     """The device as libosdp wants it. An error must not pass through libosdp: `judge` raises it."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self) -> None:
         self.id = 0
-        self.heard = False
-        self.heard_s = time.monotonic()
+        self.connect(None)
+
+    def connect(self, device: Device | None) -> None:
+        """Talk over this device from now on; None is a line without anybody."""
+        self.heard, self.heard_s = False, time.monotonic()
         self._device = device
         self._error: OSError | None = None
 
     def read(self, size: int) -> bytes:
         """Return what has come."""
+        if self._device is None:
+            return b""
         try:
             data = self._device.read(size)
         except OSError as error:
@@ -156,6 +174,8 @@ class _Channel:
 
     def write(self, data: bytes) -> int:
         """Send, as far as the line takes it."""
+        if self._device is None:
+            return len(data)
         try:
             return os.write(self._device.fileno(), data)
         except BlockingIOError:

@@ -87,6 +87,8 @@ class Mfrc522Chip:
         """What lies there at each WUPA, in turn; the last stays."""
         self.spoil: Callable[[list[int]], list[int]] = lambda bits: bits
         """What becomes of an answer on its way to the chip."""
+        self.fault: Callable[[list[int]], int] = lambda _: 0
+        """What ErrorReg says of an answer besides a collision."""
         self.gone = False
         self.exchanges = 0
         self._badges: dict[bytes, Badge] = {}
@@ -166,6 +168,7 @@ class Mfrc522Chip:
 
     def _receive(self, bits: list[int], align: int) -> None:
         """DS 9.3.1.14: RxAlign is where the first bit is stored."""
+        self._registers[6] |= self.fault(bits)
         stored = bytes_of([1] * align + bits)
         self._fifo = list(stored[:64])
         self._registers[0x0C] = 0x10 | (align + len(bits)) % 8  # DS 9.3.1.13 RxLastBits

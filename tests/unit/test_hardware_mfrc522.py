@@ -73,6 +73,24 @@ def test_an_answer_without_end_or_with_errors_is_no_badge(chip: Bus, driver: Mfr
     assert driver.uid() == SHORT
 
 
+@pytest.mark.parametrize(("size", "said"), [(40, "wrong check byte"), (24, "wrong checksum")])
+def test_a_wrong_check_is_no_badge(chip: Bus, driver: Mfrc522, size: int, said: str) -> None:
+    """The number has 40 bits with its check byte, SAK 24 with its checksum."""
+    chip.polls.append(SHORT)
+    chip.spoil = lambda bits: [1 - bits[0], *bits[1:]] if len(bits) == size else bits
+    with pytest.raises(Garbled, match=said):
+        driver.uid()
+
+
+@pytest.mark.parametrize("fault", [0x10, 0x02, 0x01])
+def test_an_error_that_the_chip_saw_is_no_badge(chip: Bus, driver: Mfrc522, fault: int) -> None:
+    """DS 9.3.1.7 ErrorReg: BufferOvfl, ParityErr, ProtocolErr."""
+    chip.polls.append(SHORT)
+    chip.fault = lambda bits: fault if len(bits) == 40 else 0
+    with pytest.raises(Garbled, match="in pieces"):
+        driver.uid()
+
+
 def test_a_chip_that_is_not_there_or_lost_its_power_is_told(chip: Bus, driver: Mfrc522) -> None:
     driver.prove()
     chip.power_up()
