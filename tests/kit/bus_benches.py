@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -88,7 +89,7 @@ class OsdpBench(PtyBench):
             os.write(self.ends[0], self.edit(data))
 
 
-class ChipBench:
+class ChipBench(ABC):
     """A chip on a bus whose device is a file here; what the library opens is `fake`."""
 
     kind = BadgeKind.UID_13MHZ
@@ -104,9 +105,9 @@ class ChipBench:
         with patch.dict(sys.modules, {self.module: self.fake()}):
             self.reader = build_reader(self.reader_kind, settings, "bench")
 
+    @abstractmethod
     def fake(self) -> ModuleType:
         """The library that talks with this chip."""
-        raise NotImplementedError
 
     async def unplug(self) -> None:
         self.port.unlink()
