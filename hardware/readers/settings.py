@@ -30,7 +30,8 @@ from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.settings import Settings
 
 OSDP_KEY_BYTES = 16
-_THREAD_ALIVE_MS = 6000  # a thread says within 0.5 s that all is well, or within 4 s that it is not
+_CHIP_ALIVE_MS = 3000  # it is asked every second at least
+_OSDP_ALIVE_MS = 9000  # a channel takes 8 s at most, to stand or to be given up
 _SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
 _REMOVAL_MS = Field(
     500,
@@ -131,7 +132,7 @@ def build_pn532(given: Pn532Settings, where: str) -> Reader:
 def build_mfrc522(given: Mfrc522Settings, where: str) -> Reader:
     """Build it; raises ConfigError."""
     work = Mfrc522Watch(partial(Spidev, load_spidev(where, "kind"), given.port), given.poll_ms)
-    talk = Listening(Records, Presence(BadgeKind.UID_13MHZ, given.removal_ms), _THREAD_ALIVE_MS)
+    talk = Listening(Records, Presence(BadgeKind.UID_13MHZ, given.removal_ms), _CHIP_ALIVE_MS)
     open_device: Callable[[], Device] = partial(ThreadDevice, work, Lock())
     open_device = _resettable(open_device, given.reset_pin, given.name, where)
     return PortReader(given.name, given.port, talk, open_device)
@@ -176,7 +177,7 @@ def build_osdp(given: OsdpSettings, where: str) -> Reader:
         given.address,
         _osdp_key(given, where),
     )
-    talk = Listening(Records, Presence(BadgeKind.WIEGAND, given.removal_ms), _THREAD_ALIVE_MS)
+    talk = Listening(Records, Presence(BadgeKind.WIEGAND, given.removal_ms), _OSDP_ALIVE_MS)
     return PortReader(given.name, given.port, talk, partial(ThreadDevice, work, Lock()))
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -89,7 +88,7 @@ class OsdpBench(PtyBench):
             os.write(self.ends[0], self.edit(data))
 
 
-class ChipBench(ABC):
+class ChipBench:
     """A chip on a bus whose device is a file here; what the library opens is `fake`."""
 
     kind = BadgeKind.UID_13MHZ
@@ -97,6 +96,8 @@ class ChipBench(ABC):
     reader_kind = "pn532"
     module = "spidev"
     more: ClassVar[dict[str, object]] = {}
+    fake: Callable[..., ModuleType]
+    """The library that talks with this chip."""
 
     def __init__(self, folder: Path) -> None:
         self.port = folder / "bus"
@@ -104,10 +105,6 @@ class ChipBench(ABC):
         settings = {"port": str(self.port), "removal_ms": REMOVAL_MS, "poll_ms": 20, **self.more}
         with patch.dict(sys.modules, {self.module: self.fake()}):
             self.reader = build_reader(self.reader_kind, settings, "bench")
-
-    @abstractmethod
-    def fake(self) -> ModuleType:
-        """The library that talks with this chip."""
 
     async def unplug(self) -> None:
         self.port.unlink()
@@ -126,7 +123,7 @@ class Mfrc522Bench(ChipBench):
         self.chip = Mfrc522Chip()
         self.chip.spoil = self._spoil
         self.spoiled = 0
-        return fake_spidev(self.chip.transfer)
+        return fake_spidev(lambda data: self.chip.transfer(data))
 
     async def lay(self, uid: bytes, times: int = 1) -> None:
         self.chip.polls += [uid] * times
@@ -159,7 +156,7 @@ class Pn532SpiBench(ChipBench):
 
     def fake(self) -> ModuleType:
         self.line = Pn532OnSpi()
-        return fake_spidev(self.line.transfer)
+        return fake_spidev(lambda data: self.line.transfer(data))
 
     async def lay(self, uid: bytes, times: int = 1) -> None:
         self.line.peer.badges += [uid] * times

@@ -42,7 +42,7 @@ def fake_spidev(transfer: Callable[[bytes], bytes]) -> ModuleType:
             """Nothing is open."""
 
     module = ModuleType("spidev")
-    module.SpiDev = SpiDev  # type: ignore[attr-defined]
+    module.SpiDev = SpiDev
     return module
 
 
@@ -64,7 +64,7 @@ def fake_smbus(transact: Callable[[i2c_msg], None]) -> ModuleType:
             """Nothing is open."""
 
     module = ModuleType("smbus2")
-    module.SMBus, module.i2c_msg = SMBus, i2c_msg  # type: ignore[attr-defined]
+    module.SMBus, module.i2c_msg = SMBus, i2c_msg
     return module
 
 

@@ -86,7 +86,7 @@ osdp_like = st.binary(max_size=30).map(lambda body: b"\xff\x53\x80" + bytes([len
 def test_junk_on_rs485_says_no_card_and_that_no_channel_stands(junk: list[bytes]) -> None:
     line = ScriptedLine(*[b""] * 25)
     with suppress(OSError):
-        Osdp(osdp_sys, lambda: Junk(list(junk)), 0, bytes(range(16)))(line)  # type: ignore[arg-type]
+        Osdp(osdp_sys, lambda: Junk(list(junk)), 0, bytes(range(16)))(line)
     assert line.said == b""
 
 
@@ -114,7 +114,7 @@ def test_no_wrong_bit_from_an_mfrc522_yields_another_badge(uid: bytes, answer: i
 @settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.booleans())
 def test_a_bus_that_says_anything_is_no_mfrc522_or_no_badge(chance: object, starts: bool) -> None:
-    randbytes: Callable[[int], bytes] = chance.randbytes  # type: ignore[attr-defined]
+    randbytes: Callable[[int], bytes] = chance.randbytes
 
     class Wild(ScriptedBus):
         wild = not starts
@@ -158,7 +158,7 @@ class JunkBus:
 def carried(answer: bytes) -> bytes:
     line = ScriptedLine(frame(b"\xd4\x4a\x01\x00"), *[b""] * 4)
     with suppress(Ended):
-        Pn532Bridge(lambda: JunkBus(answer))(line)  # type: ignore[arg-type]
+        Pn532Bridge(lambda: JunkBus(answer))(line)
     return line.said
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -60,7 +61,7 @@ def test_an_answer_longer_than_usual_is_asked_for_again_and_comes_whole(wired: s
     wake = b"\x55\x55" + bytes(14) + ACK
     line = ScriptedLine(wake + frame(b"\xd4\x4a\x01\x00"), *[b""] * 4)
     with pytest.raises(Ended):
-        bridge(line)  # type: ignore[arg-type]
+        bridge(line)
     assert line.said == ACK + long
     assert chip.again == 1
 
@@ -113,7 +114,7 @@ async def test_the_reset_pin_of_an_mfrc522_holds_it_while_it_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pins = FakePins()
-    monkeypatch.setitem(sys.modules, "RPi.GPIO", pins)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "RPi.GPIO", pins)
 
     class Wired(Mfrc522Bench):
         more: ClassVar[dict[str, object]] = {"reset_pin": 25}
@@ -127,3 +128,32 @@ async def test_the_reset_pin_of_an_mfrc522_holds_it_while_it_is_lost(
         assert isinstance(await anext(events), ReaderLost)
         assert pins.history[0] == (25, 0)
         await bench.reader.aclose()
+
+
+@pytest.mark.parametrize("kind", [Pn532SpiBench, Mfrc522Bench])
+async def test_a_bus_that_hangs_holds_up_nobody_but_its_reader(
+    kind: type[Pn532SpiBench | Mfrc522Bench], tmp_path: Path
+) -> None:
+    bench = kind(tmp_path)
+    chip = bench.line if isinstance(bench, Pn532SpiBench) else bench.chip
+    free = threading.Event()
+    free.set()
+    turns: set[int] = set()
+
+    def hangs(data: bytes) -> bytes:
+        turns.add(threading.get_ident())
+        assert free.wait(DEADLINE_S)
+        return transfer(data)
+
+    transfer = chip.transfer
+    chip.transfer = hangs
+    events = bench.reader.events()
+    async with asyncio.timeout(DEADLINE_S):
+        assert await anext(events) == ReaderFound()
+        free.clear()
+        while not isinstance(await anext(events), ReaderLost):
+            pass
+        free.set()
+        assert await anext(events) == ReaderFound()
+        await bench.reader.aclose()
+    assert threading.get_ident() not in turns
