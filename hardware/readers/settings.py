@@ -190,8 +190,8 @@ def _osdp_key(given: OsdpSettings, where: str) -> bytes:
         key = bytes.fromhex(digits)
     except OSError as error:
         raise ConfigError(where, setting, f"it cannot be read: {error}", "Name a readable file.") from error
-    except ValueError as error:  # its text would quote the key
-        raise ConfigError(where, setting, "the key is no hexadecimal number", right) from error
+    except ValueError:
+        raise ConfigError(where, setting, "the key is no hexadecimal number", right) from None
     if len(key) != OSDP_KEY_BYTES:
         raise ConfigError(where, setting, f"the key has {len(key)} bytes, not {OSDP_KEY_BYTES}", right)
     if key == OSDP_DEFAULT_KEY:

@@ -2,6 +2,7 @@
 
 Sections "DS" are of the NXP MFRC522 data sheet rev. 3.9, sections "ISO" of ISO/IEC 14443-3:2018 (Type A).
 Everything is decided at once: no time passes here. What a data sheet leaves open is answered with ones.
+Another's driver, mfrc522 0.0.7, read a number of 4 bytes from it (once, by hand); CalcCRC is not there.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 The framing of the buses is that of NXP UM0701-02 rev. 02, written from the manual and not from our code:
 6.2.5 SPI (first byte 01 data write, 02 status read, 03 data read; least significant bit first), 6.2.4 I²C
 (address 24h, a status byte before every reading). What the manual leaves open is answered with AAh.
+Another's driver, adafruit-circuitpython-pn532 2.4.9, read a badge of 7 bytes over both (once, by hand).
 """
 
 from __future__ import annotations
@@ -123,9 +124,8 @@ class Pn532OnSpi(Pn532Frames):
         if data[0] == 0x01:
             self.take(data[1:])
         elif data[0] == 0x02:
-            answer = bytes([0xAA & 0xFE | self.ready()] * (len(data) - 1))
-        else:
-            assert data[0] == 0x03
+            answer = bytes([self.ready()] * (len(data) - 1))
+        elif data[0] == 0x03:
             answer = self.give(len(data) - 1)
         return backwards(b"\xaa" + answer.ljust(len(data) - 1, b"\xaa"))
 
