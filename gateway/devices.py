@@ -14,7 +14,7 @@ from hardware.relays.pulse import PulseRelay
 
 PINS = ("pin", "feedback_pin", "reset_pin", *(lamp for lamp in Lamp), "buzzer")
 
-ON_PINS = {"gpio", "stack_light", "pn532"}
+ON_PINS = {"gpio", "stack_light", "pn532", "mfrc522"}
 
 
 def build(config: GatewayConfig, station: StationConfig) -> Devices:

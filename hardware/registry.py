@@ -6,15 +6,14 @@ A kind is a row of a table here: its settings and how it is built. docs/wiring/ 
 import ssl
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError
 
 from floor.errors import ConfigError, MachineFault
-from floor.words import BadgeKind, InputRole
+from floor.words import InputRole
 from hardware.broker import BrokerAddress
 from hardware.inputs.settings import GpioInputSettings, InputSettings, build_gpio_input
 from hardware.nodes.fabomatic_node import FabomaticNode
@@ -24,14 +23,7 @@ from hardware.panels.console import ConsolePanel
 from hardware.panels.oled_settings import OledSettings, build_oled
 from hardware.panels.settings import StackLightSettings, build_stack_light
 from hardware.ports import Input, Panel, Reader, Relay
-from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
-from hardware.readers.listening import Listening
-from hardware.readers.pn532 import Pn532Talk
-from hardware.readers.port_reader import Device, PortReader, open_serial
-from hardware.readers.presence import Presence
-from hardware.readers.rdm6300 import Rdm6300Parser
-from hardware.readers.resettable import Resettable
-from hardware.readers.wiegand import WiegandParser
+from hardware.readers import settings as readers
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
@@ -39,53 +31,6 @@ from hardware.settings import Level, Settings
 from hardware.simulated import SimulatedInput, SimulatedPanel, SimulatedReader, SimulatedRelay
 
 _Built = TypeVar("_Built")
-
-
-_SERIAL_PORT = Field(min_length=1, description='the serial device, such as "/dev/serial0"')
-_REMOVAL_MS = Field(
-    500,
-    ge=150,
-    le=60_000,
-    description="the silence, 150 to 60000 ms, after which a badge counts as removed",
-)
-
-
-class Rdm6300Settings(Settings):
-    """A reader of kind `rdm6300`."""
-
-    port: str = _SERIAL_PORT
-    removal_ms: int = _REMOVAL_MS
-
-
-class Pn532Settings(Settings):
-    """A reader of kind `pn532`."""
-
-    port: str = _SERIAL_PORT
-    removal_ms: int = _REMOVAL_MS
-    poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
-    reset_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
-
-
-class WiegandSettings(Settings):
-    """A reader of kind `wiegand`."""
-
-    port: str = Field(min_length=1, description="the microcontroller's serial device")
-    removal_ms: int = _REMOVAL_MS
-    alive_s: int = Field(
-        10, ge=3, le=600, description="the seconds, 3 to 600, after which a silent microcontroller is lost"
-    )
-
-
-class KeyboardSettings(Settings):
-    """A reader of kind `keyboard`."""
-
-    port: str = Field(min_length=1, description='the device, such as "/dev/input/by-id/usb-…-event-kbd"')
-    number: Literal["decimal", "hex"] = Field(description='what the reader types, "decimal" or "hex"')
-    reverse: bool = Field(False, description="true or false: whether it types the last byte first")
-    badge: Literal["uid_125khz", "uid_13mhz"] = Field(
-        description='what it reads, "uid_125khz" or "uid_13mhz"'
-    )
-    removal_ms: int = _REMOVAL_MS
 
 
 class GpioSettings(Settings):
@@ -166,35 +111,7 @@ class SimulatedRelaySettings(Settings):
 _Row = tuple[type[Settings], Callable[[Any, str], _Built]]
 
 
-def _rdm6300(given: Rdm6300Settings, _: str) -> Reader:
-    talk = Listening(Rdm6300Parser, Presence(BadgeKind.UID_125KHZ, given.removal_ms))
-    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 9600))
-
-
-def _pn532(given: Pn532Settings, where: str) -> Reader:
-    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
-    open_device: Callable[[], Device] = partial(open_serial, given.port, 115_200)
-    if given.reset_pin is not None:
-        # RSTPD_N resets while it is low, so a relay that is active at low and off at first is what it takes.
-        reset = GpioSettings(name=f"{given.name[:90]}'s reset", pin=given.reset_pin, active="low")
-        open_device = partial(Resettable, open_device, _gpio(reset, where, "reset_pin"))
-    return PortReader(given.name, given.port, talk, open_device)
-
-
-def _wiegand(given: WiegandSettings, _: str) -> Reader:
-    presence = Presence(BadgeKind.WIEGAND, given.removal_ms)
-    talk = Listening(WiegandParser, presence, 1000 * given.alive_s)
-    return PortReader(given.name, given.port, talk, partial(open_serial, given.port, 115_200))
-
-
-def _keyboard(given: KeyboardSettings, _: str) -> Reader:
-    read = decimal if given.number == "decimal" else hexadecimal
-    parser = partial(KeyboardParser, read, given.reverse)
-    talk = Listening(parser, Presence(BadgeKind(given.badge), given.removal_ms))
-    return PortReader(given.name, given.port, talk, partial(EventDevice, given.port))
-
-
-def _gpio(given: GpioSettings, where: str, key: str = "pin") -> Relay:
+def _gpio(given: GpioSettings, where: str) -> Relay:
     if given.pin == given.feedback_pin:
         raise ConfigError(where, "feedback_pin", "it is the relay's own pin", "Give the pin of the contact.")
     feedback = None
@@ -205,7 +122,7 @@ def _gpio(given: GpioSettings, where: str, key: str = "pin") -> Relay:
         return GpioRelay(given.name, load_gpio(where, "kind"), output, feedback)
     except MachineFault as error:
         remedy = "See that no other program uses the pin, and that the user is in the group gpio."
-        raise ConfigError(where, key, str(error), remedy) from error
+        raise ConfigError(where, "pin", str(error), remedy) from error
 
 
 def _rig(given: RigSettings, where: str) -> Relay:
@@ -251,11 +168,13 @@ def _tasmota(given: TasmotaSettings, where: str) -> Relay:
 
 
 _READERS: dict[str, _Row[Reader]] = {
-    "keyboard": (KeyboardSettings, _keyboard),
-    "pn532": (Pn532Settings, _pn532),
-    "rdm6300": (Rdm6300Settings, _rdm6300),
+    "keyboard": (readers.KeyboardSettings, readers.build_keyboard),
+    "mfrc522": (readers.Mfrc522Settings, readers.build_mfrc522),
+    "osdp": (readers.OsdpSettings, readers.build_osdp),
+    "pn532": (readers.Pn532Settings, readers.build_pn532),
+    "rdm6300": (readers.Rdm6300Settings, readers.build_rdm6300),
     "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),
-    "wiegand": (WiegandSettings, _wiegand),
+    "wiegand": (readers.WiegandSettings, readers.build_wiegand),
 }
 _RELAYS: dict[str, _Row[Relay]] = {
     "gpio": (GpioSettings, _gpio),

@@ -15,14 +15,24 @@ def id12(uid: bytes) -> bytes:
 
 
 def wiegand(uid: bytes, bits: int) -> bytes:
-    """A microcontroller's line, bit by bit: even parity, `uid` in bits - 2 bits, odd parity."""
+    """A microcontroller's line of such a badge."""
+    return wiegand_line(bits, wiegand_frame(uid, bits))
+
+
+def wiegand_frame(uid: bytes, bits: int) -> int:
+    """The frame, bit by bit: even parity, `uid` in bits - 2 bits, odd parity."""
     number = int.from_bytes(uid, "big")
     data = [number >> place & 1 for place in range(bits - 3, -1, -1)]
     covered = bits // 2 if bits % 2 else (bits - 2) // 2  # 18 of 35 bits in a frame of 37
     even = sum(data[:covered]) % 2
     odd = 1 - sum(data[-covered:]) % 2
     text = "".join(map(str, [even, *data, odd]))
-    return wiegand_line(bits, int(text, 2))
+    return int(text, 2)
+
+
+def osdp_raw(frame: int, bits: int) -> bytes:
+    """The card's data in an osdp_RAW reply: the first bit is the highest, zeros fill the last byte."""
+    return (frame << (-bits % 8)).to_bytes(-(-bits // 8), "big")
 
 
 def wiegand_line(bits: int, frame: int) -> bytes:

@@ -36,6 +36,7 @@ class Bench(Protocol):
     async def disturb(self) -> None: ...
     async def unplug(self) -> None: ...
     async def plug(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class SimulatedBench:
@@ -60,6 +61,9 @@ class SimulatedBench:
 
     async def plug(self) -> None:
         await self.reader.find()
+
+    def stop(self) -> None:
+        """There is no process."""
 
 
 class PtyBench:
@@ -106,6 +110,9 @@ class PtyBench:
 
     def greet(self) -> None:
         """What such a reader sends as it gets power."""
+
+    def stop(self) -> None:
+        """There is no process."""
 
 
 class Id12Bench(PtyBench):

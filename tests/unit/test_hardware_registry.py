@@ -40,7 +40,7 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
             "rdm630",
             {},
             "kind",
-            'Did you mean "rdm6300"? Known: keyboard, pn532, rdm6300',
+            'Did you mean "rdm6300"? Known: keyboard, mfrc522, osdp, pn532, rdm6300',
         ),
         (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
         (
@@ -95,6 +95,8 @@ def test_every_setting_stands_in_the_wiring_guide() -> None:
 def test_check_accepts_every_kind_of_reader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     readers = [
         '{kind = "pn532", port = "/dev/serial0", poll_ms = 50}',
+        '{kind = "pn532", bus = "i2c", port = "/dev/i2c-1"}',
+        f'{{kind = "osdp", port = "/dev/ttyUSB0", key = "{"5A" * 16}"}}',
         '{kind = "wiegand", port = "/dev/ttyACM0", alive_s = 5}',
         '{kind = "keyboard", port = "/dev/input/event0", number = "hex", badge = "uid_13mhz"}',
     ]
@@ -105,5 +107,5 @@ def test_check_accepts_every_kind_of_reader(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "gateway.toml").write_text(text)
     assert main(["--config", str(tmp_path / "gateway.toml"), "check"]) < 2, "the settings are right"
     said = capsys.readouterr().out
-    for kind in ("pn532", "wiegand", "keyboard"):
+    for kind in ("pn532", "osdp", "wiegand", "keyboard"):
         assert f"{kind}, simulated: can be built" in said

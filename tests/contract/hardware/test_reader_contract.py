@@ -1,7 +1,7 @@
 """What every badge reader must do, whatever it is. A new reader joins with a bench of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,14 +16,26 @@ from hardware.events import (
     ReaderNoise,
 )
 from hardware.registry import build_reader
+from tests.kit.bus_benches import BUS_BENCHES
 from tests.kit.reader_benches import BENCHES, Bench
 
 DEADLINE_S = 20
 
 
-@pytest.fixture(params=BENCHES)
-def make_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Bench]:
-    return lambda: BENCHES[request.param](tmp_path)
+ALL = BENCHES | BUS_BENCHES
+
+
+@pytest.fixture(params=ALL)
+def make_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Bench]]:
+    benches: list[Bench] = []
+
+    def make() -> Bench:
+        benches.append(ALL[request.param](tmp_path))
+        return benches[-1]
+
+    yield make
+    for bench in benches:
+        bench.stop()
 
 
 @asynccontextmanager
@@ -118,11 +130,11 @@ async def _all(events: AsyncIterator[ReaderEvent]) -> list[ReaderEvent]:
     return [event async for event in events]
 
 
-@pytest.mark.parametrize("kind", ["rdm6300", "pn532", "wiegand", "keyboard"])
+@pytest.mark.parametrize("kind", ["rdm6300", "pn532", "wiegand", "keyboard", "osdp"])
 async def test_a_port_that_is_missing_at_the_start_is_lost_not_an_error(kind: str, tmp_path: Path) -> None:
     port = str(tmp_path / "absent")
-    more = {"number": "hex", "badge": "uid_13mhz"} if kind == "keyboard" else {}
-    reader = build_reader(kind, {"port": port, **more}, "bench")
+    more = {"keyboard": {"number": "hex", "badge": "uid_13mhz"}, "osdp": {"key": "5A" * 16}}
+    reader = build_reader(kind, {"port": port, **more.get(kind, {})}, "bench")
     async with asyncio.timeout(DEADLINE_S):
         first = await anext(reader.events())
     await reader.aclose()

@@ -1,0 +1,45 @@
+"""What a thread that reads badges tells the event loop, as bytes: a length, what it is, and the rest.
+
+So a reader that is asked in a thread is heard like one that sends by itself. Pure.
+"""
+
+from hardware.events import ReaderNoise
+from hardware.readers.frame import Alive, Frame
+
+_ALIVE, _FRAME, _NOISE = range(3)
+_LONGEST = 200
+
+
+def record(said: Frame | Alive | ReaderNoise) -> bytes:
+    """Return the bytes that say this: at most 202, so a longer text is cut."""
+    match said:
+        case Alive():
+            return bytes([0, _ALIVE])
+        case Frame(uid):
+            return bytes([len(uid), _FRAME]) + uid
+        case ReaderNoise(detail):
+            text = detail.encode()[:_LONGEST]
+            return bytes([len(text), _NOISE]) + text
+
+
+class Records:
+    """Finds records; what it says does not depend on how they are cut. Implements listening.Parser."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def receive_data(self, data: bytes) -> list[Frame | Alive | ReaderNoise]:
+        """Take the next bytes and return what they complete."""
+        buffer = self._buffer + data
+        events: list[Frame | Alive | ReaderNoise] = []
+        while len(buffer) >= 2 and len(buffer) >= 2 + buffer[0]:
+            size, kind = buffer[:2]
+            body, buffer = buffer[2 : 2 + size], buffer[2 + size :]
+            if kind == _ALIVE:
+                events.append(Alive())
+            elif kind == _FRAME:
+                events.append(Frame(body))
+            else:
+                events.append(ReaderNoise(body.decode(errors="replace")))
+        self._buffer = buffer
+        return events
