@@ -148,7 +148,7 @@ class Pn532Talk:
                 raise ReaderSilent("the chip says that it is no PN532")
             self._ask(_RETRIES, now_ms)
         elif asked == _RETRIES:
-            self._ask(_LIST, now_ms)
+            self._ask(_FIELD_OFF, now_ms)  # a badge that was listed before it hung answers again only then
             if not self._found:
                 self._found = True
                 return [ReaderFound()]
