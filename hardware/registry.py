@@ -25,7 +25,8 @@ from hardware.panels.settings import StackLightSettings, build_stack_light
 from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers.keyboard import EventDevice, KeyboardParser, decimal, hexadecimal
 from hardware.readers.listening import Listening
-from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.pcsc import PcscSettings, build_pcsc
+from hardware.readers.pn532 import Pn532Reader, Pn532Talk
 from hardware.readers.port_reader import Device, PortReader, open_serial
 from hardware.readers.presence import Presence
 from hardware.readers.rdm6300 import Rdm6300Parser
@@ -61,6 +62,7 @@ class Pn532Settings(Settings):
 
     port: str = _SERIAL_PORT
     removal_ms: int = _REMOVAL_MS
+    sun: bool = Field(False, description="true or false: whether an NTAG 424's message is proof enough")
     poll_ms: int = Field(100, ge=20, le=1000, description="the pause between two polls, 20 to 1000 ms")
     reset_pin: int | None = Field(None, ge=0, le=27, description="a BCM pin number from 0 to 27")
 
@@ -171,13 +173,13 @@ def _rdm6300(given: Rdm6300Settings, _: str) -> Reader:
 
 
 def _pn532(given: Pn532Settings, where: str) -> Reader:
-    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
+    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms, given.sun)
     open_device: Callable[[], Device] = partial(open_serial, given.port, 115_200)
     if given.reset_pin is not None:
         # RSTPD_N resets while it is low, so a relay that is active at low and off at first is what it takes.
         reset = GpioSettings(name=f"{given.name[:90]}'s reset", pin=given.reset_pin, active="low")
         open_device = partial(Resettable, open_device, _gpio(reset, where, "reset_pin"))
-    return PortReader(given.name, given.port, talk, open_device)
+    return Pn532Reader(given.name, given.port, talk, open_device)
 
 
 def _wiegand(given: WiegandSettings, _: str) -> Reader:
@@ -251,6 +253,7 @@ def _tasmota(given: TasmotaSettings, where: str) -> Relay:
 
 _READERS: dict[str, _Row[Reader]] = {
     "keyboard": (KeyboardSettings, _keyboard),
+    "pcsc": (PcscSettings, build_pcsc),
     "pn532": (Pn532Settings, _pn532),
     "rdm6300": (Rdm6300Settings, _rdm6300),
     "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),
