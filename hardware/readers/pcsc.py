@@ -26,11 +26,13 @@ from hardware.readers.presence import Presence
 from hardware.readers.proving import Proving
 from hardware.settings import Settings
 
+LONGEST_CALL_S = 5.0
+"""How long pcscd may take for one call, such as a whole proof; then the reader counts as lost."""
+
 _GET_UID = bytes.fromhex("FFCA000000")
 _OK = b"\x90\x00"
 _UID_BYTES = range(4, 11)
 _LOOK_MS = 200  # a card that comes or goes is told at once; so long at most until `aclose` is noticed
-_LONGEST_CALL_S = 5.0
 _ATTEMPTS = 3
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.2, 5.0
 
@@ -73,10 +75,10 @@ class _Hands:
 
         self._calls.put(run)
         try:
-            async with asyncio.timeout(_LONGEST_CALL_S):
+            async with asyncio.timeout(LONGEST_CALL_S):
                 return await done
         except TimeoutError:
-            raise OSError(f"pcscd: no answer for {_LONGEST_CALL_S:g} s") from None
+            raise OSError(f"pcscd: no answer for {LONGEST_CALL_S:g} s") from None
 
     def leave(self, last: Callable[[], None]) -> None:
         """Do one last thing and end; returns at once."""

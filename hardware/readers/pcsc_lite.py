@@ -7,7 +7,9 @@ structure is packed), and its manual of each function. Every call blocks: see ha
 import ctypes
 from ctypes import POINTER, byref, c_char_p, c_long, c_ubyte, c_ulong, c_void_p
 
-_LIBRARY = "libpcsclite.so.1"
+LIBRARY = "libpcsclite.so.1"
+"""What Debian's libpcsclite1 brings."""
+
 _SCOPE_SYSTEM, _SHARE_EXCLUSIVE, _T0_OR_T1, _LEAVE_CARD = 2, 1, 3, 0
 _OK, _TIMEOUT, _NO_READERS = 0, 0x8010000A, 0x8010002E
 _CHANGED, _UNKNOWN, _UNAVAILABLE, _PRESENT, _MUTE = 0x2, 0x4, 0x8, 0x20, 0x200
@@ -44,7 +46,7 @@ _SIGNATURES = {
 
 def load() -> ctypes.CDLL:
     """Load the library; OSError where it is not installed."""
-    library = ctypes.CDLL(_LIBRARY)
+    library = ctypes.CDLL(LIBRARY)
     for name, arguments in _SIGNATURES.items():
         function = getattr(library, name)
         function.argtypes, function.restype = arguments, c_long

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from floor.words import BadgeKind
+from hardware.events import BadgeTapped
 from hardware.readers.cards.message import read_message
 from hardware.readers.cards.proof import (
-    LONGEST_COMMAND,
     MOST_EXCHANGES,
     NotProven,
     Proof,
@@ -19,11 +19,18 @@ from hardware.readers.cards.proof import (
     Verdict,
 )
 from hardware.readers.keys import BadgeKey
+from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.port_reader import ReaderSilent
+from hardware.readers.presence import Presence
 from hardware.readers.proving import begin_proof
+from tests.kit.pn532_peer import frame, listed
 from tests.kit.software_cards import Desfire, Ntag424
 
 UID = bytes.fromhex("04DE5F1EACC040")
 KEY = bytes(range(16))
+LONGEST_COMMAND = 64
+"""Every reader carries as many bytes."""
+
 KINDS = st.sampled_from([BadgeKind.NTAG424, BadgeKind.DESFIRE])
 KEYS = st.binary(min_size=16, max_size=16)
 STATUS = st.sampled_from([b"\x90\x00", b"\x91\x00", b"\x91\xaf", b"\x91\xae", b"\x6a\x82"])
@@ -99,6 +106,37 @@ def test_one_flipped_bit_of_an_authentication_never_proves(kind: BadgeKind, key:
 
     flips = bit // 8 < 16
     assert isinstance(talk(begun(kind, key, sun=False), flipping), NotProven) is flips
+
+
+class Keys:
+    """Trusts every badge to be an NTAG 424."""
+
+    def key_of(self, uid: bytes) -> BadgeKey:
+        return BadgeKey(BadgeKind.NTAG424, KEY, KEY)
+
+
+EXCHANGED = st.builds(lambda status, reply: b"\xd5\x41" + status + reply, st.binary(max_size=2), st.binary())
+ANSWERS = st.sampled_from([b"\xd5\x4b" + listed(UID), b"\xd5\x4b\x00", b"\xd5\x33"])
+FRAMES = (EXCHANGED | ANSWERS).map(frame)
+AWAKE = [
+    frame(one) for one in (b"\xd5\x15", b"\xd5\x03\x32\x01\x06\x07", b"\xd5\x33", b"\xd5\x33", b"\xd5\x33")
+]
+
+
+@given(st.lists(FRAMES | st.sampled_from([frame(b"\xd5\x4b" + listed(UID))]), max_size=30), st.booleans())
+def test_a_pn532_that_says_anything_at_any_time_proves_nobody(pieces: list[bytes], sun: bool) -> None:
+    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, 500), 100, sun)
+    talk.trust(Keys())
+    talk.begin(0)
+    for turn, piece in enumerate([*AWAKE, *pieces]):
+        try:
+            events = talk.heard(piece, 150 * turn) + talk.waited(150 * turn)
+        except ReaderSilent:
+            talk.begin(150 * turn)
+            continue
+        assert len(talk.to_write()) <= LONGEST_COMMAND + 11
+        for event in events:
+            assert not isinstance(event, BadgeTapped) or event.kind is BadgeKind.UID_13MHZ
 
 
 VALUES = st.text("0123456789abcdefABCDEF&=?#xm", max_size=40)

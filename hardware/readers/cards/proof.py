@@ -10,9 +10,6 @@ from typing import TypeVar
 MOST_EXCHANGES = 16
 """No proof here takes more than ten; whoever talks on for longer has proven nothing."""
 
-LONGEST_COMMAND = 64
-"""The bytes that a command here may have; every reader carries as many."""
-
 OK = 0x9000
 """ISO/IEC 7816-4, section 5.6: done."""
 
