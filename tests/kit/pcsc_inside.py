@@ -154,7 +154,7 @@ async def main() -> None:
         serving.cancel()
         inside.acting.cancel()
         if inside.pcscd is not None:
-            inside.pcscd.kill()
+            inside.signal(signal.SIGKILL)
 
 
 def furnish(folder: str) -> None:

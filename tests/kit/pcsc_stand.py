@@ -23,12 +23,12 @@ class PcscStand:
 
     def __init__(self) -> None:
         assert VPCD.is_file(), "vpcd is missing: apt-get install pcscd vsmartcard-vpcd"
-        folder = tempfile.mkdtemp(prefix="mf-pcsc-")
-        self.socket = Path(folder) / "pcscd.comm"
+        self._folder = tempfile.TemporaryDirectory(prefix="mf-pcsc-", ignore_cleanup_errors=True)
+        self.socket = Path(self._folder.name) / "pcscd.comm"
         os.environ["PCSCLITE_CSOCK_NAME"] = str(self.socket)
-        module = [sys.executable, "-m", "tests.kit.pcsc_inside", folder]
+        module = [sys.executable, "-m", "tests.kit.pcsc_inside", self._folder.name]
         self._inside = subprocess.Popen(
-            ["unshare", "-rnm", "--kill-child", *module],
+            ["unshare", "-rnmp", "--kill-child", *module],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
