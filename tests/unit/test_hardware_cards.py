@@ -174,6 +174,18 @@ def test_a_silent_card_is_said_to_be_silent_at_every_step() -> None:
         assert verdict == NotProven("the card fell silent", silent=True)
 
 
+@pytest.mark.parametrize("after", range(1, 3))
+@pytest.mark.parametrize("size", [0, 1, 15, 17, 31, 33, 48])
+def test_a_reply_of_another_size_proves_nothing_at_any_step(after: int, size: int) -> None:
+    card, replies = Ntag424(UID, {1: KEY}), iter(range(10))
+
+    def spoiling(apdu: bytes) -> bytes:
+        reply = card.apdu(apdu)
+        return bytes(size) + reply[-2:] if next(replies) == after else reply
+
+    assert talk(ntag(), spoiling) == NotProven(f"the card sent {size} bytes in place of {16 * after}")
+
+
 def test_a_talk_ends_after_so_many_exchanges() -> None:
     def endless() -> Iterator[bytes]:
         while True:

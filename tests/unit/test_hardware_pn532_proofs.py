@@ -95,9 +95,10 @@ def test_one_that_does_not_prove_itself_is_tapped_once_as_what_it_is(card: UidCa
 
 
 def test_a_memory_card_with_the_uid_of_a_known_badge_is_weak() -> None:
-    line = Line()
-    line.lay(UidCard(FOUR))
+    line, card = Line(), UidCard(FOUR)
+    line.lay(card)
     noise, tap = line.until(5_000)
+    assert card.asked == []
     assert isinstance(noise, ReaderNoise)
     assert tap == BadgeTapped(FOUR, BadgeKind.UID_13MHZ)
 

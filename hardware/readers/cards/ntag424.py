@@ -47,7 +47,7 @@ def read_ndef() -> Steps[bytes]:
     """Read the NDEF message of the selected application, at most 254 bytes; raises Unproven."""
     expect((yield _select(0x00, _FILE)), OK)
     length = int.from_bytes(expect((yield _read(0, _LENGTH_BYTES)), OK, _LENGTH_BYTES), "big")
-    if not 0 < length <= _FILE_BYTES - _LENGTH_BYTES:
+    if length > _FILE_BYTES - _LENGTH_BYTES:
         raise Unproven(f"the badge says that its message has {length} bytes")
     message = b""
     while left := length - len(message):
