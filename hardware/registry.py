@@ -24,6 +24,7 @@ from hardware.panels.oled_settings import OledSettings, build_oled
 from hardware.panels.settings import StackLightSettings, build_stack_light
 from hardware.ports import Input, Panel, Reader, Relay
 from hardware.readers import settings as readers
+from hardware.readers.pcsc import PcscSettings, build_pcsc
 from hardware.relays.gpio import GpioRelay, Line, load_gpio
 from hardware.relays.plug import PlugDialect, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.relays.rig import RigRelay
@@ -171,6 +172,7 @@ _READERS: dict[str, _Row[Reader]] = {
     "keyboard": (readers.KeyboardSettings, readers.build_keyboard),
     "mfrc522": (readers.Mfrc522Settings, readers.build_mfrc522),
     "osdp": (readers.OsdpSettings, readers.build_osdp),
+    "pcsc": (PcscSettings, build_pcsc),
     "pn532": (readers.Pn532Settings, readers.build_pn532),
     "rdm6300": (readers.Rdm6300Settings, readers.build_rdm6300),
     "simulated": (Settings, lambda given, _: SimulatedReader(given.name)),

@@ -8,10 +8,14 @@ from floor.words import BadgeKind
 
 @dataclass(frozen=True, slots=True)
 class BadgeKey:
-    """How a badge proves itself: its kind (never a weak one) and its own AES key of 16 bytes."""
+    """How a badge proves itself: its kind (never a weak one) and its own AES key of 16 bytes.
+
+    `meta_key` opens what an NTAG 424 says encrypted only; it is known here or not, and proves nothing.
+    """
 
     kind: BadgeKind
     key: bytes
+    meta_key: bytes | None = None
 
 
 class BadgeKeys(Protocol):

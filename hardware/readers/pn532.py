@@ -1,14 +1,21 @@
 """The talk with a PN532 on a serial line: wake it, see that it is one, then ask again and again who is there.
 
-Sections are of NXP UM0701-02 rev. 02. Only the UID (NFCID1) of an ISO/IEC 14443 Type A badge is read.
+Sections are of NXP UM0701-02 rev. 02. The UID (NFCID1) of ISO/IEC 14443 Type A badges is read; one whose key
+is known, and that speaks ISO/IEC 14443-4, is asked for a proof.
 """
 
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardware.events import ReaderEvent, ReaderFound, ReaderNoise
+from hardware.readers.cards.ev2 import Entropy
+from hardware.readers.cards.proof import NotProven, Proof, Verdict
+from hardware.readers.keys import BadgeKeys
 from hardware.readers.pn532_frames import Ack, Answer, Pn532Frames, Refusal, command
-from hardware.readers.port_reader import ReaderSilent
+from hardware.readers.port_reader import Device, PortReader, ReaderSilent
 from hardware.readers.presence import Presence
+from hardware.readers.proving import Proving
 
 ANSWER_MS = 500
 """How long an answer may take; the longest here is that of InListPassiveTarget, some tens of ms."""
@@ -19,7 +26,9 @@ _WAKE = b"\x55\x55" + bytes(14)  # 7.2.11: in power-down it needs edges, then ti
 _ABORT = bytes.fromhex("0000FF00FF00")  # 6.2.1.3: an ACK from the host aborts what is being done
 _PN532 = 0x32
 _UID_SIZES = (4, 7, 10)
-_RANDOM = 0x08  # ISO/IEC 14443-3: the first byte of a UID of four bytes that changes each time
+_SPEAKS = 0x20  # ISO/IEC 14443-3, SAK: compliant with 14443-4; the PN532 sends RATS by itself (7.3.5)
+_EXCHANGE = 0x40
+_FIRST_TARGET = b"\x01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +50,25 @@ class Pn532Talk:
 
     After each badge the field goes off and on, so that the badge answers the next poll like a new one.
     A badge is removed when polls did not find it for the removal time, and only then another is tapped. A
-    poll that was not answered tells nothing.
+    poll that was not answered tells nothing. `sun`: an NTAG 424's message may be its proof.
     """
 
-    def __init__(self, presence: Presence, poll_ms: int) -> None:
+    def __init__(
+        self, presence: Presence, poll_ms: int, sun: bool = False, entropy: Entropy = secrets.token_bytes
+    ) -> None:
         self._presence = presence
+        self._proving = Proving(presence, sun, entropy)
+        self._proof: Proof | None = None
+        self._uid = b""
         self._poll_ms = poll_ms
         self._out = b""
         self._asked: _Command | None = None
         self._next = _LIST
         self._due_ms = 0
+
+    def trust(self, keys: BadgeKeys) -> None:
+        """Use these keys from the next badge on."""
+        self._proving.trust(keys)
 
     @property
     def due_ms(self) -> int | None:
@@ -59,8 +77,9 @@ class Pn532Talk:
 
     def begin(self, now_ms: int) -> list[ReaderEvent]:
         """Begin anew, by waking it."""
-        self._found = self._empty = self._random = False
+        self._found = False
         self._failures = 0
+        self._proof = None
         self._wake(now_ms)
         return []
 
@@ -111,14 +130,17 @@ class Pn532Talk:
 
     def _failed(self, how: str, now_ms: int) -> list[ReaderEvent]:
         self._failures += 1
+        events = self._judged(NotProven("the reader got no answer of it", silent=True), now_ms)
         if self._failures == _ATTEMPTS:
             raise ReaderSilent(f"the PN532 does not answer as it should: {how}")
         self._wake(now_ms)
-        return [ReaderNoise(f"{how}; the PN532 is woken again")]
+        return [*events, ReaderNoise(f"{how}; the PN532 is woken again")]
 
     def _answered(self, asked: _Command, data: bytes, now_ms: int) -> list[ReaderEvent]:
         if asked == _LIST:
             return self._listed(data, now_ms)
+        if asked.code == _EXCHANGE:
+            return self._exchanged(data, now_ms)
         if asked == _SAM:
             self._ask(_FIRMWARE, now_ms)
         elif asked == _FIRMWARE:
@@ -126,7 +148,7 @@ class Pn532Talk:
                 raise ReaderSilent("the chip says that it is no PN532")
             self._ask(_RETRIES, now_ms)
         elif asked == _RETRIES:
-            self._ask(_LIST, now_ms)
+            self._ask(_FIELD_OFF, now_ms)  # a badge that was listed before it hung answers again only then
             if not self._found:
                 self._found = True
                 return [ReaderFound()]
@@ -139,30 +161,58 @@ class Pn532Talk:
     def _listed(self, data: bytes, now_ms: int) -> list[ReaderEvent]:
         self._failures = 0
         if data == b"\x00":
-            self._random = False
             self._later(_LIST, now_ms + self._poll_ms)
-            return self._nobody(now_ms)
-        self._ask(_FIELD_OFF, now_ms)
+            return [*self._proving.nobody(now_ms)]
         uid = _uid(data)
         if uid is None:
+            self._ask(_FIELD_OFF, now_ms)
             return [ReaderNoise("an answer names no badge that can be")]
-        if len(uid) == _UID_SIZES[0] and uid[0] == _RANDOM:
-            # A phone, or a card that hides: another number at each poll, and of no use as a badge.
-            told, self._random = self._random, True
-            noise = [] if told else [ReaderNoise("a phone or card that changes its number: it is no badge")]
-            return [*noise, *self._nobody(now_ms)]
-        self._random = False
         if self._presence.uid not in (None, uid):
             # Two in one wallet are found by turns: the first one counts until polls no longer find it.
-            return self._nobody(now_ms)
-        self._empty = False
-        return [*self._presence.seen(uid, now_ms)]
+            self._ask(_FIELD_OFF, now_ms)
+            return [*self._proving.nobody(now_ms)]
+        self._uid = uid
+        self._proof = self._proving.proof_of(uid)
+        if self._proof is None:
+            self._ask(_FIELD_OFF, now_ms)
+            return [*self._proving.seen(uid, now_ms)]
+        if not data[4] & _SPEAKS:
+            return self._over(NotProven("it speaks no ISO/IEC 14443-4"), now_ms)
+        return self._go_on(self._proof.step(), now_ms)
 
-    def _nobody(self, now_ms: int) -> list[ReaderEvent]:
-        if not self._empty:  # the time counts from the first empty poll: polls may have been late
-            self._empty = True
-            self._presence.resume(now_ms)
-        return [*self._presence.silent(now_ms)]
+    def _exchanged(self, data: bytes, now_ms: int) -> list[ReaderEvent]:
+        """7.3.8 InDataExchange: a status, 0 when all went well and nothing is left to come, then data."""
+        if self._proof is None:
+            return []
+        return self._go_on(self._proof.step(data[1:] if data[:1] == b"\x00" else None), now_ms)
+
+    def _go_on(self, next_one: bytes | Verdict, now_ms: int) -> list[ReaderEvent]:
+        if not isinstance(next_one, bytes):
+            return self._over(next_one, now_ms)
+        self._ask(_Command(_EXCHANGE, _FIRST_TARGET + next_one), now_ms)
+        return []
+
+    def _over(self, verdict: Verdict, now_ms: int) -> list[ReaderEvent]:
+        self._ask(_FIELD_OFF, now_ms)
+        return self._judged(verdict, now_ms)
+
+    def _judged(self, verdict: Verdict, now_ms: int) -> list[ReaderEvent]:
+        if self._proof is None:
+            return []
+        self._proof = None
+        return [*self._proving.seen(self._uid, now_ms, verdict)]
+
+
+class Pn532Reader(PortReader):
+    """A PN532 on a serial line. Implements hardware.ports.Reader and hardware.readers.keys.TakesKeys."""
+
+    def __init__(self, name: str, port: str, talk: Pn532Talk, open_device: Callable[[], Device]) -> None:
+        super().__init__(name, port, talk, open_device)
+        self._pn532 = talk
+
+    def trust(self, keys: BadgeKeys) -> None:
+        """Use these keys from the next badge on."""
+        self._pn532.trust(keys)
 
 
 def _uid(data: bytes) -> bytes | None:

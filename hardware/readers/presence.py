@@ -25,17 +25,24 @@ class Presence:
         return self._uid
 
     @property
+    def removal_ms(self) -> int:
+        """How long a badge must be missed until it is gone."""
+        return self._removal_ms
+
+    @property
     def due_ms(self) -> int | None:
         """When the badge will count as removed; None while the field is empty."""
         return None if self._uid is None else self._seen_ms + self._removal_ms
 
-    def seen(self, uid: bytes, at_ms: int) -> list[BadgeTapped | BadgeRemoved]:
-        """Note a frame; another badge than before replaces it."""
+    def seen(
+        self, uid: bytes, at_ms: int, kind: BadgeKind | None = None, counter: int | None = None
+    ) -> list[BadgeTapped | BadgeRemoved]:
+        """Note a frame; another badge than before replaces it. `kind` and `counter` are what it proved."""
         events: list[BadgeTapped | BadgeRemoved] = []
         if uid != self._uid:
             if self._uid is not None:
                 events.append(BadgeRemoved(self._uid))
-            events.append(BadgeTapped(uid, self._kind))
+            events.append(BadgeTapped(uid, kind or self._kind, counter))
         self._uid, self._seen_ms = uid, at_ms
         return events
 

@@ -16,7 +16,7 @@ from hardware.readers.listening import Listening
 from hardware.readers.mfrc522 import Mfrc522Watch
 from hardware.readers.osdp import DEFAULT_KEY as OSDP_DEFAULT_KEY
 from hardware.readers.osdp import Osdp, load_libosdp
-from hardware.readers.pn532 import Pn532Talk
+from hardware.readers.pn532 import Pn532Reader, Pn532Talk
 from hardware.readers.pn532_buses import I2cPn532, Pn532Bridge, Pn532Bus, SpiPn532, load_smbus
 from hardware.readers.port_reader import Device, PortReader, open_serial
 from hardware.readers.presence import Presence
@@ -63,6 +63,7 @@ class Pn532Settings(ChipSettings):
         min_length=1, description='the device, such as "/dev/serial0", "/dev/spidev0.0" or "/dev/i2c-1"'
     )
     bus: Literal["uart", "spi", "i2c"] = Field("uart", description='how it is wired: "uart", "spi" or "i2c"')
+    sun: bool = Field(False, description="true or false: whether an NTAG 424's message is proof enough")
 
 
 class Mfrc522Settings(ChipSettings):
@@ -114,7 +115,7 @@ def build_rdm6300(given: Rdm6300Settings, _: str) -> Reader:
 
 def build_pn532(given: Pn532Settings, where: str) -> Reader:
     """Build it; raises ConfigError."""
-    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms)
+    talk = Pn532Talk(Presence(BadgeKind.UID_13MHZ, given.removal_ms), given.poll_ms, given.sun)
     open_device: Callable[[], Device]
     if given.bus == "uart":
         open_device = partial(open_serial, given.port, 115_200)
@@ -126,7 +127,7 @@ def build_pn532(given: Pn532Settings, where: str) -> Reader:
             open_bus = partial(I2cPn532, load_smbus(where, "bus"), given.port)
         open_device = partial(ThreadDevice, Pn532Bridge(open_bus), Lock())
     open_device = _resettable(open_device, given.reset_pin, given.name, where)
-    return PortReader(given.name, given.port, talk, open_device)
+    return Pn532Reader(given.name, given.port, talk, open_device)
 
 
 def build_mfrc522(given: Mfrc522Settings, where: str) -> Reader:

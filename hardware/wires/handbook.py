@@ -13,7 +13,7 @@ from hardware.wires.svg import drawing
 
 WIRING = Path(__file__).resolve().parents[2] / "docs" / "wiring"
 ROLES = ("reader", "relay", "extraction", "panel", "node", "driver")
-DRAWN = ("door", "inputs", "oled", "pn532", "rdm6300", "relay", "stack-light")
+DRAWN = ("door", "inputs", "mfrc522", "oled", "pn532", "rdm6300", "relay", "stack-light")
 """The pages whose example has wires to the header."""
 
 

@@ -11,6 +11,7 @@ from hardware.wires.header import PULLED_UP, SPECIAL, Rail
 Table = Mapping[str, object]
 ON_THE_PI = re.compile(r"/dev/(serial[01]|ttyAMA\d+|ttyS\d+)")
 LAMPS = ("red", "amber", "green", "blue", "buzzer")
+SPI_SELECTS = {"/dev/spidev0.0": 8, "/dev/spidev0.1": 7}
 DIVIDER = "through a divider: 1 kΩ in series, 2 kΩ to ground"
 
 
@@ -62,13 +63,49 @@ def _rdm6300(part: Part, device: Table) -> None:
         part.warnings.append("TX of an RDM6300 may give 5 V: a Pi's input bears 3.3 V, hence the divider.")
 
 
-def _pn532(part: Part, device: Table) -> None:
+def _spi(part: Part, device: Table, select: str) -> None:
+    """A chip on the Pi's first SPI; `select` is what the board calls its chip select."""
+    port = str(device.get("port", "/dev/spidev0.0"))
+    if port not in SPI_SELECTS:
+        part.wires.append(Wire("SPI", None, f"the pins of {port}, by its overlay"))
+        return
+    part.wires += [Wire("3.3V", Rail.V3), Wire("GND", Rail.GND), Wire("SCK", 11, output=True)]
+    part.wires += [Wire("MOSI", 10, output=True), Wire("MISO", 9)]
+    part.wires += [Wire(select, SPI_SELECTS[port], output=True)]
+    part.config.append("dtparam=spi=on")
+
+
+def _mfrc522(part: Part, device: Table) -> None:
+    _spi(part, device, "SDA")
+    if (reset := _number(device, "reset_pin")) is not None:
+        part.wires.append(Wire("RST", reset, "low: held in reset", output=True))
+
+
+def _osdp(part: Part, device: Table) -> None:
     if _serial(part, device):
+        part.wires += [Wire("VCC", Rail.V3, "of the RS-485 transceiver"), Wire("GND", Rail.GND)]
+        part.wires += [Wire("RO", 15), Wire("DI", 14, output=True)]
+        part.warnings.append("The transceiver turns round by itself: nothing here drives DE and RE.")
+    part.wires.append(Wire("A, B", None, "from the transceiver to the reader, 120 Ω at both ends"))
+
+
+def _pn532(part: Part, device: Table) -> None:
+    if device.get("bus") == "spi":
+        _spi(part, device, "SS")
+    elif device.get("bus") == "i2c":
+        _i2c(part)
+    elif _serial(part, device):
         part.wires += [Wire("VCC", Rail.V3, "or 5 V, as the board's maker says"), Wire("GND", Rail.GND)]
         part.wires += [Wire("TXD", 15), Wire("RXD", 14, output=True)]
         part.warnings.append("Fed with 5 V, a PN532 board may lift TXD to 5 V: measure; then use a divider.")
     if (reset := _number(device, "reset_pin")) is not None:
         part.wires.append(Wire("RSTPD_N", reset, "low: held in reset", output=True))
+
+
+def _i2c(part: Part) -> None:
+    part.wires += [Wire("VCC", Rail.V3), Wire("GND", Rail.GND)]
+    part.wires += [Wire("SDA", 2), Wire("SCL", 3, output=True)]
+    part.config.append("dtparam=i2c_arm=on")
 
 
 def _gpio_relay(part: Part, device: Table) -> None:
@@ -102,9 +139,7 @@ def _oled(part: Part, device: Table) -> None:
     if bus != 1:
         part.wires.append(Wire("SDA, SCL", None, f"the pins of I²C bus {bus}, by its overlay"))
         return
-    part.wires += [Wire("VCC", Rail.V3), Wire("GND", Rail.GND)]
-    part.wires += [Wire("SDA", 2), Wire("SCL", 3, output=True)]
-    part.config.append("dtparam=i2c_arm=on")
+    _i2c(part)
     part.warnings.append("A display that is fed with 5 V pulls SDA and SCL up to 5 V: feed it with 3.3 V.")
 
 
@@ -129,6 +164,9 @@ def _elsewhere(words: str) -> Callable[[Part, Table], None]:
 ROWS: Mapping[tuple[str, str], Callable[[Part, Table], None]] = {
     ("reader", "rdm6300"): _rdm6300,
     ("reader", "pn532"): _pn532,
+    ("reader", "mfrc522"): _mfrc522,
+    ("reader", "osdp"): _osdp,
+    ("reader", "pcsc"): _elsewhere("USB"),
     ("reader", "wiegand"): lambda part, device: part.wires.append(
         Wire("USB", None, f"{device.get('port', '')}: the microcontroller that times the pulses")
     ),
@@ -172,7 +210,7 @@ def _hazards(made: Part) -> list[str]:
     found = []
     special: dict[str, list[str]] = {}
     for pin in made.pins:
-        if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on"} & set(made.config):
+        if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on", "dtparam=spi=on"} & set(made.config):
             special.setdefault(SPECIAL[pin], []).append(str(pin))
     found += [f"GPIO {', '.join(pins)}: {words}." for words, pins in special.items()]
     for wire in made.wires:

@@ -7,6 +7,8 @@ Another's driver, adafruit-circuitpython-pn532 2.4.9, read badges of 4 and 7 byt
 from collections import deque
 from collections.abc import Callable
 
+from tests.kit.software_cards import UidCard
+
 ACK = bytes.fromhex("00 00 FF 00 FF 00")  # 6.2.1.3 ACK frame
 SYNTAX_ERROR = bytes.fromhex("00 00 FF 01 FF 7F 81 00")  # 6.2.1.5 error frame
 
@@ -39,6 +41,13 @@ class Pn532Peer:
         self.chip = 0x32
         self.spoil: deque[bytes] = deque()
         """Answered in place of the next polls' answers."""
+        self.cards: dict[bytes, UidCard] = {}
+        """The badges of which there is more than a UID."""
+        self.torn = 0
+        """How many exchanges with a card are still to fail, as it is taken away within."""
+        self.hangs_within = False
+        """Whether the next exchange with a card is never answered."""
+        self._listed: UidCard | None = None
         self._write = write
         self._awake = False
         self._field_was_off = True
@@ -82,14 +91,28 @@ class Pn532Peer:
             case b"\x32\x05\xff\x01\x01":  # 7.3.1 RFConfiguration, item 5 MaxRetries
                 self._write(frame(b"\xd5\x33"))
             case b"\x32\x01\x00":  # 7.3.1 RFConfiguration, item 1: field off
-                self._field_was_off = True
+                self._field_was_off, self._listed = True, None
                 self._write(frame(b"\xd5\x33"))
             case b"\x32\x01\x01":  # 7.3.1: field on
                 self._write(frame(b"\xd5\x33"))
             case b"\x4a\x01\x00":  # 7.3.5 InListPassiveTarget, one target, 106 kbit/s type A
                 self._write(self._poll())
+            case exchange if exchange[:2] == b"\x40\x01" and self.hangs_within:
+                self.hangs_within = False
+            case exchange if exchange[:2] == b"\x40\x01":  # 7.3.8 InDataExchange with target 1
+                self._write(frame(b"\xd5\x41" + self._exchanged(exchange[2:])))
             case _:
                 self._write(SYNTAX_ERROR)
+
+    def _exchanged(self, apdu: bytes) -> bytes:
+        """7.1 error codes: 00 none, 01 time out, 27 not acceptable in this context."""
+        if self._listed is None:
+            return b"\x27"
+        if self.torn:
+            self.torn -= 1
+            self._listed = None
+            return b"\x01"
+        return b"\x00" + self._listed.apdu(apdu)
 
     def _poll(self) -> bytes:
         if self.spoil:
@@ -99,4 +122,5 @@ class Pn532Peer:
             return frame(b"\xd5\x4b\x00")
         # The severest card: once it was listed it answers again only after the field was off.
         was_off, self._field_was_off = self._field_was_off, False
+        self._listed = self.cards.get(uid) if was_off else None
         return frame(b"\xd5\x4b" + listed(uid)) if was_off else frame(b"\xd5\x4b\x00")

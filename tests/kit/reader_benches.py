@@ -18,6 +18,7 @@ from hardware.readers.presence import Presence
 from hardware.registry import build_reader
 from hardware.simulated import SimulatedReader
 from tests.kit.frames import id12, rdm6300, wiegand
+from tests.kit.pcsc_stand import stand
 from tests.kit.pn532_peer import Pn532Peer
 
 REMOVAL_MS = 1000
@@ -199,6 +200,36 @@ class Pn532Bench(PtyBench):
         asyncio.get_running_loop().add_reader(line, lambda: self.peer.receive(os.read(line, 4096)))
 
 
+class PcscBench:
+    """pcscd and vpcd, with cards in software; `take` and what is laid wait until the one before was read."""
+
+    kind = BadgeKind.UID_13MHZ
+    one, two = bytes.fromhex("FB0EE20B"), bytes.fromhex("04DE5F1EACC040")
+
+    def __init__(self, _: Path) -> None:
+        self.stand = stand()
+        self.stand.renew()
+        # pcscd looks every 0.4 s, and one badge must be seen to be gone before another lies there
+        settings = {"reader": "00 00", "removal_ms": 2 * REMOVAL_MS}
+        self.reader = build_reader("pcsc", settings, "bench")
+
+    async def lay(self, uid: bytes, times: int = 1) -> None:
+        for _ in range(times):
+            self.stand.say("lay", uid=uid.hex())
+
+    async def take(self, _: bytes) -> None:
+        self.stand.say("take")
+
+    async def disturb(self) -> None:
+        self.stand.say("lay", uid="00", kind="mute")
+
+    async def unplug(self) -> None:
+        self.stand.say("stop")
+
+    async def plug(self) -> None:
+        self.stand.start()
+
+
 KEYS = {"\n": 28} | dict(zip("1234567890", range(2, 12), strict=True))
 KEYS |= {"a": 30, "b": 48, "c": 46, "d": 32, "e": 18, "f": 33, "g": 34}
 
@@ -217,6 +248,7 @@ def typed(text: str) -> bytes:
 BENCHES: dict[str, type] = {
     "rdm6300": PtyBench,
     "id12": Id12Bench,
+    "pcsc": PcscBench,
     "pn532": Pn532Bench,
     "wiegand26": WiegandBench,
     "wiegand34": Wiegand34Bench,

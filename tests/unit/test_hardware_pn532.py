@@ -156,9 +156,10 @@ def test_another_chip_is_not_talked_with() -> None:
 
 
 def test_it_is_woken_configured_and_polled_and_the_field_rests_after_each_badge(line: Line) -> None:
-    assert line.peer.commands[:4] == [b"\x14\x01", b"\x02", b"\x32\x05\xff\x01\x01", b"\x4a\x01\x00"]
+    rest = [b"\x32\x01\x00", b"\x32\x01\x01"]
+    assert line.peer.commands[:5] == [b"\x14\x01", b"\x02", b"\x32\x05\xff\x01\x01", *rest]
     line.peer.badges.append(FOUR)
     line.peer.commands.clear()
-    list(line.until(500))
-    turn = [b"\x4a\x01\x00", b"\x32\x01\x00", b"\x32\x01\x01"]
+    list(line.until(1_000))
+    turn = [b"\x4a\x01\x00", *rest]
     assert line.peer.commands[1:7] == turn * 2  # the first poll found the field still empty

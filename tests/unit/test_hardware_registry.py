@@ -8,6 +8,7 @@ from floor.errors import ConfigError
 from gateway.cli import main
 from hardware import registry
 from hardware.panels.console import ConsolePanel
+from hardware.readers.pn532 import Pn532Reader
 from hardware.readers.port_reader import PortReader
 from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
 
@@ -27,7 +28,15 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
         registry.build_panel("console", {}, WHERE),
         registry.build_panel("simulated", {}, WHERE),
     ]
-    kinds = [*[PortReader] * 4, SimulatedReader, SimulatedRelay, ConsolePanel, SimulatedPanel]
+    kinds = [
+        PortReader,
+        Pn532Reader,
+        *[PortReader] * 2,
+        SimulatedReader,
+        SimulatedRelay,
+        ConsolePanel,
+        SimulatedPanel,
+    ]
     assert [type(one) for one in built] == kinds
     assert [one.name for one in built[:5]] == [*["laser"] * 4, "simulated"]
 
@@ -40,7 +49,7 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
             "rdm630",
             {},
             "kind",
-            'Did you mean "rdm6300"? Known: keyboard, mfrc522, osdp, pn532, rdm6300',
+            'Did you mean "rdm6300"? Known: keyboard, mfrc522, osdp, pcsc, pn532, rdm6300',
         ),
         (registry.build_relay, "", {}, "kind", '"" is unknown. Known: gpio, rig, shelly, simulated'),
         (
@@ -54,6 +63,8 @@ def test_every_kind_that_needs_no_hardware_builds() -> None:
         (registry.build_reader, "rdm6300", {"prt": "/dev/x"}, "prt", 'unknown. Did you mean "port"? Known:'),
         (registry.build_reader, "rdm6300", {"port": 3}, "port", "3 does not fit. Give the serial device"),
         (registry.build_reader, "rdm6300", {"port": "x", "removal_ms": 10}, "removal_ms", "150 to 60000 ms"),
+        (registry.build_reader, "pcsc", {"removal_ms": 10}, "removal_ms", "150 to 60000 ms"),
+        (registry.build_reader, "pcsc", {"sun": "yes"}, "sun", "Give true or false"),
         (registry.build_reader, "pn532", {"port": "x", "poll_ms": 5}, "poll_ms", "20 to 1000 ms"),
         (registry.build_reader, "wiegand", {"port": "x", "alive_s": 1}, "alive_s", "3 to 600"),
         (registry.build_reader, "keyboard", {**KEYBOARD, "number": "octal"}, "number", '"decimal" or "hex"'),

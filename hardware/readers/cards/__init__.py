@@ -1,0 +1,1 @@
+"""What is said to a card that proves itself. Pure: replies in, commands and a verdict out."""
