@@ -210,7 +210,9 @@ def _hazards(made: Part) -> list[str]:
     found = []
     special: dict[str, list[str]] = {}
     for pin in made.pins:
-        if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on", "dtparam=spi=on"} & set(made.config):
+        if pin in SPECIAL and not {"enable_uart=1", "dtparam=i2c_arm=on", "dtparam=spi=on"} & set(
+            made.config
+        ):
             special.setdefault(SPECIAL[pin], []).append(str(pin))
     found += [f"GPIO {', '.join(pins)}: {words}." for words, pins in special.items()]
     for wire in made.wires:

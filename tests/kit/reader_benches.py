@@ -229,6 +229,9 @@ class PcscBench:
     async def plug(self) -> None:
         self.stand.start()
 
+    def stop(self) -> None:
+        """The stand goes on for the next bench; it ends with the tests' process."""
+
 
 KEYS = {"\n": 28} | dict(zip("1234567890", range(2, 12), strict=True))
 KEYS |= {"a": 30, "b": 48, "c": 46, "d": 32, "e": 18, "f": 33, "g": 34}
