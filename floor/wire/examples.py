@@ -125,7 +125,7 @@ ROSTER = Roster(
             since=date(2025, 3, 14),
         )
     },
-    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.UID_13MHZ)},
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424, key="0f" * 16)},
     machines=[
         RosterMachine(
             id="printer-1",
