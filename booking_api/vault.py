@@ -60,8 +60,8 @@ class Vault:
 class Masters:
     """The space's master keys of badges, a file for each version.
 
-    A badge stays with the one that it was written by. They never leave this machine: a gateway and a writer of
-    badges are given what was made from them.
+    A badge stays with the one that it was written by. They never leave this machine: a gateway, and who
+    writes badges, are given what was made from them.
     """
 
     def __init__(self, folder: Path) -> None:
