@@ -33,6 +33,7 @@ class BadgeReading(SQLModel, table=True):
     """One signed reading of a badge that was taken: at a gateway, by its journal, or here by URL ("").
 
     No two have the same count of the same badge: whoever shows a second one shows a copy of it.
+    `clock_error_ms` is how wrong the time may be, None for a gateway that did not know the time.
     """
 
     __tablename__ = "badge_reading"
@@ -41,6 +42,7 @@ class BadgeReading(SQLModel, table=True):
     counter: int = Field(primary_key=True, sa_type=BigInteger)
     gateway: str = Field(max_length=32)
     at_ms: int = Field(sa_type=BigInteger)
+    clock_error_ms: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class BadgeKeysGiven(SQLModel, table=True):

@@ -20,6 +20,7 @@ def upgrade() -> None:
         big("counter"),
         text("gateway", 32),
         big("at_ms"),
+        big("clock_error_ms", nullable=True),
         sa.ForeignKeyConstraint(["badge"], ["badge.id"]),
         sa.PrimaryKeyConstraint("badge", "counter"),
     )
