@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.driver import Driver
+from firmware_bridge.events import JobStarted
+from firmware_bridge.simulated.driver import SimulatedMachine
 from floor.access import BadgeStanding
 from floor.ids import badge_reference
-from floor.policy import MachinePolicy
+from floor.policy import MachinePolicy, OnLeave
+from floor.session import Holding, Running
 from floor.wire.journal import AlarmRaised, BadgeProven, SessionStarted, TapRefused
 from floor.words import BadgeKind, DenialReason
 from gateway.app import Gateway
@@ -29,13 +33,20 @@ from tests.kit.gateway import BADGE_KEY, Bench, FakeClock
 STRONG = bytes.fromhex("04DE5F1EACC040")
 REFERENCE = badge_reference(BADGE_KEY, STRONG)
 KEY = bytes(range(16))
+STRICT = MachinePolicy(accepts_weak_badges=False)
 
 
 class ProvenBench(Bench):
     """Ada has a badge that proves itself, and the laser takes no other."""
 
-    def __init__(self, folder: Path, kind: BadgeKind = BadgeKind.NTAG424) -> None:
-        super().__init__(folder, MachinePolicy(accepts_weak_badges=False))
+    def __init__(
+        self,
+        folder: Path,
+        kind: BadgeKind = BadgeKind.NTAG424,
+        policy: MachinePolicy = STRICT,
+        driver: Driver | None = None,
+    ) -> None:
+        super().__init__(folder, policy, driver)
         badges = {REFERENCE: BadgeStanding("ada", kind, key=KEY.hex())}
         self.roster.take(self.server.roster(2, policy=self.policy, badges=badges))
 
@@ -97,6 +108,22 @@ async def test_a_copy_of_the_uid_opens_nothing(bench):
     assert not bench.relay.is_on
     assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN]
     assert await bench.alarmed() == []
+
+
+async def test_a_copy_takes_up_no_session_that_was_left_for_its_job(tmp_path):
+    policy = MachinePolicy(accepts_weak_badges=False, on_leave=OnLeave.HOLD_FOR_JOB)
+    bench = ProvenBench(tmp_path, policy=policy, driver=SimulatedMachine())
+    await bench.show(1)
+    await bench.station.handle(JobStarted("job-1", "vase", ""), 0.0)
+    await bench.show(2)
+    assert isinstance(bench.station.state, Holding)
+    await bench.show(None, BadgeKind.UID_13MHZ)
+    await bench.show(2)
+    assert isinstance(bench.station.state, Holding)
+    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN] * 2
+    await bench.show(3)
+    assert isinstance(bench.station.state, Running)
+    bench.journal.close()
 
 
 async def test_mutual_authentication_has_no_count_and_opens_each_time(tmp_path):
