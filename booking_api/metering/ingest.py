@@ -124,6 +124,8 @@ def _write_records(
 def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     for machine, reason, by, at_ms in gathered.lockouts:
         _lock(session, machine, reason, by, at_ms, now_ms)
+    for row in (*gathered.alarms, *(gathered.sessions[id] for id in gathered.ended)):
+        row["received_ms"] = now_ms
     _insert(session, BootClock, list(gathered.clocks.values()))
     _insert(session, SessionReading, gathered.readings)
     _insert(session, Refusal, gathered.refusals)

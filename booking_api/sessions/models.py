@@ -23,7 +23,8 @@ class MachineSession(SQLModel, table=True):
 
     `counters` are the totals of the meters in base units. `total_micro` is what was charged, in micro-units
     of `commodity`, the sum of its charges; it is None until the session is priced. `clock_error_ms` bounds
-    the error of `started_ms` (None: unknown). `ended_ms` is `started_ms` plus the monotonic `elapsed_ms`.
+    the error of `started_ms` (None: unknown). `ended_ms` is `started_ms` plus the monotonic `elapsed_ms`;
+    `received_ms` is when the end reached this server.
     """
 
     __tablename__ = "machine_session"
@@ -44,6 +45,7 @@ class MachineSession(SQLModel, table=True):
     clock_error_ms: int | None = Field(default=None, sa_type=BigInteger)
     held_ms: int | None = Field(default=None, sa_type=BigInteger)
     ended_ms: int | None = Field(default=None, sa_type=BigInteger, index=True)
+    received_ms: int | None = Field(default=None, sa_type=BigInteger)
     elapsed_ms: int = Field(default=0, sa_type=BigInteger)
     stop_type: StopType | None = Field(default=None, sa_type=word_column(StopType))
     words: str = Field(default="", max_length=400)
@@ -101,7 +103,10 @@ class Job(SQLModel, table=True):
 
 
 class Alarm(SQLModel, table=True):
-    """Something that staff must know; it stays until somebody says that they have seen it."""
+    """Something that staff must know; it stays until somebody says that they have seen it.
+
+    `at_ms` is when it happened, `received_ms` when this server heard of it.
+    """
 
     __tablename__ = "alarm"
 
@@ -112,5 +117,6 @@ class Alarm(SQLModel, table=True):
     code: str = Field(max_length=64)
     words: str = Field(default="", max_length=400)
     at_ms: int = Field(sa_type=BigInteger, index=True)
+    received_ms: int | None = Field(default=None, sa_type=BigInteger)
     seen_ms: int | None = Field(default=None, sa_type=BigInteger)
     seen_by: str | None = Field(default=None, max_length=64)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from booking_api.ledger.models import ChargeLine
+from booking_api.sessions.late import session_late_by_ms
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.words import StopType
 
@@ -35,6 +36,8 @@ Lines = list[LineSeen]
 class SessionSeen(BaseModel):
     """One use of a machine. Times are UTC milliseconds, `counters` in the base units of their names.
 
+    `late_by_ms` says how much later than it ended its end came, because its gateway was out of touch; else 0.
+
     What it cost (`total_micro`, `lines`) is None for those who may not see that member's money.
     """
 
@@ -46,6 +49,7 @@ class SessionSeen(BaseModel):
     state: SessionState
     started_ms: int
     ended_ms: int | None
+    late_by_ms: int
     elapsed_ms: int
     stop_type: StopType | None
     words: str
@@ -66,7 +70,8 @@ def lines_seen(lines: Iterable[ChargeLine]) -> Lines:
 
 def session_seen(used: MachineSession, money: bool, lines: Iterable[ChargeLine] | None = None) -> SessionSeen:
     """Return a session as it is shown to somebody who may, or may not, see its money."""
-    seen = SessionSeen.model_validate(used)
+    kept = {**used.model_dump(), "late_by_ms": session_late_by_ms(used)}
+    seen = SessionSeen.model_validate(kept)
     if not money:
         return seen.model_copy(update=dict.fromkeys(_MONEY))
     return seen.model_copy(update={"lines": None if lines is None else lines_seen(lines)})

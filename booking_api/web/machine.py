@@ -15,6 +15,7 @@ from booking_api.auth.who import Who
 from booking_api.certifications import service as certifications
 from booking_api.machines import orders, service
 from booking_api.machines.orders import Outcome
+from booking_api.sessions.late import session_late_by_ms
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
 from booking_api.web.board import draw, names_of, read_cards
@@ -121,6 +122,7 @@ def _recent(session: Session, page: Page, machine: str) -> list[dict[str, object
             "started_ms": row.started_ms,
             "elapsed_ms": row.elapsed_ms,
             "stop": say(row.stop_type, page.f.language) if row.stop_type else "",
+            "late_by_ms": session_late_by_ms(row),
             "cost": _cost(row, page, page.who),
         }
         for row in rows

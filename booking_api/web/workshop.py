@@ -13,6 +13,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.gateways.endpoints import list_gateways
 from booking_api.machines import service as machines
+from booking_api.sessions.late import late_by_ms
 from booking_api.sessions.models import Alarm
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
@@ -34,6 +35,7 @@ def workshop(who: Reads, session: Reading, page: Paged) -> Response:
         "alarms": list(session.exec(unseen.limit(ALARMS))),
         "locked": out_of_order,
         "people": names_of(session, {row.lockout_by or "" for row in out_of_order}),
+        "late_by_ms": late_by_ms,
         "gateways": list_gateways(session, page.context, who),
         "names": machine_names(session),
         "now_ms": page.context.clock.now_ms(),

@@ -1,17 +1,23 @@
-"""What happens first when a gateway is told to stop."""
+"""What happens first when a gateway is told to stop, and what it remembers when it starts again."""
 
 import asyncio
 import contextlib
 from base64 import b64encode
 
+import pytest
+
+from floor.session import LockedOut
+from floor.wire.messages import LockOut
 from floor.words import BadgeKind
 from gateway import config
 from gateway.app import opened
+from gateway.wiring import Ordered
 from hardware.events import BadgeTapped
 from tests.kit.gateway import ADA, BADGE_KEY, SigningServer
 
 
-async def test_relays_open_before_anything_is_waited_for(tmp_path, monkeypatch):
+@pytest.fixture
+def settings(tmp_path):
     server = SigningServer()
     (tmp_path / "roster.jsonl").write_bytes(server.roster() + b"\n")
     (tmp_path / "gateway.toml").write_text(
@@ -19,6 +25,17 @@ async def test_relays_open_before_anything_is_waited_for(tmp_path, monkeypatch):
         '[http]\nport = 0\n[journal]\nstorage = "volatile"\n[[stations]]\nmachine = "laser"\n'
         'reader = {kind = "simulated"}\nrelay = {kind = "simulated"}\n'
     )
+    return config.load(tmp_path / "gateway.toml")
+
+
+async def test_a_machine_that_was_out_of_order_is_so_when_the_gateway_starts_again(settings):
+    async with opened(settings) as gateway:
+        await gateway.stations["laser"].handle(Ordered(LockOut(machine="laser", reason="smoke"), "m2"), 0.0)
+    async with opened(settings) as gateway:
+        assert gateway.stations["laser"].state == LockedOut("smoke")
+
+
+async def test_relays_open_before_anything_is_waited_for(settings, monkeypatch):
     released = asyncio.Event()
 
     async def lingers() -> None:
@@ -28,7 +45,7 @@ async def test_relays_open_before_anything_is_waited_for(tmp_path, monkeypatch):
         finally:
             await released.wait()
 
-    async with opened(config.load(tmp_path / "gateway.toml")) as gateway:
+    async with opened(settings) as gateway:
         monkeypatch.setattr(gateway.link, "run", lingers)
         running = asyncio.create_task(gateway.run())
         await asyncio.sleep(0.1)
