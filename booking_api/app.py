@@ -38,6 +38,7 @@ from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
 from booking_api.web import (
+    badge,
     bank,
     cash_desk,
     classes,
@@ -63,7 +64,7 @@ PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -118,6 +119,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.desk = Desk()
     app.state.uploads = Uploads()
+    app.state.badge_door = badge.Door()
     app.state.exposition = Exposition()
     errors.install(app)
     for room in (*API, *PAGES):

@@ -1,17 +1,26 @@
 """Secrets at rest: sealed with a key of the data directory, so that a copied database alone opens nothing."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac
 import os
+import re
+import threading
+from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from floor.badge_keys import KEY_BYTES, VERSIONS, desfire_key, ntag424_key
 from floor.errors import ConfigError
+from floor.words import BadgeKind
 
 KEY_FILE = "secrets.key"
+MASTER_FILE = "badge-master-{}.key"
+_MASTER_NAME = re.compile(r"badge-master-([1-9][0-9]{0,2})\.key")
 _NONCE_BYTES = 12
 
 
@@ -41,6 +50,71 @@ class Vault:
     def lookup(self, secret: bytes) -> str:
         """Return the keyed SHA-256 of a secret as hex: the same for the same secret."""
         return hmac.new(self._looking, secret, hashlib.sha256).hexdigest()
+
+    @cached_property
+    def masters(self) -> Masters:
+        """The master keys of badges, which lie beside this vault's own."""
+        return Masters(Path(self._file).parent)
+
+
+class Masters:
+    """The space's master keys of badges, a file for each version.
+
+    A badge stays with the one that it was written by. They never leave this machine: a gateway, and who
+    writes badges, are given what was made from them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._kept: dict[int, bytes] = {}
+        self._making = threading.Lock()
+
+    def versions(self) -> list[int]:
+        """Return the versions that there are, the oldest first."""
+        names = (_MASTER_NAME.fullmatch(path.name) for path in self._folder.glob("badge-master-*.key"))
+        found = sorted(int(name[1]) for name in names if name)
+        return [version for version in found if version in VERSIONS]
+
+    def newest(self) -> int:
+        """Return the version that new badges are written by; the first one is made when there is none."""
+        with self._making:
+            version = max(self.versions(), default=1)
+            self._read(version, make=True)
+        return version
+
+    def renew(self) -> int:
+        """Make the next version, by which new badges are written; raises ConfigError after the last."""
+        with self._making:
+            version = max(self.versions(), default=0) + 1
+            if version not in VERSIONS:
+                remedy = "Write the badges of old versions anew, then remove their files."
+                raise ConfigError(
+                    str(self._folder), "", "holds all versions of a key that there can be", remedy
+                )
+            self._read(version, make=True)
+        return version
+
+    def master(self, version: int) -> bytes:
+        """Return a master key of 16 bytes; raises ConfigError when its file is gone."""
+        return self._read(version, make=False)
+
+    def key_of(self, kind: BadgeKind, uid: bytes, number: int, version: int) -> bytes:
+        """Return a key of one badge; raises ValueError for a kind, UID or number that has none."""
+        match kind:
+            case BadgeKind.NTAG424:
+                return ntag424_key(self.master(version), uid, number, version)
+            case BadgeKind.DESFIRE:
+                return desfire_key(self.master(version), uid, number, version)
+        raise ValueError(f"a badge of the kind {kind} has no keys")
+
+    def _read(self, version: int, *, make: bool) -> bytes:
+        if version not in self._kept:
+            file = self._folder / MASTER_FILE.format(version)
+            if not make and not file.exists():
+                remedy = "Restore it from the database's backup, or enrol this version's badges anew."
+                raise ConfigError(str(file), "", "is missing: badges were written by it", remedy)
+            self._kept[version] = read_or_make(file, KEY_BYTES)
+        return self._kept[version]
 
 
 def open_vault(data: Path) -> Vault:

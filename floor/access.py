@@ -123,6 +123,12 @@ class Denied:
 Decision = Granted | Denied
 
 
+OF_THE_BADGE = frozenset(
+    {DenialReason.BADGE_LOST, DenialReason.BADGE_NOT_PROVEN, DenialReason.BADGE_TOO_WEAK}
+)
+"""Reasons by which it is not certain that the badge's member is there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """All that a decision rests on. Times in UTC milliseconds; `clock_known` says whether they mean anything.

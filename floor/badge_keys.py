@@ -1,6 +1,6 @@
 """Keys of badges that cannot be copied: each badge has its own, made from the space's one and its UID.
 
-This is the key plan (docs/adr/0013-keys-of-badges.md): whoever writes a badge and whoever verifies one takes
+This is the key plan (docs/adr/0014-keys-of-badges.md): whoever writes a badge and whoever verifies one takes
 keys from here. `version` is that of the master, 1 to 255, as the badge keeps it beside each key.
 """
 

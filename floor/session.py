@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from floor.access import Decision, Denied, Lease
+from floor.access import OF_THE_BADGE, Decision, Denied, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session_effects import (
     CloseRelay,
@@ -214,6 +214,8 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
             return _lock_out(state, stop_type, reason)
         case LockOutOrdered(reason):
             return _lock_out(state, StopType.LOCKOUT, reason)
+        case Tapped(Denied(reason), member) if isinstance(state, Holding) and reason in OF_THE_BADGE:
+            return state, (Refuse(reason, member),)  # a copy of the badge takes up nobody's session
         case Tapped():
             return _tapped(state, event, policy)
         case Ticked(at_ms):

@@ -30,6 +30,7 @@ from gateway.link import Link, shown
 from gateway.metrics import Metrics
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
+from gateway.proofs import Proofs
 from gateway.recovery import recall
 from gateway.roster import RosterStore
 from gateway.station import Station
@@ -37,6 +38,7 @@ from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
 from hardware.ports import Closes
+from hardware.readers.keys import TakesKeys
 
 log = logging.getLogger(__name__)
 SOFTWARE = f"makerfloor {version('makerfloor')}"
@@ -67,6 +69,7 @@ class Gateway:
             prices=self.prices,
             prints=self.prints,
             metrics=self.metrics,
+            proofs=Proofs(self.journal),
             new_id=self._new_id,
             changed=self._changed,
             checkpoint_ms=config.checkpoint_s * 1000,
@@ -83,6 +86,9 @@ class Gateway:
             carry=self._carry,
             roster_changed=self._roster_changed,
         )
+        for reader in (device.reader for device in wired.values()):
+            if isinstance(reader, TakesKeys):
+                reader.trust(self.roster)
         self.stations = {name: Station(name, wired[name], services) for name in wired}
         wanted = config.home_assistant
         self.home = HomeAssistant(wanted, config.name, self.stations.values(), SOFTWARE) if wanted else None

@@ -51,7 +51,8 @@ class Journal:
         # The one who writes keeps it too: a second writer would wait for the lock, and not for ever.
         self._position = self._kept = (self.epoch, self.acknowledged)
         self._memory: deque[tuple[int, JournalEntry]] = deque()
-        self._writes: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
+        self._writes: queue.SimpleQueue[list[Write] | None] = queue.SimpleQueue()
+        self._unsent: list[Write] = []
         self._loop = asyncio.get_running_loop()
         self._grown = asyncio.Event()
         self._quick = 0
@@ -81,6 +82,23 @@ class Journal:
         """Return the machines that were out of order at the last stop, with the reason."""
         return self._reader.lockouts()
 
+    def counters(self) -> dict[str, int]:
+        """Return the greatest count of readings that was durable of each badge at the last stop."""
+        return self._reader.counters()
+
+    def along(self, fact: Fact) -> None:
+        """Record a fact in one transaction with the next one, so that nobody waits for the disk twice.
+
+        Call `flush` when it is settled that none follows at once.
+        """
+        self._append(fact, None, along=True)
+
+    def flush(self) -> None:
+        """Give the disk what was recorded along with a fact that never came."""
+        if self._unsent:
+            self._writes.put(self._unsent)
+            self._unsent = []
+
     def append(self, fact: Fact) -> None:
         """Record a fact; it is durable as soon as the disk takes it.
 
@@ -102,7 +120,9 @@ class Journal:
         finally:
             late.cancel()
 
-    def _append(self, fact: Fact, written: asyncio.Future[bool] | None) -> JournalEntry:
+    def _append(
+        self, fact: Fact, written: asyncio.Future[bool] | None, *, along: bool = False
+    ) -> JournalEntry:
         unplaced = JournalEntry.model_construct(
             seq=0,
             previous=GENESIS,
@@ -113,14 +133,17 @@ class Journal:
             boot_id=self._clock.boot_id,
             fact=fact,
         )
-        return self._place(unplaced, written)
+        entry = self._place(unplaced, written)
+        if not along:
+            self.flush()
+        return entry
 
     def _place(self, unplaced: JournalEntry, written: asyncio.Future[bool] | None) -> JournalEntry:
         numbered = unplaced.model_copy(update={"seq": self._seq + 1})
         entry = chained(self.epoch, self._hash, numbered)
         self._seq, self._hash = entry.seq, entry.hash
         self._memory.append((self.epoch, entry))
-        self._writes.put((self.epoch, entry, entry.model_dump_json(), written))
+        self._unsent.append((self.epoch, entry, entry.model_dump_json(), written))
         if self.degraded:
             self._grown.set()
         return entry
@@ -173,13 +196,13 @@ class Journal:
                     tidied = time.monotonic()
                     self._tidy()
                 continue
-            batch = [] if first is None else [first]
+            batch = list(first or ())
             stop = first is None
             while not self._writes.empty():
                 more = self._writes.get()
                 stop = stop or more is None
                 if more is not None:
-                    batch.append(more)
+                    batch += more
             if batch and not self._write(batch):
                 return
             if stop:
@@ -273,9 +296,11 @@ class Journal:
         self._position = (self.epoch, 0)
         for entry in (*carried, *waiting):
             self._place(entry, None)
+        self.flush()
 
     def close(self) -> None:
         """Write what waits, then close; waits at most two seconds for the disk."""
+        self.flush()
         self._writes.put(None)
         self._thread.join(timeout=2)
         if not self._thread.is_alive():

@@ -12,6 +12,7 @@ from floor.errors import ConfigError
 from floor.wire.journal import (
     GENESIS,
     AccountChosen,
+    BadgeProven,
     HoldRaised,
     JournalEntry,
     MachineCleared,
@@ -27,10 +28,13 @@ CREATE TABLE IF NOT EXISTS entries (
     epoch INTEGER NOT NULL, seq INTEGER NOT NULL, recorded_ms INTEGER NOT NULL, kind TEXT NOT NULL,
     hash TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (epoch, seq)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lockouts (machine TEXT PRIMARY KEY, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS counters (badge TEXT PRIMARY KEY, counter INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS position (
     one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, acknowledged INTEGER NOT NULL);
 INSERT OR IGNORE INTO position VALUES (1, 1, 0);
 """
+COUNT = """INSERT INTO counters VALUES (?, ?) ON CONFLICT (badge)
+    DO UPDATE SET counter = excluded.counter WHERE excluded.counter > counter"""
 OF_SESSIONS = "('session_started', 'session_metered', 'account_chosen', 'hold_raised', 'session_ended')"
 VOLATILE = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 
@@ -89,6 +93,8 @@ class JournalStore:
                         self._db.execute("INSERT OR REPLACE INTO lockouts VALUES (?, ?)", (machine, reason))
                     case MachineCleared(machine=machine):
                         self._db.execute("DELETE FROM lockouts WHERE machine = ?", (machine,))
+                    case BadgeProven(badge=badge, counter=counter):
+                        self._db.execute(COUNT, (badge, counter))
             self._db.execute("COMMIT")
         except sqlite3.Error:
             if self._db.in_transaction:
@@ -140,6 +146,10 @@ class JournalStore:
     def lockouts(self) -> dict[str, str]:
         """Return the machines that are out of order, with the reason."""
         return dict(self._db.execute("SELECT machine, reason FROM lockouts").fetchall())
+
+    def counters(self) -> dict[str, int]:
+        """Return the greatest count of readings that was taken of each badge, by its reference."""
+        return dict(self._db.execute("SELECT badge, counter FROM counters").fetchall())
 
     def set_position(self, epoch: int, acknowledged: int) -> None:
         """Remember what the server has; needs no durability of its own, the server says it again."""

@@ -28,6 +28,7 @@ from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion,
 from floor.wire.topics import DELIVERY, Channel
 from gateway.clock import Clock
 from gateway.memory import give_back
+from hardware.readers.keys import BadgeKey
 
 log = logging.getLogger(__name__)
 NO_ROSTER_AGE_S = 1 << 31
@@ -77,6 +78,11 @@ class RosterStore:
             return reference, None, None
         badge = self._roster.badges.get(reference)
         return reference, badge, self._roster.members.get(badge.member) if badge else None
+
+    def key_of(self, uid: bytes) -> BadgeKey | None:
+        """Return how a badge of the roster proves itself; None for one that cannot, is lost or is unknown."""
+        _, badge, _ = self.look_up(uid)
+        return BadgeKey(badge.kind, bytes.fromhex(badge.key)) if badge and badge.key else None
 
     def member(self, id: str) -> MemberStanding | None:
         """Return a member as the roster has them."""

@@ -36,7 +36,7 @@ class Taps:
             policy=station.policy,
             badge_reference=reference,
             badge=badge,
-            proven=tap.kind,
+            proven=services.proofs.take(tap, station.machine, reference, badge, station.alarm),
             member=station.tab.afford(member) if member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),
@@ -49,6 +49,7 @@ class Taps:
         job = station.side.job is not None
         who = await station.door.tapped(decision, member.id if member else None, since)
         await self._step(session.Tapped(decision, who, services.clock.monotonic_ms(), job), since, reference)
+        services.journal.flush()
         boxes.answer(tap, reference, station.state)
 
     async def removed(self, event: BadgeRemoved, since: float) -> None:

@@ -16,6 +16,7 @@ from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
+from gateway.proofs import Proofs
 from gateway.roster import RosterStore
 from hardware.events import ButtonPressed, InputEvent, ReaderEvent
 from hardware.nodes.node import Node
@@ -50,6 +51,7 @@ class Services:
     prices: Prices
     prints: PrintFiles
     metrics: Metrics
+    proofs: Proofs
     new_id: Callable[[], str]
     changed: Callable[[], None]
     checkpoint_ms: int

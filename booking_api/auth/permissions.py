@@ -22,6 +22,7 @@ class Permission(StrEnum):
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     BADGES_WRITE = "badges:write"
+    BADGES_KEYS = "badges:keys"
     CERTIFICATIONS_READ = "certifications:read"
     CERTIFICATIONS_WRITE = "certifications:write"
     SESSIONS_READ = "sessions:read"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.badges import service
+from booking_api.badges import service, writing
+from booking_api.badges.writing import BadgeKeys
 from floor.errors import Refused
 from floor.words import BadgeKind
 
@@ -19,7 +20,10 @@ Writes = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
 
 
 class BadgeSeen(BaseModel):
-    """A badge. Times are UTC milliseconds; `lost_ms` is when it was reported lost."""
+    """A badge. Times are UTC milliseconds; `lost_ms` is when it was reported lost.
+
+    A `weak` one can be copied: nothing but its UID is read. `key_version` is 0 for it.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -29,10 +33,26 @@ class BadgeSeen(BaseModel):
     label: str
     lost_ms: int | None
     enrolled_ms: int
+    key_version: int
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's own example; mypy knows no decorated property
+    @property
+    def weak(self) -> bool:
+        """Whether a copy cannot be told from the badge."""
+        return self.kind.weak
+
+
+class KeysGiven(BaseModel):
+    """Somebody was given a badge's keys; `by` is a member's id, or `command-line`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    by: str
+    at_ms: int
 
 
 class BadgeDetails(BaseModel):
-    """A new badge; `uid` as people write it: 04:A2:B3:C4. A kind that nothing here verifies is refused."""
+    """A new badge; `uid` as people write it: 04:A2:B3:C4. A kind that proves itself has 7 bytes of UID."""
 
     uid: Annotated[str, Field(min_length=4, max_length=128)]
     kind: BadgeKind
@@ -66,6 +86,21 @@ def report_lost(who: SignedIn, session: Writing, context: Ctx, id: str) -> Badge
 def report_found(who: Writes, session: Writing, context: Ctx, id: str) -> BadgeSeen:
     """Take a lost badge into use again; staff have it in their hands."""
     return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms()))
+
+
+@router.post("/badges/{id}/keys")
+def give_keys(
+    who: Annotated[Who, Depends(holds(Permission.BADGES_KEYS))], session: Writing, context: Ctx, id: str
+) -> BadgeKeys:
+    """Give the secret keys of a badge to a program that writes it; who asked is recorded."""
+    now_ms = context.clock.now_ms()
+    return writing.give(session, context.vault, id, context.settings.address, who.id, now_ms)
+
+
+@router.get("/badges/{id}/keys")
+def list_keys_given(who: Writes, session: Reading, id: str) -> list[KeysGiven]:
+    """List who was given the keys of a badge, and when; also of one that was removed."""
+    return [KeysGiven.model_validate(one) for one in writing.given(session, id)]
 
 
 @router.delete("/badges/{id}", status_code=204)

@@ -1,18 +1,19 @@
 """What is done with badges."""
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, delete, select
 
-from booking_api.badges.models import Badge
+from booking_api.badges.models import Badge, BadgeReading
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members import service as members
 from booking_api.vault import Vault
+from floor.badge_keys import UID_BYTES
 from floor.errors import Refused
 from floor.words import BadgeKind
 
 UID_BYTES_MAX = 32
-KINDS = tuple(kind for kind in BadgeKind if kind.weak)
-"""What can be enrolled. Gateways look every badge up by its UID, so none proves more than that yet."""
+KINDS = tuple(kind for kind in BadgeKind if kind is not BadgeKind.PHONE)
+"""What can be enrolled. A phone is no badge: it shows who is signed in on it."""
 
 
 def parse_uid(text: str) -> bytes:
@@ -33,16 +34,17 @@ def enrol(
 ) -> Badge:
     """Give a member a badge.
 
-    Raises Refused when somebody has it already, lost ones included, and for a kind that nothing here
-    verifies: such a badge would pass for one that cannot be copied.
+    One that can prove itself must be written with the keys that are its own from now on (`keys_for`): until
+    then every machine refuses it. Raises Refused when somebody has the badge already, lost ones included, and
+    for a kind that is none, or that no badge with this UID can be.
     """
     members.get(session, member)
     if kind not in KINDS:
         raise Refused(
-            "badge_kind_invalid",
-            f"No reader here can verify a badge of the kind {kind}, so a copy of its UID would pass for it. "
-            f"Enrol it as what is read of it: {', '.join(KINDS)}.",
+            "badge_kind_invalid", f"A {kind} is not enrolled. Badges are of the kinds {', '.join(KINDS)}."
         )
+    if not kind.weak and len(uid) != UID_BYTES:
+        raise Refused("uid_malformed", f"A badge of the kind {kind} has a UID of {UID_BYTES} bytes.")
     owner = by_uid(session, vault, uid)
     if owner is not None:
         raise Refused("badge_taken", "This badge is enrolled already. Remove it from its member first.")
@@ -54,6 +56,7 @@ def enrol(
         kind=kind,
         label=label.strip()[:100],
         enrolled_ms=now_ms,
+        key_version=0 if kind.weak else vault.masters.newest(),
     )
     session.add(badge)
     changed(session, Subject.MEMBER, member, now_ms)
@@ -95,6 +98,7 @@ def report_found(session: Session, id: str, now_ms: int) -> Badge:
 def remove(session: Session, id: str, now_ms: int) -> None:
     """Forget a badge, so that it may be enrolled for somebody else."""
     badge = get(session, id)
+    session.exec(delete(BadgeReading).where(col(BadgeReading.badge) == id))
     session.delete(badge)
     # A gateway is told which badges a member has; one that left the list is gone.
     changed(session, Subject.FLOOR, badge.member, now_ms)

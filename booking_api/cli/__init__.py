@@ -2,6 +2,7 @@
 
 base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
+badges.py  badges that cannot be copied
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
 quoting.py what a use would cost, and what is wrong with a tariff
 prints.py  what waits at printers, and files that nobody needs any more
@@ -16,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from booking_api.cli import (
     accounts,
+    badges,
     billing,
     broker,
     closing,
@@ -37,7 +39,7 @@ from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
 MONEY = (accounts, billing, memberships, payments, disputes, documents, closing, exporting)
-COMMANDS = (server, floor, people, broker, rates, quoting, prints, *MONEY)
+COMMANDS = (server, floor, people, badges, broker, rates, quoting, prints, *MONEY)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What a gateway is told: a whole roster, or what of it changed."""
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -21,10 +22,13 @@ from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
 from floor.access import BadgeStanding, MemberStanding
+from floor.badge_keys import PROOF_KEY
+from floor.errors import ConfigError
 from floor.ids import badge_reference
 from floor.wire.roster import JsonTable, Roster, RosterDelta, RosterMachine, RosterVersion
-from floor.words import BadgeKind, Role
+from floor.words import Role
 
+log = logging.getLogger(__name__)
 STAFF = frozenset({Role.TECHNICIAN, Role.OPERATOR, Role.ADMIN})
 
 
@@ -92,16 +96,29 @@ class Writer:
         return list(self.session.exec(select(Machine).where(mine).order_by(Machine.id)))
 
     def _badges(self, members: Collection[str] | None) -> dict[str, BadgeStanding]:
-        query = select(Badge.member, Badge.uid_sealed, Badge.kind, Badge.lost_ms)
+        query = select(Badge)
         if members is not None:
             query = query.where(col(Badge.member).in_(members))
         key = self.vault.open(self.gateway.badge_key_sealed)
-        return {
-            badge_reference(key, self.vault.open(sealed)): BadgeStanding(
-                member, BadgeKind(kind), lost_ms is not None
-            )
-            for member, sealed, kind, lost_ms in self.session.exec(query)
-        }
+        found: dict[str, BadgeStanding] = {}
+        for badge in self.session.exec(query):
+            uid, lost = self.vault.open(badge.uid_sealed), badge.lost_ms is not None
+            own = "" if lost else self._own_key(badge, uid)
+            found[badge_reference(key, uid)] = BadgeStanding(badge.member, badge.kind, lost, own)
+        return found
+
+    def _own_key(self, badge: Badge, uid: bytes) -> str:
+        """Return the key by which a badge proves itself, "" for one that cannot: it is then refused.
+
+        A master key that is gone costs the badges that were written by it, not everybody's roster.
+        """
+        if badge.kind.weak:
+            return ""
+        try:
+            return self.vault.masters.key_of(badge.kind, uid, PROOF_KEY, badge.key_version).hex()
+        except ConfigError as error:
+            log.error("badge %s cannot prove itself anywhere: %s", badge.id, error)
+            return ""
 
     def _read_members(self, ids: Collection[str], told: Collection[str] | None) -> list[Member]:
         """Return members by their ids; asked for everybody (`told` is None), the ids are looked up here."""

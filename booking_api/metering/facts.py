@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.badges.readings import Replays
 from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
 from booking_api.metering import choices
 from booking_api.metering.models import BootClock, JournalRecord
@@ -14,6 +15,7 @@ from booking_api.sessions.models import MachineSession, SessionState
 from floor.wire.journal import (
     AccountChosen,
     AlarmRaised,
+    BadgeProven,
     Fact,
     GatewayBooted,
     HoldRaised,
@@ -67,6 +69,7 @@ class Gatherer:
         self._load(session, {id for entry in entries if (id := getattr(entry.fact, "session_id", None))})
         members = {row["member"] for row in self.gathered.sessions.values()}
         members |= {entry.fact.member for entry in entries if isinstance(entry.fact, SessionStarted)}
+        self._replays = Replays(session, gateway)
         self._may_charge = choices.MayCharge.read(session, entries, members)
         for entry in entries:
             self._clock(entry)
@@ -161,8 +164,16 @@ class Gatherer:
             case TapRefused(machine=machine, reason=reason, badge=badge, member=member):
                 row = {"machine": machine, "reason": reason, "badge": badge, "member": member}
                 self.gathered.refusals.append(self._placed(entry, row))
+            case BadgeProven() as fact:
+                if words := self._replays.take(entry, fact):
+                    self._alarm(entry, fact.machine, "badge_replayed", words)
             case JobFinished() as fact:
                 self.gathered.jobs.append(self._placed(entry, _job(fact)))
+            case _:
+                self._about_machine(entry)
+
+    def _about_machine(self, entry: JournalEntry) -> None:
+        match entry.fact:
             case AlarmRaised(machine=machine, code=code, words=words):
                 self._alarm(entry, machine, code, words)
             case MachineLockedOut(machine=machine, reason=reason, by=by):

@@ -148,6 +148,7 @@ def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
         ),
         (policy.takeover, lambda: gettext("Another member may take over while it stands idle.")),
         (not policy.accepts_weak_badges, lambda: gettext("Needs a badge that cannot be copied.")),
+        (policy.accepts_weak_badges, lambda: gettext("Takes any badge, also one that can be copied.")),
         (True, lambda: gettext(_CREDIT[policy.on_credit_spent])),
     ]
     return [say() for applies, say in rules if applies]

@@ -12,6 +12,7 @@ from floor.wire.journal import (
     GENESIS,
     AccountChosen,
     AlarmRaised,
+    BadgeProven,
     Fact,
     GatewayBooted,
     HoldRaised,
@@ -71,6 +72,7 @@ FACTS: tuple[Fact, ...] = (
         counters={Quantity.FILAMENT_UM: 4_210_500},
     ),
     SessionEnded(session_id=SESSION, stop_type=StopType.JOB_DONE, elapsed_ms=754_000, counters=USED),
+    BadgeProven(machine="saw", badge=BADGE, member=MEMBER, counter=61),
     TapRefused(machine="saw", reason=DenialReason.NOT_CERTIFIED, badge=BADGE, member=MEMBER),
     MachineLockedOut(machine="saw", reason="blade guard cracked", by=MEMBER),
     MachineCleared(machine="saw", reason="guard replaced", by=MEMBER),
@@ -125,7 +127,7 @@ ROSTER = Roster(
             since=date(2025, 3, 14),
         )
     },
-    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.UID_13MHZ)},
+    badges={BADGE: BadgeStanding(MEMBER, BadgeKind.NTAG424, key="0f" * 16)},
     machines=[
         RosterMachine(
             id="printer-1",

@@ -153,6 +153,16 @@ class TapRefused(Wire):
     member: Id | None = None
 
 
+class BadgeProven(Wire):
+    """A badge proved itself by a message that counts its readings; no count is taken twice."""
+
+    type: Literal["badge_proven"] = "badge_proven"
+    machine: Id
+    badge: Id
+    member: Id
+    counter: Annotated[int, Field(ge=0, lt=1 << 24)]
+
+
 class MachineLockedOut(Wire):
     """A machine is out of order until staff clear it; `by` is a member's id, `machine` or `gateway`."""
 
@@ -192,6 +202,7 @@ Fact = Annotated[
     | PrintSent
     | PrintFailed
     | TapRefused
+    | BadgeProven
     | MachineLockedOut
     | MachineCleared
     | AlarmRaised,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
@@ -81,6 +82,23 @@ def _short(member: MemberStanding, write: SerializerFunctionWrapHandler) -> dict
 
 
 Member = Annotated[MemberStanding, AfterValidator(_recordable), WrapSerializer(_short)]
+_KEY = re.compile(r"([0-9a-f]{32})?")
+
+
+def _keyed(badge: BadgeStanding) -> BadgeStanding:
+    """Refuse a badge whose key is none, or that is as weak as its UID and has one."""
+    if not _KEY.fullmatch(badge.key) or (badge.key and badge.kind.weak):
+        raise ValueError("a badge's key is 32 hex digits, and only one that can prove itself has one")
+    return badge
+
+
+def _keyless(badge: BadgeStanding, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    """Leave out the key that a weak badge has not."""
+    table: dict[str, Any] = write(badge)
+    return {key: value for key, value in table.items() if value or key != "key"}
+
+
+Badge = Annotated[BadgeStanding, AfterValidator(_keyed), WrapSerializer(_keyless)]
 Budget = Annotated[str, Field(min_length=1, max_length=130, pattern=r"^[A-Za-z0-9_.:@/-]+$")]
 Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
 
@@ -98,7 +116,7 @@ class Roster(Message):
     version: Version
     issued_ms: Millis
     members: dict[Id, Member]
-    badges: dict[Id, BadgeStanding]
+    badges: dict[Id, Badge]
     machines: list[RosterMachine]
     budgets: dict[Budget, Micro] = Field(default_factory=dict)
     timezone: Text = "UTC"
@@ -118,7 +136,7 @@ class RosterDelta(Message):
     version: Version
     issued_ms: Millis
     members: dict[Id, Member | None] = Field(default_factory=dict)
-    badges: dict[Id, BadgeStanding | None] = Field(default_factory=dict)
+    badges: dict[Id, Badge | None] = Field(default_factory=dict)
     machines: list[RosterMachine] = Field(default_factory=list)
     budgets: dict[Budget, Micro | None] = Field(default_factory=dict)
     timezone: Text | None = None

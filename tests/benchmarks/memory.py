@@ -30,8 +30,8 @@ async def gateway_memory(folder: Path) -> list[Figure]:
             for n in range(MEMBERS)
         },
         badges={
-            badge_reference(BADGE_KEY, n.to_bytes(5, "big")): BadgeStanding(
-                f"member-{n}", BadgeKind.UID_125KHZ
+            badge_reference(BADGE_KEY, n.to_bytes(7, "big")): BadgeStanding(
+                f"member-{n}", BadgeKind.NTAG424, key=f"{n:032x}"
             )
             for n in range(MEMBERS)
         },

@@ -27,6 +27,7 @@ from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
+from gateway.proofs import Proofs
 from gateway.roster import RosterStore
 from gateway.station import Station
 from gateway.wiring import Devices, Services, Tick
@@ -155,6 +156,7 @@ class Bench:
         )
         self.roster.take(self.server.roster(policy=self.policy))
         self.metrics = Metrics("test")
+        self.proofs = Proofs(self.journal)
         self.credit, self.prices = Credit(), Prices(self.roster)
         self.prints = PrintFiles(self.folder, self.files_from, self.roster, self.metrics)
         self.reader = SimulatedReader("reader")
@@ -177,6 +179,7 @@ class Bench:
             prices=self.prices,
             prints=self.prints,
             metrics=self.metrics,
+            proofs=self.proofs,
             new_id=lambda: uuid7(self.clock.wall, secrets.token_bytes(10)),
             changed=changed,
             checkpoint_ms=30_000,

@@ -178,6 +178,7 @@ MUTATIONS = [
     _session("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
     _session("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
     _session("only a policy holds", " and policy.on_leave is OnLeave.HOLD_FOR_JOB", ""),
+    _session("a copy takes up no held session", "and reason in OF_THE_BADGE", "and False"),
     _session("a hold is recorded", "return held, (HoldSession(state.lease),)", "return held, ()"),
     _session(
         "a held job's end takes power", "case JobChanged(False, at_ms):", "case JobChanged(True, at_ms):"
@@ -209,6 +210,7 @@ MUTATIONS = [
         "return Granted(_lease(request, MemberStanding('', '', '', '')))",
     ),
     _access("a lost badge opens nothing", "    if badge.lost:", "    if False:"),
+    _access("a strong badge proves itself", "    if not badge.kind.weak and", "    if False and"),
     _access("a weak badge may not be enough", "    if badge.kind.weak and", "    if False and"),
     _access("a suspended member waits", "    if member.suspended:", "    if False:"),
     _access("a membership ends", "return DenialReason.MEMBERSHIP_EXPIRED if", "return None if False and"),

@@ -150,6 +150,8 @@ def check_refusal(edge: Edge) -> None:
         return
     tap, state, reason = edge.event, edge.state, None
     own = isinstance(state, Running | Holding) and tap.member == HELD.member
+    if isinstance(state, Holding) and tap.decision == Denied(DenialReason.BADGE_NOT_PROVEN, HELD.member):
+        own = False  # who left may have been followed by a copy of their badge
     if isinstance(state, LockedOut):
         reason = DenialReason.MACHINE_LOCKED_OUT
     elif isinstance(tap.decision, Denied) and not own:
@@ -231,6 +233,7 @@ def check_life(edge: Edge) -> None:
     if isinstance(state, Holding) and isinstance(after, Running):
         assert isinstance(event, Tapped)
         assert event.member == HELD.member, "somebody else took a held machine"
+        assert event.decision != Denied(DenialReason.BADGE_NOT_PROVEN, HELD.member), "a copy took it up"
     if isinstance(after, Running | Holding) and after.lease.session_id == HELD.session_id:
         busy = event.busy if isinstance(event, BusyChanged) else edge.seen.busy
         job = event.running if isinstance(event, JobChanged) else edge.seen.job

@@ -149,6 +149,7 @@ def events(at_ms: int) -> Iterator[Event]:
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
+        yield Tapped(Denied(DenialReason.BADGE_NOT_PROVEN, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
     yield CardRemoved(at_ms)
     yield EndPressed(at_ms)

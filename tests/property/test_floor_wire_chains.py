@@ -95,7 +95,15 @@ MEMBERS = st.builds(
     account=KEYS,
     suspended=st.booleans(),
 )
-BADGES = st.builds(BadgeStanding, member=KEYS, kind=st.sampled_from(BadgeKind), lost=st.booleans())
+BADGES = st.builds(
+    BadgeStanding, member=KEYS, kind=st.sampled_from(BadgeKind), lost=st.booleans()
+) | st.builds(
+    BadgeStanding,
+    member=KEYS,
+    kind=st.sampled_from([kind for kind in BadgeKind if not kind.weak]),
+    lost=st.booleans(),
+    key=st.binary(min_size=16, max_size=16).map(bytes.hex),
+)
 MACHINES = st.builds(
     RosterMachine,
     id=KEYS,

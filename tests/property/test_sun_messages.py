@@ -1,15 +1,13 @@
 """Secure unique messages: what a badge signed is proven, and nothing else is."""
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
 from floor.badge_keys import DESFIRE_KEYS, NTAG424_KEYS, NTAG424_META_KEY, desfire_key, ntag424_key
 from floor.errors import PeerError
 from floor.sun import PiccData, read_picc, sun_mac, sun_proves
+from tests.kit.sun import encrypted_picc
 
 KEYS = st.binary(min_size=16, max_size=16)
 UIDS = st.binary(min_size=7, max_size=7)
@@ -39,9 +37,7 @@ def test_whatever_is_read_is_picc_data_or_refused(key: bytes, encrypted: bytes) 
 
 @given(KEYS, UIDS, COUNTERS, st.binary(min_size=5, max_size=5))
 def test_what_a_badge_encrypts_is_read(key: bytes, uid: bytes, counter: int, padding: bytes) -> None:
-    sealing = Cipher(AES(key), CBC(bytes(16))).encryptor()
-    plain = b"\xc7" + uid + counter.to_bytes(3, "little") + padding
-    assert read_picc(key, sealing.update(plain) + sealing.finalize()) == PiccData(uid, counter)
+    assert read_picc(key, encrypted_picc(key, uid, counter, padding)) == PiccData(uid, counter)
 
 
 @given(KEYS, UIDS, UIDS, st.integers(1, 254))

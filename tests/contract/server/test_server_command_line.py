@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sqlite3
@@ -99,7 +100,7 @@ def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None
     file.write_text(header + "Ada,Byron,ada@example.org,2099-01-31,04A2B3C4\nBen,Hall,,,\n")
     assert run("member", "import", str(file)).out == "2 members were admitted.\n"
     assert "Byron, Ada" in run("member", "list", "byr").out
-    for kind, words in (("desfire", "a copy of its UID would pass"), ("blue", "is no kind of badge")):
+    for kind, words in (("desfire", "a UID of 7 bytes"), ("blue", "is no kind of badge")):
         file.write_text(f"first_name,last_name,badge,badge_kind\nEve,Li,04A2B3C5,{kind}\n")
         assert words in run("member", "import", str(file)).err
     file.write_text("first_name,surname\nEve,Li\n")
@@ -120,7 +121,8 @@ def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None
         (("machine", "add", "saw", "Saw", "--policy", "colour=red"), 1, "'colour' is not a key"),
         (("machine", "change", "saw", "--policy", "run_on_s=60"), 1, "no machine saw"),
         (("badge", "add", "1", "xyz"), 1, "not a badge's UID"),
-        (("badge", "add", "1", "04A2B3C4", "--kind", "ntag424"), 1, "a copy of its UID would pass"),
+        (("badge", "add", "1", "04A2B3C4", "--kind", "ntag424"), 1, "a UID of 7 bytes"),
+        (("badge", "add", "1", "04A2B3C4", "--kind", "phone"), 1, "A phone is not enrolled"),
         (("gateway", "enrol", "North!", "--out", "x.toml"), 1, "cannot be a gateway's name"),
         (("tariff", "add", "nowhere.toml"), 2, "cannot be read"),
         (("serve", "--time-scale", "1:2:9999"), 2, "--time-scale"),
@@ -203,3 +205,24 @@ def test_serve_answers_and_ends_at_a_signal(floor: Path) -> None:
         server.terminate()
         _, err = server.communicate(timeout=60)
     assert "Traceback" not in err, err
+
+
+def test_a_badge_that_cannot_be_copied_is_enrolled_and_its_keys_go_into_a_file(run: Run, floor: Path) -> None:
+    run("member", "add", "Ada", "Byron")
+    strong, weak = "04DE5F1EACC040", "04A2B3C4"
+    assert run("badge", "add", "1", weak).code == 0
+    assert run("badge", "add", "1", strong, "--kind", "ntag424", "--label", "Green card").code == 0
+    listed = run("badge", "list", "1").out.splitlines()
+    assert "weak: can be copied" in listed[0]
+    assert "proves itself, keys of version 1" in listed[1]
+    file = floor / "keys.json"
+    said = run("badge", "keys", "1", strong, "--out", str(file))
+    keys = json.loads(file.read_text())
+    assert (said.code, keys["uid"], sorted(keys["keys"])) == (0, strong, ["0", "1", "2", "3", "4"])
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert keys["keys"]["1"] not in said.out
+    assert json.loads(run("badge", "keys", "1", strong, "--out", "-").out) == keys
+    assert "has no keys" in run("badge", "keys", "1", weak, "--out", "-").err
+    assert "has no badge with this UID" in run("badge", "keys", "1", "0102", "--out", "-").err
+    assert "version 2" in run("badge", "new-master").out
+    assert json.loads(run("badge", "keys", "1", strong, "--out", "-").out) == keys
