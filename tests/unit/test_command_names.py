@@ -47,5 +47,7 @@ def test_a_name_brings_all_of_its_commands(root: TyperGroup, name: str) -> None:
 
 def test_the_list_of_commands_loads_none_of_them() -> None:
     code = "import sys, booking_api.cli.root; print(*(one for one in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
     assert not set(HEAVY) & set(done.stdout.split())
