@@ -15,6 +15,8 @@ export UV_LINK_MODE := copy
 export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
+# What is imported is compiled once, not by each of the hundreds of processes that a test run starts.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test campaign lint bench screenshots docs lock clean
 .DELETE_ON_ERROR:

@@ -115,6 +115,8 @@ def create_app(context: Context) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
+        # As they are: `include_router` would build every route of the floor again at the first request.
+        routes=[route for room in (*API, *PAGES) for route in room.router.routes],
     )
     app.state.context = context
     app.state.desk = Desk()
@@ -122,8 +124,6 @@ def create_app(context: Context) -> FastAPI:
     app.state.badge_door = badge.Door()
     app.state.exposition = Exposition()
     errors.install(app)
-    for room in (*API, *PAGES):
-        app.include_router(room.router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))

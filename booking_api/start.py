@@ -1,19 +1,18 @@
 """Opens what a server process works with."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from booking_api import migrations
-from booking_api.clock import Clock
-from booking_api.context import Context
 from booking_api.db import Database, check_reachable
-from booking_api.gateways.keys import open_signer
-from booking_api.gateways.office import Office
-from booking_api.link import Link
-from booking_api.live import LiveFloor
 from booking_api.settings import Settings
-from booking_api.vault import open_vault
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
+
+if TYPE_CHECKING:
+    from booking_api.context import Context
 
 
 def open_database(settings: Settings, *, migrate: bool = False) -> Database:
@@ -40,6 +39,15 @@ def make_data(settings: Settings) -> None:
 
 def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate: bool = False) -> Context:
     """Open everything; the link runs while somebody runs `context.link.run()`, as the application does."""
+    # Here, so that no command but `serve` waits for MQTT and what is signed.
+    from booking_api.clock import Clock
+    from booking_api.context import Context
+    from booking_api.gateways.keys import open_signer
+    from booking_api.gateways.office import Office
+    from booking_api.link import Link
+    from booking_api.live import LiveFloor
+    from booking_api.vault import open_vault
+
     database = open_database(settings, migrate=migrate)
     clock, live, vault = Clock(scale), LiveFloor(), open_vault(settings.data)
     office = Office(vault, settings.currency.code)

@@ -1,50 +1,128 @@
-"""The kinds of machines that a gateway can drive, by the name that its configuration gives them."""
+"""The kinds of machines that a gateway can drive, by the name that its configuration gives them.
+
+A row loads its driver when it is called: a gateway on a small computer holds those that it drives.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
-from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
 from firmware_bridge.driver import Driver
-from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
-from firmware_bridge.http.driver import HttpMachine, HttpSettings
-from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
-from firmware_bridge.moonraker.driver import MoonrakerDriver, MoonrakerSettings
-from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
-from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
-from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
-from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
-from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
-from firmware_bridge.shelly.driver import ShellySettings, shelly
-from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
-from firmware_bridge.tasmota.driver import TasmotaSettings, tasmota
 from firmware_bridge.transports import Transports
 from firmware_bridge.transports.real import RealTransports
-from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
 from floor.errors import ConfigError
 
+Row: TypeAlias = tuple[type[object], Callable[..., Driver]]
+"""The settings of a kind, and what makes its driver."""
 
-def _simulated(settings: SimulatedSettings, *, transports: Transports, clock: Callable[[], float]) -> Driver:
-    return SimulatedMachine(settings, clock=clock)
+
+def _bambu() -> Row:
+    from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
+
+    return BambuSettings, BambuDriver
 
 
-KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
-    "bambu": (BambuSettings, BambuDriver),
-    "grbl": (GrblSettings, GrblDriver),
-    "http": (HttpSettings, HttpMachine),
-    "marlin": (MarlinSettings, MarlinDriver),
-    "moonraker": (MoonrakerSettings, MoonrakerDriver),
-    "mqtt": (MqttSettings, MqttMachine),
-    "octoprint": (OctoPrintSettings, OctoPrintDriver),
-    "prusalink": (PrusaLinkSettings, PrusaLinkDriver),
-    "pulse": (PulseSettings, PulseDriver),
-    "ruida": (RuidaSettings, RuidaDriver),
-    "shelly": (ShellySettings, shelly),
-    "simulated": (SimulatedSettings, _simulated),
-    "tasmota": (TasmotaSettings, tasmota),
-    "zigbee2mqtt": (Zigbee2MqttSettings, zigbee2mqtt),
+def _grbl() -> Row:
+    from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
+
+    return GrblSettings, GrblDriver
+
+
+def _http() -> Row:
+    from firmware_bridge.http.driver import HttpMachine, HttpSettings
+
+    return HttpSettings, HttpMachine
+
+
+def _marlin() -> Row:
+    from firmware_bridge.marlin.driver import MarlinDriver, MarlinSettings
+
+    return MarlinSettings, MarlinDriver
+
+
+def _moonraker() -> Row:
+    from firmware_bridge.moonraker.driver import MoonrakerDriver, MoonrakerSettings
+
+    return MoonrakerSettings, MoonrakerDriver
+
+
+def _mqtt() -> Row:
+    from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
+
+    return MqttSettings, MqttMachine
+
+
+def _octoprint() -> Row:
+    from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
+
+    return OctoPrintSettings, OctoPrintDriver
+
+
+def _prusalink() -> Row:
+    from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
+
+    return PrusaLinkSettings, PrusaLinkDriver
+
+
+def _pulse() -> Row:
+    from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
+
+    return PulseSettings, PulseDriver
+
+
+def _ruida() -> Row:
+    from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
+
+    return RuidaSettings, RuidaDriver
+
+
+def _shelly() -> Row:
+    from firmware_bridge.shelly.driver import ShellySettings, shelly
+
+    return ShellySettings, shelly
+
+
+def _simulated() -> Row:
+    from firmware_bridge.simulated.driver import SimulatedMachine, SimulatedSettings
+
+    def make(
+        settings: SimulatedSettings, *, transports: Transports, clock: Callable[[], float]
+    ) -> SimulatedMachine:
+        return SimulatedMachine(settings, clock=clock)
+
+    return SimulatedSettings, make
+
+
+def _tasmota() -> Row:
+    from firmware_bridge.tasmota.driver import TasmotaSettings, tasmota
+
+    return TasmotaSettings, tasmota
+
+
+def _zigbee2mqtt() -> Row:
+    from firmware_bridge.zigbee2mqtt.driver import Zigbee2MqttSettings, zigbee2mqtt
+
+    return Zigbee2MqttSettings, zigbee2mqtt
+
+
+KINDS: dict[str, Callable[[], Row]] = {
+    "bambu": _bambu,
+    "grbl": _grbl,
+    "http": _http,
+    "marlin": _marlin,
+    "moonraker": _moonraker,
+    "mqtt": _mqtt,
+    "octoprint": _octoprint,
+    "prusalink": _prusalink,
+    "pulse": _pulse,
+    "ruida": _ruida,
+    "shelly": _shelly,
+    "simulated": _simulated,
+    "tasmota": _tasmota,
+    "zigbee2mqtt": _zigbee2mqtt,
 }
 
 
@@ -63,5 +141,5 @@ def build(
     """
     if kind not in KINDS:
         raise ConfigError(where, "kind", f"{kind!r} is no kind of machine", f"Known are: {', '.join(KINDS)}")
-    shape, make = KINDS[kind]
+    shape, make = KINDS[kind]()
     return make(read(shape, settings, where), transports=transports or RealTransports(), clock=clock)

@@ -18,14 +18,14 @@ from gateway.app import Gateway, locked, opened
 from gateway.click import Click, ask_person
 from gateway.config import GatewayConfig
 from gateway.journal_store import refuse_volatile
-from gateway.simulation import crowd
 
 USAGE_ERROR = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status, or 2 with one clear sentence on standard error."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = _parser(words).parse_args(words)
     logging.basicConfig(level=arguments.log.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         return int(arguments.command(arguments))
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "makerfloor-gateway", description="The process on a Pi beside the machines."
     )
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
     off.set_defaults(command=_configured(_off))
-    tools.add_commands(commands)
+    tools.add_commands(commands, words)
     return parser
 
 
@@ -99,6 +99,8 @@ async def _wait(stopped: asyncio.Event) -> None:
 
 
 async def _people(gateway: Gateway) -> None:
+    from gateway.simulation import crowd  # here: a gateway of a real floor has no simulated people
+
     await crowd.run(gateway)
 
 

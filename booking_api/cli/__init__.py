@@ -1,6 +1,7 @@
 """`makerfloor`: what operators type. Errors are one sentence on stderr, never a traceback.
 
-base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
+root.py    every name, and its module     base.py    what the commands share
+server.py  init, serve, migrate, doctor, demo
 floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
 badges.py  badges that cannot be copied
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
@@ -12,48 +13,39 @@ accounts.py, billing.py, memberships.py, payments.py, disputes.py, documents.py,
 """
 
 import sys
+from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import OperationalError
-
-from booking_api.cli import (
-    accounts,
-    badges,
-    billing,
-    broker,
-    closing,
-    disputes,
-    documents,
-    exporting,
-    floor,
-    memberships,
-    payments,
-    people,
-    prints,
-    quoting,
-    rates,
-    server,
-)
-from booking_api.cli.base import app
-from booking_api.db import StorageFull
+from booking_api.cli.root import app
 from floor.errors import ConfigError, FloorError
 
+if TYPE_CHECKING:
+    from sqlalchemy.exc import OperationalError
+
 __all__ = ["app", "main"]
-MONEY = (accounts, billing, memberships, payments, disputes, documents, closing, exporting)
-COMMANDS = (server, floor, people, badges, broker, rates, quoting, prints, *MONEY)
 
 
 def main() -> None:
     """Run the command line: exit 0 when done, 1 when a rule says no, 2 when something is set up wrongly."""
     try:
         app(prog_name="makerfloor")
-    except ConfigError as error:
-        _stop(str(error), 2)
-    except StorageFull as error:
-        _stop(str(error), 2)
+    except SystemExit:
+        raise  # the usual end, for which nothing of the database is loaded
     except FloorError as error:
-        _stop(str(error), 1)
-    except OperationalError as error:
+        _stop(str(error), 2 if isinstance(error, ConfigError | _storage_full()) else 1)
+    except _unusable() as error:
         _stop(f"The database cannot be used: {error.orig}", 2)
+
+
+def _storage_full() -> type[FloorError]:
+    from booking_api.db import StorageFull  # here: it brings the database's library
+
+    return StorageFull
+
+
+def _unusable() -> "type[OperationalError]":
+    from sqlalchemy.exc import OperationalError  # here: `--help` and a wrong word do without
+
+    return OperationalError
 
 
 def _stop(words: str, code: int) -> None:

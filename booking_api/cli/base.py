@@ -1,4 +1,4 @@
-"""What the commands share: the root, where the settings are, the open database, dates and files."""
+"""What the commands share: where the settings are, the open database, dates and files."""
 
 import os
 import tomllib
@@ -6,40 +6,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
 
+from booking_api.cli.root import app as app
 from booking_api.clock import Clock
 from booking_api.db import Database
-from booking_api.settings import FILE, Settings, read_settings
+from booking_api.settings import Settings, read_settings
 from booking_api.start import open_database
 from booking_api.vault import Vault, open_vault
 from floor.errors import ConfigError, Refused
 
-CONFIG_VARIABLE = "MAKERFLOOR_CONFIG"
 M = TypeVar("M", bound=BaseModel)
-
-app = typer.Typer(
-    help="Makerfloor: badge to machine to meter to ledger to bill.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-
-
-@app.callback()
-def root(
-    ctx: typer.Context,
-    config: Annotated[
-        Path | None, typer.Option(help=f"The settings file; else ${CONFIG_VARIABLE}, else ./{FILE}.")
-    ] = None,
-) -> None:
-    """Makerfloor: badge to machine to meter to ledger to bill."""
-    ctx.obj = config or Path(os.environ.get(CONFIG_VARIABLE, FILE))
 
 
 def settings_of(ctx: typer.Context) -> Settings:

@@ -95,7 +95,7 @@ def save(
 
 def secret_settings(kind: str, settings: Mapping[str, object]) -> list[str]:
     """Return the keys of the settings that are secret."""
-    shape = KINDS[kind][0]
+    shape = KINDS[kind]()[0]
     return [one.name for one in fields(shape) if not one.repr and one.name in settings]  # type: ignore[arg-type]
 
 

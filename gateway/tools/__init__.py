@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from gateway.tools import discover, record, replay, watch, wiring
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
+TOOLS = {
+    "watch": "print what a machine says, as it says it",
+    "record": "keep a machine's traffic in a file, without its secrets",
+    "replay": "run a driver on a recording, and compare",
+    "discover": "find machines, and propose their configuration",
+    "wiring": "draw which wire goes to which pin, from the settings",
+}
+"""The modules of this folder that are commands, and what the list of commands says of them."""
 
-def add_commands(commands: Commands) -> None:
-    """Add the commands of this folder to a parser."""
-    watching = commands.add_parser("watch", help="print what a machine says, as it says it")
-    watch.add_arguments(watching)
-    recording = commands.add_parser("record", help="keep a machine's traffic in a file, without its secrets")
-    record.add_arguments(recording)
-    replaying = commands.add_parser("replay", help="run a driver on a recording, and compare")
-    replay.add_arguments(replaying)
-    discovering = commands.add_parser("discover", help="find machines, and propose their configuration")
-    discover.add_arguments(discovering)
-    drawing = commands.add_parser("wiring", help="draw which wire goes to which pin, from the settings")
-    wiring.add_arguments(drawing)
+
+def add_commands(commands: Commands, words: Sequence[str]) -> None:
+    """Add the commands of this folder to a parser; only one that the words name is loaded."""
+    for name, help in TOOLS.items():
+        parser = commands.add_parser(name, help=help)
+        if name in words:
+            import_module(f"{__name__}.{name}").add_arguments(parser)

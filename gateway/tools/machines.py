@@ -67,7 +67,8 @@ def meant(arguments: argparse.Namespace) -> Meant:
 
 def typed(kind: str, pairs: Sequence[str]) -> dict[str, object]:
     """Read `key=value` pairs as the settings of a kind want them: numbers where numbers stand."""
-    numbers = {one.name for one in fields(KINDS[kind][0]) if one.type == "float"} if kind in KINDS else set()  # type: ignore[arg-type]
+    shape = KINDS[kind]()[0] if kind in KINDS else None
+    numbers = {one.name for one in fields(shape) if one.type == "float"} if shape else set()  # type: ignore[arg-type]
     found: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")

@@ -127,7 +127,7 @@ def devices() -> dict[tuple[str, str], list[str]]:
         for device, build in builders.items()
         for kind in refused(lambda b=build: b("nonsense", {}, "here"))
     }
-    drivers = {("driver", kind): [one.name for one in fields(shape)] for kind, (shape, _) in KINDS.items()}
+    drivers = {("driver", kind): [one.name for one in fields(load()[0])] for kind, load in KINDS.items()}
     return found | drivers
 
 

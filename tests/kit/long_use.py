@@ -26,24 +26,21 @@ def live(session: Session, member: str, first: int, last: int) -> None:
     )  # fmt: skip
     session.add(entry)
     session.flush()
-    used, charges, postings = [], [], []
-    for n in range(first, last):
-        account = member if n % 2 else "bots"
-        whole = MachineSession(
-            id=f"s{n}", gateway="gw", machine="laser-1", member=member, account=account, tier="member",
-            badge="b", state=SessionState.PRICED, started_ms=NOW_MS, ended_ms=NOW_MS, limit_micro=5 * EUR,
-        )  # fmt: skip
-        used.append(whole.model_dump())
-        charge = Charge(
-            id=f"c{n}", session=f"s{n}", account=account, member=member, machine="laser-1",
-            month="2026-09", ended_ms=NOW_MS, tariff_version=version, tier="member", commodity="EUR",
-            gross_micro=1, total_micro=1,
-        )  # fmt: skip
-        charges.append(charge.model_dump())
-        posting = LedgerPosting(
-            entry=entry.id, n=n, account=f"assets:member:{account}", commodity="EUR", amount_micro=1
-        )
-        postings.append(posting.model_dump())
+    # One of each is made as it should be, and the others are copies: thousands of objects take their time.
+    whole = MachineSession(
+        id="", gateway="gw", machine="laser-1", member=member, account="", tier="member",
+        badge="b", state=SessionState.PRICED, started_ms=NOW_MS, ended_ms=NOW_MS, limit_micro=5 * EUR,
+    ).model_dump()  # fmt: skip
+    charge = Charge(
+        id="", session="", account="", member=member, machine="laser-1",
+        month="2026-09", ended_ms=NOW_MS, tariff_version=version, tier="member", commodity="EUR",
+        gross_micro=1, total_micro=1,
+    ).model_dump()  # fmt: skip
+    posting = LedgerPosting(entry=entry.id, n=0, account="", commodity="EUR", amount_micro=1).model_dump()
+    whose = [(n, member if n % 2 else "bots") for n in range(first, last)]
+    used = [whole | {"id": f"s{n}", "account": who} for n, who in whose]
+    charges = [charge | {"id": f"c{n}", "session": f"s{n}", "account": who} for n, who in whose]
+    postings = [posting | {"n": n, "account": f"assets:member:{who}"} for n, who in whose]
     for table, rows in ((MachineSession, used), (Charge, charges), (LedgerPosting, postings)):
         session.execute(insert(table), rows)
     half = (last - first) // 2

@@ -70,7 +70,7 @@ async def test_right_settings_build_drivers() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_setting_is_in_the_docs_and_every_kind_is_graded(kind: str) -> None:
     page = (ROOT / "docs" / "drivers" / f"{kind}.md").read_text()
-    missing = [one.name for one in fields(KINDS[kind][0]) if f"`{one.name}`" not in page]  # type: ignore[arg-type]
+    missing = [one.name for one in fields(KINDS[kind]()[0]) if f"`{one.name}`" not in page]  # type: ignore[arg-type]
     assert missing == []
     quality = yaml.safe_load((ROOT / "firmware_bridge" / kind / "quality.yaml").read_text())
     assert {"kind", "grade", "peer", "proven", "never_seen"} <= set(quality)

@@ -1,0 +1,153 @@
+"""The root of `makerfloor`: every name that may be typed, and the module that is loaded once it was typed.
+
+A command waits only for what it works with: all modules together take a second to load.
+"""
+
+import gc
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+from booking_api.settings import FILE
+
+CONFIG_VARIABLE = "MAKERFLOOR_CONFIG"
+NAMES = {
+    "server": {
+        "init": "Make settings, an empty database and the first administrator, "
+        "whose sign-in is printed once.",
+        "apply": "Bring tariffs, machines, funds, teams, plans, classes, items and costs to what files say.",
+        "migrate": "Bring the database to the form that this software needs; do it before workers start.",
+        "serve": "Serve pages and API, and hold the link to the gateways.",
+        "doctor": "Verify books, balances, journals and tariffs; say where something is not as it was left.",
+        "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
+    },
+    "floor": {
+        "gateway": "Gateways: the Pis on the floor.",
+        "machine": "Machines.",
+        "exception": "Sessions that wait for an operator.",
+    },
+    "people": {
+        "certify": "Let a member use a machine.",
+        "payment": "Post cash that a member paid.",
+        "member": "Members.",
+        "user": "Who signs in, and as what.",
+    },
+    "badges": {
+        "badge": "Badges.",
+    },
+    "broker": {
+        "broker": "The broker between server and gateways.",
+    },
+    "rates": {
+        "rates": "What machines cost, and the rates that break even.",
+    },
+    "quoting": {
+        "quote": "Price a list of uses in order, and explain every line; "
+        "ends with 1 where the file expects otherwise.",
+        "tariff": "Tariffs: versions of price lists.",
+    },
+    "prints": {
+        "prints": "The print queue.",
+    },
+    "accounts": {
+        "account": "Accounts, and what they may owe.",
+        "team": "Teams, their people and cost centres.",
+        "fund": "Funds that pay what users do not.",
+        "guest": "Guests with a day pass.",
+    },
+    "billing": {
+        "fee": "Fees: what no gateway saw and a tariff charges.",
+        "pack": "Prepaid packs.",
+        "allowance": "Allowances: units that were granted or bought.",
+    },
+    "memberships": {
+        "memberships": "Memberships: plans, who has one, and their bills.",
+        "class": "Classes: planned, signed up for, attended.",
+    },
+    "payments": {
+        "remind": "Write reminders to who is overdue, charge their fees, and block who is overdue too long.",
+        "top-up": "Take money onto an account.",
+        "refund": "Give credit back, never more than there is.",
+        "units": "Sell the space's own units by what the tariff says that they are worth.",
+        "drawer": "The cash drawer of a day.",
+        "item": "Materials and consumables that are for sale.",
+        "sale": "Sales of materials and consumables.",
+        "bank": "The bank's account statements.",
+        "balances": "Opening balances of another system.",
+        "block": "Accounts that are blocked because they are overdue.",
+        "mandate": "Leave to collect by SEPA direct debit.",
+        "debit": "Files of direct debits.",
+    },
+    "disputes": {
+        "dispute": "Charges that members dispute.",
+    },
+    "documents": {
+        "statement": "Print a member's account: where it stood, what happened, where it stands.",
+        "invoice": "Invoices and credit notes.",
+    },
+    "closing": {
+        "close": "Close a month: state what each pool cost and recovered, carry it forward or give it back.",
+        "costs": "What machines cost: cost files and suppliers' invoices.",
+    },
+    "exporting": {
+        "export": "Write the books, or some months of them, for another program; "
+        "the file is for its owner alone.",
+    },
+}
+"""By module, each name at the root with the first sentence of its help; the list of them needs no module."""
+MODULES = {name: module for module, names in NAMES.items() for name in names}
+
+
+class Rooms(TyperGroup):
+    """The root's names: a name stands for its command, which is loaded when it is to be run."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        known = self.commands
+        words = {name: words for names in NAMES.values() for name, words in names.items()}
+        self.commands = {name: known.get(name) or TyperCommand(name, help=words[name]) for name in words}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Load what the first word names; a word that is no name is refused as ever."""
+        if args[0] in MODULES:
+            _load(f"booking_api.cli.{MODULES[args[0]]}")
+            self.commands = get_group(app).commands
+        return super().resolve_command(ctx, args)
+
+
+def _load(module: str) -> None:
+    """Load a module. Nothing of it is garbage: to look for some would take a third of a command's time."""
+    if module in sys.modules:
+        return
+    gc.disable()
+    try:
+        import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+app = typer.Typer(
+    cls=Rooms,
+    help="Makerfloor: badge to machine to meter to ledger to bill.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help=f"The settings file; else ${CONFIG_VARIABLE}, else ./{FILE}.")
+    ] = None,
+) -> None:
+    """Makerfloor: badge to machine to meter to ledger to bill."""
+    ctx.obj = config or Path(os.environ.get(CONFIG_VARIABLE, FILE))
