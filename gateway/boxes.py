@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from floor.access import Lease
 from floor.policy import MachinePolicy
-from floor.session import Running, State
+from floor.session_states import Running, State
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.roster import RosterStore

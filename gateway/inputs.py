@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from floor import session, texts
 from floor.errors import MachineError, MachineFault
 from floor.policy import OnOops
-from floor.session import LockedOut
+from floor.session_states import LockedOut
 from floor.wire.journal import MachineLockedOut
 from floor.words import InputRole, StopType, Trip
 from hardware.events import ButtonPressed, InputChanged, InputEvent, InputLost

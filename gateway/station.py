@@ -14,7 +14,7 @@ from floor import access, session
 from floor import session_effects as effects
 from floor.errors import MachineError
 from floor.policy import MachinePolicy
-from floor.session import Holding, LockedOut, Running, State
+from floor.session_states import Free, Holding, LockedOut, Running, State
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
@@ -70,7 +70,7 @@ class Station:
         self.machine = machine
         self.devices = devices
         self.services = services
-        self.state: State = session.Free()
+        self.state: State = Free()
         self.side = MachineSide(machine, has_driver=devices.driver is not None)
         self.hands = Hands(devices.driver, lambda what, why: self.alarm("order_failed", f"{what}: {why}"))
         self.stray = Stray(self.hands)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from floor import access, session
-from floor.session import Running
+from floor.session_states import Running
 from gateway import boxes
 from hardware.events import BadgeRemoved, BadgeTapped
 

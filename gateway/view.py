@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
-from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.session_states import Free, Holding, LockedOut, Running, RunOn, Waiting
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
 from gateway.prices import Price
@@ -54,7 +54,7 @@ class View:
     def state(self) -> StationState:
         """The state in one word."""
         match self._station.state:
-            case Free():
+            case Free() | Waiting():
                 return StationState.FREE
             case Running():
                 return StationState.IN_USE

@@ -76,7 +76,9 @@ MUTATIONS = [
         "return _lock_out(state, StopType.LOCKOUT, reason)",
         "return state, (RecordLockout(reason),)",
     ),
-    _session("staff alone clear", "case ClearOrdered() if", "case _ if"),
+    _session(
+        "staff alone clear", "        case ClearOrdered():\n", "        case ClearOrdered() | EndPressed():\n"
+    ),
     _session(
         "clearing gives no power",
         "return Free(), (RecordClear(),)",
