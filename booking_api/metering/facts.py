@@ -114,8 +114,8 @@ class Gatherer:
         """End what the gateway's earlier processes left open, at the last reading that came.
 
         The new process says so too, of each that its disk has; one that came from the memory of a process
-        with a slow disk, before the power failed, no journal knows of any more. What it may go on with is left
-        to it: the entries that follow go on with it or end it.
+        with a slow disk, before the power failed, no journal knows of any more. What it may go on
+        with is left to it: entries that follow go on with it or end it.
         """
         kept_on = booted.fact.keeps if isinstance(booted.fact, GatewayBooted) else ()
         mine = select(MachineSession).where(

@@ -30,6 +30,8 @@ try:
     access.test_each_rule_refuses_by_itself()
     access.test_of_two_reasons_the_earlier_rule_is_told()
     access.test_a_session_holds_a_part_where_its_machine_says_so()
+    access.test_a_technician_overrides_what_may_be_overridden_and_nothing_else()
+    access.test_who_may_supervise()
     access.test_an_account_is_chosen_while_something_of_it_is_left()
     access.test_a_hold_grows_out_of_what_is_left()
     import session_rules
@@ -75,6 +77,46 @@ MUTATIONS = [
         "staff's lockout works",
         "return _lock_out(state, StopType.LOCKOUT, reason)",
         "return state, (RecordLockout(reason),)",
+    ),
+    _session(
+        "a repair clears nothing",
+        "if isinstance(state, Running) and state.out_of_order:\n        return Lo",
+        "if False:\n        return Lo",
+    ),
+    _session("a repair is taken over by nobody", "and not repairs and not _works", "and not _works"),
+    _session(
+        "a repair holds no job",
+        " is OnLeave.HOLD_FOR_JOB and not state.out_of_order",
+        " is OnLeave.HOLD_FOR_JOB",
+    ),
+    _session("a second person is needed", "if policy.needs_supervisor and not (", "if False and not ("),
+    _session(
+        "a second person is needed for a takeover",
+        "= not policy.needs_supervisor or tap.supervises",
+        "= True",
+    ),
+    _session("only a supervisor stands by", "if tap.supervises and tap.member:", "if tap.member:"),
+    _session(
+        "nobody stands by themselves",
+        "    if tap.member == state.lease.member:\n        return state, (Warn",
+        "    if False:\n        return state, (Warn",
+    ),
+    _session("who stood by is recorded", "replace(state.lease, supervisor=tap.member)", "state.lease"),
+    _session(
+        "the wait for a second person ends",
+        "case Waiting(lease, until_ms, then) if at_ms >= until_ms:",
+        "case Waiting(lease, until_ms, then) if False:",
+    ),
+    _session("adoption gives no power", "Extraction(True), KeepRelay())", "Extraction(True), CloseRelay())"),
+    _session(
+        "adoption keeps the time",
+        "return Running(lease, since_ms, at_ms, event.busy, event.job), effects",
+        "return Running(lease, at_ms, at_ms, event.busy, event.job), effects",
+    ),
+    _session(
+        "only a free machine is adopted",
+        "case Adopted() if isinstance(state, Free):",
+        "case Adopted() if not isinstance(state, LockedOut):",
     ),
     _session(
         "staff alone clear", "        case ClearOrdered():\n", "        case ClearOrdered() | EndPressed():\n"
@@ -126,12 +168,12 @@ MUTATIONS = [
     ),
     _session(
         "a machine out of order refuses",
-        "    if isinstance(state, LockedOut):\n        return state, (Refuse",
-        "    if isinstance(state, Free) and isinstance(tap.decision, Denied):\n        return state, (Refuse",
+        "    if out_of_order and not repairs:",
+        "    if False:",
     ),
     _session("others do not end a session", " and tap.member == state.lease.member:", ":"),
-    _session("a takeover needs the policy", "not policy.takeover or _works(state)", "_works(state)"),
-    _session("a takeover waits for the work", "not policy.takeover or _works(state)", "not policy.takeover"),
+    _session("a takeover needs the policy", "policy.takeover and alone and", "alone and"),
+    _session("a takeover waits for the work", " and not repairs and not _works(state)", " and not repairs"),
     _session(
         "a job that is held is work",
         "isinstance(state, Holding) or state.busy or state.job",
@@ -212,7 +254,11 @@ MUTATIONS = [
     ),
     _access("a lost badge opens nothing", "    if badge.lost:", "    if False:"),
     _access("a weak badge may not be enough", "    if badge.kind.weak and", "    if False and"),
-    _access("a suspended member waits", "    if member.suspended:", "    if False:"),
+    _access(
+        "a suspended member waits",
+        "    if member.suspended:\n        return DenialReason.MEMBER_SUSPENDED\n    if member.until_ms",
+        "    if member.until_ms",
+    ),
     _access("a membership ends", "return DenialReason.MEMBERSHIP_EXPIRED if", "return None if False and"),
     _access(
         "a membership ends on time", "request.now_ms >= member.until_ms", "request.now_ms > member.until_ms"
@@ -247,6 +293,42 @@ MUTATIONS = [
         "    if not request.clock_known:\n        return DenialReason.CLOCK_UNKNOWN\n"
         "    return DenialReason.CERTIFICATION",
         "    return DenialReason.CERTIFICATION",
+    ),
+    _access("only technicians override", "if member.technician and (purpose", "if (purpose"),
+    _access(
+        "the policy forbids to break the glass", "if alone and not request.policy.break_glass:", "if False:"
+    ),
+    _access(
+        "the glass is broken only alone",
+        "return Purpose.BREAK_GLASS if alone else None",
+        "return Purpose.BREAK_GLASS",
+    ),
+    _access("a repair is of what is out of order", "    if request.out_of_order:", "    if True:"),
+    _access(
+        "no override of power that is not proven off",
+        "return None if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE",
+        "return None",
+    ),
+    _access(
+        "no override of a badge that does not count",
+        "_badge_refuses(request, badge) or _never_overridden",
+        "_never_overridden",
+    ),
+    _access(
+        "no override of a suspension",
+        "    if member.suspended:\n        return DenialReason.MEMBER_SUSPENDED\n    if request.clock",
+        "    if request.clock",
+    ),
+    _access("broken glass lasts an hour", "limit_micro=None, max_duration_s=longest_s", "limit_micro=None"),
+    _access(
+        "supervisors are chosen",
+        "if member is None or not (member.supervisor or member.technician):",
+        "if member is None:",
+    ),
+    _access(
+        "supervisors are trained",
+        "isinstance(decision, Granted) and decision.lease",
+        "isinstance(decision, Denied) or decision.lease",
     ),
     _access("credit is needed", "member.spendable_micro <= 0:", "member.spendable_micro < 0:"),
     _access("debt opens nothing", "and member.spendable_micro <= 0:", "and member.spendable_micro == 0:"),

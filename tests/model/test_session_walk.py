@@ -5,7 +5,7 @@ from session_rules import check
 from session_walk import kinds, policies
 
 from floor.policy import MachinePolicy, OnLeave
-from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.session import Free, Holding, LockedOut, Running, RunOn, Waiting
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -17,9 +17,9 @@ def test_every_state_of_a_known_kind_of_machine_keeps_the_rules(kind: str) -> No
 @pytest.mark.parametrize("run_on_s", [0, 20])
 def test_every_state_of_every_policy_keeps_the_rules(on_leave: OnLeave, run_on_s: int) -> None:
     chosen: list[MachinePolicy] = [p for p in policies() if (p.on_leave, p.run_on_s) == (on_leave, run_on_s)]
-    assert len(chosen) == 24
+    assert len(chosen) == 26
     for policy in chosen:
-        expected = {Free, Running, LockedOut}
-        expected |= {Holding} if on_leave is OnLeave.HOLD_FOR_JOB else set()
+        expected = {Free, Running, LockedOut, Holding}  # what the process before held is held again
         expected |= {RunOn} if run_on_s else set()
+        expected |= {Waiting} if policy.needs_supervisor else set()
         assert check(policy) == expected
