@@ -48,7 +48,8 @@ class ServerConfig:
 class StationConfig:
     """What is wired to one station: each device is a kind and its settings.
 
-    A `node` stands in the place of reader, relay and panel, which are empty then.
+    A `node` stands in the place of reader, relay and panel, which are empty then. `keeps`: the relay is left
+    as it is when this process stops or dies.
     """
 
     machine: str
@@ -59,6 +60,7 @@ class StationConfig:
     driver: Table | None = None
     node: Table | None = None
     inputs: tuple[Table, ...] = ()
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,7 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver node inputs")
+        self.only(table, prefix, "machine reader relay panel extraction driver node inputs on_process_loss")
         for key in ("reader", "relay", "panel"):
             if "node" in table and key in table:
                 raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
@@ -243,7 +245,16 @@ class _Reader:
             driver=devices["driver"],
             node=devices["node"],
             inputs=self.inputs(table.get("inputs", []), prefix),
+            keeps=self.keeps(table, prefix),
         )
+
+    def keeps(self, table: Table, prefix: str) -> bool:
+        keeps = self.one_of(table, prefix, "on_process_loss", ("open", "keep")) == "keep"
+        for key in ("node", "extraction"):
+            if keeps and key in table:
+                problem = f'is "keep" beside a {key}, which would not be kept'
+                raise self.wrong(prefix + "on_process_loss", problem, 'Write "open".')
+        return keeps
 
     def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:
         if isinstance(value, list) and all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from firmware_bridge import registry as drivers
 from floor.errors import ConfigError, MachineError
@@ -16,8 +16,12 @@ PINS = ("pin", "feedback_pin", "reset_pin", *(lamp for lamp in Lamp), "buzzer")
 ON_PINS = {"gpio", "stack_light", "pn532"}
 
 
-def build(config: GatewayConfig, station: StationConfig) -> Devices:
-    """Build one station's devices; raises ConfigError that names the file, the key and the remedy."""
+def build(config: GatewayConfig, station: StationConfig, *, keep: bool = False) -> Devices:
+    """Build one station's devices; raises ConfigError that names the file, the key and the remedy.
+
+    With `keep`, a relay that is proven to be on stays on.
+    """
+    build_relay = wired.build_kept if keep else wired.build_relay
     where = f"{config.file}: station {station.machine}"
     extraction = wired.build_relay(*_split(station.extraction), where) if station.extraction else None
     driver = drivers.build(*_split(station.driver), where) if station.driver else None
@@ -26,11 +30,12 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
         return Devices(node, node, node, extraction, driver, node, _inputs(station, where))
     return Devices(
         reader=wired.build_reader(*_split(station.reader), where),
-        relay=wired.build_relay(*_split(station.relay), where),
+        relay=build_relay(*_split(station.relay), where),
         panel=wired.build_panel(*_split(station.panel), where) if station.panel else None,
         extraction=extraction,
         driver=driver,
         inputs=_inputs(station, where),
+        keeps=keep,
     )
 
 
@@ -64,9 +69,12 @@ def refuse_shared_pins(config: GatewayConfig) -> None:
                 (read if reads else driven)[pin] = station.machine
 
 
-def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:
-    """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on."""
-    for station in config.stations:
+def relays(config: GatewayConfig, left: Collection[str] = ()) -> Iterator[Relay | ConfigError]:
+    """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on.
+
+    The machines in `left` are left as they are.
+    """
+    for station in (one for one in config.stations if one.machine not in left):
         where = f"{config.file}: station {station.machine}"
         for device in (station.node, station.relay, station.extraction):
             if device:

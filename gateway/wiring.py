@@ -24,7 +24,10 @@ from hardware.ports import Input, Panel, Reader, Relay
 
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """What is wired to one station. A `node` is its reader, relay and panel in one."""
+    """What is wired to one station. A `node` is its reader, relay and panel in one.
+
+    `keeps`: the relay is left as it is when this process ends, and taken up again as it is found.
+    """
 
     reader: Reader
     relay: Relay
@@ -33,6 +36,7 @@ class Devices:
     driver: Driver | None = None
     node: Node | None = None
     inputs: tuple[Input, ...] = ()
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,11 @@ MUTATIONS = [
         "at_ms + policy.run_on_s * 1000)",
         "at_ms + policy.run_on_s * 2000)",
     ),
-    _session("extraction stops with the machine", "(*ended, Extraction(False))", "ended"),
+    _session(
+        "extraction stops with the machine",
+        "return Free(), (*ended, Extraction(False))",
+        "return Free(), ended",
+    ),
     _session("extraction stops after its run-on", "return Free(), (Extraction(False),)", "return Free(), ()"),
     _session("a run-on ends", "case RunOn(until_ms) if at_ms >= until_ms:", "case RunOn(until_ms) if False:"),
     _session(
@@ -261,7 +265,9 @@ MUTATIONS = [
     ),
     _access("a membership ends", "return DenialReason.MEMBERSHIP_EXPIRED if", "return None if False and"),
     _access(
-        "a membership ends on time", "request.now_ms >= member.until_ms", "request.now_ms > member.until_ms"
+        "a membership ends on time",
+        "IRED if request.now_ms >= member.until_ms",
+        "IRED if request.now_ms > member.until_ms",
     ),
     _access(
         "no clock, no membership",
