@@ -14,7 +14,7 @@ from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError, MachineFault
 from floor.timescale import TimeScale
 from floor.words import InputRole
-from gateway import boxes, devices, tools
+from gateway import boxes, devices, tools, upgrade
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
@@ -62,7 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="read the settings, build every device, say what is missing")
     check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
+    off.add_argument("--all", action="store_true", help='also those with on_process_loss = "keep"')
     off.set_defaults(command=_configured(_off))
+    upgrade.add_command(commands, _configured)
     tools.add_commands(commands)
     return parser
 
@@ -126,6 +128,8 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     refused, hazardous = False, boxes.hazardous(config)
     devices.refuse_shared_pins(config)
     with locked(config):
+        for name in sorted({one.machine for one in config.stations if one.keeps} - boxes.may_keep(config)):
+            print(f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk')
         for station in config.stations:
             built = devices.build(config, station)
             switched = [relay for relay in (built.relay, built.extraction) if relay]
@@ -156,9 +160,9 @@ def _say_state(machine: str, one: Input) -> bool:
     return True
 
 
-def _off(config: GatewayConfig, _: argparse.Namespace) -> int:
+def _off(config: GatewayConfig, arguments: argparse.Namespace) -> int:
     """Switch off what can be switched off; one relay that cannot be had stops no other."""
-    built = list(devices.relays(config))
+    built = list(devices.relays(config, () if arguments.all else boxes.may_keep(config)))
     relays = [relay for relay in built if not isinstance(relay, ConfigError)]
     errors = [error for error in built if isinstance(error, ConfigError)]
     for error in (*errors, *devices.switch_off(relays)):

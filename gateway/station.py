@@ -14,7 +14,7 @@ from floor import access, session
 from floor import session_effects as effects
 from floor.errors import MachineError
 from floor.policy import MachinePolicy
-from floor.session_states import Free, Holding, LockedOut, Running, State
+from floor.session_states import Free, Holding, LockedOut, Running, State, Waiting
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
@@ -26,12 +26,14 @@ from floor.wire.journal import (
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
 from gateway import boxes
+from gateway.adoption import Adoption
 from gateway.contact import Contact
 from gateway.hands import Hands
 from gateway.inputs import Inputs
 from gateway.machine import MachineSide
 from gateway.metering import Mark
 from gateway.prints import Prints
+from gateway.roster_age import RosterAge
 from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.taps import Taps
@@ -81,6 +83,8 @@ class Station:
         self.box = boxes.Box(devices.node, self.alarm)
         self.inputs = Inputs(self, self._step)
         self.taps = Taps(self, self._step)
+        self.adoption = Adoption(self, self._step)
+        self.roster_age = RosterAge(self)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -178,6 +182,8 @@ class Station:
                 await self._step(session.LockOutOrdered(reason, self._now()), since)
             case Clear(reason=reason):
                 await self.inputs.clear(since, reason)
+            case Stop(session_id=session_id) if self.adoption.session_id == session_id:
+                self.adoption.give_up()
             case Stop(session_id=session_id) if self.session_id == session_id:
                 await self._step(session.Stopped(StopType.REMOTE_STOP, self._now()), since)
             case Identify():
@@ -188,6 +194,16 @@ class Station:
     def lease(self) -> access.Lease | None:
         """The lease of the session that runs here."""
         return self.state.lease if isinstance(self.state, Running | Holding) else None
+
+    @property
+    def repairs(self) -> bool:
+        """Whether a technician repairs the machine, which is out of order."""
+        return isinstance(self.state, Running) and bool(self.state.out_of_order)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether nobody has taken the machine out of order."""
+        return not (isinstance(self.state, LockedOut) or self.repairs or self._server_lockout)
 
     @property
     def session_id(self) -> str | None:
@@ -201,18 +217,22 @@ class Station:
 
     async def _roster_changed(self, since: float) -> None:
         before = self._take_roster()
-        if self._server_lockout and not isinstance(self.state, LockedOut):
+        if self._server_lockout and not (isinstance(self.state, LockedOut) or self.repairs):
             await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
             await self.inputs.unlisted(since)
 
     async def _machine_says(self, event: object, since: float) -> None:
-        facts, told = self.side.hear(event, self._now(), self.session_id)
+        ours = self.session_id or self.adoption.session_id
+        facts, told = self.side.hear(event, self._now(), ours)
         for fact in facts:
             self._note(fact)
         if told:
             await self._step(told, since)
-        if isinstance(event, JobStarted) and self.session_id is None:
+        await self.adoption.look(since)
+        if self.devices.keeps and isinstance(event, JobStarted | JobEnded):
+            self.checkpoint()
+        if isinstance(event, JobStarted) and ours is None:
             self.stray.began(event, self._now(), self.policy, ran_before=not self.side.known)
             self.view.refresh()
         elif isinstance(event, JobStarted):
@@ -227,6 +247,8 @@ class Station:
         self._ticked_ms = at_ms
         await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
+        await self.adoption.look(since)
+        self.roster_age.look(at_ms)
         self.box.look(self.policy)
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding):
@@ -272,7 +294,8 @@ class Station:
         """Record what the session that runs has used until now."""
         if isinstance(self.state, Running | Holding):
             self._checkpoint_ms = self._now()
-            self.tab.mark(self.state.lease, self.mark(self._checkpoint_ms))
+            job = self.side.job.name if self.devices.keeps and self.side.job else ""
+            self.tab.mark(self.state.lease, self.mark(self._checkpoint_ms), job)
 
     async def _check_relay(self, at_ms: int, since: float) -> None:
         words = self.contact.disobeys(at_ms)
@@ -309,7 +332,8 @@ class Station:
             case effects.EndSession(lease, stop_type):
                 self._end(lease, stop_type, before)
             case effects.Refuse(reason, member):
-                self._refuse(reason, member, reference)
+                badge = before.lease.badge if isinstance(before, Waiting) and not reference else reference
+                self._refuse(reason, member, badge)
             case effects.Warn(code):
                 self.view.say(code)
             case effects.RecordLockout(reason):
@@ -321,9 +345,13 @@ class Station:
 
     def _go_on(self, effect: effects.Effect, before: State) -> None:
         """Record what changed about a session that goes on."""
-        if not isinstance(before, Running | Holding):
-            return
         match effect:
+            case effects.KeepRelay() if self.devices.relay.is_on:
+                self._switch(self.devices.relay, True)
+            case effects.AdoptSession():
+                self.view.say("adopted")
+            case _ if not isinstance(before, Running | Holding):
+                return
             case effects.HoldSession(lease):
                 elapsed_ms = self._elapsed(before, self._now())
                 self._note(SessionHeld(session_id=lease.session_id, elapsed_ms=elapsed_ms))
@@ -336,7 +364,7 @@ class Station:
 
     def _switch(self, relay: Relay, on: bool) -> None:
         try:
-            if on and self.inputs.latched is None:
+            if on and not self.inputs.blocks:
                 relay.on()
             else:
                 relay.off()
@@ -348,7 +376,7 @@ class Station:
         self.side.measure(at_ms, whole_job=self.stray.claim(at_ms, self.policy))
         if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
-        self.view.say("granted")
+        self.taps.tell(lease)
 
     @staticmethod
     def _elapsed(state: State, at_ms: int) -> int:
