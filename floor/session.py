@@ -313,6 +313,8 @@ def _tapped_again(state: InSession, at_ms: int, policy: MachinePolicy) -> Step:
     if isinstance(state, Holding):
         back = Running(state.lease, state.since_ms, at_ms, state.busy, job=True, spent=state.spent)
         return back, ()
+    if policy.card_must_stay:  # its reader was lost and found it again; only taking it out is leaving
+        return replace(state, active_ms=at_ms, warned=False), ()
     return _leave(state, StopType.TAP_OUT, at_ms, policy)
 
 

@@ -144,6 +144,7 @@ class Bench:
     driver: Driver | None = None
     feedback: bool = True
     files_from: ServerConfig = field(default_factory=ServerConfig)
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -165,7 +166,7 @@ class Bench:
 
     def rebuild(self) -> None:
         """Make the station anew of its devices, as after another was wired."""
-        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver)
+        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver, keeps=self.keeps)
         self.station = Station("laser", devices, self.services())
 
     def services(self, changed: Callable[[], None] = lambda: None) -> Services:

@@ -78,6 +78,7 @@ MUTATIONS = [
         "return _lock_out(state, StopType.LOCKOUT, reason)",
         "return state, (RecordLockout(reason),)",
     ),
+    _session("a card that stays does not leave", "    if policy.card_must_stay:  #", "    if False:  #"),
     _session(
         "a repair clears nothing",
         "if isinstance(state, Running) and state.out_of_order:\n        return Lo",

@@ -266,7 +266,7 @@ def _due_running(edge: Edge, state: Running) -> StopType | None:
         case EndPressed():
             return None if stays else StopType.TAP_OUT
         case Tapped(member=HELD.member):
-            return None if stays else StopType.TAP_OUT
+            return None if stays or policy.card_must_stay else StopType.TAP_OUT
         case BusyChanged(False) if seen.busy and not seen.job:
             return _quiet(state, policy)
         case JobChanged(False) if seen.job and not seen.busy:
@@ -387,10 +387,10 @@ CHECKS = (
 )
 
 
-def check(policy: MachinePolicy) -> set[type[State]]:
+def check(policy: MachinePolicy, *, rare: bool = True) -> set[type[State]]:
     """Walk one policy and hold every rule on every edge; return the kinds of states that were reached."""
     reached: set[type[State]] = set()
-    for edge in walk(policy):
+    for edge in walk(policy, rare=rare):
         reached.add(type(edge.result[0]))
         for rule in CHECKS:
             try:

@@ -165,17 +165,15 @@ def kinds() -> dict[str, MachinePolicy]:
     }
 
 
-def events(at_ms: int) -> Iterator[Event]:
+def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
+    """Yield what may happen; with `rare`, supervisors, technicians and restarts too."""
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
-        yield Tapped(Granted(new), member, at_ms, supervises=True)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
-    yield Tapped(Granted(REPAIR), "ann", at_ms)
-    yield Tapped(Granted(replace(REPAIR, member="bob")), "bob", at_ms)
-    for held, job, busy in ((False, False, False), (False, True, True), (True, True, False)):
-        yield Adopted(LEFT, at_ms - TICK_MS, at_ms, held, job, busy)
+    if rare:
+        yield from rare_events(at_ms)
     yield CardRemoved(at_ms)
     yield EndPressed(at_ms)
     for flag in (False, True):
@@ -194,7 +192,15 @@ def events(at_ms: int) -> Iterator[Event]:
     yield ClearOrdered(at_ms)
 
 
-def walk(policy: MachinePolicy) -> Iterator[Edge]:
+def rare_events(at_ms: int) -> Iterator[Event]:
+    for member, new in NEW.items():
+        yield Tapped(Granted(new), member, at_ms, supervises=True)
+        yield Tapped(Granted(replace(REPAIR, member=member)), member, at_ms)
+    for held, job, busy in ((False, False, False), (False, True, True), (True, True, False)):
+        yield Adopted(LEFT, at_ms - TICK_MS, at_ms, held, job, busy)
+
+
+def walk(policy: MachinePolicy, *, rare: bool = True) -> Iterator[Edge]:
     """Yield every edge that can be reached from Free under a policy."""
     longest = MAX_TICKS + 1
     first: tuple[State, Seen] = (Free(), Seen())
@@ -204,7 +210,7 @@ def walk(policy: MachinePolicy) -> Iterator[Edge]:
         for passed in (0, 1):
             at_ms = NOW_MS + passed * TICK_MS
             then = replace(seen, age=min(seen.age + passed, longest), quiet=min(seen.quiet + passed, longest))
-            for event in events(at_ms):
+            for event in events(at_ms, rare=rare):
                 result = step(state, event, policy)
                 yield Edge(policy, state, then, event, at_ms, result)
                 node = (_aged(result[0], at_ms, longest), _watch(then, event, result))
