@@ -54,6 +54,7 @@ class FakeClock:
     wall: int = NOW_MS
     trusted: bool = True
     earliest: int = 0
+    error: int | None = None
     server: int = 0
 
     def monotonic_ms(self) -> int:
@@ -66,7 +67,7 @@ class FakeClock:
         return self.trusted
 
     def error_ms(self) -> int | None:
-        return None
+        return self.error
 
     def not_before(self, wall_ms: int) -> None:
         self.earliest = max(self.earliest, wall_ms)
