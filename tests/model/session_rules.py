@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from session_walk import HELD, LEFT, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, WAITS, Edge, Seen, kinds, walk
+from session_overrides import check_adoption, check_waiting, may_start, repairs
+from session_walk import HELD, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, WAITS, Edge, Seen, kinds, walk
 
 from floor.access import Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
-    SUPERVISOR_MS,
     AccountPicked,
     Adopted,
     AdoptSession,
@@ -50,7 +50,7 @@ from floor.session import (
     powered,
     step,
 )
-from floor.words import DenialReason, Purpose, StopType
+from floor.words import DenialReason, StopType
 
 
 def check_outputs(edge: Edge) -> None:
@@ -97,33 +97,12 @@ def _outputs(seen: Seen, result: Step) -> tuple[bool, bool, bool]:
     return relay, extraction, session
 
 
-def _repairs(event: Event) -> bool:
-    granted = isinstance(event, Tapped) and isinstance(event.decision, Granted)
-    return granted and event.decision.lease.purpose is Purpose.REPAIR
-
-
-def _may_start(edge: Edge, tap: Tapped) -> bool:
-    """Whether a granted tap begins a session now."""
-    state, policy = edge.state, edge.policy
-    alone = not policy.needs_supervisor or tap.supervises
-    match state:
-        case Running() | Holding():
-            busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
-            repair = isinstance(state, Running) and bool(state.out_of_order)
-            return policy.takeover and not busy and tap.member != HELD.member and alone and not repair
-        case LockedOut():
-            return _repairs(tap)
-        case Waiting():
-            return tap.supervises and tap.member != WAITS.member
-    return alone or _repairs(tap)
-
-
 def check_starts(edge: Edge) -> None:
     """Only a granted tap starts, and only what it granted; it starts whenever nothing stands against it."""
     after, effects = edge.result
     started = [e.lease for e in effects if isinstance(e, StartSession)]
     event, state = edge.event, edge.state
-    may = isinstance(event, Tapped) and isinstance(event.decision, Granted) and _may_start(edge, event)
+    may = isinstance(event, Tapped) and isinstance(event.decision, Granted) and may_start(edge, event)
     assert bool(started) == may, f"started: {started}"
     if started:
         assert isinstance(event, Tapped)
@@ -139,34 +118,6 @@ def check_starts(edge: Edge) -> None:
         assert after.lease == _terms(edge), "a lease changed without a start"
         assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"
     check_refusal(edge)
-
-
-def check_adoption(edge: Edge, event: Adopted) -> None:
-    """What went on is held, with its own beginning; no relay is told to close."""
-    after, effects = edge.result
-    assert effects == (AdoptSession(LEFT), Extraction(True), KeepRelay())
-    assert isinstance(after, Holding if event.held else Running)
-    assert (after.lease, after.since_ms, after.busy) == (LEFT, event.since_ms, event.busy)
-    assert isinstance(after, Holding) or after.job == event.job
-
-
-def check_waiting(edge: Edge) -> None:
-    """Who needs a supervisor waits without power, for so long and no longer; then it is as it was before."""
-    after, state, event = edge.result[0], edge.state, edge.event
-    told = [e for e in edge.result[1] if isinstance(e, AdoptSession | KeepRelay)]
-    assert not told or (isinstance(event, Adopted) and isinstance(state, Free))
-    if isinstance(after, Waiting) and not isinstance(state, Waiting):
-        assert isinstance(event, Tapped)
-        assert isinstance(event.decision, Granted)
-        assert edge.policy.needs_supervisor
-        assert not event.supervises
-        assert after == Waiting(event.decision.lease, edge.at_ms + SUPERVISOR_MS, state)
-    elif isinstance(state, Waiting) and isinstance(event, Ticked):
-        assert isinstance(after, Waiting) == (edge.at_ms < state.until_ms)
-    if isinstance(state, Waiting) and isinstance(event, EndPressed):
-        assert after == state.then
-    elif isinstance(state, Waiting) and not isinstance(event, Ticked | Faulted | LockOutOrdered):
-        assert after == state or isinstance(after, Running)
 
 
 def _terms(edge: Edge) -> Lease:
@@ -209,7 +160,7 @@ def check_refusal(edge: Edge) -> None:
     tap, state, reason = edge.event, edge.state, None
     own = isinstance(state, Running | Holding) and tap.member == HELD.member
     if isinstance(state, LockedOut):
-        reason = None if _repairs(tap) else DenialReason.MACHINE_LOCKED_OUT
+        reason = None if repairs(tap) else DenialReason.MACHINE_LOCKED_OUT
     elif isinstance(tap.decision, Denied) and not own:
         reason = tap.decision.reason
     elif isinstance(state, Running | Holding) and not own:
@@ -246,7 +197,7 @@ def _due(edge: Edge) -> StopType | None:
             return StopType.IDLE if idle and not working else None
         case Tapped(Granted(), member) if member != HELD.member:
             assert isinstance(event, Tapped)
-            return StopType.TAKEOVER if _may_start(edge, event) else None
+            return StopType.TAKEOVER if may_start(edge, event) else None
         case CreditSpent() if not state.spent:
             if policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:
                 return StopType.CREDIT_SPENT
@@ -337,7 +288,7 @@ def check_lockout(edge: Edge) -> None:
     cleared = isinstance(edge.event, ClearOrdered)
     if isinstance(edge.state, LockedOut):
         assert (after == Free()) == cleared, "only staff clear a machine"
-        assert isinstance(after, LockedOut) != (cleared or _repairs(edge.event))
+        assert isinstance(after, LockedOut) != (cleared or repairs(edge.event))
     if _repaired(edge.state):
         assert isinstance(edge.state, Running)
         kept = _repaired(after) or isinstance(after, LockedOut)
