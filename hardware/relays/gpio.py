@@ -84,13 +84,19 @@ class GpioRelay:
         with self._faults():
             gpio.setwarnings(False)
             gpio.setmode(gpio.BCM)
-            if feedback is not None:
-                pull = gpio.PUD_DOWN if feedback.active_high else gpio.PUD_UP
-                gpio.setup(feedback.pin, gpio.IN, pull_up_down=pull)
-            self._on = keep and self.feedback() is True
+            if keep:
+                self._wire_back()
+                self._on = self.feedback() is True
             # `initial` sets the level before the pin becomes an output: the relay does not click.
             gpio.setup(output.pin, gpio.OUT, initial=self._level(self._on))
             gpio.output(output.pin, self._level(self._on))
+            if not keep:
+                self._wire_back()
+
+    def _wire_back(self) -> None:
+        if (line := self._feedback) is not None:
+            pull = self._gpio.PUD_DOWN if line.active_high else self._gpio.PUD_UP
+            self._gpio.setup(line.pin, self._gpio.IN, pull_up_down=pull)
 
     @property
     def is_on(self) -> bool:
