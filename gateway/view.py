@@ -59,6 +59,8 @@ class View:
     def state(self) -> StationState:
         """The state in one word."""
         match self._station.state:
+            case Free() if self._station.adoption.session_id:
+                return StationState.IN_USE  # until the opposite is proven
             case Free() | Waiting():
                 return StationState.FREE
             case Running():
