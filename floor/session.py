@@ -265,8 +265,8 @@ def _start(lease: Lease, tap: Tapped, out_of_order: str = "") -> Step:
 
 def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
     out_of_order = state.reason if isinstance(state, LockedOut) else ""
-    repairs = isinstance(tap.decision, Granted) and tap.decision.lease.purpose is Purpose.REPAIR
-    if out_of_order and not repairs:
+    purpose = tap.decision.lease.purpose if isinstance(tap.decision, Granted) else Purpose.USE
+    if out_of_order and purpose is not Purpose.REPAIR:
         return state, (Refuse(DenialReason.MACHINE_LOCKED_OUT, tap.member),)
     if isinstance(state, InSession) and tap.member == state.lease.member:
         return _tapped_again(state, tap.at_ms, policy)
@@ -279,7 +279,8 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
         return _after(ended, _start(tap.decision.lease, tap))
     if isinstance(state, Waiting):
         return _second_tap(state, tap)
-    if policy.needs_supervisor and not (tap.supervises or repairs) and isinstance(state, Free | RunOn):
+    alone = tap.supervises or purpose is not Purpose.USE
+    if policy.needs_supervisor and not alone and isinstance(state, Free | RunOn):
         return Waiting(tap.decision.lease, tap.at_ms + SUPERVISOR_MS, state), (Warn("supervisor"),)
     return _start(tap.decision.lease, tap, out_of_order)
 

@@ -52,6 +52,7 @@ class Adoption:
         record = self._record
         if record is None:
             return
+        await self._station.inputs.prove(since)
         proven = self._proven(record)
         if proven:
             self._record = None

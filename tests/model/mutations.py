@@ -53,7 +53,9 @@ MUTATIONS = [
         " is OnLeave.HOLD_FOR_JOB and not state.out_of_order",
         " is OnLeave.HOLD_FOR_JOB",
     ),
-    _session("a second person is needed", "if policy.needs_supervisor and not (", "if False and not ("),
+    _session(
+        "a second person is needed", "if policy.needs_supervisor and not alone", "if False and not alone"
+    ),
     _session(
         "a second person is needed for a takeover",
         "= not policy.needs_supervisor or tap.supervises",
@@ -136,7 +138,7 @@ MUTATIONS = [
     ),
     _session(
         "a machine out of order refuses",
-        "    if out_of_order and not repairs:",
+        "    if out_of_order and purpose is not Purpose.REPAIR:",
         "    if False:",
     ),
     _session("others do not end a session", " and tap.member == state.lease.member:", ":"),

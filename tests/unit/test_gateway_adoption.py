@@ -1,16 +1,19 @@
 """A session that the process before left running: it goes on when that is proven, else it ends there."""
 
+from dataclasses import replace
+
 import pytest
 
 from firmware_bridge.events import ActivityChanged, JobEnded, JobStarted, ReadingTaken
 from firmware_bridge.simulated.driver import SimulatedMachine
 from floor.meter import Quantity
 from floor.policy import MachinePolicy, OnLeave
-from floor.session import Free, Holding, Running
+from floor.session import Free, Holding, LockedOut, Running
 from floor.wire.messages import LockOut, Stop
-from floor.words import Activity, JobOutcome, StopType, Trip
+from floor.words import Activity, InputRole, JobOutcome, StopType, Trip
 from gateway import adoption
 from gateway.wiring import Ordered
+from hardware.simulated import SimulatedInput
 from tests.kit.gateway import Bench
 
 PRINTER = MachinePolicy(on_leave=OnLeave.HOLD_FOR_JOB)
@@ -210,6 +213,18 @@ async def test_a_lockout_or_a_contact_that_tripped_ends_it(saw, tmp_path_factory
     await after.pass_s(1)
     assert (await ended(after)).stop_type is StopType.POWER_LOST
     assert adoption.offer([saw.record], {"laser": after.station}) == {}
+
+
+async def test_an_emergency_stop_that_was_pressed_meanwhile_is_read_first(saw):
+    await saw.use()
+    after = await saw.cut()
+    stop = SimulatedInput("stop", InputRole.EMERGENCY_STOP, active=True)
+    after.station.devices = replace(after.station.devices, inputs=(stop,))
+    await after.pass_s(1)
+    assert not after.relay.is_on
+    assert isinstance(after.station.state, LockedOut)
+    fact = await ended(after)
+    assert (fact.stop_type, fact.elapsed_ms) == (StopType.POWER_LOST, 30_000)
 
 
 async def test_only_proven_power_of_a_session_is_left(saw):

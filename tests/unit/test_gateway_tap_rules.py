@@ -259,6 +259,13 @@ async def test_a_technician_breaks_the_glass_when_the_gateway_has_been_alone_for
     assert await reasons(bench) == [DenialReason.ROSTER_TOO_OLD]
 
 
+@pytest.mark.parametrize("bench", [GUARDED], indirect=True)
+async def test_who_breaks_the_glass_waits_for_nobody(bench):
+    bench.clock.pass_s(8 * DAY_S)
+    await bench.tap(EVE)
+    assert bench.relay.is_on
+
+
 @pytest.mark.parametrize("bench", [{"policy": MachinePolicy(break_glass=False)}], indirect=True)
 async def test_a_policy_forbids_to_break_the_glass(bench):
     bench.clock.pass_s(8 * DAY_S)
