@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from floor.policy import MachinePolicy
-from floor.words import BadgeKind, DenialReason
+from floor.words import BadgeKind, DenialReason, Purpose
+
+REPAIR_TIER = "repair"
+"""The tier of a repair: it costs nothing, unless a tariff names this tier and says what."""
+BREAK_GLASS_S = 3600
+"""The longest session, in seconds, that a technician has with a roster too old or a clock unknown."""
 
 NOTHING_COUNTED: dict[str, str] = {}
 """The positions of whoever has none: one table for all, as a roster holds thousands. Never written to."""
@@ -59,7 +64,7 @@ class MemberStanding:
     `positions` and `budgets` are of it, as in AccountStanding. `others` may be chosen instead.
     `account_name` is what the default account is called, "" where it is the member's own. `since` is the
     first day of the membership, from which its years and billing months count. `number` is the member's, as
-    the names of jobs carry it (floor.job_codes).
+    the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
     """
 
     id: str
@@ -78,6 +83,7 @@ class MemberStanding:
     account_name: str = ""
     since: date | None = None
     number: str = ""
+    supervisor: bool = False
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
@@ -90,7 +96,10 @@ def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A grant: it names one session, and ends by itself. `max_duration_s` counts from the grant."""
+    """A grant: it names one session, and ends by itself. `max_duration_s` counts from the grant.
+
+    `supervisor` is the member who stood by when it began, "" where nobody had to.
+    """
 
     session_id: str
     machine: str
@@ -103,6 +112,8 @@ class Lease:
     max_duration_s: int
     limit_micro: int | None = None
     account_name: str = ""
+    purpose: Purpose = Purpose.USE
+    supervisor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +145,8 @@ class Request:
     """All that a decision rests on. Times in UTC milliseconds; `clock_known` says whether they mean anything.
 
     `proven` is what the reader saw of the badge, `badge.kind` what it must be.
-    `session_id` and `now_ms` come from the caller: rules make no ids and read no clock.
+    `session_id` and `now_ms` come from the caller: rules make no ids and read no clock. `out_of_order` says
+    that the machine is locked out, and that nothing holds it there but what a technician may look into.
     """
 
     machine: str
@@ -149,10 +161,16 @@ class Request:
     roster_age_s: int
     machine_reachable: bool = True
     power_proven_off: bool = True
+    out_of_order: bool = False
 
 
 def decide(request: Request) -> Decision:
-    """Grant a lease or say the first reason why not."""
+    """Grant a lease or say the first reason why not.
+
+    A technician may repair what is out of order. With a roster too old or a clock unknown they break the
+    glass, where the policy lets them: neither asks for training or credit, and neither is above a badge that
+    does not count, a suspension, or power that is not proven off.
+    """
     badge, member = request.badge, request.member
     if badge is None or member is None:
         return Denied(DenialReason.UNKNOWN_BADGE)
@@ -164,9 +182,44 @@ def decide(request: Request) -> Decision:
     )
     if reason is None and member.spendable_micro is not None and member.spendable_micro <= 0:
         reason = DenialReason.NO_CREDIT
-    if reason is not None:
-        return Denied(reason, member.id)
-    return Granted(_lease(request, member))
+    if member.technician and (purpose := _overrides(request, reason)):
+        reason = _badge_refuses(request, badge) or _never_overridden(request, member)
+        return Denied(reason, member.id) if reason else Granted(_for(_lease(request, member), purpose))
+    return Denied(reason, member.id) if reason else Granted(_lease(request, member))
+
+
+def _overrides(request: Request, reason: DenialReason | None) -> Purpose | None:
+    """Return what a technician's tap is for, where it is not one as a member's."""
+    alone = reason in {DenialReason.ROSTER_TOO_OLD, DenialReason.CLOCK_UNKNOWN}
+    if alone and not request.policy.break_glass:
+        return None
+    if request.out_of_order:
+        return Purpose.REPAIR
+    return Purpose.BREAK_GLASS if alone else None
+
+
+def _never_overridden(request: Request, member: MemberStanding) -> DenialReason | None:
+    if member.suspended:
+        return DenialReason.MEMBER_SUSPENDED
+    if request.clock_known and member.until_ms is not None and request.now_ms >= member.until_ms:
+        return DenialReason.MEMBERSHIP_EXPIRED
+    return None if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE
+
+
+def _for(lease: Lease, purpose: Purpose) -> Lease:
+    longest_s = min(lease.max_duration_s, BREAK_GLASS_S)
+    if purpose is Purpose.REPAIR:
+        return replace(lease, purpose=purpose, tier=REPAIR_TIER, limit_micro=None)
+    return replace(lease, purpose=purpose, limit_micro=None, max_duration_s=longest_s)
+
+
+def may_supervise(request: Request) -> bool:
+    """Whether whoever taps may stand by another at this machine: all but the money is asked of them too."""
+    member = request.member
+    if member is None or not (member.supervisor or member.technician):
+        return False
+    decision = decide(replace(request, member=replace(member, spendable_micro=None), out_of_order=False))
+    return isinstance(decision, Granted) and decision.lease.purpose is Purpose.USE
 
 
 def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | None:

@@ -76,6 +76,8 @@ class MachinePolicy:
     on_unclaimed_job: OnUnclaimedJob = OnUnclaimedJob.REPORT
     claim_s: int = 60
     on_oops: OnOops = OnOops.LOCK_OUT
+    needs_supervisor: bool = False
+    break_glass: bool = True
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():

@@ -5,22 +5,27 @@
       └──── tap-out, idle, maximum, credit, stop ── (RunOn) ◀─────────┘     any ── fault ──▶ LockedOut
 
 `step` is pure. Times are monotonic milliseconds of the caller's clock: no wall clock lengthens a session.
-Safe effects come first in what `step` returns; a start is recorded before the relay closes. The effects
-themselves stand in floor.session_effects.
+Safe effects come first in what `step` returns; a start is recorded before the relay closes. The states
+stand in floor.session_states, the effects in floor.session_effects.
+
+Where a supervisor is needed, a granted tap leads to Waiting, and their tap within SUPERVISOR_MS to Running. A
+technician's repair is Running with `out_of_order`: it ends in LockedOut again, until staff clear the machine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from floor.access import OF_THE_BADGE, Decision, Denied, Lease
+from floor.access import OF_THE_BADGE, Decision, Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session_effects import (
+    AdoptSession,
     CloseRelay,
     Effect,
     EndSession,
     Extraction,
     HoldSession,
+    KeepRelay,
     OpenRelay,
     RecordAccount,
     RecordClear,
@@ -30,63 +35,37 @@ from floor.session_effects import (
     StartSession,
     Warn,
 )
-from floor.words import DenialReason, StopType
+from floor.session_states import Free, Holding, LockedOut, Running, RunOn, State, Waiting
+from floor.words import DenialReason, Purpose, StopType
 
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """Nobody uses the machine; its relay is open."""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A member uses the machine. `active_ms` is the last instant at which it was busy or touched."""
-
-    lease: Lease
-    since_ms: int
-    active_ms: int
-    busy: bool = False
-    job: bool = False
-    warned: bool = False
-    spent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """The member has left; the machine keeps its power until the job ends."""
-
-    lease: Lease
-    since_ms: int
-    active_ms: int
-    spent: bool = False
-    busy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RunOn:
-    """The machine is off; its extraction runs on until `until_ms`."""
-
-    until_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LockedOut:
-    """Out of order until staff clear it."""
-
-    reason: str
-
-
-State = Free | Running | Holding | RunOn | LockedOut
+SUPERVISOR_MS = 30_000
+"""For so long a supervisor may tap after the member."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already."""
+    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already.
+
+    `supervises`: whoever tapped may stand by another at this machine.
+    """
 
     decision: Decision
     member: str | None
     at_ms: int
     job: bool = False
+    supervises: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A session that began at `since_ms` is proven to have gone on while no process looked; `held`: alone."""
+
+    lease: Lease
+    since_ms: int
+    at_ms: int
+    held: bool = False
+    job: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +162,7 @@ class ClearOrdered:
 
 Event = (
     Tapped
+    | Adopted
     | CardRemoved
     | EndPressed
     | BusyChanged
@@ -214,14 +194,16 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
             return _lock_out(state, stop_type, reason)
         case LockOutOrdered(reason):
             return _lock_out(state, StopType.LOCKOUT, reason)
-        case Tapped(Denied(reason), member) if isinstance(state, Holding) and reason in OF_THE_BADGE:
-            return state, (Refuse(reason, member),)  # a copy of the badge takes up nobody's session
         case Tapped():
             return _tapped(state, event, policy)
         case Ticked(at_ms):
             return _ticked(state, at_ms, policy)
-        case ClearOrdered() if isinstance(state, LockedOut):
-            return Free(), (RecordClear(),)
+        case ClearOrdered():
+            return _clear(state)
+        case Adopted() if isinstance(state, Free):
+            return _adopt(event)
+        case EndPressed() if isinstance(state, Waiting):
+            return state.then, ()
         case Stopped(stop_type, at_ms) if isinstance(state, InSession):
             return _end(state, stop_type, at_ms, policy)
         case AccountPicked(lease) | HoldGrew(lease) if isinstance(state, InSession):
@@ -233,6 +215,23 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
     return state, ()
 
 
+def _clear(state: State) -> Step:
+    """Put the machine in order again; who repairs it goes on, and leaves it in order."""
+    if isinstance(state, LockedOut):
+        return Free(), (RecordClear(),)
+    if isinstance(state, Running) and state.out_of_order:
+        return replace(state, out_of_order=""), (RecordClear(),)
+    return state, ()
+
+
+def _adopt(event: Adopted) -> Step:
+    lease, since_ms, at_ms = event.lease, event.since_ms, event.at_ms
+    effects = (AdoptSession(lease), Extraction(True), KeepRelay())
+    if event.held:
+        return Holding(lease, since_ms, at_ms, busy=event.busy), effects
+    return Running(lease, since_ms, at_ms, event.busy, event.job), effects
+
+
 def _lock_out(state: State, stop_type: StopType, reason: str) -> Step:
     if isinstance(state, LockedOut):
         return state, (OpenRelay(),)
@@ -242,6 +241,8 @@ def _lock_out(state: State, stop_type: StopType, reason: str) -> Step:
 
 def _end(state: InSession, stop_type: StopType, at_ms: int, policy: MachinePolicy) -> Step:
     ended = (OpenRelay(), EndSession(state.lease, stop_type))
+    if isinstance(state, Running) and state.out_of_order:
+        return LockedOut(state.out_of_order), (*ended, Extraction(False))
     if policy.run_on_s:
         return RunOn(at_ms + policy.run_on_s * 1000), ended
     return Free(), (*ended, Extraction(False))
@@ -257,24 +258,47 @@ def _other_terms(state: InSession, lease: Lease, picked: bool) -> Step:
     return replace(state, lease=terms, spent=False), (RecordAccount(terms) if picked else RecordHold(terms),)
 
 
-def _start(lease: Lease, tap: Tapped) -> Step:
-    begun = Running(lease, tap.at_ms, tap.at_ms, job=tap.job)
+def _start(lease: Lease, tap: Tapped, out_of_order: str = "") -> Step:
+    begun = Running(lease, tap.at_ms, tap.at_ms, job=tap.job, out_of_order=out_of_order)
     return begun, (StartSession(lease), Extraction(True), CloseRelay())
 
 
 def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
-    if isinstance(state, LockedOut):
+    out_of_order = state.reason if isinstance(state, LockedOut) else ""
+    purpose = tap.decision.lease.purpose if isinstance(tap.decision, Granted) else Purpose.USE
+    if out_of_order and purpose is not Purpose.REPAIR:
         return state, (Refuse(DenialReason.MACHINE_LOCKED_OUT, tap.member),)
     if isinstance(state, InSession) and tap.member == state.lease.member:
-        return _tapped_again(state, tap.at_ms, policy)
+        return _tapped_again(state, tap, policy)
     if isinstance(tap.decision, Denied):
         return state, (Refuse(tap.decision.reason, tap.member),)
     if isinstance(state, InSession):
-        if not policy.takeover or _works(state):
+        if not _yields(state, tap, policy):
             return state, (Refuse(DenialReason.IN_USE, tap.member),)
         _, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
         return _after(ended, _start(tap.decision.lease, tap))
-    return _start(tap.decision.lease, tap)
+    if isinstance(state, Waiting):
+        return _second_tap(state, tap)
+    alone = tap.supervises or purpose is not Purpose.USE
+    if policy.needs_supervisor and not alone and isinstance(state, Free | RunOn):
+        return Waiting(tap.decision.lease, tap.at_ms + SUPERVISOR_MS, state), (Warn("supervisor"),)
+    return _start(tap.decision.lease, tap, out_of_order)
+
+
+def _second_tap(state: Waiting, tap: Tapped) -> Step:
+    """Begin the waiting member's session by a supervisor's tap; of anybody else the machine is in use."""
+    if tap.member == state.lease.member:
+        return state, (Warn("supervisor"),)
+    if tap.supervises and tap.member:
+        return _start(replace(state.lease, supervisor=tap.member), tap)
+    return state, (Refuse(DenialReason.IN_USE, tap.member),)
+
+
+def _yields(state: InSession, tap: Tapped, policy: MachinePolicy) -> bool:
+    """Whether a session ends for another member's: never a repair, nor for one who needs a supervisor."""
+    alone = not policy.needs_supervisor or tap.supervises
+    repairs = isinstance(state, Running) and bool(state.out_of_order)
+    return policy.takeover and alone and not repairs and not _works(state)
 
 
 def _after(first: tuple[Effect, ...], then: Step) -> Step:
@@ -282,18 +306,24 @@ def _after(first: tuple[Effect, ...], then: Step) -> Step:
 
 
 def _works(state: InSession) -> bool:
+    """Whether work is under way that no idleness, no takeover and no gentle end of credit may cut."""
     return isinstance(state, Holding) or state.busy or state.job
 
 
-def _tapped_again(state: InSession, at_ms: int, policy: MachinePolicy) -> Step:
+def _tapped_again(state: InSession, tap: Tapped, policy: MachinePolicy) -> Step:
+    at_ms, goes_on = tap.at_ms, isinstance(state, Holding) or policy.card_must_stay
+    if isinstance(tap.decision, Denied) and goes_on and tap.decision.reason in OF_THE_BADGE:
+        return state, (Refuse(tap.decision.reason, tap.member),)  # a copy keeps nobody's session going
     if isinstance(state, Holding):
         back = Running(state.lease, state.since_ms, at_ms, state.busy, job=True, spent=state.spent)
         return back, ()
+    if policy.card_must_stay:  # its reader was lost and found it again; only taking it out is leaving
+        return replace(state, active_ms=at_ms, warned=False), ()
     return _leave(state, StopType.TAP_OUT, at_ms, policy)
 
 
 def _leave(state: Running, stop_type: StopType, at_ms: int, policy: MachinePolicy) -> Step:
-    if state.job and policy.on_leave is OnLeave.HOLD_FOR_JOB:
+    if state.job and policy.on_leave is OnLeave.HOLD_FOR_JOB and not state.out_of_order:
         held = Holding(state.lease, state.since_ms, at_ms, state.spent, state.busy)
         return held, (HoldSession(state.lease),)
     return _end(state, stop_type, at_ms, policy)
@@ -303,6 +333,8 @@ def _ticked(state: State, at_ms: int, policy: MachinePolicy) -> Step:
     match state:
         case RunOn(until_ms) if at_ms >= until_ms:
             return Free(), (Extraction(False),)
+        case Waiting(lease, until_ms, then) if at_ms >= until_ms:
+            return _after((Refuse(DenialReason.NO_SUPERVISOR, lease.member),), _ticked(then, at_ms, policy))
         case Running() | Holding() if at_ms - state.since_ms >= state.lease.max_duration_s * 1000:
             return _end(state, StopType.MAX_DURATION, at_ms, policy)
         case Running() if policy.idle_after_s and not _works(state):

@@ -33,6 +33,18 @@ class StartSession:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptSession:
+    """Go on with a session that a process before this one began; nothing of it is begun anew."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRelay:
+    """Hold the power that the machine is proven to have; never gives it any. Follows AdoptSession."""
+
+
+@dataclass(frozen=True, slots=True)
 class HoldSession:
     """Record that the member left and the job goes on."""
 
@@ -71,7 +83,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Say at the panel that the session ends soon, or owes from here; `code` is `idle` or `credit`."""
+    """Say at the panel that the session ends soon, or owes from here: `code` is
+    `idle` or `credit`; `supervisor` asks for a second tap.
+    """
 
     code: str
 
@@ -93,6 +107,8 @@ Effect = (
     | CloseRelay
     | Extraction
     | StartSession
+    | AdoptSession
+    | KeepRelay
     | HoldSession
     | RecordAccount
     | RecordHold

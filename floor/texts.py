@@ -65,6 +65,10 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "The power switch cannot be trusted. Do not use this machine.",
         "电源开关不可靠，请勿使用此设备。",
     ),
+    DenialReason.NO_SUPERVISOR: (
+        "No supervisor tapped in time. Tap again, then let them tap.",
+        "监护人未及时刷卡。请您重新刷卡，再由监护人刷卡。",
+    ),
 }
 
 STOPS: dict[StopType, tuple[str, str]] = {

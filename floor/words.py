@@ -21,6 +21,15 @@ class DenialReason(StrEnum):
     ROSTER_TOO_OLD = "roster_too_old"
     CLOCK_UNKNOWN = "clock_unknown"
     MACHINE_NOT_SAFE = "machine_not_safe"
+    NO_SUPERVISOR = "no_supervisor"
+
+
+class Purpose(StrEnum):
+    """What a session is for; every other than use is marked in the journal."""
+
+    USE = "use"
+    REPAIR = "repair"
+    BREAK_GLASS = "break_glass"
 
 
 class StopType(StrEnum):

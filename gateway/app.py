@@ -12,12 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 from floor import texts
-from floor.errors import ConfigError
+from floor.errors import ConfigError, MachineError
 from floor.ids import uuid7
 from floor.timescale import TimeScale
 from floor.wire.journal import AlarmRaised, GatewayBooted
 from floor.wire.messages import Clear, Command, Reply, Stations
-from gateway import devices
+from gateway import adoption, boxes, devices
 from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
@@ -25,6 +25,7 @@ from gateway.credit import Credit
 from gateway.home_assistant import HomeAssistant
 from gateway.http import Http
 from gateway.journal import Journal
+from gateway.journal_sessions import SessionRecord
 from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
 from gateway.metrics import Metrics
@@ -37,7 +38,7 @@ from gateway.station import Station
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
-from hardware.ports import Closes
+from hardware.ports import Closes, Keeps
 from hardware.readers.keys import TakesKeys
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class Gateway:
     def __init__(self, config: GatewayConfig, wired: dict[str, Devices], clock: Clock) -> None:
         self.config = config
         self.clock = clock
+        keepers = {station.machine for station in config.stations if station.keeps}
+        self._not_kept = {name for name in keepers if name in wired and not wired[name].keeps}
         self.metrics = Metrics(SOFTWARE)
         data = config.data
         self.roster = RosterStore(
@@ -102,18 +105,42 @@ class Gateway:
         """Take up where the last process stopped: locked out stays locked out, cut sessions end."""
         lockouts = self.journal.lockouts()
         cut_off = recall(self.journal, self.roster, self.credit, self.prices)
-        self.journal.append(GatewayBooted(boot_id=self.clock.boot_id, software=SOFTWARE))
+        kept = self._keepers(cut_off, lockouts)
+        booted = GatewayBooted(
+            boot_id=self.clock.boot_id,
+            software=SOFTWARE,
+            keeps=[record.lease.session_id for record in kept.values()],
+        )
+        self.journal.append(booted)
         if self.journal.position.torn:
             self._alarm("journal_torn", f"a broken journal was kept as {self.journal.position.torn}")
         if roster_problem:
             self._alarm("no_roster", roster_problem)
         self._check_zone()
         for record in cut_off:
-            if station := self.stations.get(record.started.machine):
+            station = self.stations.get(record.started.machine)
+            if station and kept.get(station.machine) is record:
+                station.adoption.offer(record)
+            elif station:
                 station.tab.restore(record.lease, record.marks)
         for machine, reason in lockouts.items():
             if machine in self.stations:
                 self.stations[machine].lock_out(reason)
+
+    def _keepers(self, cut_off: list[SessionRecord], lockouts: dict[str, str]) -> dict[str, SessionRecord]:
+        """Return the sessions that may go on; whatever else was found on is off after this."""
+        kept = adoption.offer(
+            cut_off, {name: one for name, one in self.stations.items() if name not in lockouts}
+        )
+        others = [one for name, one in self.stations.items() if one.devices.keeps and name not in kept]
+        for station in others:
+            try:
+                station.devices.relay.off()
+            except MachineError as error:
+                station.alarm("relay_failed", str(error))
+        for name in sorted(self._not_kept):
+            self.stations[name].alarm("keep_refused", "it is hazardous, or unknown to the roster on disk")
+        return kept
 
     def _pages(self) -> StationPages | None:
         """The stations' pages, for those whom the settings let see them."""
@@ -212,14 +239,18 @@ class Gateway:
 
     def _make_safe(self) -> None:
         notify("STOPPING=1")
+        left = [station.devices.relay for station in self.stations.values() if adoption.leaves(station)]
         wired = [station.devices for station in self.stations.values()]
         relays = [relay for device in wired for relay in (device.relay, device.extraction) if relay]
-        for error in devices.switch_off(relays):
+        for error in devices.switch_off(relay for relay in relays if relay not in left):
             log.error("a relay could not be switched off: %s", error)
         for station in self.stations.values():
             if isinstance(station.devices.panel, Closes):
                 station.devices.panel.close()
             station.checkpoint()  # what runs now was proven until now
+        for relay in left:
+            if isinstance(relay, Keeps):
+                relay.leave()
 
     async def _listen(self, station: Station) -> None:
         async for event in station.devices.reader.events():
@@ -262,7 +293,11 @@ async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> Async
         refuse_volatile(config.data)
     with locked(config):
         devices.refuse_shared_pins(config)
-        wired = {station.machine: devices.build(config, station) for station in config.stations}
+        kept = boxes.may_keep(config)
+        wired = {
+            station.machine: devices.build(config, station, keep=station.machine in kept)
+            for station in config.stations
+        }
         try:
             gateway = Gateway(config, wired, SystemClock(scale))
         except sqlite3.Error as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from floor.access import Lease
 from floor.policy import MachinePolicy
-from floor.session import Running, State
+from floor.session_states import Running, State
 from gateway.clock import SystemClock
 from gateway.config import GatewayConfig
 from gateway.roster import RosterStore
@@ -58,7 +58,18 @@ def _yes(lease: Lease) -> Verdict:
 
 def hazardous(config: GatewayConfig) -> set[str]:
     """Return the machines that are hazardous by the roster on disk; none where there is no roster yet."""
+    return {name for name, policy in _policies(config).items() if policy.hazardous}
+
+
+def may_keep(config: GatewayConfig) -> set[str]:
+    """Return the machines whose relay is left on when the gateway ends: known to be not hazardous."""
+    wanted = {station.machine for station in config.stations if station.keeps}
+    policies = _policies(config) if wanted else {}
+    return {name for name in wanted if name in policies and not policies[name].hazardous}
+
+
+def _policies(config: GatewayConfig) -> dict[str, MachinePolicy]:
     path = config.data / "roster.jsonl"
     roster = RosterStore(path, config.name, config.badge_key, config.server_key, SystemClock())
     roster.load()
-    return {name for name, machine in roster.machines.items() if machine.entry.policy.hazardous}
+    return {name: machine.entry.policy for name, machine in roster.machines.items()}

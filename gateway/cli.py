@@ -12,7 +12,7 @@ from pathlib import Path
 
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
-from gateway import checking, devices, tools
+from gateway import boxes, checking, devices, tools, upgrade
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
 from gateway.click import Click, ask_person
@@ -54,7 +54,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     check.add_argument("--yes", action="store_true", help="with --click: ask nobody")
     check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
+    off.add_argument("--all", action="store_true", help='also those with on_process_loss = "keep"')
     off.set_defaults(command=_configured(_off))
+    upgrade.add_command(commands, _configured)
     tools.add_commands(commands, words)
     return parser
 
@@ -125,9 +127,9 @@ def _check(config: GatewayConfig, arguments: argparse.Namespace) -> int:
     return USAGE_ERROR if report.wrong else int(bool(report.missing))
 
 
-def _off(config: GatewayConfig, _: argparse.Namespace) -> int:
+def _off(config: GatewayConfig, arguments: argparse.Namespace) -> int:
     """Switch off what can be switched off; one relay that cannot be had stops no other."""
-    built = list(devices.relays(config))
+    built = list(devices.relays(config, () if arguments.all else boxes.may_keep(config)))
     relays = [relay for relay in built if not isinstance(relay, ConfigError)]
     errors = [error for error in built if isinstance(error, ConfigError)]
     for error in (*errors, *devices.switch_off(relays)):

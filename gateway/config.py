@@ -61,7 +61,8 @@ class StationConfig:
     """What is wired to one station: each device is a kind and its settings.
 
     A `node` stands in the place of reader, relay and panel, which are empty then. `pulse_s` makes it a door,
-    whose relay each granted tap closes for so many seconds; 0 for a machine.
+    whose relay each granted tap closes for so many seconds; 0 for a machine. `keeps`: the relay is left as it
+    is when this process stops or dies.
     """
 
     machine: str
@@ -73,6 +74,7 @@ class StationConfig:
     node: Table | None = None
     inputs: tuple[Table, ...] = ()
     pulse_s: int = 0
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,8 @@ class _Reader:
         return stations
 
     def station(self, table: Table, prefix: str) -> StationConfig:
-        self.only(table, prefix, "machine reader relay panel extraction driver node inputs pulse_s")
+        keys = "machine reader relay panel extraction driver node inputs pulse_s on_process_loss"
+        self.only(table, prefix, keys)
         for key in ("reader", "relay", "panel", "pulse_s"):
             if "node" in table and key in table:
                 raise self.wrong(prefix + key, "stands beside a node", "Leave it out: the box is that too.")
@@ -279,7 +282,16 @@ class _Reader:
             node=devices["node"],
             inputs=self.inputs(table.get("inputs", []), prefix),
             pulse_s=self.number(table, prefix, "pulse_s", 1, 1, 30) if "pulse_s" in table else 0,
+            keeps=self.keeps(table, prefix),
         )
+
+    def keeps(self, table: Table, prefix: str) -> bool:
+        keeps = self.one_of(table, prefix, "on_process_loss", ("open", "keep")) == "keep"
+        for key in ("node", "extraction", "pulse_s"):
+            if keeps and key in table:
+                problem = f'is "keep" beside a {key}, which would not be kept'
+                raise self.wrong(prefix + "on_process_loss", problem, 'Write "open".')
+        return keeps
 
     def inputs(self, value: object, prefix: str) -> tuple[Table, ...]:
         if isinstance(value, list) and all(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from firmware_bridge import registry as drivers
 from floor.errors import ConfigError, MachineError
@@ -17,15 +17,19 @@ PINS = ("pin", "feedback_pin", "reset_pin", *(lamp for lamp in Lamp), "buzzer")
 ON_PINS = {"gpio", "stack_light", "pn532", "mfrc522"}
 
 
-def build(config: GatewayConfig, station: StationConfig) -> Devices:
-    """Build one station's devices; raises ConfigError that names the file, the key and the remedy."""
+def build(config: GatewayConfig, station: StationConfig, *, keep: bool = False) -> Devices:
+    """Build one station's devices; raises ConfigError that names the file, the key and the remedy.
+
+    With `keep`, a relay that is proven to be on stays on.
+    """
+    build_relay = wired.build_kept if keep else wired.build_relay
     where = f"{config.file}: station {station.machine}"
     extraction = wired.build_relay(*_split(station.extraction), where) if station.extraction else None
     driver = drivers.build(*_split(station.driver), where) if station.driver else None
     if station.node:
         node = wired.build_node(*_split(station.node), where)
         return Devices(node, node, node, extraction, driver, node, _inputs(station, where))
-    relay = wired.build_relay(*_split(station.relay), where)
+    relay = build_relay(*_split(station.relay), where)
     return Devices(
         reader=wired.build_reader(*_split(station.reader), where),
         relay=PulseRelay(relay, station.pulse_s) if station.pulse_s else relay,
@@ -34,6 +38,7 @@ def build(config: GatewayConfig, station: StationConfig) -> Devices:
         driver=driver,
         inputs=_inputs(station, where),
         pulse_s=station.pulse_s,
+        keeps=keep,
     )
 
 
@@ -67,9 +72,12 @@ def refuse_shared_pins(config: GatewayConfig) -> None:
                 (read if reads else driven)[pin] = station.machine
 
 
-def relays(config: GatewayConfig) -> Iterator[Relay | ConfigError]:
-    """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on."""
-    for station in config.stations:
+def relays(config: GatewayConfig, left: Collection[str] = ()) -> Iterator[Relay | ConfigError]:
+    """Build every relay, which switches it off; yields the error of one that cannot be had, and goes on.
+
+    The machines in `left` are left as they are.
+    """
+    for station in (one for one in config.stations if one.machine not in left):
         where = f"{config.file}: station {station.machine}"
         for device in (station.node, station.relay, station.extraction):
             if device:

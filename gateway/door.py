@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from floor import session
 from floor.access import Decision, Granted
 from floor.policy import MachinePolicy, OnLeave
-from floor.session import Running
+from floor.session_states import Running
 from floor.words import StopType
 from gateway.wiring import Tick
 from hardware.events import InputChanged

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from floor import session, texts
 from floor.errors import MachineError, MachineFault
 from floor.policy import OnOops
-from floor.session import LockedOut
+from floor.session_states import LockedOut
 from floor.wire.journal import MachineLockedOut
 from floor.words import InputRole, StopType, Trip
 from hardware.events import ButtonPressed, InputChanged, InputEvent, InputLost
@@ -51,6 +51,13 @@ class Inputs:
         self._heard: dict[Input, bool | None] = {}
         self._oops_ms: int | None = None
         self._ask_again_ms: int | None = None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether no relay may close: something tripped, and no technician repairs what was reported."""
+        if self.latched is Trip.REPORTED:
+            return not self._station.repairs
+        return self.latched is not None
 
     async def listen(self, one: Input) -> None:
         """Hear one contact for ever."""
@@ -202,7 +209,7 @@ class Inputs:
     async def _oops(self, since: float) -> None:
         """Lock the machine out where the policy says so, else report alone, at most once a minute."""
         station, at_ms, words = self._station, self._now(), "somebody pressed oops"
-        if station.policy.on_oops is OnOops.LOCK_OUT and not isinstance(station.state, LockedOut):
+        if station.policy.on_oops is OnOops.LOCK_OUT and station.in_order:
             self._trip(Trip.REPORTED, words)
             await self.act(since)
         elif self._oops_ms is None or at_ms - self._oops_ms >= OOPS_AGAIN_MS:

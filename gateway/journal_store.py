@@ -18,6 +18,7 @@ from floor.wire.journal import (
     MachineCleared,
     MachineLockedOut,
     SessionEnded,
+    SessionHeld,
     SessionMetered,
     SessionStarted,
 )
@@ -35,7 +36,9 @@ INSERT OR IGNORE INTO position VALUES (1, 1, 0);
 """
 COUNT = """INSERT INTO counters VALUES (?, ?) ON CONFLICT (badge)
     DO UPDATE SET counter = excluded.counter WHERE excluded.counter > counter"""
-OF_SESSIONS = "('session_started', 'session_metered', 'account_chosen', 'hold_raised', 'session_ended')"
+OF_SESSIONS = (
+    "('session_started', 'session_metered', 'session_held', 'account_chosen', 'hold_raised', 'session_ended')"
+)
 VOLATILE = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 
 
@@ -122,16 +125,21 @@ class JournalStore:
             place = (at, entry.seq)
             match entry.fact:
                 case SessionStarted(session_id=id) as started:
-                    known = open_.setdefault(id, SessionRecord(started, entry.recorded_ms))
+                    known = open_.setdefault(id, SessionRecord.of(started, entry))
                     known.pays(started.account, started.limit_micro, place)
                 case SessionEnded(session_id=id) as ended if id in open_:
                     if id not in unknown:
                         del open_[id]
                     elif place > (epoch, acknowledged):
                         yield open_.pop(id).end(ended, place)
-                case SessionMetered(session_id=id) | AccountChosen(session_id=id) | HoldRaised(session_id=id):
+                case (
+                    SessionMetered(session_id=id)
+                    | SessionHeld(session_id=id)
+                    | AccountChosen(session_id=id)
+                    | HoldRaised(session_id=id)
+                ):
                     if id in open_:
-                        open_[id].take(entry.fact, place)
+                        open_[id].take(entry, place)
         yield from open_.values()
 
     def _ended_since(self, epoch: int, acknowledged: int) -> set[str]:

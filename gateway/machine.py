@@ -56,6 +56,10 @@ class MachineSide:
             self.meter.reading(self._counters)
             self.meter.busy_before(at_ms - self._job_since_ms)
 
+    def resume(self, since_ms: int, at_ms: int, used: Counters) -> None:
+        """Go on metering a session that another process began; what it used unseen is only its time."""
+        self.meter = SessionMeter(since_ms, self._counters, self.activity, used=used, seen_ms=at_ms)
+
     def used(self, at_ms: int) -> dict[Quantity, int]:
         """Return what the session that is metered has used; nothing where none is."""
         return self.meter.counters(at_ms) if self.meter else {}
@@ -95,6 +99,8 @@ class MachineSide:
         facts: list[Fact] = (
             [AlarmRaised(machine=self._machine, code="machine_unreachable", words=said)] if lost else []
         )
+        if activity is Activity.UNREACHABLE:
+            return facts, None  # a lost line is no sign of idleness: what ran may run on
         if activity is Activity.FAULTED:
             return facts, session.Faulted(StopType.FAULT, words or "The machine reports a fault", at_ms)
         return facts, session.BusyChanged(activity is Activity.BUSY, at_ms)

@@ -61,14 +61,26 @@ class Marks:
 
 
 class SessionMeter:
-    """Meters one session. Times are the caller's monotonic milliseconds; machine counters are cumulative."""
+    """Meters one session. Times are the caller's monotonic milliseconds; machine counters are cumulative.
 
-    def __init__(self, started_ms: int, counters: Counters, activity: Activity) -> None:
+    One that goes on after a restart has `used` something, and is watched again from `seen_ms` on.
+    """
+
+    def __init__(
+        self,
+        started_ms: int,
+        counters: Counters,
+        activity: Activity,
+        *,
+        used: Counters | None = None,
+        seen_ms: int | None = None,
+    ) -> None:
         self._started_ms = started_ms
-        self._seen_ms = started_ms
+        self._seen_ms = started_ms if seen_ms is None else seen_ms
         self._machine = dict(counters)
         self._activity = activity
-        self._used: dict[Quantity, int] = {}
+        self._used: dict[Quantity, int] = dict(used or {})
+        self._used.pop(Quantity.MACHINE_TIME_MS, None)
 
     def activity(self, activity: Activity, at_ms: int) -> None:
         """Take note that the machine began to do something else."""

@@ -42,6 +42,9 @@ class Metrics:
         self.journal_append = self._histogram("journal_append_seconds", "Durable journal transactions")
         self.journal_degraded = self._gauge("journal_degraded", "1 while taps do not wait for the disk")
         self.roster_age = self._gauge("roster_age_seconds", "Since the server last vouched for the roster")
+        self.roster_ages = self._gauge(
+            "roster_ages", "1 from a day (or half the time) before the roster is too old", machine
+        )
         self.roster_refused = self._counter("roster_refused", "Rosters refused, by reason", ("reason",))
         self.broker_connected = self._gauge("broker_connected", "1 while connected to the broker")
         self.alarms = self._counter("alarms", "Alarms raised", ("machine", "code"))

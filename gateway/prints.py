@@ -79,7 +79,7 @@ class Prints:
         elif at_ms >= start.again_ms and (path := self._due(start)):
             start.given = True
             if station.lease and station.lease.account != start.print.account:
-                await station.pay_from(start.print.account, since)
+                await station.paying.charge(start.print.account, since)
             station.hands.give("print", lambda driver: self._send(driver, start, path))
 
     def _due(self, start: _Start) -> Path | None:

@@ -14,7 +14,7 @@ from floor import access, session
 from floor import session_effects as effects
 from floor.errors import MachineError
 from floor.policy import MachinePolicy
-from floor.session import Holding, LockedOut, Running, State
+from floor.session_states import Free, Holding, LockedOut, Running, State, Waiting
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
@@ -26,13 +26,16 @@ from floor.wire.journal import (
 from floor.wire.messages import Clear, Identify, LockOut, Order, Stop
 from floor.words import DenialReason, StopType
 from gateway import boxes
+from gateway.adoption import Adoption
 from gateway.contact import Contact
 from gateway.door import Door
 from gateway.hands import Hands
 from gateway.inputs import Inputs
 from gateway.machine import MachineSide
 from gateway.metering import Mark
+from gateway.paying import Paying
 from gateway.prints import Prints
+from gateway.roster_age import RosterAge
 from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.taps import Taps
@@ -71,7 +74,7 @@ class Station:
         self.machine = machine
         self.devices = devices
         self.services = services
-        self.state: State = session.Free()
+        self.state: State = Free()
         self.side = MachineSide(machine, has_driver=devices.driver is not None)
         self.hands = Hands(devices.driver, lambda what, why: self.alarm("order_failed", f"{what}: {why}"))
         self.stray = Stray(self.hands)
@@ -82,7 +85,10 @@ class Station:
         self.box = boxes.Box(devices.node, self.alarm)
         self.inputs = Inputs(self, self._step)
         self.taps = Taps(self, self._step)
+        self.paying = Paying(self, self._step)
         self.door = Door(self, self._step)
+        self.adoption = Adoption(self, self._step)
+        self.roster_age = RosterAge(self)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -128,7 +134,7 @@ class Station:
                 await self._tick(since)
             case BadgeTapped():
                 await self.taps.heard(event, since)
-                await self._pay_by_code(since)
+                await self.paying.by_code(since)
             case BadgeRemoved():
                 await self.taps.removed(event, since)
             case ButtonPressed() | InputChanged() | InputLost():
@@ -140,7 +146,7 @@ class Station:
             case Ordered(order, by):
                 await self._ordered(order, by, since)
             case AccountWanted():
-                await self._account_wanted(event, since)
+                await self.paying.wanted(event, since)
             case ReaderFound():
                 pass
             case _:
@@ -180,6 +186,8 @@ class Station:
                 await self._step(session.LockOutOrdered(reason, self._now()), since)
             case Clear(reason=reason):
                 await self.inputs.clear(since, reason)
+            case Stop(session_id=session_id) if self.adoption.session_id == session_id:
+                self.adoption.give_up()
             case Stop(session_id=session_id) if self.session_id == session_id:
                 await self._step(session.Stopped(StopType.REMOTE_STOP, self._now()), since)
             case Identify():
@@ -190,6 +198,16 @@ class Station:
     def lease(self) -> access.Lease | None:
         """The lease of the session that runs here."""
         return self.state.lease if isinstance(self.state, Running | Holding) else None
+
+    @property
+    def repairs(self) -> bool:
+        """Whether a technician repairs the machine, which is out of order."""
+        return isinstance(self.state, Running) and bool(self.state.out_of_order)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether nobody has taken the machine out of order."""
+        return not (isinstance(self.state, LockedOut) or self.repairs or self._server_lockout)
 
     @property
     def session_id(self) -> str | None:
@@ -203,22 +221,26 @@ class Station:
 
     async def _roster_changed(self, since: float) -> None:
         before = self._take_roster()
-        if self._server_lockout and not isinstance(self.state, LockedOut):
+        if self._server_lockout and not (isinstance(self.state, LockedOut) or self.repairs):
             await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
             await self.inputs.unlisted(since)
 
     async def _machine_says(self, event: object, since: float) -> None:
-        facts, told = self.side.hear(event, self._now(), self.session_id)
+        ours = self.session_id or self.adoption.session_id
+        facts, told = self.side.hear(event, self._now(), ours)
         for fact in facts:
             self._note(fact)
         if told:
             await self._step(told, since)
-        if isinstance(event, JobStarted) and self.session_id is None:
+        await self.adoption.look(since)
+        if self.devices.keeps and isinstance(event, JobStarted | JobEnded):
+            self.checkpoint()
+        if isinstance(event, JobStarted) and ours is None:
             self.stray.began(event, self._now(), self.policy, ran_before=not self.side.known)
             self.view.refresh()
         elif isinstance(event, JobStarted):
-            await self._pay_by_code(since)
+            await self.paying.by_code(since)
         elif isinstance(event, JobEnded):
             self.stray.ended()
         self.services.changed()
@@ -229,6 +251,8 @@ class Station:
         self._ticked_ms = at_ms
         await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
+        await self.adoption.look(since)
+        self.roster_age.look(at_ms)
         self.box.look(self.policy)
         self.door.tick(at_ms)
         self.view.count(elapsed_s)
@@ -241,33 +265,6 @@ class Station:
         await self._step(session.Ticked(at_ms), since)
         await self.prints.tick(at_ms, since)
 
-    async def _account_wanted(self, wanted: AccountWanted, since: float) -> None:
-        answer = Choice.OVER
-        if self.session_id == wanted.session_id:
-            answer = await self.pay_from(wanted.account, since)
-        if not wanted.answer.done():
-            wanted.answer.set_result(answer)
-
-    async def _pay_by_code(self, since: float) -> None:
-        """Let the account pay that the running job's name names, where the member may charge it."""
-        if not isinstance(self.state, Running | Holding) or self.side.job is None:
-            return
-        if account := self.tab.coded(self.state.lease, self.side.job.name):
-            await self.pay_from(account, since)
-
-    async def pay_from(self, account: str, since: float) -> Choice:
-        """Have another account pay for the session that runs; returns what came of it."""
-        if not isinstance(self.state, Running | Holding):
-            return Choice.OVER
-        at_ms = self._now()
-        chosen = self.tab.choose(self.state.lease, account, self.mark(at_ms), self.policy)
-        if isinstance(chosen, Choice):
-            self.view.say(chosen)
-            self.view.refresh()
-            return chosen
-        await self._step(session.AccountPicked(chosen, at_ms), since)
-        return Choice.CHOSEN
-
     def mark(self, at_ms: int) -> Mark:
         """Return what the running session has used until an instant (monotonic milliseconds)."""
         return Mark(self._elapsed(self.state, at_ms), self.side.used(at_ms))
@@ -276,7 +273,8 @@ class Station:
         """Record what the session that runs has used until now."""
         if isinstance(self.state, Running | Holding):
             self._checkpoint_ms = self._now()
-            self.tab.mark(self.state.lease, self.mark(self._checkpoint_ms))
+            job = self.side.job.name if self.devices.keeps and self.side.job else ""
+            self.tab.mark(self.state.lease, self.mark(self._checkpoint_ms), job)
 
     async def _check_relay(self, at_ms: int, since: float) -> None:
         words = self.contact.disobeys(at_ms)
@@ -314,7 +312,8 @@ class Station:
             case effects.EndSession(lease, stop_type):
                 self._end(lease, stop_type, before)
             case effects.Refuse(reason, member):
-                self._refuse(reason, member, reference)
+                badge = before.lease.badge if isinstance(before, Waiting) and not reference else reference
+                self._refuse(reason, member, badge)
             case effects.Warn(code):
                 self.view.say(code)
             case effects.RecordLockout(reason):
@@ -326,9 +325,13 @@ class Station:
 
     def _go_on(self, effect: effects.Effect, before: State) -> None:
         """Record what changed about a session that goes on."""
-        if not isinstance(before, Running | Holding):
-            return
         match effect:
+            case effects.KeepRelay() if self.devices.relay.is_on:
+                self._switch(self.devices.relay, True)
+            case effects.AdoptSession():
+                self.view.say("adopted")
+            case _ if not isinstance(before, Running | Holding):
+                return
             case effects.HoldSession(lease):
                 elapsed_ms = self._elapsed(before, self._now())
                 self._note(SessionHeld(session_id=lease.session_id, elapsed_ms=elapsed_ms))
@@ -341,7 +344,7 @@ class Station:
 
     def _switch(self, relay: Relay, on: bool) -> None:
         try:
-            if on and self.inputs.latched is None:
+            if on and not self.inputs.blocks:
                 relay.on()
             else:
                 relay.off()
@@ -353,7 +356,7 @@ class Station:
         self.side.measure(at_ms, whole_job=self.stray.claim(at_ms, self.policy))
         if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
-        self.view.say("granted")
+        self.taps.tell(lease)
 
     @staticmethod
     def _elapsed(state: State, at_ms: int) -> int:

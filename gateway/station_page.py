@@ -10,7 +10,7 @@ from html import escape
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
-from floor.session import Holding, LockedOut, Running
+from floor.session_states import Holding, LockedOut, Running
 from floor.words import StationState
 from gateway.prices import Price
 from gateway.station import Station

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from floor.session import Holding, Running
+from floor.session_states import Holding, Running
 from gateway import station_page
 from gateway.station import Station
 from gateway.wiring import AccountWanted, Choice

@@ -57,12 +57,21 @@ class Tab:
             self._marks.add(last)
         self.close(lease, last, StopType.POWER_LOST)
 
-    def mark(self, lease: Lease, mark: Mark) -> None:
-        """Record a checkpoint."""
+    def resume(self, lease: Lease, marks: Iterable[Mark]) -> None:
+        """Go on with a session that another process began; what it holds is held already."""
+        self._begin(lease)
+        for mark in marks:
+            self._marks.add(mark)
+
+    def mark(self, lease: Lease, mark: Mark, job: str = "") -> None:
+        """Record a checkpoint, and the job that runs where that is to be known after a restart."""
         self._marks.add(mark)
         self._services.journal.append(
             SessionMetered(
-                session_id=lease.session_id, elapsed_ms=mark.elapsed_ms, counters=dict(mark.counters)
+                session_id=lease.session_id,
+                elapsed_ms=mark.elapsed_ms,
+                counters=dict(mark.counters),
+                job=job[:400],
             )
         )
 

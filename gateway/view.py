@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
-from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.session_states import Free, Holding, LockedOut, Running, RunOn, Waiting
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
 from gateway.prices import Price
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 NOTES = {
     "granted": ("Welcome", "欢迎"),
+    "adopted": ("Your session goes on", "您的会话继续"),
+    "repair": ("Repair: the machine stays out of order", "维修：设备仍为停用状态"),
+    "break_glass": ("Emergency access: staff are told", "紧急使用：将通知工作人员"),
+    "supervisor": ("A supervisor has to tap now, within 30 s", "请监护人在30秒内刷卡"),
+    "roster_ages": ("Offline: soon nobody can begin here", "离线：不久将无法使用"),
     "held": ("The machine finishes your job", "设备将完成您的作业"),
     "idle": ("Still there? The session ends soon", "还在使用吗？会话即将结束"),
     "credit": ("Your credit is used up; what follows is owed", "余额已用完，后续费用将记账"),
@@ -33,7 +38,7 @@ NOTES = {
 NOTE_MS = 5_000
 """How long a note stands on a panel that follows the session, until the member's name takes its place."""
 OWN_ACCOUNT = ("Own account", "个人账户")
-WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed"})
+WARNS = frozenset({"supervisor", "break_glass", "idle", "credit", "no_credit", "not_theirs", "print_failed"})
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
     StationState.IN_USE: Lamp.GREEN,
@@ -57,7 +62,9 @@ class View:
     def state(self) -> StationState:
         """The state in one word."""
         match self._station.state:
-            case Free():
+            case Free() if self._station.adoption.session_id:
+                return StationState.IN_USE  # until the opposite is proven
+            case Free() | Waiting():
                 return StationState.FREE
             case Running():
                 return StationState.IN_USE
@@ -71,11 +78,13 @@ class View:
     def say(self, code: str, job: str = "") -> None:
         """Show a note to whoever uses the machine, in their language: see NOTES."""
         lease = self._lease
+        state = self._station.state
+        who = state.lease if isinstance(state, Waiting) else lease
         text, english = (
             NOTES[code][language.startswith("zh")]
             .replace("{job}", job)
             .replace("{account}", called(lease, language) if lease else "")
-            for language in (self._language(lease.member if lease else None), "en")
+            for language in (self._language(who.member if who else None), "en")
         )
         self._note = (text, english, Sound.WARN if code in WARNS else Sound.OK)
 
@@ -149,8 +158,15 @@ class View:
     def _default_note(self) -> str:
         lease = self._lease
         if lease is None:
-            return NOTES["job_waits" if self._station.stray.waits else "tap"][0]
+            return NOTES[self._without_session()][0]
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
+
+    def _without_session(self) -> str:
+        if isinstance(self._station.state, Waiting):
+            return "supervisor"
+        if self._station.roster_age.ages:
+            return "roster_ages"
+        return "job_waits" if self._station.stray.waits else "tap"
 
     @property
     def _lease(self) -> Lease | None:
@@ -182,14 +198,23 @@ class View:
             progress=fraction,
             left_s=left_s,
             job=side.job.name[:400] if side.job else "",
-            words=(station.state.reason if isinstance(station.state, LockedOut) else side.words)[:400],
+            words=self._words()[:400],
             prints=station.prints.reach,
         )
+
+    def _words(self) -> str:
+        match self._station.state:
+            case LockedOut(reason):
+                return reason
+            case Running(out_of_order=reason) if reason:
+                return f"Repair: {reason}"
+        return self._station.side.words
 
     def count(self, elapsed_s: float) -> None:
         """Add the seconds since the last tick to what Prometheus reads."""
         station, metrics = self._station, self._station.services.metrics
-        in_session = isinstance(station.state, Running | Holding)
+        left = station.adoption.session_id is not None  # it may be somebody's: that is about to be proven
+        in_session = isinstance(station.state, Running | Holding) or left
         metrics.observed.labels(station.machine).inc(elapsed_s)
         metrics.states.labels(station.machine, self._use(in_session)).inc(elapsed_s)
         metrics.reachable.labels(station.machine).set(station.side.reachable)

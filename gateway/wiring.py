@@ -28,6 +28,7 @@ class Devices:
     """What is wired to one station. A `node` is its reader, relay and panel in one.
 
     `pulse_s` is how long a granted tap opens a door (gateway.door), 0 for a machine.
+    `keeps`: the relay is left as it is when this process ends, and taken up again as it is found.
     """
 
     reader: Reader
@@ -38,6 +39,7 @@ class Devices:
     node: Node | None = None
     inputs: tuple[Input, ...] = ()
     pulse_s: int = 0
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,18 @@ class TimesItself(Protocol):
         ...
 
 
+@runtime_checkable
+class Keeps(Protocol):
+    """A relay that can be left as it is, and found so again: built to keep, it reads before it drives.
+
+    Where its contact is proven closed it is on once constructed, with nothing switched; else it is off.
+    """
+
+    def leave(self) -> None:
+        """Give the relay up as it is: nothing is switched."""
+        ...
+
+
 class Lamp(StrEnum):
     """The colour of a station's lamp."""
 

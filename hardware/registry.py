@@ -6,6 +6,7 @@ A kind is a row of a table here: its settings and how it is built. docs/wiring/ 
 import ssl
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -112,31 +113,34 @@ class SimulatedRelaySettings(Settings):
 _Row = tuple[type[Settings], Callable[[Any, str], _Built]]
 
 
-def _gpio(given: GpioSettings, where: str) -> Relay:
+def _gpio(given: GpioSettings, where: str, *, keep: bool = False) -> Relay:
     if given.pin == given.feedback_pin:
         raise ConfigError(where, "feedback_pin", "it is the relay's own pin", "Give the pin of the contact.")
     feedback = None
     if given.feedback_pin is not None:
         feedback = Line(given.feedback_pin, given.feedback_active == "high")
+    elif keep:
+        remedy = 'Wire the contact back, or write on_process_loss = "open".'
+        raise ConfigError(where, "feedback_pin", "without it nothing proves what is kept on", remedy)
     output = Line(given.pin, given.active == "high")
     try:
-        return GpioRelay(given.name, load_gpio(where, "kind"), output, feedback)
+        return GpioRelay(given.name, load_gpio(where, "kind"), output, feedback, keep=keep)
     except MachineFault as error:
         remedy = "See that no other program uses the pin, and that the user is in the group gpio."
         raise ConfigError(where, "pin", str(error), remedy) from error
 
 
-def _rig(given: RigSettings, where: str) -> Relay:
+def _rig(given: RigSettings, where: str, *, keep: bool = False) -> Relay:
     levels_file = Path(given.levels_file) if given.levels_file else None
     try:
-        return RigRelay(given.name, Path(given.socket), levels_file)
+        return RigRelay(given.name, Path(given.socket), levels_file, keep=keep)
     except MachineFault as error:
         remedy = f"Start it: python -m hardware.relays.rig {given.socket}"
         raise ConfigError(where, "socket", str(error), remedy) from error
 
 
-def _plug(given: PlugSettings, dialect: PlugDialect, where: str) -> Relay:
-    return PlugRelay(given.name, _broker(given, where), dialect, given.dead_man_s)
+def _plug(given: PlugSettings, dialect: PlugDialect, where: str, keep: bool) -> Relay:
+    return PlugRelay(given.name, _broker(given, where), dialect, given.dead_man_s, keep=keep)
 
 
 def _broker(given: BrokerSettings, where: str) -> BrokerAddress:
@@ -160,12 +164,12 @@ def _fabomatic(given: FabomaticSettings, where: str) -> Node:
     return FabomaticNode(given.name, _broker(given, where), given.id, given.silent_s)
 
 
-def _shelly(given: ShellySettings, where: str) -> Relay:
-    return _plug(given, ShellySwitch(given.prefix, given.switch), where)
+def _shelly(given: ShellySettings, where: str, *, keep: bool = False) -> Relay:
+    return _plug(given, ShellySwitch(given.prefix, given.switch), where, keep)
 
 
-def _tasmota(given: TasmotaSettings, where: str) -> Relay:
-    return _plug(given, TasmotaSwitch(given.topic, given.relay), where)
+def _tasmota(given: TasmotaSettings, where: str, *, keep: bool = False) -> Relay:
+    return _plug(given, TasmotaSwitch(given.topic, given.relay), where, keep)
 
 
 _READERS: dict[str, _Row[Reader]] = {
@@ -185,6 +189,13 @@ _RELAYS: dict[str, _Row[Relay]] = {
     "simulated": (SimulatedRelaySettings, lambda given, _: SimulatedRelay(given.name, given.feedback)),
     "tasmota": (TasmotaSettings, _tasmota),
 }
+_KEPT: dict[str, _Row[Relay]] = {
+    "gpio": (GpioSettings, partial(_gpio, keep=True)),
+    "rig": (RigSettings, partial(_rig, keep=True)),
+    "shelly": (ShellySettings, partial(_shelly, keep=True)),
+    "tasmota": (TasmotaSettings, partial(_tasmota, keep=True)),
+}
+"""Relays that prove what they are before they are driven."""
 _PANELS: dict[str, _Row[Panel]] = {
     "console": (Settings, lambda given, _: ConsolePanel(given.name)),
     "oled": (OledSettings, build_oled),
@@ -216,6 +227,14 @@ def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reade
 def build_relay(kind: str, settings: Mapping[str, object], where: str) -> Relay:
     """Build a relay, which is off; ConfigError as for a reader, also where the relay cannot be had."""
     return _build(_RELAYS, kind, settings, where)
+
+
+def build_kept(kind: str, settings: Mapping[str, object], where: str) -> Relay:
+    """Build a relay that is on where it is proven to be on (see hardware.ports.Keeps), else off."""
+    if kind in _RELAYS and kind not in _KEPT:
+        problem = f'a relay of kind "{kind}" cannot prove what it is'
+        raise ConfigError(where, "on_process_loss", problem, f"Use one of: {', '.join(_KEPT)}.")
+    return _build(_KEPT, kind, settings, where)
 
 
 def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:

@@ -197,6 +197,7 @@ def _standing(
         spendable_micro=0 if charged.id in late else charged.spendable_micro,
         allowed=allowed,
         technician=member.role in STAFF,
+        supervisor=member.role is Role.INSTRUCTOR or member.role in STAFF,
         positions=charged.positions,
         budgets=charged.budgets,
         others=tuple(other for other in others if other.id not in late),

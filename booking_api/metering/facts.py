@@ -117,8 +117,10 @@ class Gatherer:
         """End what the gateway's earlier processes left open, at the last reading that came.
 
         The new process says so too, of each that its disk has; one that came from the memory of a process
-        with a slow disk, before the power failed, no journal knows of any more.
+        with a slow disk, before the power failed, no journal knows of any more. What it may go on
+        with is left to it: entries that follow go on with it or end it.
         """
+        kept_on = booted.fact.keeps if isinstance(booted.fact, GatewayBooted) else ()
         mine = select(MachineSession).where(
             MachineSession.gateway == self.gateway, MachineSession.state == SessionState.OPEN
         )
@@ -129,7 +131,10 @@ class Gatherer:
         open_ = [
             row
             for row in self.gathered.sessions.values()
-            if row["gateway"] == self.gateway and row["stop_type"] is None and row["machine"]
+            if row["gateway"] == self.gateway
+            and row["stop_type"] is None
+            and row["machine"]
+            and row["id"] not in kept_on
         ]
         if not open_ or self._retold(session, booted):
             return

@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
+from floor.access import REPAIR_TIER
 from floor.meter import Quantity
 from floor.money import MICRO, Commodity, RoundingMode
 
@@ -277,8 +278,10 @@ class Tariff:
         return f"{self.id}@{self.valid_from_ms}"
 
     def multiplier(self, tier: str) -> Fraction:
-        """Return the part of every price that a tier pays; a tier that is not named pays the whole."""
-        return self.tiers[tier].multiplier if tier in self.tiers else Fraction(1)
+        """Return the part of every price that a tier pays: all if it is not named, a repair nothing."""
+        if tier in self.tiers:
+            return self.tiers[tier].multiplier
+        return Fraction(tier != REPAIR_TIER)
 
     def window(self, id: str) -> Window | None:
         """Return the window of that name, or None."""

@@ -21,6 +21,7 @@ from floor.words import (
     DenialReason,
     InputRole,
     JobOutcome,
+    Purpose,
     Role,
     StationState,
     StopType,
@@ -32,6 +33,7 @@ GENERATED = "<!-- written by `make docs`; do not edit -->"
 WORDS: tuple[type[StrEnum], ...] = (
     DenialReason,
     StopType,
+    Purpose,
     StationState,
     Trip,
     InputRole,

@@ -10,7 +10,7 @@ from pydantic import Field
 from floor.access import Lease
 from floor.meter import Quantity
 from floor.wire.base import Hash, Id, Message, Micro, Millis, Name, Text, Wire
-from floor.words import DenialReason, JobOutcome, StopType
+from floor.words import DenialReason, JobOutcome, Purpose, StopType
 
 GENESIS = "0" * 64
 BATCH_LIMIT = 200
@@ -18,18 +18,32 @@ BATCH_LIMIT = 200
 Counters = dict[Quantity, Annotated[int, Field(ge=0, lt=1 << 62)]]
 
 
+def _nothing(value: object) -> bool:
+    """Whether a value is left out of an entry, so that entries without it are hashed as they always were."""
+    return not value
+
+
+def _usual(value: object) -> bool:
+    return value == Purpose.USE
+
+
 class GatewayBooted(Wire):
-    """The gateway's process started; `boot_id` is new at each start of the machine."""
+    """The gateway's process started; `boot_id` is new at each start of the machine.
+
+    `keeps` are sessions that the process before it left running: each goes on, or its end follows.
+    """
 
     type: Literal["gateway_booted"] = "gateway_booted"
     boot_id: Id
     software: Text
+    keeps: Annotated[list[Id], Field(max_length=64, exclude_if=_nothing)] = Field(default_factory=list)
 
 
 class SessionStarted(Wire):
     """A lease was granted and its relay told to close.
 
-    `late_journal` marks a start that the disk confirmed only after the relay closed.
+    `late_journal` marks a start that the disk confirmed only after the relay closed. `supervisor` is the
+    member who stood by, where the machine asks for one.
     """
 
     type: Literal["session_started"] = "session_started"
@@ -42,6 +56,8 @@ class SessionStarted(Wire):
     max_duration_s: Annotated[int, Field(ge=1, le=31 * 86_400)]
     limit_micro: Micro | None = None
     late_journal: bool = False
+    purpose: Annotated[Purpose, Field(exclude_if=_usual)] = Purpose.USE
+    supervisor: Annotated[str, Field(max_length=64, exclude_if=_nothing)] = ""
 
     @classmethod
     def of(cls, lease: Lease, *, late_journal: bool) -> SessionStarted:
@@ -56,16 +72,22 @@ class SessionStarted(Wire):
             max_duration_s=lease.max_duration_s,
             limit_micro=lease.limit_micro,
             late_journal=late_journal,
+            purpose=lease.purpose,
+            supervisor=lease.supervisor,
         )
 
 
 class SessionMetered(Wire):
-    """A checkpoint: what the session's own counters show since its start."""
+    """A checkpoint: what the session's own counters show since its start.
+
+    `job` is the name of the job that runs, told where the machine keeps its power when its gateway stops.
+    """
 
     type: Literal["session_metered"] = "session_metered"
     session_id: Id
     elapsed_ms: Millis
     counters: Counters
+    job: Annotated[str, Field(max_length=400, exclude_if=_nothing)] = ""
 
 
 class SessionHeld(Wire):

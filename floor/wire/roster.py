@@ -59,7 +59,7 @@ _FRACTION = r"^-?[0-9]{1,99}(/[1-9][0-9]{0,98})?$"
 _POSITIONS: TypeAdapter[dict[str, str]] = TypeAdapter(
     dict[Annotated[str, Field(max_length=400)], Annotated[str, Field(pattern=_FRACTION)]]
 )
-_LEFT_OUT = ("positions", "budgets", "others", "account_name", "since")
+_LEFT_OUT = ("positions", "budgets", "others", "account_name", "since", "supervisor")
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from firmware_bridge.simulated.driver import SimulatedMachine
 from floor.errors import ConfigError, MachineError
-from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.session_states import Free, Holding, LockedOut, Running, RunOn
 from floor.words import Activity
 from gateway.app import Gateway
 from gateway.simulation import people, plan

@@ -68,10 +68,13 @@ class Line:
 class GpioRelay:
     """A relay on an output pin, with its contact read back where `feedback` is wired. Implements Relay.
 
-    Once closed, the pin stays driven inactive: a driven output is surer than a floating one.
+    Once closed, the pin stays driven inactive: a driven output is surer than a floating one. Built to `keep`
+    it reads its feedback before it drives the pin, and drives it active where the contact is closed.
     """
 
-    def __init__(self, name: str, gpio: GpioModule, output: Line, feedback: Line | None = None) -> None:
+    def __init__(
+        self, name: str, gpio: GpioModule, output: Line, feedback: Line | None = None, *, keep: bool = False
+    ) -> None:
         self.name = name
         self._gpio = gpio
         self._output = output
@@ -81,12 +84,19 @@ class GpioRelay:
         with self._faults():
             gpio.setwarnings(False)
             gpio.setmode(gpio.BCM)
+            if keep:
+                self._wire_back()
+                self._on = self.feedback() is True
             # `initial` sets the level before the pin becomes an output: the relay does not click.
-            gpio.setup(output.pin, gpio.OUT, initial=self._level(False))
-            gpio.output(output.pin, self._level(False))
-            if feedback is not None:
-                pull = gpio.PUD_DOWN if feedback.active_high else gpio.PUD_UP
-                gpio.setup(feedback.pin, gpio.IN, pull_up_down=pull)
+            gpio.setup(output.pin, gpio.OUT, initial=self._level(self._on))
+            gpio.output(output.pin, self._level(self._on))
+            if not keep:
+                self._wire_back()
+
+    def _wire_back(self) -> None:
+        if (line := self._feedback) is not None:
+            pull = self._gpio.PUD_DOWN if line.active_high else self._gpio.PUD_UP
+            self._gpio.setup(line.pin, self._gpio.IN, pull_up_down=pull)
 
     @property
     def is_on(self) -> bool:
@@ -113,6 +123,10 @@ class GpioRelay:
         """Drive the pin inactive for good."""
         self._closed = True
         self.off()
+
+    def leave(self) -> None:
+        """Give the relay up as it is."""
+        self._closed = True
 
     def _drive(self, on: bool) -> None:
         self._on = on

@@ -145,6 +145,7 @@ class PlugRelay:
     It is built without waiting for the plug, and off: whatever is on, opens by its timer, or as soon as the
     broker is reached. A plug that is off and yet draws LEAK_W has a welded contact. `feedback` is what it
     said last; MachineFault when it was silent for `dead_man_s`. `close` waits CLOSE_S at most for an answer.
+    Built to `keep`, it asks the plug before it orders anything, and is on where the plug says so.
     """
 
     def __init__(
@@ -154,6 +155,8 @@ class PlugRelay:
         dialect: PlugDialect,
         dead_man_s: int,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        keep: bool = False,
     ) -> None:
         self.name = name
         self._dialect = dialect
@@ -162,6 +165,7 @@ class PlugRelay:
         self._on = False
         self._closed = False
         self._pulse_s: int | None = None
+        self._finding = keep
         # an order that is given while the broker answers must not be followed by the greeting's "off"
         self._ordering = threading.Lock()
         self._contact: bool | None = None
@@ -190,14 +194,14 @@ class PlugRelay:
         with self._ordering:
             self._ordered_s = self._asked_s = self._clock()
             self._send(self._dialect.on(self._pulse_s or self._dead_man_s))
-            self._on = True
+            self._on, self._finding = True, False
 
     def off(self) -> None:
         """Switch the plug off; without the broker it opens by its timer, and MachineFault says so."""
         if self._closed:
             return
         with self._ordering:
-            self._on = False
+            self._on = self._finding = False
             self._ordered_s = self._asked_s = self._clock()
             self._send(self._dialect.off())
 
@@ -234,6 +238,12 @@ class PlugRelay:
             self._client.disconnect()
             self._client.loop_stop()
 
+    def leave(self) -> None:
+        """Leave the broker; the plug opens by its timer unless it is found again before."""
+        self._closed = True
+        self._client.disconnect()
+        self._client.loop_stop()
+
     @property
     def _behind(self) -> bool:
         """Whether the plug has said nothing since the last order."""
@@ -252,7 +262,7 @@ class PlugRelay:
         with self._ordering:
             self._contact = None  # it may have opened meanwhile
             client.subscribe([(topic, 0) for topic in self._dialect.topics])
-            for topic, payload in self._dialect.ask() if self._on else self._dialect.off():
+            for topic, payload in self._dialect.ask() if self._on or self._finding else self._dialect.off():
                 client.publish(topic, payload, qos=0)
 
     def _heard(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
@@ -264,6 +274,14 @@ class PlugRelay:
             # what it measures follows a little later than its contact
             leaks = watts >= LEAK_W and now_s - self._ordered_s > ANSWER_S
             self._contact, self._heard_s = on or leaks, now_s
+            if self._finding:
+                self._find(on)
+
+    def _find(self, on: bool) -> None:
+        """Take the plug as it was found, unless an order came first."""
+        with self._ordering:
+            if self._finding:
+                self._on, self._finding = on, False
 
 
 def _load(payload: bytes) -> object:

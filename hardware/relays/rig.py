@@ -24,9 +24,11 @@ _CONTACT_FAULTS = {"weld": True, "stick": False, "repair": None}
 
 
 class RigRelay:
-    """A relay of a running rig. Implements hardware.ports.Relay."""
+    """A relay of a running rig. Implements hardware.ports.Relay and, built to `keep`, Keeps."""
 
-    def __init__(self, name: str, socket_path: Path, levels_file: Path | None = None) -> None:
+    def __init__(
+        self, name: str, socket_path: Path, levels_file: Path | None = None, *, keep: bool = False
+    ) -> None:
         self.name = name
         self._path = str(socket_path)
         self._levels_file = levels_file or levels_file_of(socket_path)
@@ -34,7 +36,9 @@ class RigRelay:
         self._socket.setblocking(False)
         self._closed = False
         try:
-            self.off()
+            self._on = keep and self.feedback() is True
+            if not self._on:
+                self.off()
         except MachineFault:
             self._socket.close()
             raise
@@ -69,6 +73,11 @@ class RigRelay:
         finally:
             self._closed = True
             self._socket.close()
+
+    def leave(self) -> None:
+        """Give the relay up as it is."""
+        self._closed = True
+        self._socket.close()
 
     def _command(self, on: bool) -> None:
         self._on = on

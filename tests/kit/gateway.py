@@ -55,6 +55,7 @@ class FakeClock:
     wall: int = NOW_MS
     trusted: bool = True
     earliest: int = 0
+    error: int | None = None
     server: int = 0
 
     def monotonic_ms(self) -> int:
@@ -67,7 +68,7 @@ class FakeClock:
         return self.trusted
 
     def error_ms(self) -> int | None:
-        return None
+        return self.error
 
     def not_before(self, wall_ms: int) -> None:
         self.earliest = max(self.earliest, wall_ms)
@@ -145,6 +146,7 @@ class Bench:
     driver: Driver | None = None
     feedback: bool = True
     files_from: ServerConfig = field(default_factory=ServerConfig)
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -167,7 +169,7 @@ class Bench:
 
     def rebuild(self) -> None:
         """Make the station anew of its devices, as after another was wired."""
-        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver)
+        devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver, keeps=self.keeps)
         self.station = Station("laser", devices, self.services())
 
     def services(self, changed: Callable[[], None] = lambda: None) -> Services:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hardware.ports import Relay
-from hardware.registry import build_relay
+from hardware.registry import build_kept, build_relay
 from hardware.relays.gpio import GpioRelay, Line
 from hardware.relays.plug import BrokerAddress, PlugRelay, ShellySwitch, TasmotaSwitch
 from hardware.simulated import SimulatedRelay
@@ -67,8 +67,8 @@ class GpioBench:
         self.gpio = FakeGpio(active_high)
         self._output = Line(17, active_high)
 
-    def make(self) -> Relay:
-        return GpioRelay("bench", self.gpio, self._output, Line(27, active_high=False))
+    def make(self, *, keep: bool = False) -> Relay:
+        return GpioRelay("bench", self.gpio, self._output, Line(27, active_high=False), keep=keep)
 
     def weld(self) -> None:
         self.gpio.welded = True
@@ -90,8 +90,9 @@ class RigBench:
         self.process = subprocess.Popen(command)
         wait_until(Path(f"{self.socket}.json").exists)
 
-    def make(self) -> Relay:
-        return build_relay("rig", {"name": "bench", "socket": str(self.socket)}, "bench")
+    def make(self, *, keep: bool = False) -> Relay:
+        build = build_kept if keep else build_relay
+        return build("rig", {"name": "bench", "socket": str(self.socket)}, "bench")
 
     def weld(self) -> None:
         self.send(b"weld bench")
@@ -116,10 +117,11 @@ class PlugBench:
         self.broker, self.kind, self.peer = broker, kind, peer
         peer.tell("watts 100")
 
-    def make(self, dead_man_s: int = 12) -> Relay:
+    def make(self, dead_man_s: int = 12, *, keep: bool = False) -> Relay:
         named = {"shelly": "prefix", "tasmota": "topic"}[self.kind]
         settings = {"name": "bench", "broker": self.broker.url, named: self.peer.name}
-        return build_relay(self.kind, settings | {"dead_man_s": dead_man_s}, "bench")
+        build = build_kept if keep else build_relay
+        return build(self.kind, settings | {"dead_man_s": dead_man_s}, "bench")
 
     def quick(self) -> PlugRelay:
         """With a timer that is too short for a real network."""

@@ -13,9 +13,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from mutations import MUTATIONS, Mutation
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -30,6 +31,8 @@ try:
     access.test_each_rule_refuses_by_itself()
     access.test_of_two_reasons_the_earlier_rule_is_told()
     access.test_a_session_holds_a_part_where_its_machine_says_so()
+    access.test_a_technician_overrides_what_may_be_overridden_and_nothing_else()
+    access.test_who_may_supervise()
     access.test_an_account_is_chosen_while_something_of_it_is_left()
     access.test_a_hold_grows_out_of_what_is_left()
     import session_rules
@@ -38,247 +41,6 @@ except AssertionError as error:
     print(str(error)[:300])
     sys.exit(3)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """A rule of a file, the source that is the rule, and the source without it."""
-
-    rule: str
-    file: str
-    old: str
-    new: str
-
-
-def _session(rule: str, old: str, new: str) -> Mutation:
-    return Mutation(rule, "session.py", old, new)
-
-
-def _access(rule: str, old: str, new: str) -> Mutation:
-    return Mutation(rule, "access.py", old, new)
-
-
-MUTATIONS = [
-    Mutation("nothing is changed: this one must survive", "session.py", "Free()", "Free()"),
-    _session(
-        "a fault takes power first", "(OpenRelay(), Extraction(False), *ended,", "(*ended, OpenRelay(),"
-    ),
-    _session(
-        "a fault takes power", "(OpenRelay(), Extraction(False), *ended,", "(Extraction(False), *ended,"
-    ),
-    _session("a fault ends the session", "*ended, RecordLockout(reason)", "RecordLockout(reason)"),
-    _session("a lockout is recorded", "*ended, RecordLockout(reason))", "*ended)"),
-    _session("a fault stops extraction", "OpenRelay(), Extraction(False), *ended", "OpenRelay(), *ended"),
-    _session("a second fault takes power again", "return state, (OpenRelay(),)", "return state, ()"),
-    _session("a fault locks out", "return LockedOut(reason), (OpenRelay()", "return Free(), (OpenRelay()"),
-    _session(
-        "staff's lockout works",
-        "return _lock_out(state, StopType.LOCKOUT, reason)",
-        "return state, (RecordLockout(reason),)",
-    ),
-    _session("staff alone clear", "case ClearOrdered() if", "case _ if"),
-    _session(
-        "clearing gives no power",
-        "return Free(), (RecordClear(),)",
-        "return Free(), (RecordClear(), CloseRelay())",
-    ),
-    _session(
-        "an end takes power",
-        "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
-        "ended: tuple[Effect, ...] = (EndSession(state.lease, stop_type),)",
-    ),
-    _session(
-        "power goes before the end is recorded",
-        "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
-        "ended = (EndSession(state.lease, stop_type), OpenRelay())",
-    ),
-    _session(
-        "an end is recorded",
-        "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
-        "ended: tuple[Effect, ...] = (OpenRelay(),)",
-    ),
-    _session("extraction runs on", "if policy.run_on_s:", "if False:"),
-    _session(
-        "extraction runs on for its time",
-        "at_ms + policy.run_on_s * 1000)",
-        "at_ms + policy.run_on_s * 2000)",
-    ),
-    _session("extraction stops with the machine", "(*ended, Extraction(False))", "ended"),
-    _session("extraction stops after its run-on", "return Free(), (Extraction(False),)", "return Free(), ()"),
-    _session("a run-on ends", "case RunOn(until_ms) if at_ms >= until_ms:", "case RunOn(until_ms) if False:"),
-    _session(
-        "a start is recorded", "(StartSession(lease), Extraction(True), CloseRelay())", "(CloseRelay(),)"
-    ),
-    _session(
-        "a start is recorded before power",
-        "(StartSession(lease), Extraction(True), CloseRelay())",
-        "(CloseRelay(), Extraction(True), StartSession(lease))",
-    ),
-    _session(
-        "extraction runs before power", "StartSession(lease), Extraction(True), C", "StartSession(lease), C"
-    ),
-    _session(
-        "a denied tap starts nothing",
-        "return state, (Refuse(tap.decision.reason, tap.member),)",
-        "return state, (CloseRelay(),)",
-    ),
-    _session(
-        "a machine out of order refuses",
-        "    if isinstance(state, LockedOut):\n        return state, (Refuse",
-        "    if isinstance(state, Free) and isinstance(tap.decision, Denied):\n        return state, (Refuse",
-    ),
-    _session("others do not end a session", " and tap.member == state.lease.member:", ":"),
-    _session("a takeover needs the policy", "not policy.takeover or _works(state)", "_works(state)"),
-    _session("a takeover waits for the work", "not policy.takeover or _works(state)", "not policy.takeover"),
-    _session(
-        "a job that is held is work",
-        "isinstance(state, Holding) or state.busy or state.job",
-        "isinstance(state, Running) and (state.busy or state.job)",
-    ),
-    _session("a takeover ends the other session", "_after(ended, _start(", "_after((), _start("),
-    _session("a job that runs is work", "or state.busy or state.job", "or state.busy"),
-    _session("a machine that is busy is work", "or state.busy or state.job", "or state.job"),
-    _session(
-        "the longest time binds", "if at_ms - state.since_ms >=", "if False and at_ms - state.since_ms >="
-    ),
-    _session(
-        "the longest time binds a held job", "case Running() | Holding() if at_ms", "case Running() if at_ms"
-    ),
-    _session(
-        "the longest time is not begun again",
-        "Running(state.lease, state.since_ms, at_ms, state.busy",
-        "Running(state.lease, at_ms, at_ms, state.busy",
-    ),
-    _session(
-        "the longest time is not begun again by holding",
-        "Holding(state.lease, state.since_ms, at_ms",
-        "Holding(state.lease, at_ms, at_ms",
-    ),
-    _session(
-        "the longest time is the lease's", "state.lease.max_duration_s * 1000", "policy.max_duration_s * 2000"
-    ),
-    _session("a machine left idle is switched off", "if policy.idle_after_s and not", "if False and not"),
-    _session("a job is not idle", "policy.idle_after_s and not _works(state)", "policy.idle_after_s"),
-    _session(
-        "work begins the idle time again",
-        "replace(state, busy=busy, active_ms=at_ms, warned=False)",
-        "replace(state, busy=busy)",
-    ),
-    _session(
-        "idleness is warned of", 'return replace(state, warned=True), (Warn("idle"),)', "return state, ()"
-    ),
-    _session(
-        "a card that must stay ends it",
-        "case CardRemoved(at_ms) if policy.card_must_stay",
-        "case CardRemoved(at_ms) if False",
-    ),
-    _session(
-        "another card may go", "case CardRemoved(at_ms) if policy.card_must_stay", "case CardRemoved(at_ms)"
-    ),
-    _session("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
-    _session("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
-    _session("only a policy holds", " and policy.on_leave is OnLeave.HOLD_FOR_JOB", ""),
-    _session("a copy takes up no held session", "and reason in OF_THE_BADGE", "and False"),
-    _session("a hold is recorded", "return held, (HoldSession(state.lease),)", "return held, ()"),
-    _session(
-        "a held job's end takes power", "case JobChanged(False, at_ms):", "case JobChanged(True, at_ms):"
-    ),
-    _session(
-        "credit stops at once",
-        "policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:\n        r",
-        "False:\n        r",
-    ),
-    _session(
-        "credit stops a held job at once",
-        "policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:\n                r",
-        "False:\n                r",
-    ),
-    _session(
-        "credit stops when idle",
-        "not _works(state) and policy.on_credit_spent is OnCreditSpent.STOP_WHEN_IDLE",
-        "False",
-    ),
-    _session("credit waits for the work", "state.spent and not _works(state) and", "state.spent and"),
-    _session(
-        "staff's stop works",
-        "case Stopped(stop_type, at_ms) if",
-        "case Stopped(stop_type, at_ms) if False and",
-    ),
-    _access(
-        "an unknown badge opens nothing",
-        "return Denied(DenialReason.UNKNOWN_BADGE)",
-        "return Granted(_lease(request, MemberStanding('', '', '', '')))",
-    ),
-    _access("a lost badge opens nothing", "    if badge.lost:", "    if False:"),
-    _access("a strong badge proves itself", "    if not badge.kind.weak and", "    if False and"),
-    _access("a weak badge may not be enough", "    if badge.kind.weak and", "    if False and"),
-    _access("a suspended member waits", "    if member.suspended:", "    if False:"),
-    _access("a membership ends", "return DenialReason.MEMBERSHIP_EXPIRED if", "return None if False and"),
-    _access(
-        "a membership ends on time", "request.now_ms >= member.until_ms", "request.now_ms > member.until_ms"
-    ),
-    _access(
-        "no clock, no membership",
-        "        return None\n    if not request.clock_known:\n        return DenialReason.CLOCK_UNKNOWN\n"
-        "    return DenialReason.MEMBERSHIP",
-        "        return None\n    return DenialReason.MEMBERSHIP",
-    ),
-    _access(
-        "a roster grows too old",
-        "    if request.roster_age_s > request.policy",
-        "    if False and request.policy",
-    ),
-    _access("power must be proven off", "    if not request.power_proven_off:", "    if False:"),
-    _access(
-        "the machine must answer", "    if request.policy.needs_machine_reachable and", "    if False and"
-    ),
-    _access(
-        "training is needed",
-        "    if until_ms is None:\n        return DenialReason.NOT_CERTIFIED",
-        "    if until_ms is None:\n        return None",
-    ),
-    _access(
-        "training is of this machine", "member.allowed.get(request.machine)", "max(member.allowed.values())"
-    ),
-    _access("training ends", "return DenialReason.CERTIFICATION_EXPIRED if", "return None if False and"),
-    _access("training ends on time", "request.now_ms >= until_ms else", "request.now_ms > until_ms else"),
-    _access(
-        "no clock, no training",
-        "    if not request.clock_known:\n        return DenialReason.CLOCK_UNKNOWN\n"
-        "    return DenialReason.CERTIFICATION",
-        "    return DenialReason.CERTIFICATION",
-    ),
-    _access("credit is needed", "member.spendable_micro <= 0:", "member.spendable_micro < 0:"),
-    _access("debt opens nothing", "and member.spendable_micro <= 0:", "and member.spendable_micro == 0:"),
-    _access(
-        "the lease has an end", "max_duration_s=request.policy.max_duration_s", "max_duration_s=31 * 86_400"
-    ),
-    _access(
-        "the lease has a limit",
-        "limit_micro=_held(member.spendable_micro, request.policy)",
-        "limit_micro=None",
-    ),
-    _access(
-        "a hold is no more than is left", "else min(left_micro, policy.hold_micro)", "else policy.hold_micro"
-    ),
-    _access("an account that is used up is not chosen", "left <= price_micro", "left < price_micro"),
-    _access(
-        "a chosen account has a limit", "account.name, limit_micro=limit", "account.name, limit_micro=None"
-    ),
-    _access(
-        "what was used already counts for the chosen account",
-        "limit = None if held is None else price_micro + held",
-        "limit = held",
-    ),
-    _access("a hold grows no further than what is left", "limit = min(most, wanted)", "limit = wanted"),
-    _access("a hold grows near its end only", "policy.hold_micro // 2 < lease.limit_micro", "0 < 0"),
-    _session("a choice is recorded", "(RecordAccount(terms) if picked else RecordHold(terms),)", "()"),
-    _session("terms are no other lease", "lease != terms or terms ==", "terms =="),
-    _session(
-        "a hold that grows picks no account", " or (terms.account != state.lease.account) != picked", ""
-    ),
-    _session("new credit is not spent yet", "lease=terms, spent=False", "lease=terms"),
-]
 
 
 def run(mutation: Mutation) -> tuple[int, str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from session_walk import HELD, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, Edge, Seen, kinds, walk
+from session_overrides import check_adoption, check_waiting, may_start, repairs
+from session_walk import HELD, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, WAITS, Edge, Seen, kinds, walk
 
 from floor.access import Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
     AccountPicked,
+    Adopted,
+    AdoptSession,
     BusyChanged,
     CardRemoved,
     ClearOrdered,
@@ -17,6 +20,7 @@ from floor.session import (
     CreditSpent,
     EndPressed,
     EndSession,
+    Event,
     Extraction,
     Faulted,
     Free,
@@ -24,6 +28,7 @@ from floor.session import (
     Holding,
     HoldSession,
     JobChanged,
+    KeepRelay,
     LockedOut,
     LockOutOrdered,
     OpenRelay,
@@ -40,6 +45,7 @@ from floor.session import (
     Stopped,
     Tapped,
     Ticked,
+    Waiting,
     Warn,
     powered,
     step,
@@ -66,18 +72,19 @@ def check_outputs(edge: Edge) -> None:
     watched = _outputs(edge.seen, edge.result)
     runs = isinstance(after, Running | Holding)
     assert powered(after) == runs
-    assert watched == (runs, isinstance(after, Running | Holding | RunOn), runs), f"outputs are {watched}"
+    airs = isinstance(after.then if isinstance(after, Waiting) else after, Running | Holding | RunOn)
+    assert watched == (runs, airs, runs), f"outputs are {watched}"
 
 
 def _outputs(seen: Seen, result: Step) -> tuple[bool, bool, bool]:
     relay, extraction, session = seen.relay, seen.extraction, seen.session
     for effect in result[1]:
         match effect:
-            case OpenRelay() | CloseRelay():
-                relay = isinstance(effect, CloseRelay)
+            case OpenRelay() | CloseRelay() | KeepRelay():
+                relay = not isinstance(effect, OpenRelay)
             case Extraction(on):
                 extraction = on
-            case StartSession():
+            case StartSession() | AdoptSession():
                 assert not session, "a second session starts"
                 session = True
             case EndSession(lease):
@@ -95,18 +102,18 @@ def check_starts(edge: Edge) -> None:
     after, effects = edge.result
     started = [e.lease for e in effects if isinstance(e, StartSession)]
     event, state = edge.event, edge.state
-    may = isinstance(event, Tapped) and isinstance(event.decision, Granted)
-    if isinstance(state, Running | Holding):
-        busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
-        own = isinstance(event, Tapped) and event.member == HELD.member
-        may = may and edge.policy.takeover and not busy and not own
-    may = may and not isinstance(state, LockedOut)
+    may = isinstance(event, Tapped) and isinstance(event.decision, Granted) and may_start(edge, event)
     assert bool(started) == may, f"started: {started}"
     if started:
         assert isinstance(event, Tapped)
         assert isinstance(event.decision, Granted)
-        assert started == [event.decision.lease]
-        assert after == Running(started[0], edge.at_ms, edge.at_ms, job=event.job)
+        waited = isinstance(state, Waiting)
+        lease = replace(WAITS, supervisor=event.member or "") if waited else event.decision.lease
+        assert started == [lease]
+        reason = state.reason if isinstance(state, LockedOut) else ""
+        assert after == Running(lease, edge.at_ms, edge.at_ms, job=event.job, out_of_order=reason)
+    elif isinstance(event, Adopted) and isinstance(state, Free):
+        check_adoption(edge, event)
     elif isinstance(after, Running | Holding):
         assert after.lease == _terms(edge), "a lease changed without a start"
         assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"
@@ -146,18 +153,22 @@ def check_refusal(edge: Edge) -> None:
     after, effects = edge.result
     told = [e for e in effects if isinstance(e, Refuse)]
     if not isinstance(edge.event, Tapped):
-        assert not told
+        late = isinstance(edge.state, Waiting) and isinstance(edge.event, Ticked)
+        late = late and not isinstance(after, Waiting)
+        assert told == ([Refuse(DenialReason.NO_SUPERVISOR, WAITS.member)] if late else [])
         return
     tap, state, reason = edge.event, edge.state, None
     own = isinstance(state, Running | Holding) and tap.member == HELD.member
     if isinstance(state, Holding) and tap.decision == Denied(DenialReason.BADGE_NOT_PROVEN, HELD.member):
         own = False  # who left may have been followed by a copy of their badge
     if isinstance(state, LockedOut):
-        reason = DenialReason.MACHINE_LOCKED_OUT
+        reason = None if repairs(tap) else DenialReason.MACHINE_LOCKED_OUT
     elif isinstance(tap.decision, Denied) and not own:
         reason = tap.decision.reason
     elif isinstance(state, Running | Holding) and not own:
         reason = None if powered(after) and after != state else DenialReason.IN_USE
+    elif isinstance(state, Waiting) and tap.member != WAITS.member and not tap.supervises:
+        reason = DenialReason.IN_USE
     assert told == ([Refuse(reason, tap.member)] if reason else [])
     if reason:
         assert (after, effects) == (state, tuple(told)), "a refusal changes nothing else"
@@ -187,7 +198,8 @@ def _due(edge: Edge) -> StopType | None:
             idle = policy.idle_after_s and seen.quiet * 10 >= policy.idle_after_s
             return StopType.IDLE if idle and not working else None
         case Tapped(Granted(), member) if member != HELD.member:
-            return StopType.TAKEOVER if policy.takeover and not working else None
+            assert isinstance(event, Tapped)
+            return StopType.TAKEOVER if may_start(edge, event) else None
         case CreditSpent() if not state.spent:
             if policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:
                 return StopType.CREDIT_SPENT
@@ -200,14 +212,14 @@ def _due(edge: Edge) -> StopType | None:
 
 def _due_running(edge: Edge, state: Running) -> StopType | None:
     seen, policy = edge.seen, edge.policy
-    stays = seen.job and policy.on_leave is OnLeave.HOLD_FOR_JOB
+    stays = seen.job and policy.on_leave is OnLeave.HOLD_FOR_JOB and not state.out_of_order
     match edge.event:
         case CardRemoved() if policy.card_must_stay:
             return None if stays else StopType.CARD_REMOVED
         case EndPressed():
             return None if stays else StopType.TAP_OUT
         case Tapped(member=HELD.member):
-            return None if stays else StopType.TAP_OUT
+            return None if stays or policy.card_must_stay else StopType.TAP_OUT
         case BusyChanged(False) if seen.busy and not seen.job:
             return _quiet(state, policy)
         case JobChanged(False) if seen.job and not seen.busy:
@@ -257,6 +269,10 @@ def check_warnings(edge: Edge) -> None:
         assert codes == (["idle"] if close and not state.warned else [])
         assert isinstance(after, Running)
         assert after.warned == (state.warned or bool(close))
+    elif isinstance(after, Waiting) and isinstance(edge.event, Tapped):
+        mine = after != state or edge.event.member == WAITS.member
+        granted = isinstance(edge.event.decision, Granted)
+        assert codes == (["supervisor"] if mine and granted else [])
     else:
         assert codes == []
 
@@ -271,12 +287,26 @@ def check_lockout(edge: Edge) -> None:
             assert after == LockedOut(edge.event.reason)
             assert effects[-1] == RecordLockout(edge.event.reason)
     else:
-        assert isinstance(after, LockedOut) <= isinstance(edge.state, LockedOut)
+        assert isinstance(after, LockedOut) <= (isinstance(edge.state, LockedOut) or _repaired(edge.state))
+    cleared = isinstance(edge.event, ClearOrdered)
     if isinstance(edge.state, LockedOut):
-        cleared = isinstance(edge.event, ClearOrdered)
         assert (after == Free()) == cleared, "only staff clear a machine"
-        assert isinstance(after, LockedOut) != cleared
-        assert (RecordClear() in effects) == cleared
+        assert isinstance(after, LockedOut) != (cleared or repairs(edge.event))
+    if _repaired(edge.state):
+        assert isinstance(edge.state, Running)
+        kept = _repaired(after) or isinstance(after, LockedOut)
+        assert kept != cleared, "a repair clears no machine"
+        assert cleared or powered(after) or after.reason in {edge.state.out_of_order, *_reason(edge.event)}
+    locked = isinstance(edge.state, LockedOut) or _repaired(edge.state)
+    assert (RecordClear() in effects) == (cleared and locked)
+
+
+def _repaired(state: State) -> bool:
+    return isinstance(state, Running) and bool(state.out_of_order)
+
+
+def _reason(event: Event) -> set[str]:
+    return {event.reason} if isinstance(event, Faulted | LockOutOrdered) else set()
 
 
 def check_run_on(edge: Edge) -> None:
@@ -306,14 +336,15 @@ CHECKS = (
     check_warnings,
     check_lockout,
     check_run_on,
+    check_waiting,
     check_tick,
 )
 
 
-def check(policy: MachinePolicy) -> set[type[State]]:
+def check(policy: MachinePolicy, *, rare: bool = True) -> set[type[State]]:
     """Walk one policy and hold every rule on every edge; return the kinds of states that were reached."""
     reached: set[type[State]] = set()
-    for edge in walk(policy):
+    for edge in walk(policy, rare=rare):
         reached.add(type(edge.result[0]))
         for rule in CHECKS:
             try:

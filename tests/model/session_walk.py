@@ -17,6 +17,8 @@ from floor.access import Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session import (
     AccountPicked,
+    Adopted,
+    AdoptSession,
     BusyChanged,
     CardRemoved,
     ClearOrdered,
@@ -31,6 +33,7 @@ from floor.session import (
     HoldGrew,
     Holding,
     JobChanged,
+    KeepRelay,
     LockedOut,
     LockOutOrdered,
     OpenRelay,
@@ -42,9 +45,10 @@ from floor.session import (
     Stopped,
     Tapped,
     Ticked,
+    Waiting,
     step,
 )
-from floor.words import DenialReason, StopType
+from floor.words import DenialReason, Purpose, StopType
 
 TICK_MS = 10_000
 NOW_MS = 1_000_000_000
@@ -60,6 +64,11 @@ HELD = lease("ann", "running")
 NEW = {"ann": lease("ann", "new"), "bob": lease("bob", "new")}
 TEAMS = replace(HELD, account="team", account_name="The team", limit_micro=7)
 MORE = replace(HELD, limit_micro=9)
+REPAIR = replace(lease("ann", "new"), purpose=Purpose.REPAIR)
+LEFT = lease("ann", "left")
+"""The lease of a session that the process before left running."""
+WAITS = lease("ann", "waits")
+"""The lease of whoever waits for a supervisor."""
 GREEDY = replace(TEAMS, max_duration_s=31 * 86_400)
 """Terms that may be put in place of those of the lease that runs, and some that say more than they may."""
 
@@ -108,6 +117,17 @@ def policies() -> list[MachinePolicy]:
         for on_leave, card, takeover, idle_s, run_on_s, spent in product(
             OnLeave, (False, True), (False, True), (0, 20), (0, 20), OnCreditSpent
         )
+    ] + [
+        MachinePolicy(
+            on_leave=on_leave,
+            takeover=takeover,
+            max_duration_s=MAX_TICKS * 10,
+            idle_after_s=20,
+            idle_warn_s=10,
+            run_on_s=run_on_s,
+            needs_supervisor=True,
+        )
+        for on_leave, takeover, run_on_s in product(OnLeave, (False, True), (0, 20))
     ]
 
 
@@ -141,16 +161,20 @@ def kinds() -> dict[str, MachinePolicy]:
             on_credit_spent=OnCreditSpent.STOP_AT_ONCE,
         ),
         "door": replace(base, takeover=True),
+        "furnace": replace(base, takeover=True, run_on_s=20, needs_supervisor=True),
     }
 
 
-def events(at_ms: int) -> Iterator[Event]:
+def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
+    """Yield what may happen; with `rare`, supervisors, technicians and restarts too."""
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
         yield Tapped(Denied(DenialReason.BADGE_NOT_PROVEN, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
+    if rare:
+        yield from rare_events(at_ms)
     yield CardRemoved(at_ms)
     yield EndPressed(at_ms)
     for flag in (False, True):
@@ -169,7 +193,15 @@ def events(at_ms: int) -> Iterator[Event]:
     yield ClearOrdered(at_ms)
 
 
-def walk(policy: MachinePolicy) -> Iterator[Edge]:
+def rare_events(at_ms: int) -> Iterator[Event]:
+    for member, new in NEW.items():
+        yield Tapped(Granted(new), member, at_ms, supervises=True)
+        yield Tapped(Granted(replace(REPAIR, member=member)), member, at_ms)
+    for held, job, busy in ((False, False, False), (False, True, True), (True, True, False)):
+        yield Adopted(LEFT, at_ms - TICK_MS, at_ms, held, job, busy)
+
+
+def walk(policy: MachinePolicy, *, rare: bool = True) -> Iterator[Edge]:
     """Yield every edge that can be reached from Free under a policy."""
     longest = MAX_TICKS + 1
     first: tuple[State, Seen] = (Free(), Seen())
@@ -179,7 +211,7 @@ def walk(policy: MachinePolicy) -> Iterator[Edge]:
         for passed in (0, 1):
             at_ms = NOW_MS + passed * TICK_MS
             then = replace(seen, age=min(seen.age + passed, longest), quiet=min(seen.quiet + passed, longest))
-            for event in events(at_ms):
+            for event in events(at_ms, rare=rare):
                 result = step(state, event, policy)
                 yield Edge(policy, state, then, event, at_ms, result)
                 node = (_aged(result[0], at_ms, longest), _watch(then, event, result))
@@ -207,6 +239,11 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
                 seen = replace(seen, extraction=on)
             case EndSession():
                 seen = Seen(seen.relay, seen.extraction)
+            case KeepRelay():
+                seen = replace(seen, relay=True)
+            case AdoptSession():
+                assert isinstance(event, Adopted)
+                seen = Seen(seen.relay, seen.extraction, True, event.job, event.busy, age=1)
             case StartSession():
                 runs = isinstance(event, Tapped) and event.job
                 seen = Seen(seen.relay, seen.extraction, session=True, job=runs)
@@ -222,7 +259,11 @@ def _aged(state: State, at_ms: int, longest: int) -> State:
     match state:
         case Running():
             return replace(
-                state, lease=HELD, since_ms=moved(state.since_ms), active_ms=moved(state.active_ms)
+                state,
+                lease=HELD,
+                since_ms=moved(state.since_ms),
+                active_ms=moved(state.active_ms),
+                out_of_order="out of order" if state.out_of_order else "",
             )
         case Holding():
             return replace(state, lease=HELD, since_ms=moved(state.since_ms), active_ms=NOW_MS)
@@ -230,4 +271,8 @@ def _aged(state: State, at_ms: int, longest: int) -> State:
             return RunOn(moved(until_ms))
         case LockedOut():
             return LockedOut("out of order")
+        case Waiting(_, until_ms, RunOn(run_on_ms)):
+            return Waiting(WAITS, moved(until_ms), RunOn(moved(run_on_ms)))
+        case Waiting(_, until_ms, then):
+            return Waiting(WAITS, moved(until_ms), then)
     return state

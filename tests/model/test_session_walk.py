@@ -4,8 +4,8 @@ import pytest
 from session_rules import check
 from session_walk import kinds, policies
 
-from floor.policy import MachinePolicy, OnLeave
-from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
+from floor.session import Free, Holding, LockedOut, Running, RunOn, Waiting
 
 
 @pytest.mark.parametrize("kind", kinds())
@@ -17,9 +17,12 @@ def test_every_state_of_a_known_kind_of_machine_keeps_the_rules(kind: str) -> No
 @pytest.mark.parametrize("run_on_s", [0, 20])
 def test_every_state_of_every_policy_keeps_the_rules(on_leave: OnLeave, run_on_s: int) -> None:
     chosen: list[MachinePolicy] = [p for p in policies() if (p.on_leave, p.run_on_s) == (on_leave, run_on_s)]
-    assert len(chosen) == 24
+    assert len(chosen) == 26
     for policy in chosen:
+        usual = (policy.card_must_stay, policy.idle_after_s, policy.on_credit_spent)
+        rare = usual == (False, 20, OnCreditSpent.FINISH_AND_OWE)
         expected = {Free, Running, LockedOut}
-        expected |= {Holding} if on_leave is OnLeave.HOLD_FOR_JOB else set()
+        expected |= {Holding} if rare or on_leave is OnLeave.HOLD_FOR_JOB else set()  # held, and held again
         expected |= {RunOn} if run_on_s else set()
-        assert check(policy) == expected
+        expected |= {Waiting} if policy.needs_supervisor else set()
+        assert check(policy, rare=rare) == expected

@@ -57,6 +57,8 @@ def other_than(value: Any) -> Any:
         return next(word for word in type(value) if word != value)
     if isinstance(value, dict):
         return {name: amount + 1 for name, amount in value.items()}
+    if isinstance(value, list):
+        return [*value, "x"]
     return not value if isinstance(value, bool) else value + 1 if isinstance(value, int) else f"{value}x"
 
 

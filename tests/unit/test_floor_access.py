@@ -18,10 +18,11 @@ from floor.access import (
     Request,
     choose,
     decide,
+    may_supervise,
     raise_hold,
 )
 from floor.policy import DAY_S, MachinePolicy
-from floor.words import BadgeKind, DenialReason
+from floor.words import BadgeKind, DenialReason, Purpose
 
 NOW_MS = 1_800_000_000_000
 R = DenialReason
@@ -147,7 +148,7 @@ def test_every_denial_reason_is_given_somewhere() -> None:
     rules = Path(floor.__file__).parent
     said_by_session = set(re.findall(r"DenialReason\.([A-Z_]+)", (rules / "session.py").read_text()))
     said_by_decide = {reason.name for _, reason, _ in ROWS}
-    assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE"}
+    assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE", "NO_SUPERVISOR"}
     assert said_by_decide | said_by_session == set(DenialReason.__members__)
 
 
@@ -193,3 +194,55 @@ def test_a_hold_grows_out_of_what_is_left() -> None:
     assert grown(100, 6, hold=8) == 14
     assert grown(2, 6, hold=8) == 12
     assert grown(5, 20, hold=8) == "as it is", "what is owed already is not covered"
+
+
+def technician(**changes: object) -> Request:
+    """A technician without training or credit at a gateway that has been alone for too long."""
+    request = replace(GOOD, roster_age_s=DAY_S + 1, **changes)  # type: ignore[arg-type]
+    return member(request, technician=True, allowed={}, spendable_micro=0)
+
+
+def purpose(request: Request) -> Purpose | DenialReason:
+    decision = decide(request)
+    return decision.lease.purpose if isinstance(decision, Granted) else decision.reason
+
+
+def test_a_technician_overrides_what_may_be_overridden_and_nothing_else() -> None:
+    lasting = replace(GOOD.policy, max_duration_s=DAY_S)
+    broken = decide(technician(policy=lasting))
+    assert isinstance(broken, Granted)
+    assert (broken.lease.purpose, broken.lease.max_duration_s) == (Purpose.BREAK_GLASS, 3600)
+    assert broken.lease.limit_micro is None
+    assert purpose(replace(technician(clock_known=False), roster_age_s=0)) is Purpose.BREAK_GLASS
+    repair = decide(replace(technician(policy=lasting, out_of_order=True), roster_age_s=0))
+    assert isinstance(repair, Granted)
+    assert (repair.lease.purpose, repair.lease.tier) == (Purpose.REPAIR, "repair")
+    assert repair.lease.max_duration_s == DAY_S
+    forbidden = replace(GOOD.policy, break_glass=False)
+    for out_of_order in (False, True):
+        given = technician(out_of_order=out_of_order)
+        refused = {
+            R.ROSTER_TOO_OLD: replace(given, policy=forbidden),
+            R.BADGE_LOST: badge(given, lost=True),
+            R.MEMBER_SUSPENDED: member(given, suspended=True),
+            R.MEMBERSHIP_EXPIRED: member(given, until_ms=NOW_MS),
+            R.MACHINE_NOT_SAFE: replace(given, power_proven_off=False),
+        }
+        for reason, request in refused.items():
+            assert purpose(request) is reason
+        assert purpose(member(given, technician=False)) is R.ROSTER_TOO_OLD
+    assert purpose(replace(technician(), roster_age_s=0)) is R.NOT_CERTIFIED, "who is online breaks no glass"
+    trained = member(GOOD, technician=True)
+    assert purpose(trained) is Purpose.USE
+    assert purpose(member(replace(GOOD, out_of_order=True), technician=False)) is Purpose.USE
+
+
+def test_who_may_supervise() -> None:
+    poor = member(GOOD, spendable_micro=0)
+    assert not may_supervise(GOOD)
+    assert may_supervise(member(poor, supervisor=True))
+    assert may_supervise(member(poor, technician=True))
+    assert not may_supervise(member(poor, supervisor=True, allowed={}))
+    assert not may_supervise(member(poor, supervisor=True, suspended=True))
+    assert not may_supervise(badge(member(poor, supervisor=True), lost=True))
+    assert not may_supervise(replace(member(poor, technician=True), roster_age_s=DAY_S + 1))

@@ -189,3 +189,30 @@ def test_a_port_in_use_is_said_in_one_sentence(write, capsys):
     error = capsys.readouterr().err
     assert f"http.port: 127.0.0.1:{port} cannot be used" in error
     assert "Choose a free port" in error
+
+
+@pytest.mark.parametrize(
+    ("wired", "words"),
+    [
+        ('on_process_loss = "maybe"', 'Write "open" or "keep".'),
+        ('on_process_loss = "keep"\nextraction = {kind = "simulated"}', '"keep" beside a extraction'),
+    ],
+)
+def test_what_cannot_be_kept_is_said_in_one_sentence(write, wired, words):
+    with pytest.raises(ConfigError) as error:
+        config.load(write(GOOD + wired))
+    assert words in str(error.value)
+
+
+def test_check_says_where_nothing_is_kept(write, capsys):
+    path = write(
+        GOOD.replace("[http]", '[journal]\nstorage = "volatile"\n[http]') + 'on_process_loss = "keep"'
+    )
+    assert main(["--config", str(path), "check"]) == 0
+    said = capsys.readouterr().out
+    assert 'laser-1: on_process_loss = "keep" is refused: hazardous, or unknown to the roster' in said
+
+
+def test_waiting_for_idle_needs_a_gateway_that_runs(write, capsys):
+    assert main(["--config", str(write(GOOD.replace("port = 0", "port = 1"))), "wait-idle"]) == 2
+    assert "no gateway answers at 127.0.0.1:1" in capsys.readouterr().err

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tty
 from base64 import b64encode
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from floor.policy import MachinePolicy
 from gateway.journal_store import JournalStore
 from tests.kit.frames import rdm6300
 from tests.kit.gateway import ADA, BADGE_KEY, SigningServer
@@ -33,10 +35,16 @@ def until(true, what: str):
     raise AssertionError(f"not within {PATIENCE_S} s: {what}")
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Floor:
     """One station on a bench of real processes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, policy: MachinePolicy, loss: str) -> None:
         self.folder = folder
         self.reader, self._slave = pty.openpty()
         tty.setraw(self._slave)
@@ -44,7 +52,7 @@ class Floor:
         self.rig = self._python("hardware.relays.rig", str(self.socket), "--levels-file", str(self.levels))
         until(self.levels.exists, "the rig listens")
         server = SigningServer()
-        (folder / "roster.jsonl").write_bytes(server.roster() + b"\n")
+        (folder / "roster.jsonl").write_bytes(server.roster(policy=policy) + b"\n")
         self.config = folder / "gateway.toml"
         self.config.write_text(f"""
 name = "gw"
@@ -53,7 +61,7 @@ server_key = "{b64encode(server.public).decode()}"
 [broker]
 port = 1
 [http]
-port = 0
+port = {free_port()}
 [journal]
 checkpoint_s = 1
 storage = "volatile"
@@ -61,6 +69,7 @@ storage = "volatile"
 machine = "laser"
 reader = {{kind = "rdm6300", port = "{os.ttyname(self._slave)}", removal_ms = 150}}
 relay = {{kind = "rig", name = "laser", socket = "{self.socket}", levels_file = "{self.levels}"}}
+on_process_loss = "{loss}"
 """)
         self.gateway: subprocess.Popen[bytes] | None = None
 
@@ -90,6 +99,18 @@ relay = {{kind = "rig", name = "laser", socket = "{self.socket}", levels_file = 
 
         until(tapped, f"the relay is {'closed' if powered else 'open'} after a tap")
 
+    def rig_obeys(self, command: bytes, *, powered: bool) -> None:
+        """Command the rig past the gateway, as a hand at the relay would."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as hand:
+            hand.sendto(command, str(self.socket))
+        until(lambda: self.powered is powered, f"the rig does {command!r}")
+
+    def stopped(self) -> None:
+        """Run what the unit runs after the process has ended, however it ended."""
+        (stop_post,) = [line for line in UNIT.read_text().splitlines() if line.startswith("ExecStopPost=")]
+        verb = shlex.split(stop_post.partition("=")[2])[-1]
+        subprocess.run(self.command(verb), check=True, timeout=PATIENCE_S)
+
     def facts(self) -> list[dict]:
         store = JournalStore(self.folder / "journal.db")
         try:
@@ -107,8 +128,9 @@ relay = {{kind = "rig", name = "laser", socket = "{self.socket}", levels_file = 
 
 
 @pytest.fixture
-def floor(tmp_path):
-    made = Floor(tmp_path)
+def floor(tmp_path, request):
+    policy, loss = getattr(request, "param", (MachinePolicy(), "open"))
+    made = Floor(tmp_path, policy, loss)
     yield made
     made.end()
 
@@ -128,9 +150,7 @@ def test_after_a_kill_the_unit_drives_the_relay_off_and_a_restart_gives_no_power
     floor.gateway.kill()
     floor.gateway.wait(PATIENCE_S)
     assert floor.powered, "a Pi's kernel keeps the level of a process that died"
-    (stop_post,) = [line for line in UNIT.read_text().splitlines() if line.startswith("ExecStopPost=")]
-    verb = shlex.split(stop_post.partition("=")[2])[-1]
-    subprocess.run(floor.command(verb), check=True, timeout=PATIENCE_S)
+    floor.stopped()
     assert not floor.powered
     floor.start()
     ended = until(
@@ -142,6 +162,74 @@ def test_after_a_kill_the_unit_drives_the_relay_off_and_a_restart_gives_no_power
     floor.tap_until(powered=True)
     sessions = {fact["session_id"] for fact in floor.facts() if fact["type"] == "session_started"}
     assert len(sessions) == 2
+
+
+def of_kind(floor, kind: str) -> list[dict]:
+    return [fact for fact in floor.facts() if fact["type"] == kind]
+
+
+def adopted(floor) -> int:
+    """How often the gateway has started, once the last of them has gone on with a session."""
+    kinds = [fact["type"] for fact in floor.facts()]
+    last = len(kinds) - kinds[::-1].index("gateway_booted")
+    return kinds.count("gateway_booted") if "session_metered" in kinds[last:] else 0
+
+
+@pytest.mark.parametrize("floor", [(MachinePolicy(), "keep")], indirect=True)
+def test_a_machine_that_keeps_its_power_goes_on_with_its_one_session(floor):
+    floor.start()
+    floor.tap_until(powered=True)
+    until(lambda: of_kind(floor, "session_metered"), "a checkpoint")
+    (started,) = of_kind(floor, "session_started")
+    opened_again = threading.Event()
+    watched = threading.Event()
+
+    def watch() -> None:
+        while not watched.wait(0.005):
+            if not floor.powered:
+                opened_again.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for starts, end in ((2, signal.SIGKILL), (3, signal.SIGTERM)):
+        floor.gateway.send_signal(end)
+        floor.gateway.wait(PATIENCE_S)
+        floor.stopped()
+        floor.start()
+        until(lambda: adopted(floor) == starts, "it goes on")  # noqa: B023
+    watched.set()
+    watcher.join()
+    assert not opened_again.is_set(), "the power was taken meanwhile"
+    assert subprocess.run([*floor.command("wait-idle"), "--timeout", "0"]).returncode == 1
+    assert [fact.get("keeps", []) for fact in of_kind(floor, "gateway_booted")] == [
+        [],
+        [started["session_id"]],
+        [started["session_id"]],
+    ]
+    floor.tap_until(powered=False)
+    ended = until(lambda: of_kind(floor, "session_ended"), "it is ended")
+    assert [fact["stop_type"] for fact in ended] == ["tap_out"]
+    assert subprocess.run(floor.command("wait-idle"), timeout=PATIENCE_S).returncode == 0
+    assert ended[0]["session_id"] == started["session_id"]
+    floor.tap_until(powered=True)
+    floor.gateway.kill()
+    floor.gateway.wait(PATIENCE_S)
+    floor.rig_obeys(b"off laser", powered=False)
+    floor.start()
+    until(lambda: len(of_kind(floor, "session_ended")) == 2, "what stopped is ended")
+    assert of_kind(floor, "session_ended")[1]["stop_type"] == "power_lost"
+    assert not floor.powered, "what is off stays off"
+
+
+@pytest.mark.parametrize("floor", [(MachinePolicy(hazardous=True), "keep")], indirect=True)
+def test_a_hazardous_machine_keeps_no_power_whatever_is_written(floor):
+    floor.rig_obeys(b"on laser", powered=True)
+    floor.stopped()
+    assert not floor.powered
+    floor.rig_obeys(b"on laser", powered=True)
+    floor.start()
+    until(lambda: any(fact["code"] == "keep_refused" for fact in of_kind(floor, "alarm_raised")), "an alarm")
+    assert not floor.powered
 
 
 def starved(systemd: socket.socket) -> bool:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from floor.errors import ConfigError, MachineFault
-from hardware.registry import build_relay
+from hardware.ports import Keeps
+from hardware.registry import build_kept, build_relay
 from tests.kit.mosquitto import Mosquitto, mosquitto, plug
 from tests.kit.relay_benches import (
     DEADLINE_S,
@@ -88,6 +89,56 @@ def test_a_welded_contact_is_seen(bench: Bench) -> None:
     if isinstance(bench, RigBench):
         bench.send(b"repair bench")
         wait_until(lambda: relay.feedback() is False)
+
+
+KEEPERS = pytest.mark.parametrize(
+    "bench", ["gpio active high", "gpio active low", "rig", "shelly", "tasmota"], indirect=True
+)
+
+
+@KEEPERS
+def test_a_relay_that_was_left_on_is_found_on_and_nothing_is_switched(bench: Bench) -> None:
+    left = bench.make()
+    left.on()
+    wait_until(lambda: left.feedback() is True)
+    assert isinstance(left, Keeps)
+    calls = len(bench.gpio.calls) if isinstance(bench, GpioBench) else 0
+    outputs = len(bench.peer.outputs) if isinstance(bench, PlugBench) else 0
+    left.leave()
+    found = bench.make(keep=True)
+    wait_until(lambda: found.feedback() is True and found.is_on)
+    if isinstance(bench, GpioBench):
+        driven = [call[-1] for call in bench.gpio.calls[calls:] if call[:2] == ("setup", 17)]
+        assert driven == [bench.gpio.levels[17]], "it was an output with another level for a moment"
+    if isinstance(bench, PlugBench):
+        assert set(bench.peer.outputs[outputs:]) <= {"on"}, "it was switched off for a moment"
+    found.on()
+    found.close()
+    wait_until(lambda: not found.is_on and not bench.make(keep=True).is_on)
+
+
+@KEEPERS
+def test_a_relay_that_is_off_stays_off_however_it_is_built(bench: Bench) -> None:
+    left = bench.make()
+    left.off()
+    wait_until(lambda: left.feedback() is False)
+    assert isinstance(left, Keeps)
+    left.leave()
+    found = bench.make(keep=True)
+    wait_until(lambda: found.feedback() is False)
+    assert not found.is_on
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("simulated", {}, "cannot prove what it is"),
+        ("gpio", {"pin": 17}, "without it nothing proves what is kept on"),
+    ],
+)
+def test_a_relay_that_proves_nothing_is_not_kept(kind: str, settings: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        build_kept(kind, settings, "gateway.toml")
 
 
 def test_a_relay_built_anew_takes_the_power_that_its_dead_owner_left(rig: RigBench) -> None:

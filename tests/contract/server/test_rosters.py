@@ -66,7 +66,13 @@ def test_each_change_is_a_delta_and_no_change_vouches(floor: Floor) -> None:
         members.suspend(session, floor.ada, "rude", NOW_MS)
         members.change(session, floor.ada, members.MemberChanges(role=Role.TECHNICIAN), NOW_MS)
     told()
-    assert (peer.held.members[floor.ada].suspended, peer.held.members[floor.ada].technician) == (True, True)
+    ada = peer.held.members[floor.ada]
+    assert (ada.suspended, ada.technician, ada.supervisor) == (True, True, True)
+    with floor.db.write() as session:
+        members.change(session, floor.ada, members.MemberChanges(role=Role.INSTRUCTOR), NOW_MS)
+    told()
+    ada = peer.held.members[floor.ada]
+    assert (ada.technician, ada.supervisor) == (False, True)
     with floor.db.write() as session:
         certifications.revoke(session, floor.ada, "laser-1", floor.ben, NOW_MS)
         machines.lock_out(session, "laser-1", "smoke", floor.ben, NOW_MS)

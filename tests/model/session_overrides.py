@@ -1,0 +1,75 @@
+"""What must hold of supervisors, of repairs and of sessions that go on after a restart."""
+
+from __future__ import annotations
+
+from session_walk import HELD, LEFT, WAITS, Edge
+
+from floor.access import Granted
+from floor.session import (
+    SUPERVISOR_MS,
+    Adopted,
+    AdoptSession,
+    EndPressed,
+    Event,
+    Extraction,
+    Faulted,
+    Free,
+    Holding,
+    KeepRelay,
+    LockedOut,
+    LockOutOrdered,
+    Running,
+    Tapped,
+    Ticked,
+    Waiting,
+)
+from floor.words import Purpose
+
+
+def repairs(event: Event) -> bool:
+    granted = isinstance(event, Tapped) and isinstance(event.decision, Granted)
+    return granted and event.decision.lease.purpose is Purpose.REPAIR
+
+
+def may_start(edge: Edge, tap: Tapped) -> bool:
+    """Whether a granted tap begins a session now."""
+    state, policy = edge.state, edge.policy
+    alone = not policy.needs_supervisor or tap.supervises
+    match state:
+        case Running() | Holding():
+            busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
+            repair = isinstance(state, Running) and bool(state.out_of_order)
+            return policy.takeover and not busy and tap.member != HELD.member and alone and not repair
+        case LockedOut():
+            return repairs(tap)
+        case Waiting():
+            return tap.supervises and tap.member != WAITS.member
+    return alone or repairs(tap)
+
+
+def check_adoption(edge: Edge, event: Adopted) -> None:
+    """What went on is held, with its own beginning; no relay is told to close."""
+    after, effects = edge.result
+    assert effects == (AdoptSession(LEFT), Extraction(True), KeepRelay())
+    assert isinstance(after, Holding if event.held else Running)
+    assert (after.lease, after.since_ms, after.busy) == (LEFT, event.since_ms, event.busy)
+    assert isinstance(after, Holding) or after.job == event.job
+
+
+def check_waiting(edge: Edge) -> None:
+    """Who needs a supervisor waits without power, for so long and no longer; then it is as it was before."""
+    after, state, event = edge.result[0], edge.state, edge.event
+    told = [e for e in edge.result[1] if isinstance(e, AdoptSession | KeepRelay)]
+    assert not told or (isinstance(event, Adopted) and isinstance(state, Free))
+    if isinstance(after, Waiting) and not isinstance(state, Waiting):
+        assert isinstance(event, Tapped)
+        assert isinstance(event.decision, Granted)
+        assert edge.policy.needs_supervisor
+        assert not event.supervises
+        assert after == Waiting(event.decision.lease, edge.at_ms + SUPERVISOR_MS, state)
+    elif isinstance(state, Waiting) and isinstance(event, Ticked):
+        assert isinstance(after, Waiting) == (edge.at_ms < state.until_ms)
+    if isinstance(state, Waiting) and isinstance(event, EndPressed):
+        assert after == state.then
+    elif isinstance(state, Waiting) and not isinstance(event, Ticked | Faulted | LockOutOrdered):
+        assert after == state or isinstance(after, Running)
