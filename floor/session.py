@@ -268,8 +268,8 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
     purpose = tap.decision.lease.purpose if isinstance(tap.decision, Granted) else Purpose.USE
     if out_of_order and purpose is not Purpose.REPAIR:
         return state, (Refuse(DenialReason.MACHINE_LOCKED_OUT, tap.member),)
-    if isinstance(state, InSession) and tap.member == state.lease.member:
-        return _tapped_again(state, tap, policy)
+    if isinstance(state, InSession) and tap.member == state.lease.member and not _copied(state, tap, policy):
+        return _tapped_again(state, tap.at_ms, policy)
     if isinstance(tap.decision, Denied):
         return state, (Refuse(tap.decision.reason, tap.member),)
     if isinstance(state, InSession):
@@ -310,10 +310,13 @@ def _works(state: InSession) -> bool:
     return isinstance(state, Holding) or state.busy or state.job
 
 
-def _tapped_again(state: InSession, tap: Tapped, policy: MachinePolicy) -> Step:
-    at_ms, goes_on = tap.at_ms, isinstance(state, Holding) or policy.card_must_stay
-    if isinstance(tap.decision, Denied) and goes_on and tap.decision.reason in OF_THE_BADGE:
-        return state, (Refuse(tap.decision.reason, tap.member),)  # a copy keeps nobody's session going
+def _copied(state: InSession, tap: Tapped, policy: MachinePolicy) -> bool:
+    """Whether a tap that would keep a session going may be of a copy of its badge."""
+    goes_on = isinstance(state, Holding) or policy.card_must_stay
+    return goes_on and isinstance(tap.decision, Denied) and tap.decision.reason in OF_THE_BADGE
+
+
+def _tapped_again(state: InSession, at_ms: int, policy: MachinePolicy) -> Step:
     if isinstance(state, Holding):
         back = Running(state.lease, state.since_ms, at_ms, state.busy, job=True, spent=state.spent)
         return back, ()

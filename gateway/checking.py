@@ -82,9 +82,8 @@ def check(config: GatewayConfig, report: Report, click: Click | None) -> None:
     roster = _roster(config, report)
     _broker(config, report)
     for name in sorted({one.machine for one in config.stations if one.keeps} - boxes.may_keep(config)):
-        report.lacks(
-            f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk'
-        )
+        say = report.lacks if roster.version else report.later
+        say(f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk')
     if config.server.url:
         report.fine(f"queued prints are fetched from {config.server.url}")
     for station in config.stations:

@@ -141,7 +141,7 @@ MUTATIONS = [
         "    if out_of_order and purpose is not Purpose.REPAIR:",
         "    if False:",
     ),
-    _session("others do not end a session", " and tap.member == state.lease.member:", ":"),
+    _session("others do not end a session", " and tap.member == state.lease.member and not _c", " and not _c"),
     _session("a takeover needs the policy", "policy.takeover and alone and", "alone and"),
     _session("a takeover waits for the work", " and not repairs and not _works(state)", " and not repairs"),
     _session(
@@ -192,7 +192,7 @@ MUTATIONS = [
     _session("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
     _session("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
     _session("only a policy holds", " and policy.on_leave is OnLeave.HOLD_FOR_JOB", ""),
-    _session("a copy takes up no held session", "goes_on and tap.decision.reason in OF_THE_BADGE", "False"),
+    _session("a copy takes up no held session", "and tap.decision.reason in OF_THE_BADGE", "and False"),
     _session("a hold is recorded", "return held, (HoldSession(state.lease),)", "return held, ()"),
     _session(
         "a held job's end takes power", "case JobChanged(False, at_ms):", "case JobChanged(True, at_ms):"

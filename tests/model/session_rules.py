@@ -159,8 +159,9 @@ def check_refusal(edge: Edge) -> None:
         return
     tap, state, reason = edge.event, edge.state, None
     own = isinstance(state, Running | Holding) and tap.member == HELD.member
-    if isinstance(state, Holding) and tap.decision == Denied(DenialReason.BADGE_NOT_PROVEN, HELD.member):
-        own = False  # who left may have been followed by a copy of their badge
+    goes_on = isinstance(state, Holding) or edge.policy.card_must_stay
+    if goes_on and tap.decision == Denied(DenialReason.BADGE_NOT_PROVEN, HELD.member):
+        own = False  # where a tap does not end it, a copy of their badge may not keep it going
     if isinstance(state, LockedOut):
         reason = None if repairs(tap) else DenialReason.MACHINE_LOCKED_OUT
     elif isinstance(tap.decision, Denied) and not own:

@@ -37,6 +37,7 @@ from floor.session import (
     LockedOut,
     LockOutOrdered,
     OpenRelay,
+    Refuse,
     Running,
     RunOn,
     StartSession,
@@ -227,7 +228,7 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
             seen = replace(seen, busy=busy, quiet=0)
         case JobChanged(job) if seen.session and job != seen.job:
             seen = replace(seen, job=job, quiet=0)
-        case Tapped(member=HELD.member) if seen.session:
+        case Tapped(member=HELD.member) if seen.session and not any(isinstance(e, Refuse) for e in result[1]):
             seen = replace(seen, quiet=0)
     for effect in result[1]:
         match effect:
