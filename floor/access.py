@@ -143,6 +143,7 @@ class Request:
     roster_age_s: int
     machine_reachable: bool = True
     power_proven_off: bool = True
+    closing: bool = False
 
 
 def decide(request: Request) -> Decision:
@@ -188,6 +189,8 @@ def _machine_refuses(request: Request) -> DenialReason | None:
         return DenialReason.ROSTER_TOO_OLD
     if not request.power_proven_off:
         return DenialReason.MACHINE_NOT_SAFE
+    if request.closing:
+        return DenialReason.CLOSING
     if request.policy.needs_machine_reachable and not request.machine_reachable:
         return DenialReason.MACHINE_UNREACHABLE
     return None

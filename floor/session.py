@@ -3,7 +3,7 @@
     Free ── granted tap ──▶ Running ── leaves while a job runs ──▶ Holding ── job ends ──▶ (RunOn) ──▶ Free
       ▲                        │                                      │
       └──── tap-out, idle, maximum, credit, stop ── (RunOn) ◀─────────┘     any ── fault ──▶ LockedOut
-
+    Free ── granted tap, extraction not proven yet ──▶ Proving ── proven ──▶ Running
 `step` is pure. Times are monotonic milliseconds of the caller's clock: no wall clock lengthens a session.
 Safe effects come first in what `step` returns; a start is recorded before the relay closes. The effects
 themselves stand in floor.session_effects.
@@ -30,6 +30,7 @@ from floor.session_effects import (
     StartSession,
     Warn,
 )
+from floor.session_proof import ClosingDue, ProofEvent, Proven, Proving
 from floor.words import DenialReason, StopType
 
 
@@ -76,17 +77,21 @@ class LockedOut:
     reason: str
 
 
-State = Free | Running | Holding | RunOn | LockedOut
+State = Free | Proving | Running | Holding | RunOn | LockedOut
 
 
 @dataclass(frozen=True, slots=True)
 class Tapped:
-    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already."""
+    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already.
+
+    `proven`: what must run before the machine has power runs.
+    """
 
     decision: Decision
     member: str | None
     at_ms: int
     job: bool = False
+    proven: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,7 @@ Event = (
     | HoldGrew
     | Stopped
     | Faulted
+    | ProofEvent
     | LockOutOrdered
     | ClearOrdered
 )
@@ -224,6 +230,8 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
             return _end(state, stop_type, at_ms, policy)
         case AccountPicked(lease) | HoldGrew(lease) if isinstance(state, InSession):
             return _other_terms(state, lease, isinstance(event, AccountPicked))
+        case _ if isinstance(state, Proving):
+            return _proving(state, event, policy)
         case _ if isinstance(state, Running):
             return _running(state, event, policy)
         case _ if isinstance(state, Holding):
@@ -255,8 +263,15 @@ def _other_terms(state: InSession, lease: Lease, picked: bool) -> Step:
     return replace(state, lease=terms, spent=False), (RecordAccount(terms) if picked else RecordHold(terms),)
 
 
-def _start(lease: Lease, tap: Tapped) -> Step:
-    begun = Running(lease, tap.at_ms, tap.at_ms, job=tap.job)
+def _begin(state: State, lease: Lease, tap: Tapped, policy: MachinePolicy) -> Step:
+    if tap.proven:
+        return _start(lease, tap.at_ms, tap.job)
+    run_on_ms = state.until_ms if isinstance(state, RunOn) else 0
+    return Proving(lease, tap.at_ms + policy.proof_s * 1000, run_on_ms), (Extraction(True),)
+
+
+def _start(lease: Lease, at_ms: int, job: bool) -> Step:
+    begun = Running(lease, at_ms, at_ms, job=job)
     return begun, (StartSession(lease), Extraction(True), CloseRelay())
 
 
@@ -265,18 +280,39 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
         return state, (Refuse(DenialReason.MACHINE_LOCKED_OUT, tap.member),)
     if isinstance(state, InSession) and tap.member == state.lease.member:
         return _tapped_again(state, tap.at_ms, policy)
+    if isinstance(state, Proving) and tap.member == state.lease.member:
+        return _give_up(state, tap.at_ms)
     if isinstance(tap.decision, Denied):
         return state, (Refuse(tap.decision.reason, tap.member),)
     if isinstance(state, InSession):
         if not policy.takeover or _works(state):
             return state, (Refuse(DenialReason.IN_USE, tap.member),)
-        _, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
-        return _after(ended, _start(tap.decision.lease, tap))
-    return _start(tap.decision.lease, tap)
+        freed, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
+        begun, effects = _begin(freed, tap.decision.lease, tap, policy)
+        return begun, (*ended, *effects)
+    if isinstance(state, Proving):
+        return state, (Refuse(DenialReason.IN_USE, tap.member),)
+    return _begin(state, tap.decision.lease, tap, policy)
 
 
-def _after(first: tuple[Effect, ...], then: Step) -> Step:
-    return then[0], (*first, *then[1])
+def _give_up(state: Proving, at_ms: int, *why: Refuse) -> Step:
+    if state.run_on_ms > at_ms:
+        return RunOn(state.run_on_ms), why
+    return Free(), (Extraction(False), *why)
+
+
+def _proving(state: Proving, event: Event, policy: MachinePolicy) -> Step:
+    match event:
+        case Proven(decision, at_ms, job) if at_ms < state.until_ms:
+            if isinstance(decision, Denied):
+                return _give_up(state, at_ms, Refuse(decision.reason, state.lease.member))
+            if decision.lease.member == state.lease.member:
+                return _start(decision.lease, at_ms, job)
+        case EndPressed(at_ms) | Stopped(_, at_ms):
+            return _give_up(state, at_ms)
+        case CardRemoved(at_ms) if policy.card_must_stay:
+            return _give_up(state, at_ms)
+    return state, ()
 
 
 def _works(state: InSession) -> bool:
@@ -301,6 +337,8 @@ def _ticked(state: State, at_ms: int, policy: MachinePolicy) -> Step:
     match state:
         case RunOn(until_ms) if at_ms >= until_ms:
             return Free(), (Extraction(False),)
+        case Proving(lease, until_ms) if at_ms >= until_ms:
+            return _give_up(state, at_ms, Refuse(DenialReason.PROOF_MISSING, lease.member))
         case Running() | Holding() if at_ms - state.since_ms >= state.lease.max_duration_s * 1000:
             return _end(state, StopType.MAX_DURATION, at_ms, policy)
         case Running() if policy.idle_after_s and not _works(state):
@@ -327,6 +365,8 @@ def _running(state: Running, event: Event, policy: MachinePolicy) -> Step:
             return _quiet(replace(state, busy=busy, active_ms=at_ms, warned=False), at_ms, policy)
         case JobChanged(running, at_ms) if running != state.job:
             return _quiet(replace(state, job=running, active_ms=at_ms, warned=False), at_ms, policy)
+        case ClosingDue(at_ms) if not _works(state):
+            return _end(state, StopType.CLOSING, at_ms, policy)
         case CreditSpent(at_ms) if not state.spent:
             return _spent(replace(state, spent=True), at_ms, policy)
     return state, ()

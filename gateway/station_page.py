@@ -35,6 +35,7 @@ WORDS = {
 }
 TONES = {
     StationState.FREE: "free",
+    StationState.STARTING: "wait",
     StationState.IN_USE: "used",
     StationState.HOLDING: "used",
     StationState.RUN_ON: "wait",

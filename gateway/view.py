@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from floor import money, texts
 from floor.access import AccountStanding, Lease
 from floor.session import Free, Holding, LockedOut, Running, RunOn
+from floor.session_proof import Proving
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
 from gateway.prices import Price
@@ -34,6 +35,7 @@ OWN_ACCOUNT = ("Own account", "个人账户")
 WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed"})
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
+    StationState.STARTING: Lamp.AMBER,
     StationState.IN_USE: Lamp.GREEN,
     StationState.HOLDING: Lamp.GREEN,
     StationState.RUN_ON: Lamp.AMBER,
@@ -56,6 +58,8 @@ class View:
         match self._station.state:
             case Free():
                 return StationState.FREE
+            case Proving():
+                return StationState.STARTING
             case Running():
                 return StationState.IN_USE
             case Holding():

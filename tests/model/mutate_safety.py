@@ -117,6 +117,78 @@ MUTATIONS = [
     _session(
         "extraction runs before power", "StartSession(lease), Extraction(True), C", "StartSession(lease), C"
     ),
+    _session("what must run is proven before power", "    if tap.proven:\n", "    if True:\n"),
+    _session(
+        "extraction starts before it is proven",
+        "run_on_ms), (Extraction(True),)",
+        "run_on_ms), ()",
+    ),
+    _session(
+        "a wait for the proof ends",
+        "case Proving(lease, until_ms) if at_ms >= until_ms",
+        "case Proving(lease, until_ms) if False",
+    ),
+    _session(
+        "a wait for the proof is as long as the policy says", "policy.proof_s * 1000", "policy.proof_s * 2000"
+    ),
+    _session(
+        "a proof may be too late",
+        "case Proven(decision, at_ms, job) if at_ms < state.until_ms:",
+        "case Proven(decision, at_ms, job):",
+    ),
+    _session(
+        "a missing proof is told",
+        "return _give_up(state, at_ms, Refuse(DenialReason.PROOF_MISSING, lease.member))",
+        "return _give_up(state, at_ms)",
+    ),
+    _session(
+        "a missing proof stops extraction", "return Free(), (Extraction(False), *why)", "return Free(), why"
+    ),
+    _session("a missing proof cuts no run-on", "if state.run_on_ms > at_ms:", "if False:"),
+    _session(
+        "what is proven is decided anew",
+        "            if isinstance(decision, Denied):\n                return _give_up(",
+        "            if isinstance(decision, Denied):\n"
+        "                return _start(state.lease, at_ms, job)\n"
+        "            if False:\n                return _give_up(",
+    ),
+    _session(
+        "a proof starts nobody else's session", "if decision.lease.member == state.lease.member:", "if True:"
+    ),
+    _session(
+        "who waits may leave",
+        "if isinstance(state, Proving) and tap.member == state.lease.member:",
+        "if False:",
+    ),
+    _session(
+        "nobody takes the place of who waits",
+        "    if isinstance(state, Proving):\n        return state, (Refuse",
+        "    if False:\n        return state, (Refuse",
+    ),
+    _session(
+        "others do not end a wait",
+        "isinstance(state, Proving) and tap.member == state.lease.member:",
+        "isinstance(state, Proving):",
+    ),
+    _session(
+        "the end button ends a wait", "case EndPressed(at_ms) | Stopped(_, at_ms):", "case Stopped(_, at_ms):"
+    ),
+    _session("staff end a wait", "case EndPressed(at_ms) | Stopped(_, at_ms):", "case EndPressed(at_ms):"),
+    _session(
+        "a card that leaves ends a wait",
+        "case CardRemoved(at_ms) if policy.card_must_stay:\n            return _give_up",
+        "case CardRemoved(at_ms) if False:\n            return _give_up",
+    ),
+    _session(
+        "a building that closes ends sessions",
+        "case ClosingDue(at_ms) if not _works(state)",
+        "case ClosingDue(at_ms) if False",
+    ),
+    _session(
+        "a building that closes cuts no work",
+        "case ClosingDue(at_ms) if not _works(state)",
+        "case ClosingDue(at_ms)",
+    ),
     _session(
         "a denied tap starts nothing",
         "return state, (Refuse(tap.decision.reason, tap.member),)",
@@ -127,7 +199,11 @@ MUTATIONS = [
         "    if isinstance(state, LockedOut):\n        return state, (Refuse",
         "    if isinstance(state, Free) and isinstance(tap.decision, Denied):\n        return state, (Refuse",
     ),
-    _session("others do not end a session", " and tap.member == state.lease.member:", ":"),
+    _session(
+        "others do not end a session",
+        "state, InSession) and tap.member == state.lease.member:",
+        "state, InSession):",
+    ),
     _session("a takeover needs the policy", "not policy.takeover or _works(state)", "_works(state)"),
     _session("a takeover waits for the work", "not policy.takeover or _works(state)", "not policy.takeover"),
     _session(
@@ -135,7 +211,9 @@ MUTATIONS = [
         "isinstance(state, Holding) or state.busy or state.job",
         "isinstance(state, Running) and (state.busy or state.job)",
     ),
-    _session("a takeover ends the other session", "_after(ended, _start(", "_after((), _start("),
+    _session(
+        "a takeover ends the other session", "return begun, (*ended, *effects)", "return begun, effects"
+    ),
     _session("a job that runs is work", "or state.busy or state.job", "or state.busy"),
     _session("a machine that is busy is work", "or state.busy or state.job", "or state.job"),
     _session(
@@ -169,11 +247,13 @@ MUTATIONS = [
     ),
     _session(
         "a card that must stay ends it",
-        "case CardRemoved(at_ms) if policy.card_must_stay",
-        "case CardRemoved(at_ms) if False",
+        "case CardRemoved(at_ms) if policy.card_must_stay:\n            return _leave",
+        "case CardRemoved(at_ms) if False:\n            return _leave",
     ),
     _session(
-        "another card may go", "case CardRemoved(at_ms) if policy.card_must_stay", "case CardRemoved(at_ms)"
+        "another card may go",
+        "case CardRemoved(at_ms) if policy.card_must_stay:\n            return _leave",
+        "case CardRemoved(at_ms):\n            return _leave",
     ),
     _session("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
     _session("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
@@ -227,6 +307,7 @@ MUTATIONS = [
         "    if False and request.policy",
     ),
     _access("power must be proven off", "    if not request.power_proven_off:", "    if False:"),
+    _access("a building that closes starts nothing", "    if request.closing:", "    if False:"),
     _access(
         "the machine must answer", "    if request.policy.needs_machine_reachable and", "    if False and"
     ),

@@ -17,6 +17,7 @@ from floor.session import (
     CreditSpent,
     EndPressed,
     EndSession,
+    Event,
     Extraction,
     Faulted,
     Free,
@@ -44,6 +45,7 @@ from floor.session import (
     powered,
     step,
 )
+from floor.session_proof import ClosingDue, Proven, Proving
 from floor.words import DenialReason, StopType
 
 
@@ -66,7 +68,8 @@ def check_outputs(edge: Edge) -> None:
     watched = _outputs(edge.seen, edge.result)
     runs = isinstance(after, Running | Holding)
     assert powered(after) == runs
-    assert watched == (runs, isinstance(after, Running | Holding | RunOn), runs), f"outputs are {watched}"
+    extracts = isinstance(after, Running | Holding | RunOn | Proving)
+    assert watched == (runs, extracts, runs), f"outputs are {watched}"
 
 
 def _outputs(seen: Seen, result: Step) -> tuple[bool, bool, bool]:
@@ -95,15 +98,11 @@ def check_starts(edge: Edge) -> None:
     after, effects = edge.result
     started = [e.lease for e in effects if isinstance(e, StartSession)]
     event, state = edge.event, edge.state
-    may = isinstance(event, Tapped) and isinstance(event.decision, Granted)
-    if isinstance(state, Running | Holding):
-        busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
-        own = isinstance(event, Tapped) and event.member == HELD.member
-        may = may and edge.policy.takeover and not busy and not own
-    may = may and not isinstance(state, LockedOut)
+    at_once = isinstance(event, Tapped) and event.proven and _may_begin(edge)
+    may = at_once or (isinstance(state, Proving) and _proves(state, event))
     assert bool(started) == may, f"started: {started}"
     if started:
-        assert isinstance(event, Tapped)
+        assert isinstance(event, Tapped | Proven)
         assert isinstance(event.decision, Granted)
         assert started == [event.decision.lease]
         assert after == Running(started[0], edge.at_ms, edge.at_ms, job=event.job)
@@ -111,6 +110,70 @@ def check_starts(edge: Edge) -> None:
         assert after.lease == _terms(edge), "a lease changed without a start"
         assert edge.at_ms - after.since_ms == edge.seen.age * TICK_MS or edge.seen.age > MAX_TICKS, "aged"
     check_refusal(edge)
+
+
+def _may_begin(edge: Edge) -> bool:
+    """Whether a tap is granted and nobody is in the way."""
+    event, state = edge.event, edge.state
+    if not isinstance(event, Tapped) or not isinstance(event.decision, Granted):
+        return False
+    if isinstance(state, Running | Holding):
+        busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
+        return edge.policy.takeover and not busy and event.member != HELD.member
+    return not isinstance(state, LockedOut | Proving)
+
+
+def _proves(state: Proving, event: Event) -> bool:
+    granted = isinstance(event, Proven) and isinstance(event.decision, Granted)
+    return (
+        granted
+        and isinstance(event, Proven)
+        and event.at_ms < state.until_ms
+        and isinstance(event.decision, Granted)
+        and event.decision.lease.member == state.lease.member
+    )
+
+
+def check_proving(edge: Edge) -> None:
+    """An unproven tap waits, for its time and no longer; whatever ends the wait puts things as they were."""
+    state, event, (after, effects) = edge.state, edge.event, edge.result
+    if isinstance(event, Tapped) and not event.proven and _may_begin(edge):
+        assert isinstance(event.decision, Granted)
+        run_on_ms = state.until_ms if isinstance(state, RunOn) else 0
+        if isinstance(state, Running | Holding) and edge.policy.run_on_s:
+            run_on_ms = edge.at_ms + edge.policy.run_on_s * 1000
+        until_ms = edge.at_ms + edge.policy.proof_s * 1000
+        assert after == Proving(event.decision.lease, until_ms, run_on_ms)
+        assert effects[-1] == Extraction(True)
+    elif not isinstance(state, Proving):
+        assert not isinstance(after, Proving), "nothing waits that was not granted"
+    elif not isinstance(event, Faulted | LockOutOrdered) and not _proves(state, event):
+        told = _told(state, edge)
+        refused = () if told is None else told
+        if told is None or (refused and isinstance(event, Tapped)):
+            assert (after, effects) == (state, refused)
+        elif state.run_on_ms > edge.at_ms:
+            assert (after, effects) == (RunOn(state.run_on_ms), refused)
+        else:
+            assert (after, effects) == (Free(), (Extraction(False), *refused))
+
+
+def _told(state: Proving, edge: Edge) -> tuple[Refuse, ...] | None:
+    """What is said of an event while a tap waits: None where nothing happens, () where the wait just ends."""
+    member = state.lease.member
+    match edge.event:
+        case Ticked(at_ms) if at_ms >= state.until_ms:
+            return (Refuse(DenialReason.PROOF_MISSING, member),)
+        case Proven(Denied(reason), at_ms) if at_ms < state.until_ms:
+            return (Refuse(reason, member),)
+        case Tapped(decision, who) if who != member:
+            reason = decision.reason if isinstance(decision, Denied) else DenialReason.IN_USE
+            return (Refuse(reason, who),)
+        case Tapped() | EndPressed() | Stopped():
+            return ()
+        case CardRemoved() if edge.policy.card_must_stay:
+            return ()
+    return None
 
 
 def _terms(edge: Edge) -> Lease:
@@ -145,6 +208,8 @@ def check_refusal(edge: Edge) -> None:
     """A tap that may not is told why, and nothing else happens; nothing but a tap is refused."""
     after, effects = edge.result
     told = [e for e in effects if isinstance(e, Refuse)]
+    if isinstance(edge.state, Proving):
+        return  # see check_proving
     if not isinstance(edge.event, Tapped):
         assert not told
         return
@@ -155,7 +220,8 @@ def check_refusal(edge: Edge) -> None:
     elif isinstance(tap.decision, Denied) and not own:
         reason = tap.decision.reason
     elif isinstance(state, Running | Holding) and not own:
-        reason = None if powered(after) and after != state else DenialReason.IN_USE
+        taken = isinstance(after, Running | Proving) and after != state
+        reason = None if taken else DenialReason.IN_USE
     assert told == ([Refuse(reason, tap.member)] if reason else [])
     if reason:
         assert (after, effects) == (state, tuple(told)), "a refusal changes nothing else"
@@ -184,6 +250,8 @@ def _due(edge: Edge) -> StopType | None:
                 return StopType.MAX_DURATION
             idle = policy.idle_after_s and seen.quiet * 10 >= policy.idle_after_s
             return StopType.IDLE if idle and not working else None
+        case ClosingDue():
+            return None if working else StopType.CLOSING
         case Tapped(Granted(), member) if member != HELD.member:
             return StopType.TAKEOVER if policy.takeover and not working else None
         case CreditSpent() if not state.spent:
@@ -279,7 +347,9 @@ def check_lockout(edge: Edge) -> None:
 def check_run_on(edge: Edge) -> None:
     """After a session extraction runs on for its time, then goes off."""
     after, state = edge.result[0], edge.state
-    if isinstance(state, Running | Holding) and not powered(after) and not isinstance(after, LockedOut):
+    if isinstance(state, Running | Holding) and not isinstance(
+        after, Running | Holding | LockedOut | Proving
+    ):
         run_on_ms = edge.policy.run_on_s * 1000
         assert after == (RunOn(edge.at_ms + run_on_ms) if run_on_ms else Free())
     if isinstance(state, RunOn) and isinstance(edge.event, Ticked):
@@ -297,6 +367,7 @@ def check_tick(edge: Edge) -> None:
 CHECKS = (
     check_outputs,
     check_starts,
+    check_proving,
     check_ends,
     check_life,
     check_terms,

@@ -44,6 +44,7 @@ from floor.session import (
     Ticked,
     step,
 )
+from floor.session_proof import ClosingDue, Proven, Proving
 from floor.words import DenialReason, StopType
 
 TICK_MS = 10_000
@@ -104,6 +105,7 @@ def policies() -> list[MachinePolicy]:
             idle_warn_s=10,
             run_on_s=run_on_s,
             on_credit_spent=spent,
+            proof_s=10,
         )
         for on_leave, card, takeover, idle_s, run_on_s, spent in product(
             OnLeave, (False, True), (False, True), (0, 20), (0, 20), OnCreditSpent
@@ -113,7 +115,7 @@ def policies() -> list[MachinePolicy]:
 
 def kinds() -> dict[str, MachinePolicy]:
     """Return the policies of machines that people know; few, so that a walk over them is quick."""
-    base = MachinePolicy(max_duration_s=MAX_TICKS * 10, idle_warn_s=10)
+    base = MachinePolicy(max_duration_s=MAX_TICKS * 10, idle_warn_s=10, proof_s=10)
     return {
         "saw": replace(
             base,
@@ -148,6 +150,10 @@ def events(at_ms: int) -> Iterator[Event]:
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
+        yield Tapped(Granted(new), member, at_ms, proven=False)
+        yield Proven(Granted(new), at_ms)
+        yield Proven(Granted(new), at_ms, job=True)
+        yield Proven(Denied(DenialReason.BADGE_LOST, member), at_ms)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
     yield CardRemoved(at_ms)
@@ -157,6 +163,7 @@ def events(at_ms: int) -> Iterator[Event]:
         yield JobChanged(flag, at_ms)
     yield Ticked(at_ms)
     yield CreditSpent(at_ms)
+    yield ClosingDue(at_ms)
     for terms in (HELD, TEAMS, MORE, GREEDY):
         yield AccountPicked(terms, at_ms)
         yield HoldGrew(terms, at_ms)
@@ -207,7 +214,7 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
             case EndSession():
                 seen = Seen(seen.relay, seen.extraction)
             case StartSession():
-                runs = isinstance(event, Tapped) and event.job
+                runs = isinstance(event, Tapped | Proven) and event.job
                 seen = Seen(seen.relay, seen.extraction, session=True, job=runs)
     return seen
 
@@ -227,6 +234,8 @@ def _aged(state: State, at_ms: int, longest: int) -> State:
             return replace(state, lease=HELD, since_ms=moved(state.since_ms), active_ms=NOW_MS)
         case RunOn(until_ms):
             return RunOn(moved(until_ms))
+        case Proving(waiting, until_ms, run_on_ms):
+            return Proving(NEW[waiting.member], moved(until_ms), moved(run_on_ms))
         case LockedOut():
             return LockedOut("out of order")
     return state
