@@ -22,6 +22,7 @@ from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
 from gateway.credit import Credit
+from gateway.house import House
 from gateway.http import Http
 from gateway.journal import Journal
 from gateway.journal_store import refuse_volatile
@@ -69,6 +70,7 @@ class Gateway:
             new_id=self._new_id,
             changed=self._changed,
             checkpoint_ms=config.checkpoint_s * 1000,
+            closing_grace_ms=config.closing_grace_s * 1000,
         )
         self.link = Link(
             config.name,
@@ -86,6 +88,7 @@ class Gateway:
         self.http = Http(
             self.metrics, self.shown, self._refresh, self._pages(), BoxRoutes(wired.values(), self.metrics)
         )
+        self.house = House(self.stations, self._alarm)
         self._heart = Heartbeat()
         self._recover(roster_problem)
 
@@ -147,11 +150,16 @@ class Gateway:
         if station is None:
             words = f"{command.order.machine} is not a station of {self.config.name}"
             return Reply(id=command.id, gateway=self.config.name, done=False, words=words)
-        if not station.offer(Ordered(command.order, command.by)):
+        order = command.order
+        together = self.house.cleared_with(station) if isinstance(order, Clear) else []
+        if not station.offer(Ordered(order, command.by)):
             return Reply(
                 id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
             )
-        trip = station.inputs.holds() if isinstance(command.order, Clear) else None
+        trip = station.inputs.holds() if isinstance(order, Clear) else None
+        if isinstance(order, Clear) and trip is None:
+            for other in together:
+                other.offer(Ordered(Clear(machine=other.machine, reason=order.reason), command.by))
         words = texts.say(trip, "en") if trip else ""
         return Reply(id=command.id, gateway=self.config.name, done=trip is None, words=words)
 
@@ -184,10 +192,13 @@ class Gateway:
                 for station in self.stations.values():
                     tasks.create_task(station.run(), name=station.machine)
                     for one in station.devices.inputs:
-                        tasks.create_task(station.inputs.listen(one))
+                        if not one.role.shared:
+                            tasks.create_task(station.inputs.listen(one))
                     tasks.create_task(self._listen(station))
                     tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))
+                for one in self.house.inputs:
+                    tasks.create_task(self.house.listen(one))
                 tasks.create_task(self.link.run())
                 tasks.create_task(self.prints.run())
                 tasks.create_task(self._tick())
@@ -249,7 +260,8 @@ async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> Async
         refuse_volatile(config.data)
     with locked(config):
         devices.refuse_shared_pins(config)
-        wired = {station.machine: devices.build(config, station) for station in config.stations}
+        shared = devices.shared_inputs(config)
+        wired = {station.machine: devices.build(config, station, shared) for station in config.stations}
         try:
             gateway = Gateway(config, wired, SystemClock(scale))
         except sqlite3.Error as error:

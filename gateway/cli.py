@@ -29,6 +29,10 @@ INPUT_STATES = {
     InputRole.DOOR: ("closed", "open"),
     InputRole.END: ("not pressed", "pressed"),
     InputRole.OOPS: ("not pressed", "pressed"),
+    InputRole.EXTRACTION: ("not proven", "proven to run"),
+    InputRole.CHILLER: ("not proven", "proven to run"),
+    InputRole.CLOSING: ("open", "closing"),
+    InputRole.FIRE_ALARM: ("quiet", "alarm"),
 }
 """What `check` calls an input that is inactive, and one that is active."""
 
@@ -126,6 +130,7 @@ def _check(config: GatewayConfig, _: argparse.Namespace) -> int:
     refused, hazardous = False, boxes.hazardous(config)
     devices.refuse_shared_pins(config)
     with locked(config):
+        unread += [one for one in devices.shared_inputs(config) if not _say_state("all stations", one)]
         for station in config.stations:
             built = devices.build(config, station)
             switched = [relay for relay in (built.relay, built.extraction) if relay]

@@ -78,6 +78,8 @@ class GatewayConfig:
     checkpoint_s: int = 30
     storage: str = "durable"
     server: ServerConfig = field(default_factory=ServerConfig)
+    inputs: tuple[Table, ...] = ()
+    closing_grace_s: int = 900
     simulation: Table = field(default_factory=dict)
 
 
@@ -106,6 +108,7 @@ class _Reader:
 
     def gateway(self, table: Table, folder: Path) -> GatewayConfig:
         keys = "name data badge_key server_key broker http journal server stations simulation"
+        keys += " inputs closing_grace_s"
         self.only(table, "", keys)
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
@@ -126,6 +129,8 @@ class _Reader:
             checkpoint_s=self.number(journal, "journal.", "checkpoint_s", 30, 1, 600),
             storage=self.one_of(journal, "journal.", "storage", ("durable", "volatile")),
             server=self.server(table, folder),
+            inputs=self.inputs(table.get("inputs", []), ""),
+            closing_grace_s=self.number(table, "", "closing_grace_s", 900, 0, 7200),
             simulation=self.table(table, "simulation", None),
         )
 

@@ -364,6 +364,8 @@ class Station:
             self.services.metrics.metered.labels(self.machine, quantity).inc(amount)
 
     def _refuse(self, reason: DenialReason, member: str | None, reference: str) -> None:
+        if reason is DenialReason.PROOF_MISSING:
+            self.alarm("proof_missing", self.inputs.unproven())
         self.services.metrics.taps.labels(self.machine, reason).inc()
         self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from floor import access, session
 from floor.session import Running
+from floor.session_proof import Proven, Proving
 from gateway import boxes
 from hardware.events import BadgeRemoved, BadgeTapped
 
@@ -22,14 +23,36 @@ class Taps:
     def __init__(self, station: Station, step: Step) -> None:
         self._station = station
         self._step = step
+        self._waiting: BadgeTapped | None = None
 
     async def heard(self, tap: BadgeTapped, since: float) -> None:
         """Decide a tap, alone and in memory, and do what follows from it."""
         if boxes.late(tap):
             return
         station = self._station
-        services = station.services
         await station.inputs.prove(since)
+        decision, who, reference = self._decide(tap)
+        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
+        if not isinstance(station.state, Proving):
+            self._waiting = tap
+        tapped = session.Tapped(decision, who, at_ms, job, station.inputs.proven)
+        await self._step(tapped, since, reference)
+        boxes.answer(tap, reference, station.state)
+
+    async def proceed(self, since: float) -> None:
+        """Give power to whoever waits for it, once extraction and cooling are proven; decided anew."""
+        station, tap = self._station, self._waiting
+        if tap is None or not isinstance(station.state, Proving) or not station.inputs.proven:
+            return
+        await station.inputs.prove(since)
+        decision, _, reference = self._decide(tap)
+        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
+        await self._step(Proven(decision, at_ms, job), since, reference)
+
+    def _decide(self, tap: BadgeTapped) -> tuple[access.Decision, str | None, str]:
+        """Return what the rules say of a tap now, whose badge it is, and the badge's reference."""
+        station = self._station
+        services = station.services
         reference, badge, member = services.roster.look_up(tap.uid)
         request = access.Request(
             machine=station.machine,
@@ -44,15 +67,16 @@ class Taps:
             roster_age_s=services.roster.age_s(),
             machine_reachable=station.side.reachable,
             power_proven_off=station.contact.obeys and station.box.fit(station.policy),
+            closing=station.inputs.closing,
         )
         decision = station.stray.admit(access.decide(request), member)
-        job = station.side.job is not None
-        who = member.id if member else None
-        await self._step(session.Tapped(decision, who, services.clock.monotonic_ms(), job), since, reference)
-        boxes.answer(tap, reference, station.state)
+        return decision, member.id if member else None, reference
 
     async def removed(self, event: BadgeRemoved, since: float) -> None:
         """End the session of the badge that left its holder, where the card must stay."""
         state, services = self._station.state, self._station.services
-        if isinstance(state, Running) and services.roster.look_up(event.uid)[0] == state.lease.badge:
+        if (
+            isinstance(state, Running | Proving)
+            and services.roster.look_up(event.uid)[0] == state.lease.badge
+        ):
             await self._step(session.CardRemoved(services.clock.monotonic_ms()), since, "")

@@ -25,6 +25,9 @@ NOTES = {
     "print_begins": ("Your print begins soon: {job}", "即将开始打印：{job}"),
     "print_failed": ("Your print did not begin: {job}", "打印未能开始：{job}"),
     "tap": ("Tap your badge", "请刷卡"),
+    "extraction": ("Extraction starts…", "排风启动中…"),
+    "chiller": ("Cooling starts…", "冷却启动中…"),
+    "closing": ("The building is closing. Please finish soon", "即将闭馆，请尽快结束"),
     "reported": ("Thank you: staff have been told", "谢谢，已通知工作人员"),
     "chosen": ("Charged to {account}", "由{account}付款"),
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
@@ -32,7 +35,7 @@ NOTES = {
     "over": ("That session is over", "该会话已结束"),
 }
 OWN_ACCOUNT = ("Own account", "个人账户")
-WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed"})
+WARNS = frozenset({"idle", "credit", "no_credit", "not_theirs", "print_failed", "closing"})
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
     StationState.STARTING: Lamp.AMBER,
@@ -122,8 +125,14 @@ class View:
         blink = self._station.inputs.latched is not None
         self._station.devices.panel.show(Screen(lines, lamp, sound, blink))
 
+    def waits_for(self, language: str) -> str:
+        """Return what the start of a session waits for."""
+        return NOTES[self._station.inputs.awaited()][language.startswith("zh")]
+
     def _default_note(self) -> str:
-        lease = self._lease
+        state, lease = self._station.state, self._lease
+        if isinstance(state, Proving):
+            return self.waits_for(self._language(state.lease.member))
         if lease is None:
             return NOTES["job_waits" if self._station.stray.waits else "tap"][0]
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
