@@ -81,7 +81,7 @@ class Gateway:
             software=SOFTWARE,
             boot_id=clock.boot_id,
             show=self.shown,
-            carry=self._carry,
+            carry=self.carry,
             roster_changed=self._roster_changed,
         )
         self.stations = {name: Station(name, wired[name], services) for name in wired}
@@ -144,7 +144,7 @@ class Gateway:
         for station in self.stations.values():
             station.offer(RosterChanged())
 
-    def _carry(self, command: Command) -> Reply:
+    def carry(self, command: Command) -> Reply:
         """Hand a command to its station; the reply says whether there is one."""
         station = self.stations.get(command.order.machine)
         if station is None:

@@ -15,6 +15,7 @@ from floor import session_effects as effects
 from floor.errors import MachineError
 from floor.policy import MachinePolicy
 from floor.session import Holding, LockedOut, Running, State
+from floor.session_proof import Proving
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
@@ -234,7 +235,8 @@ class Station:
                 self.checkpoint()
             if told := self.tab.watch(self.state.lease, self.mark(at_ms), self.policy, at_ms):
                 await self._step(told, since)
-        await self._step(session.Ticked(at_ms), since)
+        waits = self.state.lease.badge if isinstance(self.state, Proving) else ""
+        await self._step(session.Ticked(at_ms), since, waits)
         await self.prints.tick(at_ms, since)
 
     async def _account_wanted(self, wanted: AccountWanted, since: float) -> None:
