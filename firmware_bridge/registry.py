@@ -15,6 +15,7 @@ from firmware_bridge.mqtt.driver import MqttMachine, MqttSettings
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
 from firmware_bridge.pulse.driver import PulseDriver, PulseSettings
+from firmware_bridge.pzem.driver import PzemDriver, PzemSettings
 from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 from firmware_bridge.settings import read
 from firmware_bridge.shelly.driver import ShellySettings, shelly
@@ -40,6 +41,7 @@ KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "octoprint": (OctoPrintSettings, OctoPrintDriver),
     "prusalink": (PrusaLinkSettings, PrusaLinkDriver),
     "pulse": (PulseSettings, PulseDriver),
+    "pzem": (PzemSettings, PzemDriver),
     "ruida": (RuidaSettings, RuidaDriver),
     "shelly": (ShellySettings, shelly),
     "simulated": (SimulatedSettings, _simulated),

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
+from firmware_bridge.events import Measured
 from floor import texts
 from floor.errors import ConfigError
 from floor.ids import uuid7
@@ -226,7 +227,8 @@ class Gateway:
     async def _watch(self, station: Station) -> None:
         if station.devices.driver:
             async for event in station.devices.driver.events():
-                await station.put(event)
+                if not isinstance(event, Measured):
+                    await station.put(event)
 
     async def _tick(self) -> None:
         while True:
