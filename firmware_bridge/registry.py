@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from firmware_bridge.bambu.driver import BambuDriver, BambuSettings
+from firmware_bridge.current.driver import CurrentSettings, current
 from firmware_bridge.driver import Driver
 from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 from firmware_bridge.http.driver import HttpMachine, HttpSettings
@@ -33,6 +34,7 @@ def _simulated(settings: SimulatedSettings, *, transports: Transports, clock: Ca
 
 KINDS: dict[str, tuple[type[object], Callable[..., Driver]]] = {
     "bambu": (BambuSettings, BambuDriver),
+    "current": (CurrentSettings, current),
     "grbl": (GrblSettings, GrblDriver),
     "http": (HttpSettings, HttpMachine),
     "marlin": (MarlinSettings, MarlinDriver),
