@@ -8,6 +8,7 @@ before each sample.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
@@ -55,7 +56,7 @@ class SmBus:
         self._bus().write_i2c_block_data(address, register, list(word.to_bytes(2, "big")))
 
 
-class Chip:
+class Chip(ABC):
     """What both have in common: set up, read back, measure. `sample` is that of a Sampler, in amperes."""
 
     CONFIG: int
@@ -89,8 +90,9 @@ class Chip:
             self._ready = False
             raise MachineUnreachable(f"no answer from 0x{self._address:02x} on I²C: {error}") from error
 
+    @abstractmethod
     def _volts(self) -> float:
-        raise NotImplementedError
+        """Measure; blocks. Raises OSError, or MachineUnreachable."""
 
     def _signed(self, register: int) -> int:
         word = self._bus.read(self._address, register)

@@ -12,7 +12,7 @@ import pytest
 from firmware_bridge.events import ActivityChanged
 from floor.session import Free, LockedOut, Running
 from floor.texts import say
-from floor.wire.journal import MachineCleared, SessionEnded
+from floor.wire.journal import AlarmRaised, MachineCleared, SessionEnded
 from floor.wire.messages import Clear, Command, LockOut
 from floor.words import Activity, DenialReason, InputRole, StopType, Trip
 from gateway import config
@@ -214,9 +214,12 @@ async def test_a_fire_drill_in_a_whole_gateway_is_cleared_by_one_order(tmp_path)
             while len(cleared) < 2:
                 facts = [entry.fact for entry in await gateway.journal.to_send(0, 100)]
                 told = [fact for fact in facts if isinstance(fact, MachineCleared)]
+                alarms = [fact for fact in facts if isinstance(fact, AlarmRaised)]
                 cleared = sorted((fact.machine, fact.reason, fact.by) for fact in told)
                 await asyncio.sleep(0.01)
         running.cancel()
+    assert {one.machine for one in alarms if one.code == "clear_refused"} == {"saw"}, "once, not for all"
+    assert [one.machine for one in alarms if one.code == "fire_alarm"] == [None]
     assert cleared == [("laser", "a drill", "tech"), ("saw", "a drill", "tech")]
 
 
