@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from floor import texts
 from floor.session import LockedOut
 from floor.words import InputRole, Trip
-from hardware.events import InputChanged, InputEvent, InputLost
+from hardware.events import InputEvent, InputLost
 from hardware.ports import Input
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class House:
     def __init__(self, stations: Mapping[str, Station], alarm: Callable[[str, str], None]) -> None:
         self._stations = tuple(stations.values())
         self._alarm = alarm
+        self._ringing = False
         found = {one: None for station in self._stations for one in station.devices.inputs if one.role.shared}
         self.inputs: tuple[Input, ...] = tuple(found)
 
@@ -35,8 +36,10 @@ class House:
             station.inputs.take(one, event)
         if isinstance(event, InputLost):
             self._alarm("input_lost", f"{one.name}: {event.reason}")
-        elif one.role is InputRole.FIRE_ALARM and event == InputChanged(one.name, True):
-            self._alarm("fire_alarm", one.name)
+        elif one.role is InputRole.FIRE_ALARM:
+            if event.active and not self._ringing:
+                self._alarm("fire_alarm", one.name)
+            self._ringing = event.active
 
     def cleared_with(self, ordered: Station) -> list[Station]:
         """Return the other stations that one order to clear puts in order too: a fire drill needs but one."""
