@@ -45,15 +45,16 @@ class Counter:
 class BusyTime:
     """Sums the time in which samples prove that the machine was busy, by a value with hysteresis.
 
-    Above `busy_above` for `after_s` it is busy, below `idle_below` for `after_s` it is idle; what is shorter
-    is part of what goes on. The time counts from where the value changed, between two samples as the first
-    of them says. Samples more than `gap_s` apart prove nothing between them.
+    Above `busy_above` for `after_s` it is busy, below `idle_below` for `idle_after_s` (None: for `after_s`)
+    it is idle; what is shorter is part of what goes on. The time counts from where the value changed, between
+    two samples as the first of them says. Samples more than `gap_s` apart prove nothing between them.
     """
 
     busy_above: float
     idle_below: float
     after_s: float
     gap_s: float
+    idle_after_s: float | None = None
     busy: bool = False
     total_s: float = 0.0
     _seen: tuple[float, bool] | None = field(default=None)
@@ -68,11 +69,15 @@ class BusyTime:
         says = value > self.busy_above or (self.busy and value >= self.idle_below)
         if says == self.busy:
             self._settle(self.busy)
-        elif self._pending_s >= self.after_s:
+        elif self._pending_s >= (self._idle_after_s if self.busy else self.after_s):
             self._settle(says)
             self.busy = says
         self._seen = at_s, says
         return self.busy
+
+    @property
+    def _idle_after_s(self) -> float:
+        return self.after_s if self.idle_after_s is None else self.idle_after_s
 
     def forget(self) -> None:
         """Samples were lost: what is next begins anew, and as idle."""

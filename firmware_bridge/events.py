@@ -68,6 +68,13 @@ class JobRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """What a sensor shows now, in words, for whoever chooses thresholds; nothing rests on it."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Noise:
     """The machine said what it should not: counted by the reader of events, never fatal."""
 
@@ -75,5 +82,13 @@ class Noise:
 
 
 MachineEvent = (
-    Identified | ActivityChanged | JobStarted | JobProgressed | JobEnded | JobRefused | ReadingTaken | Noise
+    Identified
+    | ActivityChanged
+    | JobStarted
+    | JobProgressed
+    | JobEnded
+    | JobRefused
+    | ReadingTaken
+    | Measured
+    | Noise
 )

@@ -25,6 +25,12 @@ def _bambu() -> Row:
     return BambuSettings, BambuDriver
 
 
+def _current() -> Row:
+    from firmware_bridge.current.driver import CurrentSettings, current
+
+    return CurrentSettings, current
+
+
 def _grbl() -> Row:
     from firmware_bridge.grbl.driver import GrblDriver, GrblSettings
 
@@ -73,6 +79,12 @@ def _pulse() -> Row:
     return PulseSettings, PulseDriver
 
 
+def _pzem() -> Row:
+    from firmware_bridge.pzem.driver import PzemDriver, PzemSettings
+
+    return PzemSettings, PzemDriver
+
+
 def _ruida() -> Row:
     from firmware_bridge.ruida.driver import RuidaDriver, RuidaSettings
 
@@ -110,6 +122,7 @@ def _zigbee2mqtt() -> Row:
 
 KINDS: dict[str, Callable[[], Row]] = {
     "bambu": _bambu,
+    "current": _current,
     "grbl": _grbl,
     "http": _http,
     "marlin": _marlin,
@@ -118,6 +131,7 @@ KINDS: dict[str, Callable[[], Row]] = {
     "octoprint": _octoprint,
     "prusalink": _prusalink,
     "pulse": _pulse,
+    "pzem": _pzem,
     "ruida": _ruida,
     "shelly": _shelly,
     "simulated": _simulated,

@@ -51,7 +51,7 @@ def _check(where: str, key: str, rule: Field[Any], value: object) -> object:
                 where, key, f"does not begin with {begin}", f"Write {key} = {rules['example']!r}"
             )
         return value
-    assert rule.type == "float", f"settings of type {rule.type} are not read yet"
+    assert rule.type in ("float", "float | None"), f"settings of type {rule.type} are not read yet"
     limits = f"a number from {rules['least']:g} to {rules['most']:g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ConfigError(where, key, "is no number", f"Write {limits}")

@@ -162,6 +162,7 @@ class Request:
     machine_reachable: bool = True
     power_proven_off: bool = True
     out_of_order: bool = False
+    closing: bool = False
 
 
 def decide(request: Request) -> Decision:
@@ -247,6 +248,8 @@ def _machine_refuses(request: Request) -> DenialReason | None:
         return DenialReason.ROSTER_TOO_OLD
     if not request.power_proven_off:
         return DenialReason.MACHINE_NOT_SAFE
+    if request.closing:
+        return DenialReason.CLOSING
     if request.policy.needs_machine_reachable and not request.machine_reachable:
         return DenialReason.MACHINE_UNREACHABLE
     return None

@@ -14,6 +14,7 @@ RANGES = {
     "max_roster_age_s": (60, 90 * DAY_S),
     "hold_micro": (0, 1_000_000_000_000),
     "claim_s": (0, 3600),
+    "proof_s": (1, 120),
 }
 """What each number of a policy may be: seconds, or micro-units of the space's currency."""
 
@@ -52,6 +53,16 @@ class OnOops(StrEnum):
     REPORT = "report"
 
 
+class OnProofLost(StrEnum):
+    """What happens when extraction or cooling is proven no more while a session runs; staff are told.
+
+    A hazardous machine is locked out whatever stands here.
+    """
+
+    LOCK_OUT = "lock_out"
+    REPORT = "report"
+
+
 @dataclass(frozen=True, slots=True)
 class MachinePolicy:
     """The policy of one machine; times in whole seconds, 0 meaning "never" where a field says so.
@@ -78,6 +89,8 @@ class MachinePolicy:
     on_oops: OnOops = OnOops.LOCK_OUT
     needs_supervisor: bool = False
     break_glass: bool = True
+    proof_s: int = 15
+    on_proof_lost: OnProofLost = OnProofLost.LOCK_OUT
 
     def __post_init__(self) -> None:
         for name, (low, high) in RANGES.items():

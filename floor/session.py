@@ -3,10 +3,11 @@
     Free ── granted tap ──▶ Running ── leaves while a job runs ──▶ Holding ── job ends ──▶ (RunOn) ──▶ Free
       ▲                        │                                      │
       └──── tap-out, idle, maximum, credit, stop ── (RunOn) ◀─────────┘     any ── fault ──▶ LockedOut
+    Free ── granted tap, extraction not proven yet ──▶ Proving ── proven ──▶ Running
 
 `step` is pure. Times are monotonic milliseconds of the caller's clock: no wall clock lengthens a session.
 Safe effects come first in what `step` returns; a start is recorded before the relay closes. The states
-stand in floor.session_states, the effects in floor.session_effects.
+stand in floor.session_states, the events in floor.session_events, the effects in floor.session_effects.
 
 Where a supervisor is needed, a granted tap leads to Waiting, and their tap within SUPERVISOR_MS to Running. A
 technician's repair is Running with `out_of_order`: it ends in LockedOut again, until staff clear the machine.
@@ -14,9 +15,9 @@ technician's repair is Running with `out_of_order`: it ends in LockedOut again, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from floor.access import OF_THE_BADGE, Decision, Denied, Granted, Lease
+from floor.access import OF_THE_BADGE, Denied, Granted, Lease
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
 from floor.session_effects import (
     AdoptSession,
@@ -35,147 +36,30 @@ from floor.session_effects import (
     StartSession,
     Warn,
 )
-from floor.session_states import Free, Holding, LockedOut, Running, RunOn, State, Waiting
+from floor.session_events import (
+    AccountPicked,
+    Adopted,
+    BusyChanged,
+    CardRemoved,
+    ClearOrdered,
+    ClosingDue,
+    CreditSpent,
+    EndPressed,
+    Event,
+    Faulted,
+    HoldGrew,
+    JobChanged,
+    LockOutOrdered,
+    Proven,
+    Stopped,
+    Tapped,
+    Ticked,
+)
+from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, State, Waiting
 from floor.words import DenialReason, Purpose, StopType
 
 SUPERVISOR_MS = 30_000
 """For so long a supervisor may tap after the member."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tapped:
-    """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already.
-
-    `supervises`: whoever tapped may stand by another at this machine.
-    """
-
-    decision: Decision
-    member: str | None
-    at_ms: int
-    job: bool = False
-    supervises: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A session that began at `since_ms` is proven to have gone on while no process looked; `held`: alone."""
-
-    lease: Lease
-    since_ms: int
-    at_ms: int
-    held: bool = False
-    job: bool = False
-    busy: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CardRemoved:
-    """The card left the holder of a machine whose card must stay."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class EndPressed:
-    """Somebody pressed "end" at the station."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class BusyChanged:
-    """The machine began or ceased to work."""
-
-    busy: bool
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class JobChanged:
-    """A job began (`running`) or ended."""
-
-    running: bool
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ticked:
-    """Time passed."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class CreditSpent:
-    """The running price reached what the lease may spend."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class AccountPicked:
-    """The member picked who pays: `lease` is the one that runs, with another account and its limit."""
-
-    lease: Lease
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class HoldGrew:
-    """More of the account's credit is held: `lease` is the one that runs, with a higher limit."""
-
-    lease: Lease
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """Staff, a reservation or a restart ends the session."""
-
-    stop_type: StopType
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Faulted:
-    """The machine, its relay's feedback or an emergency stop says that it must not run."""
-
-    stop_type: StopType
-    reason: str
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LockOutOrdered:
-    """Staff take the machine out of order."""
-
-    reason: str
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClearOrdered:
-    """Staff put the machine in order again."""
-
-    at_ms: int
-
-
-Event = (
-    Tapped
-    | Adopted
-    | CardRemoved
-    | EndPressed
-    | BusyChanged
-    | JobChanged
-    | Ticked
-    | CreditSpent
-    | AccountPicked
-    | HoldGrew
-    | Stopped
-    | Faulted
-    | LockOutOrdered
-    | ClearOrdered
-)
 
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -202,15 +86,22 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
             return _clear(state)
         case Adopted() if isinstance(state, Free):
             return _adopt(event)
-        case EndPressed() if isinstance(state, Waiting):
-            return state.then, ()
         case Stopped(stop_type, at_ms) if isinstance(state, InSession):
             return _end(state, stop_type, at_ms, policy)
         case AccountPicked(lease) | HoldGrew(lease) if isinstance(state, InSession):
             return _other_terms(state, lease, isinstance(event, AccountPicked))
-        case _ if isinstance(state, Running):
+    return _by_state(state, event, policy)
+
+
+def _by_state(state: State, event: Event, policy: MachinePolicy) -> Step:
+    match state:
+        case Waiting(then=then) if isinstance(event, EndPressed):
+            return then, ()
+        case Proving():
+            return _proving(state, event, policy)
+        case Running():
             return _running(state, event, policy)
-        case _ if isinstance(state, Holding):
+        case Holding():
             return _holding(state, event, policy)
     return state, ()
 
@@ -219,7 +110,7 @@ def _clear(state: State) -> Step:
     """Put the machine in order again; who repairs it goes on, and leaves it in order."""
     if isinstance(state, LockedOut):
         return Free(), (RecordClear(),)
-    if isinstance(state, Running) and state.out_of_order:
+    if isinstance(state, Running | Proving) and state.out_of_order:
         return replace(state, out_of_order=""), (RecordClear(),)
     return state, ()
 
@@ -258,8 +149,17 @@ def _other_terms(state: InSession, lease: Lease, picked: bool) -> Step:
     return replace(state, lease=terms, spent=False), (RecordAccount(terms) if picked else RecordHold(terms),)
 
 
-def _start(lease: Lease, tap: Tapped, out_of_order: str = "") -> Step:
-    begun = Running(lease, tap.at_ms, tap.at_ms, job=tap.job, out_of_order=out_of_order)
+def _begin(state: State, lease: Lease, tap: Tapped, policy: MachinePolicy) -> Step:
+    out_of_order = state.reason if isinstance(state, LockedOut) else ""
+    if tap.proven:
+        return _start(lease, tap.at_ms, tap.job, out_of_order)
+    run_on_ms = state.until_ms if isinstance(state, RunOn) else 0
+    waits = Proving(lease, tap.at_ms + policy.proof_s * 1000, run_on_ms, out_of_order)
+    return waits, (Extraction(True),)
+
+
+def _start(lease: Lease, at_ms: int, job: bool, out_of_order: str) -> Step:
+    begun = Running(lease, at_ms, at_ms, job=job, out_of_order=out_of_order)
     return begun, (StartSession(lease), Extraction(True), CloseRelay())
 
 
@@ -270,27 +170,31 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
         return state, (Refuse(DenialReason.MACHINE_LOCKED_OUT, tap.member),)
     if isinstance(state, InSession) and tap.member == state.lease.member and not _copied(state, tap, policy):
         return _tapped_again(state, tap.at_ms, policy)
+    if isinstance(state, Proving) and tap.member == state.lease.member:
+        return _give_up(state, tap.at_ms)
     if isinstance(tap.decision, Denied):
         return state, (Refuse(tap.decision.reason, tap.member),)
     if isinstance(state, InSession):
         if not _yields(state, tap, policy):
             return state, (Refuse(DenialReason.IN_USE, tap.member),)
-        _, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
-        return _after(ended, _start(tap.decision.lease, tap))
+        freed, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
+        return _after(ended, _begin(freed, tap.decision.lease, tap, policy))
     if isinstance(state, Waiting):
-        return _second_tap(state, tap)
+        return _second_tap(state, tap, policy)
+    if isinstance(state, Proving):
+        return state, (Refuse(DenialReason.IN_USE, tap.member),)
     alone = tap.supervises or purpose is not Purpose.USE
     if policy.needs_supervisor and not alone and isinstance(state, Free | RunOn):
         return Waiting(tap.decision.lease, tap.at_ms + SUPERVISOR_MS, state), (Warn("supervisor"),)
-    return _start(tap.decision.lease, tap, out_of_order)
+    return _begin(state, tap.decision.lease, tap, policy)
 
 
-def _second_tap(state: Waiting, tap: Tapped) -> Step:
+def _second_tap(state: Waiting, tap: Tapped, policy: MachinePolicy) -> Step:
     """Begin the waiting member's session by a supervisor's tap; of anybody else the machine is in use."""
     if tap.member == state.lease.member:
         return state, (Warn("supervisor"),)
     if tap.supervises and tap.member:
-        return _start(replace(state.lease, supervisor=tap.member), tap)
+        return _begin(state.then, replace(state.lease, supervisor=tap.member), tap, policy)
     return state, (Refuse(DenialReason.IN_USE, tap.member),)
 
 
@@ -303,6 +207,29 @@ def _yields(state: InSession, tap: Tapped, policy: MachinePolicy) -> bool:
 
 def _after(first: tuple[Effect, ...], then: Step) -> Step:
     return then[0], (*first, *then[1])
+
+
+def _give_up(state: Proving, at_ms: int, *why: Refuse) -> Step:
+    if state.out_of_order:
+        return LockedOut(state.out_of_order), (Extraction(False), *why)
+    if state.run_on_ms > at_ms:
+        return RunOn(state.run_on_ms), why
+    return Free(), (Extraction(False), *why)
+
+
+def _proving(state: Proving, event: Event, policy: MachinePolicy) -> Step:
+    match event:
+        case Proven(decision, at_ms, job) if at_ms < state.until_ms:
+            if isinstance(decision, Denied):
+                return _give_up(state, at_ms, Refuse(decision.reason, state.lease.member))
+            if decision.lease.member == state.lease.member:
+                lease = replace(decision.lease, supervisor=state.lease.supervisor)
+                return _start(lease, at_ms, job, state.out_of_order)
+        case EndPressed(at_ms) | Stopped(_, at_ms):
+            return _give_up(state, at_ms)
+        case CardRemoved(at_ms) if policy.card_must_stay:
+            return _give_up(state, at_ms)
+    return state, ()
 
 
 def _works(state: InSession) -> bool:
@@ -338,6 +265,8 @@ def _ticked(state: State, at_ms: int, policy: MachinePolicy) -> Step:
             return Free(), (Extraction(False),)
         case Waiting(lease, until_ms, then) if at_ms >= until_ms:
             return _after((Refuse(DenialReason.NO_SUPERVISOR, lease.member),), _ticked(then, at_ms, policy))
+        case Proving(lease, until_ms) if at_ms >= until_ms:
+            return _give_up(state, at_ms, Refuse(DenialReason.PROOF_MISSING, lease.member))
         case Running() | Holding() if at_ms - state.since_ms >= state.lease.max_duration_s * 1000:
             return _end(state, StopType.MAX_DURATION, at_ms, policy)
         case Running() if policy.idle_after_s and not _works(state):
@@ -364,6 +293,8 @@ def _running(state: Running, event: Event, policy: MachinePolicy) -> Step:
             return _quiet(replace(state, busy=busy, active_ms=at_ms, warned=False), at_ms, policy)
         case JobChanged(running, at_ms) if running != state.job:
             return _quiet(replace(state, job=running, active_ms=at_ms, warned=False), at_ms, policy)
+        case ClosingDue(at_ms) if not _works(state):
+            return _end(state, StopType.CLOSING, at_ms, policy)
         case CreditSpent(at_ms) if not state.spent:
             return _spent(replace(state, spent=True), at_ms, policy)
     return state, ()

@@ -63,4 +63,18 @@ class Waiting:
     then: Free | RunOn
 
 
-State = Free | Running | Holding | RunOn | LockedOut | Waiting
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """A granted tap waits until extraction and cooling are proven to run; no power, and no session yet.
+
+    It gives up at `until_ms`. `run_on_ms` is until when the extraction has to run after the session before.
+    `out_of_order` is as in Running.
+    """
+
+    lease: Lease
+    until_ms: int
+    run_on_ms: int = 0
+    out_of_order: str = ""
+
+
+State = Free | Proving | Running | Holding | RunOn | LockedOut | Waiting

@@ -65,6 +65,14 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "The power switch cannot be trusted. Do not use this machine.",
         "电源开关不可靠，请勿使用此设备。",
     ),
+    DenialReason.PROOF_MISSING: (
+        "The extraction or the cooling does not run. Staff have been told.",
+        "排风或冷却未运行，已通知工作人员。",
+    ),
+    DenialReason.CLOSING: (
+        "The building is closing. Nothing can be started now.",
+        "即将闭馆，现在不能开始使用。",
+    ),
     DenialReason.NO_SUPERVISOR: (
         "No supervisor tapped in time. Tap again, then let them tap.",
         "监护人未及时刷卡。请您重新刷卡，再由监护人刷卡。",
@@ -84,6 +92,8 @@ STOPS: dict[StopType, tuple[str, str]] = {
     StopType.LOCKOUT: ("Taken out of order", "设备停用"),
     StopType.EMERGENCY_STOP: ("Emergency stop", "急停"),
     StopType.INTERLOCK: ("Interlock opened", "联锁断开"),
+    StopType.FIRE_ALARM: ("Fire alarm", "火警"),
+    StopType.CLOSING: ("The building closes", "闭馆"),
     StopType.REMOTE_STOP: ("Stopped by staff", "工作人员停止"),
     StopType.POWER_LOST: ("Power lost", "断电"),
 }
@@ -91,6 +101,7 @@ STOPS: dict[StopType, tuple[str, str]] = {
 STATES: dict[StationState, tuple[str, str]] = {
     StationState.OFFLINE: ("Offline", "离线"),
     StationState.FREE: ("Free", "空闲"),
+    StationState.STARTING: ("Starting", "启动中"),
     StationState.IN_USE: ("In use", "使用中"),
     StationState.HOLDING: ("Finishing a job", "作业进行中"),
     StationState.RUN_ON: ("Run-on", "延时排风"),
@@ -106,6 +117,14 @@ TRIPS: dict[Trip, tuple[str, str]] = {
         "An interlock was opened. Staff have to clear this machine.",
         "安全联锁已断开，须由工作人员解除。",
     ),
+    Trip.EXTRACTION_LOST: (
+        "The extraction stopped. Staff have to clear this machine.",
+        "排风已停止，须由工作人员解除。",
+    ),
+    Trip.CHILLER_LOST: (
+        "The cooling stopped. Staff have to clear this machine.",
+        "冷却已停止，须由工作人员解除。",
+    ),
     Trip.INPUT_UNREAD: (
         "A safety contact cannot be read. Staff have to clear this machine.",
         "无法读取安全触点，须由工作人员解除。",
@@ -113,6 +132,10 @@ TRIPS: dict[Trip, tuple[str, str]] = {
     Trip.REPORTED: (
         "A fault was reported here. Staff have to clear this machine.",
         "此设备已被报修，须由工作人员解除。",
+    ),
+    Trip.FIRE_ALARM: (
+        "The fire alarm went off. Staff have to clear it, once for all machines here.",
+        "火警已触发，须由工作人员统一解除。",
     ),
 }
 """The English text is also the reason of the lockout, in the journal and on the server."""

@@ -21,6 +21,8 @@ class DenialReason(StrEnum):
     ROSTER_TOO_OLD = "roster_too_old"
     CLOCK_UNKNOWN = "clock_unknown"
     MACHINE_NOT_SAFE = "machine_not_safe"
+    PROOF_MISSING = "proof_missing"
+    CLOSING = "closing"
     NO_SUPERVISOR = "no_supervisor"
 
 
@@ -47,32 +49,51 @@ class StopType(StrEnum):
     LOCKOUT = "lockout"
     EMERGENCY_STOP = "emergency_stop"
     INTERLOCK = "interlock"
+    FIRE_ALARM = "fire_alarm"
+    CLOSING = "closing"
     REMOTE_STOP = "remote_stop"
     POWER_LOST = "power_lost"
 
 
 class Trip(StrEnum):
-    """What at a station itself took its machine out of order. It latches until staff clear it."""
+    """What at a station itself took its machine out of order, gravest first. It latches until cleared."""
 
     EMERGENCY_STOP = "emergency_stop"
     INTERLOCK = "interlock"
+    EXTRACTION_LOST = "extraction_lost"
+    CHILLER_LOST = "chiller_lost"
     INPUT_UNREAD = "input_unread"
     REPORTED = "reported"
+    FIRE_ALARM = "fire_alarm"
 
 
 class InputRole(StrEnum):
-    """What a contact that is wired to a station stands for."""
+    """What a contact that is wired to a gateway stands for."""
 
     EMERGENCY_STOP = "emergency_stop"
     INTERLOCK = "interlock"
     DOOR = "door"
     END = "end"
     OOPS = "oops"
+    EXTRACTION = "extraction"
+    CHILLER = "chiller"
+    CLOSING = "closing"
+    FIRE_ALARM = "fire_alarm"
 
     @property
     def safety(self) -> bool:
         """Whether the machine may have power only while this contact is proven to be inactive."""
-        return self in {InputRole.EMERGENCY_STOP, InputRole.INTERLOCK}
+        return self in {InputRole.EMERGENCY_STOP, InputRole.INTERLOCK, InputRole.FIRE_ALARM}
+
+    @property
+    def proof(self) -> bool:
+        """Whether the machine may have power only while this contact is proven to be active."""
+        return self in {InputRole.EXTRACTION, InputRole.CHILLER}
+
+    @property
+    def shared(self) -> bool:
+        """Whether it stands for the whole gateway rather than for one station."""
+        return self in {InputRole.CLOSING, InputRole.FIRE_ALARM}
 
     @property
     def button(self) -> bool:
@@ -104,6 +125,7 @@ class StationState(StrEnum):
 
     OFFLINE = "offline"
     FREE = "free"
+    STARTING = "starting"
     IN_USE = "in_use"
     HOLDING = "holding"
     RUN_ON = "run_on"

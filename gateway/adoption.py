@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from floor import session
+from floor import session_events
 from floor.access import Lease
 from floor.errors import MachineError, MachineFault
 from floor.session_states import Free
@@ -32,7 +32,9 @@ PROOF_MS = 30_000
 class Adoption:
     """What the process before this one may have left running at one station."""
 
-    def __init__(self, station: Station, step: Callable[[session.Event, float], Awaitable[None]]) -> None:
+    def __init__(
+        self, station: Station, step: Callable[[session_events.Event, float], Awaitable[None]]
+    ) -> None:
         self._station = station
         self._step = step
         self._record: SessionRecord | None = None
@@ -109,7 +111,7 @@ class Adoption:
         station.side.resume(since_ms, at_ms, record.marks[-1].counters if record.marks else {})
         station.stray.ended()
         busy, job = station.side.activity is Activity.BUSY, station.side.job is not None
-        await self._step(session.Adopted(lease, since_ms, at_ms, record.held, job, busy), since)
+        await self._step(session_events.Adopted(lease, since_ms, at_ms, record.held, job, busy), since)
         station.checkpoint()
         log.warning("%s: session %s goes on", station.machine, lease.session_id)
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
+from firmware_bridge.events import Measured
 from floor import texts
 from floor.errors import ConfigError, MachineError
 from floor.ids import uuid7
@@ -23,6 +24,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.config import GatewayConfig
 from gateway.credit import Credit
 from gateway.home_assistant import HomeAssistant
+from gateway.house import House
 from gateway.http import Http
 from gateway.journal import Journal
 from gateway.journal_sessions import SessionRecord
@@ -76,6 +78,7 @@ class Gateway:
             new_id=self._new_id,
             changed=self._changed,
             checkpoint_ms=config.checkpoint_s * 1000,
+            closing_grace_ms=config.closing_grace_s * 1000,
         )
         self.link = Link(
             config.name,
@@ -86,7 +89,7 @@ class Gateway:
             software=SOFTWARE,
             boot_id=clock.boot_id,
             show=self.shown,
-            carry=self._carry,
+            carry=self.carry,
             roster_changed=self._roster_changed,
         )
         for reader in (device.reader for device in wired.values()):
@@ -98,6 +101,7 @@ class Gateway:
         self.http = Http(
             self.metrics, self.shown, self._refresh, self._pages(), BoxRoutes(wired.values(), self.metrics)
         )
+        self.house = House(self.stations, self._alarm)
         self._heart = Heartbeat()
         self._recover(roster_problem)
 
@@ -179,17 +183,22 @@ class Gateway:
         for station in self.stations.values():
             station.offer(RosterChanged())
 
-    def _carry(self, command: Command) -> Reply:
+    def carry(self, command: Command) -> Reply:
         """Hand a command to its station; the reply says whether there is one."""
         station = self.stations.get(command.order.machine)
         if station is None:
             words = f"{command.order.machine} is not a station of {self.config.name}"
             return Reply(id=command.id, gateway=self.config.name, done=False, words=words)
-        if not station.offer(Ordered(command.order, command.by)):
+        order = command.order
+        together = self.house.cleared_with(station) if isinstance(order, Clear) else []
+        if not station.offer(Ordered(order, command.by)):
             return Reply(
                 id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
             )
-        trip = station.inputs.holds() if isinstance(command.order, Clear) else None
+        trip = station.inputs.holds() if isinstance(order, Clear) else None
+        if isinstance(order, Clear) and trip is None:
+            for other in together:
+                other.offer(Ordered(Clear(machine=other.machine, reason=order.reason), command.by))
         words = texts.say(trip, "en") if trip else ""
         return Reply(id=command.id, gateway=self.config.name, done=trip is None, words=words)
 
@@ -222,10 +231,13 @@ class Gateway:
                 for station in self.stations.values():
                     tasks.create_task(station.run(), name=station.machine)
                     for one in station.devices.inputs:
-                        tasks.create_task(station.inputs.listen(one))
+                        if not one.role.shared:
+                            tasks.create_task(station.inputs.listen(one))
                     tasks.create_task(self._listen(station))
                     tasks.create_task(station.hands.run())
                     tasks.create_task(self._watch(station))
+                for one in self.house.inputs:
+                    tasks.create_task(self.house.listen(one))
                 tasks.create_task(self.link.run())
                 tasks.create_task(self.prints.run())
                 if self.home:
@@ -259,7 +271,8 @@ class Gateway:
     async def _watch(self, station: Station) -> None:
         if station.devices.driver:
             async for event in station.devices.driver.events():
-                await station.put(event)
+                if not isinstance(event, Measured):
+                    await station.put(event)
 
     async def _tick(self) -> None:
         while True:
@@ -293,9 +306,9 @@ async def opened(config: GatewayConfig, scale: TimeScale | None = None) -> Async
         refuse_volatile(config.data)
     with locked(config):
         devices.refuse_shared_pins(config)
-        kept = boxes.may_keep(config)
+        kept, shared = boxes.may_keep(config), devices.shared_inputs(config)
         wired = {
-            station.machine: devices.build(config, station, keep=station.machine in kept)
+            station.machine: devices.build(config, station, shared, keep=station.machine in kept)
             for station in config.stations
         }
         try:

@@ -37,6 +37,10 @@ INPUT_STATES = {
     InputRole.DOOR: ("closed", "open"),
     InputRole.END: ("not pressed", "pressed"),
     InputRole.OOPS: ("not pressed", "pressed"),
+    InputRole.EXTRACTION: ("not proven", "proven to run"),
+    InputRole.CHILLER: ("not proven", "proven to run"),
+    InputRole.CLOSING: ("open", "closing"),
+    InputRole.FIRE_ALARM: ("quiet", "alarm"),
 }
 """What `check` calls an input that is inactive, and one that is active."""
 
@@ -86,6 +90,8 @@ def check(config: GatewayConfig, report: Report, click: Click | None) -> None:
         say(f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk')
     if config.server.url:
         report.fine(f"queued prints are fetched from {config.server.url}")
+    for one in devices.shared_inputs(config):
+        _input("all stations", one, report)
     for station in config.stations:
         try:
             built = devices.build(config, station)

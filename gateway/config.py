@@ -95,6 +95,8 @@ class GatewayConfig:
     storage: str = "durable"
     server: ServerConfig = field(default_factory=ServerConfig)
     home_assistant: HomeAssistantConfig | None = None
+    inputs: tuple[Table, ...] = ()
+    closing_grace_s: int = 900
     simulation: Table = field(default_factory=dict)
 
 
@@ -123,6 +125,7 @@ class _Reader:
 
     def gateway(self, table: Table, folder: Path) -> GatewayConfig:
         keys = "name data badge_key server_key broker http journal server homeassistant stations simulation"
+        keys += " inputs closing_grace_s"
         self.only(table, "", keys)
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
@@ -144,6 +147,8 @@ class _Reader:
             storage=self.one_of(journal, "journal.", "storage", ("durable", "volatile")),
             server=self.server(table, folder),
             home_assistant=self.home_assistant(table, folder),
+            inputs=self.inputs(table.get("inputs", []), ""),
+            closing_grace_s=self.number(table, "", "closing_grace_s", 900, 0, 7200),
             simulation=self.table(table, "simulation", None),
         )
 

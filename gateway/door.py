@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from floor import session
+from floor import session_events
 from floor.access import Decision, Granted
 from floor.policy import MachinePolicy, OnLeave
 from floor.session_states import Running
@@ -29,7 +29,9 @@ HELD_MS = 60_000
 class Door:
     """What is different at a station that is a door; it does nothing at a machine."""
 
-    def __init__(self, station: Station, step: Callable[[session.Event, float], Awaitable[None]]) -> None:
+    def __init__(
+        self, station: Station, step: Callable[[session_events.Event, float], Awaitable[None]]
+    ) -> None:
         self._station = station
         self._step = step
         self._open_since_ms: dict[str, int] = {}
@@ -59,7 +61,7 @@ class Door:
             return who
         if isinstance(decision, Granted):
             at_ms = self._station.services.clock.monotonic_ms()
-            await self._step(session.Stopped(StopType.TAKEOVER, at_ms), since)
+            await self._step(session_events.Stopped(StopType.TAKEOVER, at_ms), since)
             return who
         return None if who == state.lease.member else who  # refused, and the pulse goes on
 

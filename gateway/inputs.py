@@ -10,10 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from floor import session, texts
+from floor import session, session_events, texts
 from floor.errors import MachineError, MachineFault
-from floor.policy import OnOops
-from floor.session_states import LockedOut
+from floor.policy import OnOops, OnProofLost
+from floor.session_events import ClosingDue
+from floor.session_states import LockedOut, Proving
 from floor.wire.journal import MachineLockedOut
 from floor.words import InputRole, StopType, Trip
 from hardware.events import ButtonPressed, InputChanged, InputEvent, InputLost
@@ -25,13 +26,22 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 OOPS_AGAIN_MS = 60_000
 ORDER_MS = 5_000
-OF_ROLE = {InputRole.EMERGENCY_STOP: Trip.EMERGENCY_STOP, InputRole.INTERLOCK: Trip.INTERLOCK}
+OF_ROLE = {
+    InputRole.EMERGENCY_STOP: Trip.EMERGENCY_STOP,
+    InputRole.INTERLOCK: Trip.INTERLOCK,
+    InputRole.FIRE_ALARM: Trip.FIRE_ALARM,
+    InputRole.EXTRACTION: Trip.EXTRACTION_LOST,
+    InputRole.CHILLER: Trip.CHILLER_LOST,
+}
 GRAVEST = list(Trip)
 STOPS = {
     Trip.EMERGENCY_STOP: StopType.EMERGENCY_STOP,
     Trip.INTERLOCK: StopType.INTERLOCK,
     Trip.INPUT_UNREAD: StopType.FAULT,
     Trip.REPORTED: StopType.LOCKOUT,
+    Trip.EXTRACTION_LOST: StopType.INTERLOCK,
+    Trip.CHILLER_LOST: StopType.INTERLOCK,
+    Trip.FIRE_ALARM: StopType.FIRE_ALARM,
 }
 
 
@@ -41,7 +51,9 @@ class Inputs:
     `why` is the reason that staff gave when they cleared the machine last.
     """
 
-    def __init__(self, station: Station, step: Callable[[session.Event, float], Awaitable[None]]) -> None:
+    def __init__(
+        self, station: Station, step: Callable[[session_events.Event, float], Awaitable[None]]
+    ) -> None:
         self._station = station
         self._step = step
         self.latched: Trip | None = None
@@ -49,6 +61,8 @@ class Inputs:
         self._because = ""
         self.why = ""
         self._heard: dict[Input, bool | None] = {}
+        self._closing: set[Input] = set()
+        self._closing_ms = 0
         self._oops_ms: int | None = None
         self._ask_again_ms: int | None = None
 
@@ -70,6 +84,10 @@ class Inputs:
         self._heard[one] = event.active if isinstance(event, InputChanged) else None
         if one.role.safety and (wrong := self._wrong_by(one, event)):
             self._trip(*wrong)
+        if one.role.proof and event != InputChanged(one.name, True) and session.powered(self._station.state):
+            self._lose_proof(one)
+        if one.role is InputRole.CLOSING:
+            self._close(one, event)
         pressed = one.role.button and before is False and event == InputChanged(one.name, True)
         self._station.offer(ButtonPressed(one.role) if pressed else event)  # a tick acts too
 
@@ -81,6 +99,48 @@ class Inputs:
             case InputChanged(active=True):
                 return OF_ROLE[one.role], one.name
         return None
+
+    def _lose_proof(self, one: Input) -> None:
+        """Extraction or cooling stopped beside a machine that has power."""
+        policy = self._station.policy
+        if policy.on_proof_lost is OnProofLost.LOCK_OUT or policy.hazardous:
+            self._trip(OF_ROLE[one.role], one.name)
+
+    def _close(self, one: Input, event: InputEvent) -> None:
+        """Take note that the building closes, or does not; what cannot be read says nothing new."""
+        if event == InputChanged(one.name, True):
+            self._closing_ms = self._closing_ms if self._closing else self._now()
+            self._closing.add(one)
+        elif isinstance(event, InputChanged):
+            self._closing.discard(one)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the building closes, so that nothing begins."""
+        return bool(self._closing)
+
+    def _unproven(self) -> list[Input]:
+        return [one for one in self._station.devices.inputs if one.role.proof and not self._runs(one)]
+
+    def _runs(self, one: Input) -> bool:
+        try:
+            return self._heard.get(one) is True and one.read()
+        except MachineFault:
+            return False
+
+    @property
+    def proven(self) -> bool:
+        """Whether all that must run before the machine has power runs: heard to, and read now."""
+        return not self._unproven()
+
+    def unproven(self) -> str:
+        """Return the names of what is not proven to run."""
+        return ", ".join(one.name for one in self._unproven())
+
+    def awaited(self) -> str:
+        """Return the role of what a start waits for."""
+        roles = {one.role for one in self._unproven()}
+        return InputRole.CHILLER if roles == {InputRole.CHILLER} else InputRole.EXTRACTION
 
     def _trip(self, trip: Trip, because: str) -> None:
         devices = self._station.devices
@@ -126,8 +186,8 @@ class Inputs:
             return
         self._told = trip
         already = isinstance(station.state, LockedOut)
-        await self._step(session.Faulted(STOPS[trip], texts.say(trip, "en"), self._now()), since)
-        if already:
+        await self._step(session_events.Faulted(STOPS[trip], texts.say(trip, "en"), self._now()), since)
+        if already and trip is not Trip.FIRE_ALARM:  # what staff wrote outlives a fire drill
             self._say_again(trip)
         self._tell(trip)
 
@@ -141,6 +201,12 @@ class Inputs:
                 self._station.alarm("input_unread", self._because)
             case Trip.REPORTED:
                 self._station.alarm("fault_reported", self._because)
+            case Trip.EXTRACTION_LOST:
+                self._station.alarm("extraction_lost", self._because)
+            case Trip.CHILLER_LOST:
+                self._station.alarm("chiller_lost", self._because)
+            case Trip.FIRE_ALARM:
+                pass  # told once for all stations
 
     def _say_again(self, trip: Trip) -> None:
         """Record that the machine is out of order for this, whatever else it was out of order for."""
@@ -167,7 +233,7 @@ class Inputs:
             self._refuse_clear(trip)
             return
         self.latched, self._told, self.why = None, None, why
-        await self._step(session.ClearOrdered(self._now()), since)
+        await self._step(session_events.ClearOrdered(self._now()), since)
 
     async def unlisted(self, since: float) -> None:
         """The roster carries a lockout no more. That clears no trip: the order does, with its reason."""
@@ -175,11 +241,14 @@ class Inputs:
             self._ask_again_ms = self._now() + ORDER_MS
         else:
             self.why = ""
-            await self._step(session.ClearOrdered(self._now()), since)
+            await self._step(session_events.ClearOrdered(self._now()), since)
 
     async def tick(self, since: float) -> None:
         """Act on what a full queue kept from the station; ask for an order that has not come."""
         await self.act(since)
+        await self._station.taps.proceed(since)
+        if self._closing and self._now() - self._closing_ms >= self._station.services.closing_grace_ms:
+            await self._step(ClosingDue(self._now()), since)
         if self.latched and self._ask_again_ms is not None and self._now() >= self._ask_again_ms:
             self._ask_again_ms = None
             self._refuse_clear(self.latched)
@@ -191,17 +260,33 @@ class Inputs:
     async def heard(self, event: InputEvent | ButtonPressed, since: float) -> None:
         """Handle a contact's event in the station's turn."""
         await self.act(since)
+        await self._station.taps.proceed(since)
+        if isinstance(self._station.state, Proving):
+            self._station.view.refresh()
         match event:
             case ButtonPressed(InputRole.END):
-                await self._step(session.EndPressed(self._now()), since)
+                await self._step(session_events.EndPressed(self._now()), since)
             case ButtonPressed(InputRole.OOPS):
                 await self._oops(since)
-            case InputLost(name, reason) if not self._role(name).safety:
+            case InputChanged(name, True) if self._role(name) is InputRole.CLOSING:
+                self._station.view.say("closing")
+                self._station.view.refresh()
+            case InputChanged(name) | InputLost(name) if self._role(name).proof:
+                self._report(name, event)
+            case InputLost(name, reason) if not self._role(name).safety and not self._role(name).shared:
                 self._station.alarm("input_lost", f"{name}: {reason}")
             case InputChanged(name, active) if self._role(name) is InputRole.DOOR:
                 self._station.door.hear(event)
                 if active and not self._station.lease and not self._station.door.pulse_s:
                     self._station.alarm("door_opened", f"{name}: nobody had tapped")
+
+    def _report(self, name: str, event: InputEvent | ButtonPressed) -> None:
+        """Tell staff of a proof that is lost where that locks nothing out."""
+        if isinstance(event, InputLost):
+            self._station.alarm("input_lost", f"{name}: {event.reason}")
+        if self._station.lease and event != InputChanged(name, True):
+            self._because = name
+            self._tell(OF_ROLE[self._role(name)])
 
     def _role(self, name: str) -> InputRole:
         return next(one.role for one in self._station.devices.inputs if one.name == name)

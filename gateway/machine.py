@@ -13,7 +13,7 @@ from firmware_bridge.events import (
     JobStarted,
     ReadingTaken,
 )
-from floor import session
+from floor import session_events
 from floor.meter import Counters, Quantity, difference
 from floor.wire.journal import AlarmRaised, Fact, JobFinished
 from floor.words import Activity, StopType
@@ -21,7 +21,7 @@ from gateway.metering import SessionMeter
 from hardware.events import PowerGone
 
 log = logging.getLogger(__name__)
-Heard = tuple[list[Fact], session.Event | None]
+Heard = tuple[list[Fact], session_events.Event | None]
 
 
 class MachineSide:
@@ -71,9 +71,9 @@ class MachineSide:
                 return self._turn_to(activity, words, at_ms)
             case JobStarted():
                 self.job, self._at_job_start, self._job_since_ms = event, dict(self._counters), at_ms
-                return self._alone(event, session_id), session.JobChanged(True, at_ms)
+                return self._alone(event, session_id), session_events.JobChanged(True, at_ms)
             case JobEnded():
-                return [self._finish(event, session_id)], session.JobChanged(False, at_ms)
+                return [self._finish(event, session_id)], session_events.JobChanged(False, at_ms)
             case JobProgressed(_, fraction, left_s):
                 self.progress = (fraction, left_s)
             case ReadingTaken(counters):
@@ -81,7 +81,7 @@ class MachineSide:
                 if self.meter:
                     self.meter.reading(self._counters)
             case PowerGone(stop_type):
-                return [], session.Stopped(stop_type, at_ms)
+                return [], session_events.Stopped(stop_type, at_ms)
             case JobRefused(words):
                 alarm = AlarmRaised(machine=self._machine, code="job_refused", words=words[:400])
                 return [alarm], None
@@ -102,8 +102,10 @@ class MachineSide:
         if activity is Activity.UNREACHABLE:
             return facts, None  # a lost line is no sign of idleness: what ran may run on
         if activity is Activity.FAULTED:
-            return facts, session.Faulted(StopType.FAULT, words or "The machine reports a fault", at_ms)
-        return facts, session.BusyChanged(activity is Activity.BUSY, at_ms)
+            return facts, session_events.Faulted(
+                StopType.FAULT, words or "The machine reports a fault", at_ms
+            )
+        return facts, session_events.BusyChanged(activity is Activity.BUSY, at_ms)
 
     def _alone(self, job: JobStarted, session_id: str | None) -> list[Fact]:
         if session_id is not None:

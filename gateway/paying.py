@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from floor import session
+from floor import session_events
 from gateway.wiring import AccountWanted, Choice
 
 if TYPE_CHECKING:
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 class Paying:
     """Moves the session of one station to another account."""
 
-    def __init__(self, station: Station, step: Callable[[session.Event, float], Awaitable[None]]) -> None:
+    def __init__(
+        self, station: Station, step: Callable[[session_events.Event, float], Awaitable[None]]
+    ) -> None:
         self._station = station
         self._step = step
 
@@ -46,5 +48,5 @@ class Paying:
             station.view.say(chosen)
             station.view.refresh()
             return chosen
-        await self._step(session.AccountPicked(chosen, at_ms), since)
+        await self._step(session_events.AccountPicked(chosen, at_ms), since)
         return Choice.CHOSEN

@@ -10,11 +10,11 @@ import logging
 import time
 
 from firmware_bridge.events import JobEnded, JobStarted, Noise
-from floor import access, session
+from floor import access, session, session_events
 from floor import session_effects as effects
 from floor.errors import MachineError
 from floor.policy import MachinePolicy
-from floor.session_states import Free, Holding, LockedOut, Running, State, Waiting
+from floor.session_states import Free, Holding, LockedOut, Proving, Running, State, Waiting
 from floor.wire.journal import (
     AlarmRaised,
     Fact,
@@ -125,7 +125,9 @@ class Station:
                 log.exception("station %s failed on %s", self.machine, type(event).__name__)
                 self.devices.relay.off()
                 self.alarm("station_failed", f"while handling {type(event).__name__}")
-                await self._step(session.Faulted(StopType.FAULT, "The station failed", self._now()), since)
+                await self._step(
+                    session_events.Faulted(StopType.FAULT, "The station failed", self._now()), since
+                )
 
     async def handle(self, event: StationEvent, since: float) -> None:
         """Handle one event that came at `since` (time.perf_counter)."""
@@ -183,13 +185,13 @@ class Station:
         self._by = by
         match order:
             case LockOut(reason=reason):
-                await self._step(session.LockOutOrdered(reason, self._now()), since)
+                await self._step(session_events.LockOutOrdered(reason, self._now()), since)
             case Clear(reason=reason):
                 await self.inputs.clear(since, reason)
             case Stop(session_id=session_id) if self.adoption.session_id == session_id:
                 self.adoption.give_up()
             case Stop(session_id=session_id) if self.session_id == session_id:
-                await self._step(session.Stopped(StopType.REMOTE_STOP, self._now()), since)
+                await self._step(session_events.Stopped(StopType.REMOTE_STOP, self._now()), since)
             case Identify():
                 self.view.identify()
         self._by = "machine"
@@ -222,7 +224,7 @@ class Station:
     async def _roster_changed(self, since: float) -> None:
         before = self._take_roster()
         if self._server_lockout and not (isinstance(self.state, LockedOut) or self.repairs):
-            await self._step(session.LockOutOrdered(self._server_lockout, self._now()), since)
+            await self._step(session_events.LockOutOrdered(self._server_lockout, self._now()), since)
         elif before and not self._server_lockout:
             await self.inputs.unlisted(since)
 
@@ -262,7 +264,8 @@ class Station:
                 self.checkpoint()
             if told := self.tab.watch(self.state.lease, self.mark(at_ms), self.policy, at_ms):
                 await self._step(told, since)
-        await self._step(session.Ticked(at_ms), since)
+        waits = self.state.lease.badge if isinstance(self.state, Proving) else ""
+        await self._step(session_events.Ticked(at_ms), since, waits)
         await self.prints.tick(at_ms, since)
 
     def mark(self, at_ms: int) -> Mark:
@@ -281,9 +284,9 @@ class Station:
         self.services.metrics.mismatch.labels(self.machine).set(bool(words))
         if words and not isinstance(self.state, LockedOut):
             self.alarm("relay_mismatch", words)
-            await self._step(session.Faulted(StopType.FAULT, words, at_ms), since)
+            await self._step(session_events.Faulted(StopType.FAULT, words, at_ms), since)
 
-    async def _step(self, event: session.Event, since: float, reference: str = "") -> None:
+    async def _step(self, event: session_events.Event, since: float, reference: str = "") -> None:
         before = self.state
         self.state, asked = session.step(before, event, self.policy)
         for effect in asked:
@@ -373,6 +376,8 @@ class Station:
             self.services.metrics.metered.labels(self.machine, quantity).inc(amount)
 
     def _refuse(self, reason: DenialReason, member: str | None, reference: str) -> None:
+        if reason is DenialReason.PROOF_MISSING:
+            self.alarm("proof_missing", self.inputs.unproven())
         self.services.metrics.taps.labels(self.machine, reason).inc()
         self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)

@@ -35,6 +35,7 @@ WORDS = {
 }
 TONES = {
     StationState.FREE: "free",
+    StationState.STARTING: "wait",
     StationState.IN_USE: "used",
     StationState.HOLDING: "used",
     StationState.RUN_ON: "wait",
@@ -76,6 +77,8 @@ def station(shown: Station, language: str, nonce: str) -> str:
         accounts = shown.tab.accounts(lease)
         if len(accounts) > 1:
             parts.append(_accounts(lease, accounts, language, nonce))
+    elif state is StationState.STARTING:
+        parts.append(f"<p>{escape(shown.view.waits_for(language))}</p>")
     elif state is StationState.FREE:
         parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
     return _page(shown.view.name, "\n".join(parts), language, again=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
-from floor import access, session
+from floor import access, session_events
 from floor.access import AccountStanding, Lease, MemberStanding
 from floor.job_codes import code_of, codes_in
 from floor.policy import MachinePolicy
@@ -79,7 +79,9 @@ class Tab:
         """Return what the session costs if it ends now; None for a machine without a tariff in force."""
         return self._services.prices.of(self._marks.visit(lease, now))
 
-    def watch(self, lease: Lease, now: Mark, policy: MachinePolicy, at_ms: int) -> session.Event | None:
+    def watch(
+        self, lease: Lease, now: Mark, policy: MachinePolicy, at_ms: int
+    ) -> session_events.Event | None:
         """Return what is due when the price comes near to what is held: more of it, or that it is spent."""
         price = self.price(lease, now) if lease.limit_micro is not None else None
         if price is None or price.money_micro is None or lease.limit_micro is None:
@@ -87,8 +89,8 @@ class Tab:
         account = self._services.roster.account(lease.member, lease.account)
         left = self._left(account) if account else 0
         if more := access.raise_hold(lease, left, price.money_micro, policy):
-            return session.HoldGrew(more, at_ms)
-        return session.CreditSpent(at_ms) if price.money_micro >= lease.limit_micro else None
+            return session_events.HoldGrew(more, at_ms)
+        return session_events.CreditSpent(at_ms) if price.money_micro >= lease.limit_micro else None
 
     def choose(self, lease: Lease, account: str, now: Mark, policy: MachinePolicy) -> Lease | Choice:
         """Return the lease with another account to pay for all of the session, or why it is not to be."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from floor import access, session
-from floor.access import Denied, Granted, Lease, MemberStanding
-from floor.session_states import LockedOut, Running, Waiting
-from floor.words import DenialReason, Purpose, Trip
+from floor import access, session_events
+from floor.access import BadgeStanding, Denied, Granted, Lease, MemberStanding
+from floor.session_states import LockedOut, Proving, Running, Waiting
+from floor.words import BadgeKind, DenialReason, Purpose, Trip
 from gateway import boxes
 from hardware.events import BadgeRemoved, BadgeTapped
 
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
 
 REPAIRABLE = frozenset({None, Trip.REPORTED})
 """What may have taken a machine out of order that a technician repairs; other trips stand above them."""
-Step = Callable[[session.Event, float, str], Awaitable[None]]
+Step = Callable[[session_events.Event, float, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Who taps, by what, and what it proved, as the roster has them now."""
+
+    reference: str
+    badge: BadgeStanding | None
+    proven: BadgeKind
+    member: MemberStanding | None
 
 
 class Taps:
@@ -27,46 +37,74 @@ class Taps:
     def __init__(self, station: Station, step: Step) -> None:
         self._station = station
         self._step = step
+        self._look_again: Callable[[], _Seen] | None = None
 
     async def heard(self, tap: BadgeTapped, since: float) -> None:
         """Decide a tap, alone and in memory, and do what follows from it."""
         if boxes.late(tap):
             return
         station = self._station
-        services = station.services
+        reference, badge, _ = station.services.roster.look_up(tap.uid)
+        proven = station.services.proofs.take(tap, station.machine, reference, badge, station.alarm)
+        await self._judge(lambda: self._seen(tap.uid, proven), since)
+        boxes.answer(tap, reference, station.state)
+
+    def _seen(self, uid: bytes, proven: BadgeKind) -> _Seen:
+        reference, badge, member = self._station.services.roster.look_up(uid)
+        return _Seen(reference, badge, proven, member)
+
+    async def _judge(self, look: Callable[[], _Seen], since: float) -> None:
+        station = self._station
         await station.inputs.prove(since)
-        reference, badge, member = services.roster.look_up(tap.uid)
-        out_of_order = isinstance(station.state, LockedOut) and station.inputs.latched in REPAIRABLE
-        request = access.Request(
+        seen = look()
+        request = self._request(seen)
+        supervises = station.policy.needs_supervisor and access.may_supervise(request)
+        decision = self._decide(request, supervises)
+        who = await station.door.tapped(decision, seen.member.id if seen.member else None, since)
+        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
+        tapped = session_events.Tapped(decision, who, at_ms, job, supervises, station.inputs.proven)
+        await self._step(tapped, since, seen.reference)
+        if isinstance(station.state, Proving | Waiting) and station.state.lease.badge == seen.reference:
+            self._look_again = look
+        station.services.journal.flush()
+
+    async def proceed(self, since: float) -> None:
+        """Give power to whoever waits for it, once extraction and cooling are proven; decided anew."""
+        station = self._station
+        if self._look_again is None or not isinstance(station.state, Proving) or not station.inputs.proven:
+            return
+        await station.inputs.prove(since)
+        seen = self._look_again()
+        decision = self._decide(self._request(seen), supervises=False)
+        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
+        await self._step(session_events.Proven(decision, at_ms, job), since, seen.reference)
+
+    def _request(self, seen: _Seen) -> access.Request:
+        station = self._station
+        services, state = station.services, station.state
+        repairs = isinstance(state, LockedOut) or (isinstance(state, Proving) and bool(state.out_of_order))
+        return access.Request(
             machine=station.machine,
             policy=station.policy,
-            badge_reference=reference,
-            badge=badge,
-            proven=services.proofs.take(tap, station.machine, reference, badge, station.alarm),
-            member=station.tab.afford(member) if member else None,
+            badge_reference=seen.reference,
+            badge=seen.badge,
+            proven=seen.proven,
+            member=station.tab.afford(seen.member) if seen.member else None,
             session_id=services.new_id(),
             now_ms=services.clock.wall_ms(),
             clock_known=services.clock.known(),
             roster_age_s=services.roster.age_s(),
             machine_reachable=station.side.reachable,
             power_proven_off=station.contact.obeys and station.box.fit(station.policy),
-            out_of_order=out_of_order,
+            out_of_order=repairs and station.inputs.latched in REPAIRABLE,
+            closing=station.inputs.closing,
         )
-        supervises = station.policy.needs_supervisor and access.may_supervise(request)
-        decision = self._decide(request, member, supervises)
-        at_ms, job = services.clock.monotonic_ms(), station.side.job is not None
-        who = await station.door.tapped(decision, member.id if member else None, since)
-        await self._step(session.Tapped(decision, who, at_ms, job, supervises), since, reference)
-        services.journal.flush()
-        boxes.answer(tap, reference, station.state)
 
-    def _decide(
-        self, request: access.Request, member: MemberStanding | None, supervises: bool
-    ) -> access.Decision:
+    def _decide(self, request: access.Request, supervises: bool) -> access.Decision:
         """Decide what is asked; who stands by another needs no credit of their own."""
-        station = self._station
-        if supervises and request.member and isinstance(station.state, Waiting):
-            request = replace(request, member=replace(request.member, spendable_micro=None))
+        station, member = self._station, request.member
+        if supervises and member and isinstance(station.state, Waiting):
+            request = replace(request, member=replace(member, spendable_micro=None))
         decision = station.stray.admit(access.decide(request), member)
         if station.adoption.session_id and isinstance(decision, Granted):
             return Denied(DenialReason.IN_USE, decision.lease.member)
@@ -83,5 +121,7 @@ class Taps:
     async def removed(self, event: BadgeRemoved, since: float) -> None:
         """End the session of the badge that left its holder, where the card must stay."""
         state, services = self._station.state, self._station.services
-        if isinstance(state, Running) and services.roster.look_up(event.uid)[0] == state.lease.badge:
-            await self._step(session.CardRemoved(services.clock.monotonic_ms()), since, "")
+        if not isinstance(state, Running | Proving):
+            return
+        if services.roster.look_up(event.uid)[0] == state.lease.badge:
+            await self._step(session_events.CardRemoved(services.clock.monotonic_ms()), since, "")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
-from floor.session_states import Free, Holding, LockedOut, Running, RunOn, Waiting
+from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, Waiting
 from floor.wire import messages
 from floor.words import Activity, DenialReason, StationState, StopType
 from gateway.prices import Price
@@ -29,6 +29,9 @@ NOTES = {
     "print_begins": ("Your print begins soon: {job}", "即将开始打印：{job}"),
     "print_failed": ("Your print did not begin: {job}", "打印未能开始：{job}"),
     "tap": ("Tap your badge", "请刷卡"),
+    "extraction": ("Extraction starts…", "排风启动中…"),
+    "chiller": ("Cooling starts…", "冷却启动中…"),
+    "closing": ("The building is closing. Please finish soon", "即将闭馆，请尽快结束"),
     "reported": ("Thank you: staff have been told", "谢谢，已通知工作人员"),
     "chosen": ("Charged to {account}", "由{account}付款"),
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
@@ -38,9 +41,12 @@ NOTES = {
 NOTE_MS = 5_000
 """How long a note stands on a panel that follows the session, until the member's name takes its place."""
 OWN_ACCOUNT = ("Own account", "个人账户")
-WARNS = frozenset({"supervisor", "break_glass", "idle", "credit", "no_credit", "not_theirs", "print_failed"})
+WARNS = frozenset(
+    {"supervisor", "break_glass", "idle", "credit", "no_credit", "not_theirs", "print_failed", "closing"}
+)
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
+    StationState.STARTING: Lamp.AMBER,
     StationState.IN_USE: Lamp.GREEN,
     StationState.HOLDING: Lamp.GREEN,
     StationState.RUN_ON: Lamp.AMBER,
@@ -66,6 +72,8 @@ class View:
                 return StationState.IN_USE  # until the opposite is proven
             case Free() | Waiting():
                 return StationState.FREE
+            case Proving():
+                return StationState.STARTING
             case Running():
                 return StationState.IN_USE
             case Holding():
@@ -155,8 +163,14 @@ class View:
         cost = money.plain(price.total_micro, price.commodity) if price else ""
         return cost, f"{-(-max(0, left_s) // 60)} min"
 
+    def waits_for(self, language: str) -> str:
+        """Return what the start of a session waits for."""
+        return NOTES[self._station.inputs.awaited()][language.startswith("zh")]
+
     def _default_note(self) -> str:
-        lease = self._lease
+        state, lease = self._station.state, self._lease
+        if isinstance(state, Proving):
+            return self.waits_for(self._language(state.lease.member))
         if lease is None:
             return NOTES[self._without_session()][0]
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown

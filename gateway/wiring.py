@@ -57,6 +57,7 @@ class Services:
     new_id: Callable[[], str]
     changed: Callable[[], None]
     checkpoint_ms: int
+    closing_grace_ms: int = 900_000
 
 
 @dataclass(frozen=True, slots=True)

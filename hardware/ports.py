@@ -155,7 +155,9 @@ class Input(Protocol):
     """A contact that is read: an interlock, an emergency stop, a door, a button. One consumer at a time.
 
     It is active while it says what its role is called after: the stop is pressed, the interlock or the door
-    is open, the button is pressed. It is read, and never replaces the contact's own wiring.
+    is open, the button is pressed, the extraction or the chiller runs, the building
+    closes. It is read,
+    and never replaces the contact's own wiring.
     """
 
     name: str

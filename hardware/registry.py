@@ -164,6 +164,12 @@ def _fabomatic(given: FabomaticSettings, where: str) -> Node:
     return FabomaticNode(given.name, _broker(given, where), given.id, given.silent_s)
 
 
+def _simulated_input(given: InputSettings, _: str) -> Input:
+    """What must run runs; nothing else is ever active."""
+    role = InputRole(given.role)
+    return SimulatedInput(given.name, role, role.proof)
+
+
 def _shelly(given: ShellySettings, where: str, *, keep: bool = False) -> Relay:
     return _plug(given, ShellySwitch(given.prefix, given.switch), where, keep)
 
@@ -205,7 +211,7 @@ _PANELS: dict[str, _Row[Panel]] = {
 
 _INPUTS: dict[str, _Row[Input]] = {
     "gpio": (GpioInputSettings, build_gpio_input),
-    "simulated": (InputSettings, lambda given, _: SimulatedInput(given.name, InputRole(given.role))),
+    "simulated": (InputSettings, _simulated_input),
 }
 _NODES: dict[str, _Row[Node]] = {
     "fabomatic": (FabomaticSettings, _fabomatic),

@@ -20,6 +20,7 @@ class Limits:
     after_s: float
     most_w: float
     silence_s: float
+    idle_after_s: float | None = None
 
 
 class PlugTracker:
@@ -28,7 +29,9 @@ class PlugTracker:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._energy = Counter(most_per_h=limits.most_w * 1000)
-        self._work = BusyTime(limits.busy_above_w, limits.idle_below_w, limits.after_s, limits.silence_s)
+        self._work = BusyTime(
+            limits.busy_above_w, limits.idle_below_w, limits.after_s, limits.silence_s, limits.idle_after_s
+        )
         self._heard_s = 0.0
         self._said: ActivityChanged | None = None
         self._told: dict[Quantity, int] | None = None

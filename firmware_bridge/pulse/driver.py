@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from firmware_bridge.backoff import Backoff, reconnecting
-from firmware_bridge.events import MachineEvent
+from firmware_bridge.events import MachineEvent, Measured
 from firmware_bridge.orders import NoOrders
 from firmware_bridge.pulse.sampler import PIN, Sampler, sampler
 from firmware_bridge.pulse.tracker import Limits, PulseTracker
@@ -33,11 +33,12 @@ class PulseSettings:
     off_below: float = setting(0.5, least=-1e12, most=1e12)
     sample_s: float = setting(0.05, least=0.01, most=60.0)
     steady_s: float = setting(0.1, least=0.0, most=3600.0)
+    idle_steady_s: float | None = setting(None, least=0.0, most=3600.0)
     counts: str = setting("time", starts=("time", "jobs"), example="jobs")
 
 
 class PulseDriver(NoOrders):
-    """One signal; see Driver. `take` is what samples it; it, `backoff`, `clock`: for tests.
+    """One signal; see Driver. `take` samples it instead of what `source` names, in a `unit` that is shown.
 
     Raises ConfigError for a source that is none and for thresholds that contradict each other.
     """
@@ -50,8 +51,10 @@ class PulseDriver(NoOrders):
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
         take: Sampler | None = None,
+        unit: str = "",
     ) -> None:
         self.name = f"signal at {settings.source}"
+        self._unit = unit
         _check(settings, self.name)
         self._sampler = take or sampler(settings.source, settings.pull, self.name)
         self._every_s = settings.sample_s
@@ -68,6 +71,7 @@ class PulseDriver(NoOrders):
                 gap_s=max(1.0, GAP * settings.sample_s),
                 counts_jobs=settings.counts == "jobs",
                 reading_s=min(1.0, 10 * settings.sample_s),
+                idle_steady_s=settings.idle_steady_s,
             )
         )
 
@@ -79,8 +83,12 @@ class PulseDriver(NoOrders):
 
     async def _connection(self) -> AsyncGenerator[MachineEvent, None]:
         self._tracker.lost()
+        shown = ""
         while True:
-            for event in self._tracker.sample(await self._sample() * self._sign, self._clock()):
+            value = await self._sample()
+            if self._unit and shown != (shown := f"{value:.2f} {self._unit}"):
+                yield Measured(shown)
+            for event in self._tracker.sample(value * self._sign, self._clock()):
                 yield event
             await asyncio.sleep(self._every_s)
 

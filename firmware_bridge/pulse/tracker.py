@@ -12,7 +12,9 @@ from floor.words import Activity
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Above `high` the signal is on, below `low` off, once it was so for `steady_s`.
+    """Above `high` the signal is on once it was so for `steady_s`, below `low` off after `idle_steady_s`.
+
+    That is `steady_s` too where it is None.
 
     Samples more than `gap_s` apart prove nothing between them. With `counts_jobs` each change to on is a job.
     What is counted is said every `reading_s`, and whenever something changes.
@@ -24,6 +26,7 @@ class Limits:
     gap_s: float
     counts_jobs: bool
     reading_s: float = 1.0
+    idle_steady_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class PulseTracker:
 
     def __post_init__(self) -> None:
         limits = self.limits
-        self._time = BusyTime(limits.high, limits.low, limits.steady_s, limits.gap_s)
+        self._time = BusyTime(limits.high, limits.low, limits.steady_s, limits.gap_s, limits.idle_steady_s)
 
     def sample(self, value: float, at_s: float) -> list[MachineEvent]:
         """Take a sample and return what follows from it."""

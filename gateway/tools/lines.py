@@ -12,6 +12,7 @@ from firmware_bridge.events import (
     JobRefused,
     JobStarted,
     MachineEvent,
+    Measured,
     Noise,
     ReadingTaken,
 )
@@ -66,6 +67,8 @@ class Lines:
                 return f"refused    {words}"
             case Noise(detail):
                 return f"noise      {detail}"
+            case Measured(words):
+                return f"measured   {words}"
             case ReadingTaken(counters):
                 return self._reading(counters)
 

@@ -13,7 +13,17 @@ from hardware.ports import Input
 from hardware.relays.gpio import Line, load_gpio
 from hardware.settings import Level, Settings
 
-Role = Literal["emergency_stop", "interlock", "door", "end", "oops"]
+Role = Literal[
+    "emergency_stop",
+    "interlock",
+    "door",
+    "end",
+    "oops",
+    "extraction",
+    "chiller",
+    "closing",
+    "fire_alarm",
+]
 ROLES = ", ".join(InputRole)
 
 
@@ -35,15 +45,24 @@ class GpioInputSettings(InputSettings):
 
     @property
     def line(self) -> Line:
-        """The pin; a button closes when it is pressed, every other contact opens when it is active."""
-        button = InputRole(self.role).button
-        return Line(self.pin, self.active == "high" if self.active else not button)
+        """The pin. By itself a contact opens when it is active, but a button, a proof and closing close."""
+        role = InputRole(self.role)
+        closes = role.button or role.proof or role is InputRole.CLOSING
+        return Line(self.pin, self.active == "high" if self.active else not closes)
 
 
 def build_gpio_input(given: GpioInputSettings, where: str) -> Input:
-    """Build it; raises ConfigError, also for a safety contact whose cut wire would look like a safe one."""
+    """Build it; raises ConfigError, also for a contact whose cut wire would look as if all were well."""
     role, line = InputRole(given.role), given.line
-    if role.safety and given.pull != "off" and (given.pull == "up") != line.active_high:
+    cut_is_active = (given.pull == "up") == line.active_high
+    if role.proof and given.pull != "off" and cut_is_active:
+        raise ConfigError(
+            where,
+            "active",
+            f"with pull {given.pull} a cut wire would prove that the {role} runs",
+            'Use a contact that closes: pull = "up" with active = "low", or "down" with "high".',
+        )
+    if role.safety and given.pull != "off" and not cut_is_active:
         raise ConfigError(
             where,
             "active",

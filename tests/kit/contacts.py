@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 
 from floor.wire.journal import AlarmRaised
 from floor.wire.messages import Clear
@@ -14,16 +15,20 @@ from hardware.simulated import SimulatedInput
 from tests.kit.gateway import Bench
 
 
+@dataclass
 class Wired(Bench):
-    """A bench with one input of each role, each heard to be inactive once."""
+    """A bench with one input of each role, each heard once: what must run runs, all else is inactive."""
+
+    shared: dict[InputRole, SimulatedInput] = field(default_factory=dict)
 
     def rebuild(self) -> None:
-        self.contacts = {role: SimulatedInput(role, role) for role in InputRole}
+        own = {role: SimulatedInput(role, role, role.proof) for role in InputRole}
+        self.contacts = own | self.shared
         inputs = tuple(self.contacts.values())
         devices = Devices(self.reader, self.relay, self.panel, self.extraction, self.driver, inputs=inputs)
         self.station = Station("laser", devices, self.services())
         for one in inputs:
-            self.station.inputs.take(one, InputChanged(one.name, False))
+            self.station.inputs.take(one, InputChanged(one.name, one.active))
 
     async def turn(self) -> None:
         """Let the station handle what waits for it."""

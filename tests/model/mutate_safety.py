@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mutations import MUTATIONS, Mutation
+from mutations import RULES, Mutation
+from mutations_proof import PROOFS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+MUTATIONS = [*RULES, *PROOFS]
 DEADLINE_S = 60
 KILLED, SURVIVED = 3, 0
 RUN = """

@@ -15,7 +15,7 @@ class Mutation:
     new: str
 
 
-def _session(rule: str, old: str, new: str) -> Mutation:
+def session_rule(rule: str, old: str, new: str) -> Mutation:
     return Mutation(rule, "session.py", old, new)
 
 
@@ -23,197 +23,211 @@ def _access(rule: str, old: str, new: str) -> Mutation:
     return Mutation(rule, "access.py", old, new)
 
 
-MUTATIONS = [
+RULES = [
     Mutation("nothing is changed: this one must survive", "session.py", "Free()", "Free()"),
-    _session(
+    session_rule(
         "a fault takes power first", "(OpenRelay(), Extraction(False), *ended,", "(*ended, OpenRelay(),"
     ),
-    _session(
+    session_rule(
         "a fault takes power", "(OpenRelay(), Extraction(False), *ended,", "(Extraction(False), *ended,"
     ),
-    _session("a fault ends the session", "*ended, RecordLockout(reason)", "RecordLockout(reason)"),
-    _session("a lockout is recorded", "*ended, RecordLockout(reason))", "*ended)"),
-    _session("a fault stops extraction", "OpenRelay(), Extraction(False), *ended", "OpenRelay(), *ended"),
-    _session("a second fault takes power again", "return state, (OpenRelay(),)", "return state, ()"),
-    _session("a fault locks out", "return LockedOut(reason), (OpenRelay()", "return Free(), (OpenRelay()"),
-    _session(
+    session_rule("a fault ends the session", "*ended, RecordLockout(reason)", "RecordLockout(reason)"),
+    session_rule("a lockout is recorded", "*ended, RecordLockout(reason))", "*ended)"),
+    session_rule("a fault stops extraction", "OpenRelay(), Extraction(False), *ended", "OpenRelay(), *ended"),
+    session_rule("a second fault takes power again", "return state, (OpenRelay(),)", "return state, ()"),
+    session_rule(
+        "a fault locks out", "return LockedOut(reason), (OpenRelay()", "return Free(), (OpenRelay()"
+    ),
+    session_rule(
         "staff's lockout works",
         "return _lock_out(state, StopType.LOCKOUT, reason)",
         "return state, (RecordLockout(reason),)",
     ),
-    _session("a card that stays does not leave", "    if policy.card_must_stay:  #", "    if False:  #"),
-    _session(
+    session_rule("a card that stays does not leave", "    if policy.card_must_stay:  #", "    if False:  #"),
+    session_rule(
         "a repair clears nothing",
         "if isinstance(state, Running) and state.out_of_order:\n        return Lo",
         "if False:\n        return Lo",
     ),
-    _session("a repair is taken over by nobody", "and not repairs and not _works", "and not _works"),
-    _session(
+    session_rule("a repair is taken over by nobody", "and not repairs and not _works", "and not _works"),
+    session_rule(
         "a repair holds no job",
         " is OnLeave.HOLD_FOR_JOB and not state.out_of_order",
         " is OnLeave.HOLD_FOR_JOB",
     ),
-    _session(
+    session_rule(
         "a second person is needed", "if policy.needs_supervisor and not alone", "if False and not alone"
     ),
-    _session(
+    session_rule(
         "a second person is needed for a takeover",
         "= not policy.needs_supervisor or tap.supervises",
         "= True",
     ),
-    _session("only a supervisor stands by", "if tap.supervises and tap.member:", "if tap.member:"),
-    _session(
+    session_rule("only a supervisor stands by", "if tap.supervises and tap.member:", "if tap.member:"),
+    session_rule(
         "nobody stands by themselves",
         "    if tap.member == state.lease.member:\n        return state, (Warn",
         "    if False:\n        return state, (Warn",
     ),
-    _session("who stood by is recorded", "replace(state.lease, supervisor=tap.member)", "state.lease"),
-    _session(
+    session_rule("who stood by is recorded", "replace(state.lease, supervisor=tap.member)", "state.lease"),
+    session_rule(
         "the wait for a second person ends",
         "case Waiting(lease, until_ms, then) if at_ms >= until_ms:",
         "case Waiting(lease, until_ms, then) if False:",
     ),
-    _session("adoption gives no power", "Extraction(True), KeepRelay())", "Extraction(True), CloseRelay())"),
-    _session(
+    session_rule(
+        "adoption gives no power", "Extraction(True), KeepRelay())", "Extraction(True), CloseRelay())"
+    ),
+    session_rule(
         "adoption keeps the time",
         "return Running(lease, since_ms, at_ms, event.busy, event.job), effects",
         "return Running(lease, at_ms, at_ms, event.busy, event.job), effects",
     ),
-    _session(
+    session_rule(
         "only a free machine is adopted",
         "case Adopted() if isinstance(state, Free):",
         "case Adopted() if not isinstance(state, LockedOut):",
     ),
-    _session(
+    session_rule(
         "staff alone clear", "        case ClearOrdered():\n", "        case ClearOrdered() | EndPressed():\n"
     ),
-    _session(
+    session_rule(
         "clearing gives no power",
         "return Free(), (RecordClear(),)",
         "return Free(), (RecordClear(), CloseRelay())",
     ),
-    _session(
+    session_rule(
         "an end takes power",
         "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
         "ended: tuple[Effect, ...] = (EndSession(state.lease, stop_type),)",
     ),
-    _session(
+    session_rule(
         "power goes before the end is recorded",
         "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
         "ended = (EndSession(state.lease, stop_type), OpenRelay())",
     ),
-    _session(
+    session_rule(
         "an end is recorded",
         "ended = (OpenRelay(), EndSession(state.lease, stop_type))",
         "ended: tuple[Effect, ...] = (OpenRelay(),)",
     ),
-    _session("extraction runs on", "if policy.run_on_s:", "if False:"),
-    _session(
+    session_rule("extraction runs on", "if policy.run_on_s:", "if False:"),
+    session_rule(
         "extraction runs on for its time",
         "at_ms + policy.run_on_s * 1000)",
         "at_ms + policy.run_on_s * 2000)",
     ),
-    _session(
+    session_rule(
         "extraction stops with the machine",
         "return Free(), (*ended, Extraction(False))",
         "return Free(), ended",
     ),
-    _session("extraction stops after its run-on", "return Free(), (Extraction(False),)", "return Free(), ()"),
-    _session("a run-on ends", "case RunOn(until_ms) if at_ms >= until_ms:", "case RunOn(until_ms) if False:"),
-    _session(
+    session_rule(
+        "extraction stops after its run-on", "return Free(), (Extraction(False),)", "return Free(), ()"
+    ),
+    session_rule(
+        "a run-on ends", "case RunOn(until_ms) if at_ms >= until_ms:", "case RunOn(until_ms) if False:"
+    ),
+    session_rule(
         "a start is recorded", "(StartSession(lease), Extraction(True), CloseRelay())", "(CloseRelay(),)"
     ),
-    _session(
+    session_rule(
         "a start is recorded before power",
         "(StartSession(lease), Extraction(True), CloseRelay())",
         "(CloseRelay(), Extraction(True), StartSession(lease))",
     ),
-    _session(
+    session_rule(
         "extraction runs before power", "StartSession(lease), Extraction(True), C", "StartSession(lease), C"
     ),
-    _session(
+    session_rule(
         "a denied tap starts nothing",
         "return state, (Refuse(tap.decision.reason, tap.member),)",
         "return state, (CloseRelay(),)",
     ),
-    _session(
+    session_rule(
         "a machine out of order refuses",
         "    if out_of_order and purpose is not Purpose.REPAIR:",
         "    if False:",
     ),
-    _session("others do not end a session", " and tap.member == state.lease.member and not _c", " and not _c"),
-    _session("a takeover needs the policy", "policy.takeover and alone and", "alone and"),
-    _session("a takeover waits for the work", " and not repairs and not _works(state)", " and not repairs"),
-    _session(
+    session_rule(
+        "others do not end a session", " and tap.member == state.lease.member and not _c", " and not _c"
+    ),
+    session_rule("a takeover needs the policy", "policy.takeover and alone and", "alone and"),
+    session_rule(
+        "a takeover waits for the work", " and not repairs and not _works(state)", " and not repairs"
+    ),
+    session_rule(
         "a job that is held is work",
         "isinstance(state, Holding) or state.busy or state.job",
         "isinstance(state, Running) and (state.busy or state.job)",
     ),
-    _session("a takeover ends the other session", "_after(ended, _start(", "_after((), _start("),
-    _session("a job that runs is work", "or state.busy or state.job", "or state.busy"),
-    _session("a machine that is busy is work", "or state.busy or state.job", "or state.job"),
-    _session(
+    session_rule("a takeover ends the other session", "_after(ended, _begin(", "_after((), _begin("),
+    session_rule("a job that runs is work", "or state.busy or state.job", "or state.busy"),
+    session_rule("a machine that is busy is work", "or state.busy or state.job", "or state.job"),
+    session_rule(
         "the longest time binds", "if at_ms - state.since_ms >=", "if False and at_ms - state.since_ms >="
     ),
-    _session(
+    session_rule(
         "the longest time binds a held job", "case Running() | Holding() if at_ms", "case Running() if at_ms"
     ),
-    _session(
+    session_rule(
         "the longest time is not begun again",
         "Running(state.lease, state.since_ms, at_ms, state.busy",
         "Running(state.lease, at_ms, at_ms, state.busy",
     ),
-    _session(
+    session_rule(
         "the longest time is not begun again by holding",
         "Holding(state.lease, state.since_ms, at_ms",
         "Holding(state.lease, at_ms, at_ms",
     ),
-    _session(
+    session_rule(
         "the longest time is the lease's", "state.lease.max_duration_s * 1000", "policy.max_duration_s * 2000"
     ),
-    _session("a machine left idle is switched off", "if policy.idle_after_s and not", "if False and not"),
-    _session("a job is not idle", "policy.idle_after_s and not _works(state)", "policy.idle_after_s"),
-    _session(
+    session_rule("a machine left idle is switched off", "if policy.idle_after_s and not", "if False and not"),
+    session_rule("a job is not idle", "policy.idle_after_s and not _works(state)", "policy.idle_after_s"),
+    session_rule(
         "work begins the idle time again",
         "replace(state, busy=busy, active_ms=at_ms, warned=False)",
         "replace(state, busy=busy)",
     ),
-    _session(
+    session_rule(
         "idleness is warned of", 'return replace(state, warned=True), (Warn("idle"),)', "return state, ()"
     ),
-    _session(
+    session_rule(
         "a card that must stay ends it",
-        "case CardRemoved(at_ms) if policy.card_must_stay",
-        "case CardRemoved(at_ms) if False",
+        "case CardRemoved(at_ms) if policy.card_must_stay:\n            return _leave",
+        "case CardRemoved(at_ms) if False:\n            return _leave",
     ),
-    _session(
-        "another card may go", "case CardRemoved(at_ms) if policy.card_must_stay", "case CardRemoved(at_ms)"
+    session_rule(
+        "another card may go",
+        "case CardRemoved(at_ms) if policy.card_must_stay:\n            return _leave",
+        "case CardRemoved(at_ms):\n            return _leave",
     ),
-    _session("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
-    _session("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
-    _session("only a policy holds", " and policy.on_leave is OnLeave.HOLD_FOR_JOB", ""),
-    _session("a copy takes up no held session", "and tap.decision.reason in OF_THE_BADGE", "and False"),
-    _session("a hold is recorded", "return held, (HoldSession(state.lease),)", "return held, ()"),
-    _session(
+    session_rule("the end button ends it", "case EndPressed(at_ms):", "case EndPressed(at_ms) if False:"),
+    session_rule("only a job is held", "if state.job and policy.on_leave is", "if policy.on_leave is"),
+    session_rule("only a policy holds", " and policy.on_leave is OnLeave.HOLD_FOR_JOB", ""),
+    session_rule("a copy takes up no held session", "and tap.decision.reason in OF_THE_BADGE", "and False"),
+    session_rule("a hold is recorded", "return held, (HoldSession(state.lease),)", "return held, ()"),
+    session_rule(
         "a held job's end takes power", "case JobChanged(False, at_ms):", "case JobChanged(True, at_ms):"
     ),
-    _session(
+    session_rule(
         "credit stops at once",
         "policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:\n        r",
         "False:\n        r",
     ),
-    _session(
+    session_rule(
         "credit stops a held job at once",
         "policy.on_credit_spent is OnCreditSpent.STOP_AT_ONCE:\n                r",
         "False:\n                r",
     ),
-    _session(
+    session_rule(
         "credit stops when idle",
         "not _works(state) and policy.on_credit_spent is OnCreditSpent.STOP_WHEN_IDLE",
         "False",
     ),
-    _session("credit waits for the work", "state.spent and not _works(state) and", "state.spent and"),
-    _session(
+    session_rule("credit waits for the work", "state.spent and not _works(state) and", "state.spent and"),
+    session_rule(
         "staff's stop works",
         "case Stopped(stop_type, at_ms) if",
         "case Stopped(stop_type, at_ms) if False and",
@@ -249,6 +263,7 @@ MUTATIONS = [
         "    if False and request.policy",
     ),
     _access("power must be proven off", "    if not request.power_proven_off:", "    if False:"),
+    _access("a building that closes starts nothing", "    if request.closing:", "    if False:"),
     _access(
         "the machine must answer", "    if request.policy.needs_machine_reachable and", "    if False and"
     ),
@@ -328,10 +343,10 @@ MUTATIONS = [
     ),
     _access("a hold grows no further than what is left", "limit = min(most, wanted)", "limit = wanted"),
     _access("a hold grows near its end only", "policy.hold_micro // 2 < lease.limit_micro", "0 < 0"),
-    _session("a choice is recorded", "(RecordAccount(terms) if picked else RecordHold(terms),)", "()"),
-    _session("terms are no other lease", "lease != terms or terms ==", "terms =="),
-    _session(
+    session_rule("a choice is recorded", "(RecordAccount(terms) if picked else RecordHold(terms),)", "()"),
+    session_rule("terms are no other lease", "lease != terms or terms ==", "terms =="),
+    session_rule(
         "a hold that grows picks no account", " or (terms.account != state.lease.account) != picked", ""
     ),
-    _session("new credit is not spent yet", "lease=terms, spent=False", "lease=terms"),
+    session_rule("new credit is not spent yet", "lease=terms, spent=False", "lease=terms"),
 ]

@@ -18,6 +18,7 @@ from floor.session import (
     KeepRelay,
     LockedOut,
     LockOutOrdered,
+    Proving,
     Running,
     Tapped,
     Ticked,
@@ -32,8 +33,10 @@ def repairs(event: Event) -> bool:
 
 
 def may_start(edge: Edge, tap: Tapped) -> bool:
-    """Whether a granted tap begins a session now."""
+    """Whether a tap is granted, and nobody is in the way."""
     state, policy = edge.state, edge.policy
+    if not isinstance(tap.decision, Granted):
+        return False
     alone = not policy.needs_supervisor or tap.supervises
     match state:
         case Running() | Holding():
@@ -44,6 +47,8 @@ def may_start(edge: Edge, tap: Tapped) -> bool:
             return repairs(tap)
         case Waiting():
             return tap.supervises and tap.member != WAITS.member
+        case Proving():
+            return False
     return alone or repairs(tap)
 
 
@@ -72,4 +77,4 @@ def check_waiting(edge: Edge) -> None:
     if isinstance(state, Waiting) and isinstance(event, EndPressed):
         assert after == state.then
     elif isinstance(state, Waiting) and not isinstance(event, Ticked | Faulted | LockOutOrdered):
-        assert after == state or isinstance(after, Running)
+        assert after == state or isinstance(after, Running | Proving)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from session_overrides import check_adoption, check_waiting, may_start, repairs
+from session_proofs import begun, check_proving, proves
 from session_walk import HELD, MAX_TICKS, MORE, NOW_MS, TEAMS, TICK_MS, WAITS, Edge, Seen, kinds, walk
 
 from floor.access import Denied, Granted, Lease
@@ -17,6 +18,7 @@ from floor.session import (
     CardRemoved,
     ClearOrdered,
     CloseRelay,
+    ClosingDue,
     CreditSpent,
     EndPressed,
     EndSession,
@@ -32,6 +34,8 @@ from floor.session import (
     LockedOut,
     LockOutOrdered,
     OpenRelay,
+    Proven,
+    Proving,
     RecordAccount,
     RecordClear,
     RecordHold,
@@ -72,7 +76,9 @@ def check_outputs(edge: Edge) -> None:
     watched = _outputs(edge.seen, edge.result)
     runs = isinstance(after, Running | Holding)
     assert powered(after) == runs
-    airs = isinstance(after.then if isinstance(after, Waiting) else after, Running | Holding | RunOn)
+    airs = isinstance(
+        after.then if isinstance(after, Waiting) else after, Running | Holding | RunOn | Proving
+    )
     assert watched == (runs, airs, runs), f"outputs are {watched}"
 
 
@@ -102,15 +108,14 @@ def check_starts(edge: Edge) -> None:
     after, effects = edge.result
     started = [e.lease for e in effects if isinstance(e, StartSession)]
     event, state = edge.event, edge.state
-    may = isinstance(event, Tapped) and isinstance(event.decision, Granted) and may_start(edge, event)
+    at_once = isinstance(event, Tapped) and event.proven and may_start(edge, event)
+    may = at_once or (isinstance(state, Proving) and proves(state, event))
     assert bool(started) == may, f"started: {started}"
     if started:
-        assert isinstance(event, Tapped)
+        assert isinstance(event, Tapped | Proven)
         assert isinstance(event.decision, Granted)
-        waited = isinstance(state, Waiting)
-        lease = replace(WAITS, supervisor=event.member or "") if waited else event.decision.lease
+        lease, reason = begun(edge, event)
         assert started == [lease]
-        reason = state.reason if isinstance(state, LockedOut) else ""
         assert after == Running(lease, edge.at_ms, edge.at_ms, job=event.job, out_of_order=reason)
     elif isinstance(event, Adopted) and isinstance(state, Free):
         check_adoption(edge, event)
@@ -152,6 +157,8 @@ def check_refusal(edge: Edge) -> None:
     """A tap that may not is told why, and nothing else happens; nothing but a tap is refused."""
     after, effects = edge.result
     told = [e for e in effects if isinstance(e, Refuse)]
+    if isinstance(edge.state, Proving):
+        return  # see check_proving
     if not isinstance(edge.event, Tapped):
         late = isinstance(edge.state, Waiting) and isinstance(edge.event, Ticked)
         late = late and not isinstance(after, Waiting)
@@ -167,7 +174,8 @@ def check_refusal(edge: Edge) -> None:
     elif isinstance(tap.decision, Denied) and not own:
         reason = tap.decision.reason
     elif isinstance(state, Running | Holding) and not own:
-        reason = None if powered(after) and after != state else DenialReason.IN_USE
+        taken = isinstance(after, Running | Proving) and after != state
+        reason = None if taken else DenialReason.IN_USE
     elif isinstance(state, Waiting) and tap.member != WAITS.member and not tap.supervises:
         reason = DenialReason.IN_USE
     assert told == ([Refuse(reason, tap.member)] if reason else [])
@@ -198,6 +206,8 @@ def _due(edge: Edge) -> StopType | None:
                 return StopType.MAX_DURATION
             idle = policy.idle_after_s and seen.quiet * 10 >= policy.idle_after_s
             return StopType.IDLE if idle and not working else None
+        case ClosingDue():
+            return None if working else StopType.CLOSING
         case Tapped(Granted(), member) if member != HELD.member:
             assert isinstance(event, Tapped)
             return StopType.TAKEOVER if may_start(edge, event) else None
@@ -294,16 +304,17 @@ def check_lockout(edge: Edge) -> None:
         assert (after == Free()) == cleared, "only staff clear a machine"
         assert isinstance(after, LockedOut) != (cleared or repairs(edge.event))
     if _repaired(edge.state):
-        assert isinstance(edge.state, Running)
+        assert isinstance(edge.state, Running | Proving)
         kept = _repaired(after) or isinstance(after, LockedOut)
         assert kept != cleared, "a repair clears no machine"
-        assert cleared or powered(after) or after.reason in {edge.state.out_of_order, *_reason(edge.event)}
+        goes_on = cleared or isinstance(after, Running | Holding | Proving)
+        assert goes_on or after.reason in {edge.state.out_of_order, *_reason(edge.event)}
     locked = isinstance(edge.state, LockedOut) or _repaired(edge.state)
     assert (RecordClear() in effects) == (cleared and locked)
 
 
 def _repaired(state: State) -> bool:
-    return isinstance(state, Running) and bool(state.out_of_order)
+    return isinstance(state, Running | Proving) and bool(state.out_of_order)
 
 
 def _reason(event: Event) -> set[str]:
@@ -313,7 +324,9 @@ def _reason(event: Event) -> set[str]:
 def check_run_on(edge: Edge) -> None:
     """After a session extraction runs on for its time, then goes off."""
     after, state = edge.result[0], edge.state
-    if isinstance(state, Running | Holding) and not powered(after) and not isinstance(after, LockedOut):
+    if isinstance(state, Running | Holding) and not isinstance(
+        after, Running | Holding | LockedOut | Proving
+    ):
         run_on_ms = edge.policy.run_on_s * 1000
         assert after == (RunOn(edge.at_ms + run_on_ms) if run_on_ms else Free())
     if isinstance(state, RunOn) and isinstance(edge.event, Ticked):
@@ -331,6 +344,7 @@ def check_tick(edge: Edge) -> None:
 CHECKS = (
     check_outputs,
     check_starts,
+    check_proving,
     check_ends,
     check_life,
     check_terms,

@@ -23,6 +23,7 @@ from floor.session import (
     CardRemoved,
     ClearOrdered,
     CloseRelay,
+    ClosingDue,
     CreditSpent,
     EndPressed,
     EndSession,
@@ -37,6 +38,8 @@ from floor.session import (
     LockedOut,
     LockOutOrdered,
     OpenRelay,
+    Proven,
+    Proving,
     Refuse,
     Running,
     RunOn,
@@ -114,6 +117,7 @@ def policies() -> list[MachinePolicy]:
             idle_warn_s=10,
             run_on_s=run_on_s,
             on_credit_spent=spent,
+            proof_s=10,
         )
         for on_leave, card, takeover, idle_s, run_on_s, spent in product(
             OnLeave, (False, True), (False, True), (0, 20), (0, 20), OnCreditSpent
@@ -127,6 +131,7 @@ def policies() -> list[MachinePolicy]:
             idle_warn_s=10,
             run_on_s=run_on_s,
             needs_supervisor=True,
+            proof_s=10,
         )
         for on_leave, takeover, run_on_s in product(OnLeave, (False, True), (0, 20))
     ]
@@ -134,7 +139,7 @@ def policies() -> list[MachinePolicy]:
 
 def kinds() -> dict[str, MachinePolicy]:
     """Return the policies of machines that people know; few, so that a walk over them is quick."""
-    base = MachinePolicy(max_duration_s=MAX_TICKS * 10, idle_warn_s=10)
+    base = MachinePolicy(max_duration_s=MAX_TICKS * 10, idle_warn_s=10, proof_s=10)
     return {
         "saw": replace(
             base,
@@ -171,6 +176,10 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
+        yield Tapped(Granted(new), member, at_ms, proven=False)
+        yield Proven(Granted(new), at_ms)
+        yield Proven(Granted(new), at_ms, job=True)
+        yield Proven(Denied(DenialReason.BADGE_LOST, member), at_ms)
         yield Tapped(Denied(DenialReason.NOT_CERTIFIED, member), member, at_ms)
         yield Tapped(Denied(DenialReason.BADGE_NOT_PROVEN, member), member, at_ms)
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
@@ -183,6 +192,7 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
         yield JobChanged(flag, at_ms)
     yield Ticked(at_ms)
     yield CreditSpent(at_ms)
+    yield ClosingDue(at_ms)
     for terms in (HELD, TEAMS, MORE, GREEDY):
         yield AccountPicked(terms, at_ms)
         yield HoldGrew(terms, at_ms)
@@ -197,7 +207,11 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
 def rare_events(at_ms: int) -> Iterator[Event]:
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms, supervises=True)
-        yield Tapped(Granted(replace(REPAIR, member=member)), member, at_ms)
+        yield Tapped(Granted(new), member, at_ms, supervises=True, proven=False)
+        repair = Granted(replace(REPAIR, member=member))
+        yield Tapped(repair, member, at_ms)
+        yield Tapped(repair, member, at_ms, proven=False)
+        yield Proven(repair, at_ms)
     for held, job, busy in ((False, False, False), (False, True, True), (True, True, False)):
         yield Adopted(LEFT, at_ms - TICK_MS, at_ms, held, job, busy)
 
@@ -246,7 +260,7 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
                 assert isinstance(event, Adopted)
                 seen = Seen(seen.relay, seen.extraction, True, event.job, event.busy, age=1)
             case StartSession():
-                runs = isinstance(event, Tapped) and event.job
+                runs = isinstance(event, Tapped | Proven) and event.job
                 seen = Seen(seen.relay, seen.extraction, session=True, job=runs)
     return seen
 
@@ -270,6 +284,8 @@ def _aged(state: State, at_ms: int, longest: int) -> State:
             return replace(state, lease=HELD, since_ms=moved(state.since_ms), active_ms=NOW_MS)
         case RunOn(until_ms):
             return RunOn(moved(until_ms))
+        case Proving(waiting, until_ms, run_on_ms, out_of_order):
+            return Proving(waiting, moved(until_ms), moved(run_on_ms), out_of_order)
         case LockedOut():
             return LockedOut("out of order")
         case Waiting(_, until_ms, RunOn(run_on_ms)):

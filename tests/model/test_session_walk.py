@@ -5,12 +5,12 @@ from session_rules import check
 from session_walk import kinds, policies
 
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
-from floor.session import Free, Holding, LockedOut, Running, RunOn, Waiting
+from floor.session import Free, Holding, LockedOut, Proving, Running, RunOn, Waiting
 
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_state_of_a_known_kind_of_machine_keeps_the_rules(kind: str) -> None:
-    assert {Free, Running, LockedOut} <= check(kinds()[kind])
+    assert {Free, Proving, Running, LockedOut} <= check(kinds()[kind])
 
 
 @pytest.mark.parametrize("on_leave", OnLeave)
@@ -21,7 +21,7 @@ def test_every_state_of_every_policy_keeps_the_rules(on_leave: OnLeave, run_on_s
     for policy in chosen:
         usual = (policy.card_must_stay, policy.idle_after_s, policy.on_credit_spent)
         rare = usual == (False, 20, OnCreditSpent.FINISH_AND_OWE)
-        expected = {Free, Running, LockedOut}
+        expected = {Free, Proving, Running, LockedOut}
         expected |= {Holding} if rare or on_leave is OnLeave.HOLD_FOR_JOB else set()  # held, and held again
         expected |= {RunOn} if run_on_s else set()
         expected |= {Waiting} if policy.needs_supervisor else set()

@@ -40,7 +40,12 @@ OCTOPRINT = {"url": "http://127.0.0.1:5000", "api_key": "k"}
 @pytest.mark.parametrize(
     ("kind", "settings", "key", "words"),
     [
-        ("octopront", {}, "kind", "Known are: bambu, grbl, http, marlin, moonraker, mqtt, octoprint"),
+        (
+            "octopront",
+            {},
+            "kind",
+            "Known are: bambu, current, grbl, http, marlin, moonraker, mqtt, octoprint",
+        ),
         ("octoprint", {"url": "http://o"}, "api_key", "is missing"),
         ("octoprint", OCTOPRINT | {"apikey": "k"}, "apikey", "Known are: url, api_key"),
         ("octoprint", OCTOPRINT | {"url": "o.local"}, "url", "does not begin with http://"),

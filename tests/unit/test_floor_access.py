@@ -75,6 +75,7 @@ ROWS: list[tuple[str, DenialReason, Change]] = [
     ("the membership ends now", R.MEMBERSHIP_EXPIRED, lambda r: member(r, until_ms=NOW_MS)),
     ("a roster a second too old", R.ROSTER_TOO_OLD, lambda r: replace(r, roster_age_s=DAY_S + 1)),
     ("power not proven off", R.MACHINE_NOT_SAFE, lambda r: replace(r, power_proven_off=False)),
+    ("the building closes", R.CLOSING, lambda r: replace(r, closing=True)),
     ("the machine is silent", R.MACHINE_UNREACHABLE, lambda r: replace(r, machine_reachable=False)),
     ("trained on another machine", R.NOT_CERTIFIED, lambda r: member(r, allowed={"laser": 0})),
     ("no clock for a training", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), until_ms=None)),
@@ -148,7 +149,7 @@ def test_every_denial_reason_is_given_somewhere() -> None:
     rules = Path(floor.__file__).parent
     said_by_session = set(re.findall(r"DenialReason\.([A-Z_]+)", (rules / "session.py").read_text()))
     said_by_decide = {reason.name for _, reason, _ in ROWS}
-    assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE", "NO_SUPERVISOR"}
+    assert said_by_session == {"MACHINE_LOCKED_OUT", "IN_USE", "NO_SUPERVISOR", "PROOF_MISSING"}
     assert said_by_decide | said_by_session == set(DenialReason.__members__)
 
 

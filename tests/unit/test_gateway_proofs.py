@@ -1,229 +1,280 @@
-"""A reading of a badge that cannot be copied opens a machine once, whatever happens in between."""
+"""No power before extraction and cooling are proven to run, and none after they are proven no more."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sqlite3
-import sys
-from base64 import b64encode
 from pathlib import Path
 
 import pytest
 
-from firmware_bridge.driver import Driver
-from firmware_bridge.events import JobStarted
-from firmware_bridge.simulated.driver import SimulatedMachine
-from floor.access import BadgeStanding
+from floor.access import BadgeStanding, MemberStanding
 from floor.ids import badge_reference
-from floor.policy import MachinePolicy, OnLeave
-from floor.session import Holding, Running
-from floor.wire.journal import AlarmRaised, BadgeProven, SessionStarted, TapRefused
-from floor.words import BadgeKind, DenialReason
-from gateway.app import Gateway
-from gateway.config import load
-from gateway.journal import Journal
-from gateway.wiring import Devices
-from hardware.events import BadgeTapped
-from hardware.readers.keys import BadgeKey, BadgeKeys
-from hardware.simulated import SimulatedReader, SimulatedRelay
-from tests.kit.gateway import BADGE_KEY, Bench, FakeClock
+from floor.policy import MachinePolicy, OnProofLost
+from floor.session import Free, LockedOut, Running
+from floor.session_states import Proving
+from floor.texts import say
+from floor.wire.journal import MachineLockedOut, SessionEnded, SessionStarted, TapRefused
+from floor.words import BadgeKind, DenialReason, InputRole, StationState, StopType, Trip
+from gateway import station_page
+from hardware.events import BadgeRemoved, InputChanged, InputLost
+from tests.kit.contacts import Wired
+from tests.kit.gateway import ADA, BADGE_KEY, BEN, NOW_MS
 
-STRONG = bytes.fromhex("04DE5F1EACC040")
-REFERENCE = badge_reference(BADGE_KEY, STRONG)
-KEY = bytes(range(16))
-STRICT = MachinePolicy(accepts_weak_badges=False)
+EXTRACTION, CHILLER = InputRole.EXTRACTION, InputRole.CHILLER
+LOST = {EXTRACTION: Trip.EXTRACTION_LOST, CHILLER: Trip.CHILLER_LOST}
+each_proof = pytest.mark.parametrize("role", LOST)
 
 
-class ProvenBench(Bench):
-    """Ada has a badge that proves itself, and the laser takes no other."""
-
-    def __init__(
-        self,
-        folder: Path,
-        kind: BadgeKind = BadgeKind.NTAG424,
-        policy: MachinePolicy = STRICT,
-        driver: Driver | None = None,
-    ) -> None:
-        super().__init__(folder, policy, driver)
-        badges = {REFERENCE: BadgeStanding("ada", kind, key=KEY.hex())}
-        self.roster.take(self.server.roster(2, policy=self.policy, badges=badges))
-
-    async def show(self, counter: int | None, kind: BadgeKind = BadgeKind.NTAG424) -> None:
-        await self.station.handle(BadgeTapped(STRONG, kind, counter), 0.0)
-
-    async def refused(self) -> list[DenialReason]:
-        return [fact.reason for fact in await self.facts() if isinstance(fact, TapRefused)]
-
-    async def alarmed(self) -> list[str]:
-        return [fact.code for fact in await self.facts() if isinstance(fact, AlarmRaised)]
+async def stopped(folder: Path, policy: MachinePolicy | None = None, *roles: InputRole) -> Wired:
+    """Return a bench on which the extraction, or what else is named, does not run yet."""
+    bench = Wired(folder, policy or MachinePolicy(proof_s=5, run_on_s=0))
+    for role in roles or (EXTRACTION,):
+        await bench.say(role, False)
+    return bench
 
 
 @pytest.fixture
-async def bench(tmp_path):
-    made = ProvenBench(tmp_path)
+async def bench(tmp_path: Path):
+    made = await stopped(tmp_path)
     yield made
     made.journal.close()
 
 
-async def test_a_new_reading_opens_and_is_durable_in_the_starts_own_transaction(bench):
-    transactions = []
-    bench.journal.append_seconds = transactions.append
-    await bench.show(61)
-    assert bench.relay.is_on
-    facts = await bench.facts()
-    assert [type(fact) for fact in facts] == [BadgeProven, SessionStarted]
-    assert facts[0] == BadgeProven(machine="laser", badge=REFERENCE, member="ada", counter=61)
-    assert len(transactions) == 1
-    kept = sqlite3.connect(bench.folder / "journal.db").execute("SELECT badge, counter FROM counters")
-    assert kept.fetchall() == [(REFERENCE, 61)]
+@pytest.fixture
+async def running(tmp_path: Path):
+    made = Wired(tmp_path)
+    await made.tap()
+    assert made.relay.is_on
+    yield made
+    made.journal.close()
 
 
-@pytest.mark.parametrize("replayed", [61, 60, 0])
-async def test_a_reading_that_was_taken_or_is_older_opens_nothing_and_alarms_once(bench, replayed):
-    await bench.show(61)
-    await bench.show(62)
-    for _ in range(3):
-        await bench.show(replayed)
+async def test_extraction_goes_first_and_power_waits_for_the_proof(bench):
+    await bench.tap()
+    assert isinstance(bench.station.state, Proving)
+    assert bench.extraction.is_on
     assert not bench.relay.is_on
-    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN] * 3
-    assert await bench.alarmed() == ["badge_replayed"]
-    await bench.show(63)
-    assert bench.relay.is_on
-    await bench.show(64)
-    await bench.show(64)
-    assert await bench.alarmed() == ["badge_replayed"] * 2
-
-
-async def test_another_station_of_the_gateway_takes_it_no_more_either(bench):
-    await bench.show(61)
-    bench.rebuild()
-    await bench.show(61)
-    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN]
-
-
-async def test_a_copy_of_the_uid_opens_nothing(bench):
-    await bench.show(None, BadgeKind.UID_13MHZ)
-    assert not bench.relay.is_on
-    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN]
-    assert await bench.alarmed() == []
-
-
-async def test_a_copy_takes_up_no_session_that_was_left_for_its_job(tmp_path):
-    policy = MachinePolicy(accepts_weak_badges=False, on_leave=OnLeave.HOLD_FOR_JOB)
-    bench = ProvenBench(tmp_path, policy=policy, driver=SimulatedMachine())
-    await bench.show(1)
-    await bench.station.handle(JobStarted("job-1", "vase", ""), 0.0)
-    await bench.show(2)
-    assert isinstance(bench.station.state, Holding)
-    await bench.show(None, BadgeKind.UID_13MHZ)
-    await bench.show(2)
-    assert isinstance(bench.station.state, Holding)
-    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN] * 2
-    await bench.show(3)
+    assert bench.panel.screens[-1].lines == ("Laser", "Starting", "Extraction starts…")
+    assert bench.station.view.wire().state is StationState.STARTING
+    assert "Extraction starts…" in station_page.station(bench.station, "en", "n")
+    await bench.pass_s(3)
+    assert SessionStarted not in map(type, await bench.facts()), "nothing began"
+    await bench.say(EXTRACTION, True)
     assert isinstance(bench.station.state, Running)
-    bench.journal.close()
-
-
-async def test_mutual_authentication_has_no_count_and_opens_each_time(tmp_path):
-    bench = ProvenBench(tmp_path, BadgeKind.DESFIRE)
-    for _ in range(3):
-        await bench.show(None, BadgeKind.DESFIRE)
     assert bench.relay.is_on
-    assert not [fact for fact in await bench.facts() if isinstance(fact, BadgeProven | TapRefused)]
-    bench.journal.close()
 
 
-async def test_counts_outlive_a_restart_and_a_new_epoch(bench):
-    await bench.show(61)
-    await bench.show(70)
-    await bench.facts()
-    await bench.journal.begin_epoch(0)
-    await bench.facts()
-    bench.journal.close()
-    again = ProvenBench(bench.folder)
-    await again.show(70)
-    assert not again.relay.is_on
-    await again.show(71)
-    assert again.relay.is_on
-    again.journal.close()
+async def test_the_session_its_lease_and_its_price_count_from_the_relay(bench):
+    await bench.tap()
+    await bench.pass_s(3)
+    await bench.say(EXTRACTION, True)
+    assert bench.station.lease.granted_ms == NOW_MS + 3_000
+    await bench.pass_s(10)
+    await bench.tap()
+    (ended,) = [fact for fact in await bench.facts() if isinstance(fact, SessionEnded)]
+    assert ended.elapsed_ms == 10_000
 
 
-async def test_what_no_fact_followed_is_written_all_the_same(bench):
-    bench.journal.along(BadgeProven(machine="laser", badge=REFERENCE, member="ada", counter=9))
-    bench.journal.close()
-    again = Journal(bench.folder / "journal.db", FakeClock(), print)
-    assert again.counters() == {REFERENCE: 9}
-    again.close()
+async def test_without_the_proof_nobody_gets_power(bench):
+    await bench.tap()
+    await bench.pass_s(4)
+    assert bench.extraction.is_on
+    await bench.pass_s(1)
+    assert bench.station.state == Free()
+    assert not bench.extraction.is_on
+    assert list(bench.relay.history) == [False]
+    assert bench.said == say(DenialReason.PROOF_MISSING, "en")
+    (refused,) = [fact for fact in await bench.facts() if isinstance(fact, TapRefused)]
+    assert (refused.reason, refused.member) == (DenialReason.PROOF_MISSING, "ada")
+    assert await bench.codes() == ["proof_missing"]
+    await bench.say(EXTRACTION, True)
+    assert not bench.relay.is_on, "too late"
 
 
-DIES = """
-import asyncio, os, signal, sys
-from pathlib import Path
-from tests.unit.test_gateway_proofs import ProvenBench
-
-async def main():
-    bench = ProvenBench(Path(sys.argv[1]))
-    await bench.show(61)
+async def test_each_proof_is_needed_and_what_is_missing_is_said_in_the_members_language(tmp_path):
+    bench = await stopped(tmp_path, None, EXTRACTION, CHILLER)
+    standing = MemberStanding("ada", "Ada", "standard", "ada", language="zh", allowed={"laser": 0})
+    bench.roster.take(bench.server.delta(1, 2, members={"ada": standing}))
+    await bench.tap()
+    assert bench.said == "排风启动中…"
+    await bench.say(EXTRACTION, True)
+    assert not bench.relay.is_on
+    assert bench.said == "冷却启动中…"
+    await bench.say(CHILLER, True)
     assert bench.relay.is_on
-    os.kill(os.getpid(), signal.SIGKILL)
-
-asyncio.run(main())
-"""
+    bench.journal.close()
 
 
-async def test_whoever_was_let_in_before_kill_9_is_not_let_in_again_by_the_same_reading(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", DIES, str(tmp_path), env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    _, errors = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == -signal.SIGKILL, errors.decode()
-    again = ProvenBench(tmp_path)
-    await again.show(61)
-    assert not again.relay.is_on
-    assert await again.refused() == [DenialReason.BADGE_NOT_PROVEN]
-    await again.show(62)
-    assert again.relay.is_on
-    again.journal.close()
+async def test_what_runs_already_lets_nobody_wait(running):
+    assert list(running.relay.history) == [False, True]
 
 
-async def test_the_roster_says_how_a_badge_proves_itself(bench):
-    keys: BadgeKeys = bench.roster
-    assert keys.key_of(STRONG) == BadgeKey(BadgeKind.NTAG424, KEY)
-    assert keys.key_of(bytes(7)) is None
-    weak = {REFERENCE: BadgeStanding("ada", BadgeKind.UID_13MHZ)}
-    bench.roster.take(bench.server.roster(3, badges=weak))
-    assert keys.key_of(STRONG) is None
+async def test_what_is_proven_is_decided_anew(bench):
+    await bench.tap()
+    lost = BadgeStanding("ada", BadgeKind.UID_125KHZ, lost=True)
+    bench.roster.take(bench.server.delta(1, 2, badges={badge_reference(BADGE_KEY, ADA): lost}))
+    await bench.say(EXTRACTION, True)
+    assert bench.station.state == Free()
+    assert not bench.relay.is_on
+    assert not bench.extraction.is_on
+    assert bench.said == say(DenialReason.BADGE_LOST, "en")
 
 
-class TrustingReader(SimulatedReader):
-    """A reader that can have a badge prove itself."""
-
-    keys: BadgeKeys | None = None
-
-    def trust(self, keys: BadgeKeys) -> None:
-        self.keys = keys
-
-
-STATION = """
-[[stations]]
-machine = "{}"
-reader = {{kind = "simulated"}}
-relay = {{kind = "simulated"}}
-"""
+async def test_an_emergency_stop_ends_the_wait_for_good(bench):
+    await bench.tap()
+    await bench.say(InputRole.EMERGENCY_STOP, True)
+    assert isinstance(bench.station.state, LockedOut)
+    assert not bench.extraction.is_on
+    await bench.say(EXTRACTION, True)
+    assert list(bench.relay.history) == [False]
 
 
-async def test_a_gateway_hands_its_keys_to_the_readers_that_take_them(tmp_path):
-    file, server_key = tmp_path / "gateway.toml", b64encode(bytes(32)).decode()
-    identity = f'name = "gw"\nbadge_key = "{BADGE_KEY.hex()}"\nserver_key = "{server_key}"\n'
-    file.write_text(f'{identity}data = "{tmp_path}"\n' + STATION.format("saw") + STATION.format("laser"))
-    trusting = TrustingReader("a")
-    wired = {
-        "saw": Devices(trusting, SimulatedRelay("r", False)),
-        "laser": Devices(SimulatedReader("b"), SimulatedRelay("s", False)),
+async def test_an_emergency_stop_that_nobody_heard_yet_is_read_before_power(bench):
+    await bench.tap()
+    bench.contacts[InputRole.EMERGENCY_STOP].active = True
+    await bench.say(EXTRACTION, True)
+    assert isinstance(bench.station.state, LockedOut)
+    assert list(bench.relay.history) == [False]
+
+
+@pytest.mark.parametrize("way", ["tap", "end", "card"])
+async def test_who_waits_may_leave_and_pays_nothing(tmp_path, way):
+    bench = await stopped(tmp_path, MachinePolicy(card_must_stay=True))
+    await bench.tap()
+    if way == "tap":
+        await bench.tap()
+    elif way == "end":
+        await bench.say(InputRole.END, True)
+    else:
+        await bench.station.handle(BadgeRemoved(ADA), 0.0)
+    assert bench.station.state == Free()
+    assert not bench.extraction.is_on
+    await bench.say(EXTRACTION, True)
+    assert not bench.relay.is_on
+    assert not {"session_started", "tap_refused"} & set(await bench.kinds())
+    bench.journal.close()
+
+
+async def test_nobody_takes_the_place_of_who_waits(bench):
+    allowed = {
+        name: MemberStanding(name, name, "standard", name, allowed={"laser": 0}) for name in ("ada", "ben")
     }
-    gateway = Gateway(load(file), wired, FakeClock())
-    assert trusting.keys is gateway.roster
-    gateway.journal.close()
+    bench.roster.take(bench.server.delta(1, 2, members=allowed))
+    await bench.tap()
+    await bench.tap(BEN)
+    assert bench.said == say(DenialReason.IN_USE, "en")
+    await bench.say(EXTRACTION, True)
+    assert bench.station.lease.member == "ada"
+
+
+async def test_a_restart_in_the_wait_leaves_nothing_behind(bench, tmp_path):
+    await bench.tap()
+    await bench.facts()
+    bench.journal.close()
+    again = Wired(tmp_path)
+    assert list(again.journal.sessions()) == []
+    assert again.station.state == Free()
+    assert not again.relay.is_on
+    again.journal.close()
+
+
+async def test_a_contact_that_cannot_be_read_proves_nothing(running):
+    await running.tap()
+    one = running.contacts[EXTRACTION]
+    await one.lose("bad handle")
+    await running.tap()
+    assert isinstance(running.station.state, Proving), "what was heard long ago is no proof"
+    running.station.inputs.take(one, InputLost(one.name, "bad handle"))
+    await running.turn()
+    assert not running.relay.is_on
+    await one.find()
+    running.station.inputs.take(one, InputChanged(one.name, True))
+    await running.turn()
+    assert running.relay.is_on
+
+
+async def test_a_bounce_is_no_proof(bench):
+    await bench.tap()
+    bench.contacts[EXTRACTION].active = True  # not heard: it has not settled
+    await bench.pass_s(2)
+    assert not bench.relay.is_on
+
+
+@each_proof
+async def test_a_lost_proof_takes_the_power_before_the_station_has_its_turn(running, role):
+    entries = running.journal.next_seq
+    running.station.inputs.take(running.contacts[role], InputChanged(role, False))
+    assert not running.relay.is_on
+    assert not running.extraction.is_on
+    assert running.journal.next_seq == entries
+
+
+@each_proof
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_lost_proof_ends_the_session_latches_and_alarms(running, role, lost):
+    await running.pass_s(7)
+    event = InputLost(role, "bad handle") if lost else InputChanged(role, False)
+    running.station.inputs.take(running.contacts[role], event)
+    await running.turn()
+    words = say(LOST[role], "en")
+    assert running.station.state == LockedOut(words)
+    facts = await running.facts()
+    (ended,) = [fact for fact in facts if isinstance(fact, SessionEnded)]
+    assert (ended.stop_type, ended.elapsed_ms) == (StopType.INTERLOCK, 7_000)
+    assert [fact.reason for fact in facts if isinstance(fact, MachineLockedOut)] == [words]
+    assert set(await running.codes()) == {LOST[role].value} | ({"input_lost"} if lost else set())
+    running.station.inputs.take(running.contacts[role], InputChanged(role, True))
+    await running.turn()
+    await running.tap()
+    assert not running.relay.is_on
+    assert running.said == words
+    await running.clear("filter changed")
+    assert running.station.state == Free()
+    await running.tap()
+    assert running.relay.is_on
+
+
+@pytest.mark.parametrize("hazardous", [False, True])
+async def test_a_policy_may_only_report_it_but_not_at_a_hazardous_machine(tmp_path, hazardous):
+    policy = MachinePolicy(on_proof_lost=OnProofLost.REPORT, hazardous=hazardous)
+    bench = Wired(tmp_path, policy)
+    await bench.tap()
+    await bench.say(EXTRACTION, False)
+    assert bench.relay.is_on is not hazardous
+    assert isinstance(bench.station.state, LockedOut if hazardous else Running)
+    assert await bench.codes() == ["extraction_lost"]
+    bench.journal.close()
+
+
+async def test_what_does_not_run_beside_a_machine_without_power_is_no_fault(bench):
+    await bench.say(CHILLER, False)
+    await bench.pass_s(5)
+    assert bench.station.state == Free()
+    assert await bench.codes() == []
+
+
+async def test_a_proof_that_is_lost_while_the_start_is_recorded_gives_no_power(running, monkeypatch):
+    await running.tap()
+    one, opened = running.contacts[CHILLER], running.station.tab.open
+
+    async def slow(lease):
+        running.station.inputs.take(one, InputChanged(one.name, False))
+        return await opened(lease)
+
+    monkeypatch.setattr(running.station.tab, "open", slow)
+    before = list(running.relay.history)
+    await running.tap()
+    await running.turn()
+    assert list(running.relay.history) == before
+    assert isinstance(running.station.state, LockedOut)
+
+
+async def test_a_proof_is_acted_on_at_the_next_tick_when_the_queue_was_full(bench):
+    await bench.tap()
+    one = bench.contacts[EXTRACTION]
+    await one.change(True)
+    while bench.station.offer(BadgeRemoved(BEN)):
+        pass
+    bench.station.inputs.take(one, InputChanged(one.name, True))
+    assert not bench.relay.is_on
+    await bench.pass_s(1)
+    assert bench.relay.is_on

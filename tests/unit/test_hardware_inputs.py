@@ -62,7 +62,7 @@ def pins(monkeypatch: pytest.MonkeyPatch) -> FakePins:
     return pins
 
 
-@pytest.mark.parametrize("role", ["emergency_stop", "interlock", "door"])
+@pytest.mark.parametrize("role", ["emergency_stop", "interlock", "door", "fire_alarm"])
 def test_by_itself_a_contact_opens_when_it_is_active(pins: FakePins, role: str) -> None:
     one = build_input("gpio", {"role": role, "pin": 5}, "here")
     assert (one.name, one.role, pins.pulls[5]) == (role, InputRole(role), pins.PUD_UP)
@@ -71,7 +71,7 @@ def test_by_itself_a_contact_opens_when_it_is_active(pins: FakePins, role: str) 
     assert not one.read()
 
 
-@pytest.mark.parametrize("role", ["end", "oops"])
+@pytest.mark.parametrize("role", ["end", "oops", "extraction", "chiller", "closing"])
 def test_by_itself_a_button_closes_when_it_is_pressed(pins: FakePins, role: str) -> None:
     one = build_input("gpio", {"role": role, "pin": 5, "name": "green"}, "here")
     assert one.name == "green"
@@ -80,7 +80,7 @@ def test_by_itself_a_button_closes_when_it_is_pressed(pins: FakePins, role: str)
     assert one.read()
 
 
-@pytest.mark.parametrize("role", ["emergency_stop", "interlock"])
+@pytest.mark.parametrize("role", ["emergency_stop", "interlock", "fire_alarm"])
 @pytest.mark.parametrize(("pull", "active"), [("up", "low"), ("down", "high"), ("down", None)])
 def test_a_safety_contact_whose_cut_wire_looks_well_is_refused(
     pins: FakePins, role: str, pull: str, active: str | None
@@ -91,6 +91,27 @@ def test_a_safety_contact_whose_cut_wire_looks_well_is_refused(
     assert caught.value.key == "active"
     build_input("gpio", settings | {"pull": "off"}, "here")  # a resistor outside: nobody here can know
     build_input("gpio", settings | {"role": "door"}, "here")
+
+
+@pytest.mark.parametrize("role", ["extraction", "chiller"])
+@pytest.mark.parametrize(("pull", "active"), [("up", "high"), ("down", "low")])
+def test_a_cut_wire_never_proves_that_something_runs(
+    pins: FakePins, role: str, pull: str, active: str
+) -> None:
+    settings = {"role": role, "pin": 5, "pull": pull, "active": active}
+    with pytest.raises(ConfigError, match="a cut wire would prove") as caught:
+        build_input("gpio", settings, "here")
+    assert caught.value.key == "active"
+    build_input("gpio", settings | {"pull": "off"}, "here")
+    for right in ({"pull": "up"}, {"pull": "up", "active": "low"}, {"pull": "down", "active": "high"}):
+        assert not build_input("gpio", {"role": role, "pin": 5} | right, "here").read(), (
+            "nothing is connected"
+        )
+
+
+@pytest.mark.parametrize("role", InputRole)
+def test_in_a_simulation_all_that_must_run_runs_and_nothing_is_wrong(role: InputRole) -> None:
+    assert build_input("simulated", {"role": role.value}, "here").read() is role.proof
 
 
 @pytest.mark.parametrize(
