@@ -32,6 +32,7 @@ from gateway.inputs import Inputs
 from gateway.machine import MachineSide
 from gateway.metering import Mark
 from gateway.prints import Prints
+from gateway.reading import Reading
 from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.taps import Taps
@@ -41,6 +42,7 @@ from gateway.wiring import (
     Choice,
     Devices,
     Ordered,
+    PhoneTap,
     RosterChanged,
     Services,
     StationEvent,
@@ -81,6 +83,7 @@ class Station:
         self.box = boxes.Box(devices.node, self.alarm)
         self.inputs = Inputs(self, self._step)
         self.taps = Taps(self, self._step)
+        self.reading = Reading(self)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -124,7 +127,7 @@ class Station:
         match event:
             case Tick():
                 await self._tick(since)
-            case BadgeTapped():
+            case BadgeTapped() | PhoneTap():
                 await self.taps.heard(event, since)
                 await self._pay_by_code(since)
             case BadgeRemoved():
@@ -228,6 +231,7 @@ class Station:
         await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
         self.box.look(self.policy)
+        self.reading.tick()
         self.view.count(elapsed_s)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
@@ -365,5 +369,6 @@ class Station:
 
     def _refuse(self, reason: DenialReason, member: str | None, reference: str) -> None:
         self.services.metrics.taps.labels(self.machine, reason).inc()
+        self.taps.refusal = reason
         self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)
