@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from booking_api import migrations
+from booking_api.badges.reading import Readings
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.db import Database, check_reachable
@@ -43,5 +44,6 @@ def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate:
     database = open_database(settings, migrate=migrate)
     clock, live, vault = Clock(scale), LiveFloor(), open_vault(settings.data)
     office = Office(vault, settings.currency.code)
-    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live)
-    return Context(settings, database, clock, vault, live, link)
+    readings = Readings(database, vault, clock, live)
+    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live, readings.take)
+    return Context(settings, database, clock, vault, live, readings, link)

@@ -78,13 +78,9 @@ class Orders:
             return over
 
         def answer(came: TapAnswer) -> None:
-            refused = isinstance(came, DenialReason)
-            told = (
-                {"done": not refused, "reason": came}
-                if refused
-                else {"done": came != "code_over", "tap": came}
-            )
-            self._say(Channel.REPLY, over.model_copy(update={"tap": None} | told))
+            reply = self._reply(command, came != "code_over" and not isinstance(came, DenialReason))
+            told = {"reason" if isinstance(came, DenialReason) else "tap": came}
+            self._say(Channel.REPLY, reply.model_copy(update=told))
 
         tap = PhoneTap(order.member, self._codes.reference(order.member), answer)
         return None if station.offer(tap) else self._reply(command, False, "The station is overloaded")

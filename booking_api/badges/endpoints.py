@@ -51,7 +51,7 @@ def enrol_badge(who: Writes, session: Writing, context: Ctx, member: str, detail
     """Give a member a badge."""
     uid = service.parse_uid(details.uid)
     now_ms = context.clock.now_ms()
-    badge = service.enrol(session, context.vault, member, uid, details.kind, details.label, now_ms)
+    badge = service.enrol(session, context.vault, member, uid, details.kind, details.label, now_ms, by=who.id)
     return BadgeSeen.model_validate(badge)
 
 
@@ -59,19 +59,19 @@ def enrol_badge(who: Writes, session: Writing, context: Ctx, member: str, detail
 def report_lost(who: SignedIn, session: Writing, context: Ctx, id: str) -> BadgeSeen:
     """Report a badge lost: one's own, or any for operators. It opens nothing from then on."""
     check_reporter(who, service.get(session, id).member)
-    return BadgeSeen.model_validate(service.report_lost(session, id, context.clock.now_ms()))
+    return BadgeSeen.model_validate(service.report_lost(session, id, context.clock.now_ms(), who.id))
 
 
 @router.post("/badges/{id}/found")
 def report_found(who: Writes, session: Writing, context: Ctx, id: str) -> BadgeSeen:
     """Take a lost badge into use again; staff have it in their hands."""
-    return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms()))
+    return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms(), who.id))
 
 
 @router.delete("/badges/{id}", status_code=204)
 def remove_badge(who: Writes, session: Writing, context: Ctx, id: str) -> None:
     """Forget a badge, so that it may be enrolled again."""
-    service.remove(session, id, context.clock.now_ms())
+    service.remove(session, id, context.clock.now_ms(), who.id)
 
 
 def check_reporter(who: Who, member: str) -> None:
