@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 HOLD = ("Hold the new badge to the reader", "请将新卡靠近读卡器")
 """What the station says meanwhile, in both languages: nobody knows who stands there."""
-SAME_BADGE_S = 5.0
+SAME_BADGE_S = 2.0
 """So long after it was read the same badge is no tap: it is still in somebody's hand at the reader."""
 Answer = Callable[[ReadBadge, BadgeTapped], None]
 

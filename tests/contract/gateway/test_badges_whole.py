@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -68,16 +69,19 @@ class Space:
         with self.context.database.read() as session:
             return list(session.exec(select(Badge).where(Badge.member == self.people[name])))
 
-    async def browser(self, name: str, language: str = "en") -> httpx.AsyncClient:
+    @asynccontextmanager
+    async def browser(self, name: str, language: str = "en") -> AsyncIterator[httpx.AsyncClient]:
         """A signed-in browser; forms carry its token by header."""
-        client = httpx.AsyncClient(base_url=self.url, headers={"accept-language": language})
-        await client.post("/sign-in", data={"login": name, "password": PASSWORD})
-        with self.context.database.read() as session:
-            who = auth.by_cookie(session, client.cookies["makerfloor"], self.context.wall.now_ms())
-        assert who is not None
-        client.headers["x-csrf-token"] = who.csrf
-        client.cookies.set("language", language)
-        return client
+        now_ms = self.context.wall.now_ms()
+        with self.context.database.write() as session:
+            token = auth.begin_session(session, self.people[name], None, now_ms).token
+        cookies = {"language": language, "makerfloor": token}
+        async with httpx.AsyncClient(base_url=self.url, cookies=cookies) as client:
+            with self.context.database.read() as session:
+                who = auth.by_cookie(session, token, now_ms)
+            assert who is not None
+            client.headers["x-csrf-token"] = who.csrf
+            yield client
 
     def scanned(self, gateway: str = "gw-a") -> dict[str, str]:
         """What the code says that a station shows now."""
@@ -116,7 +120,7 @@ def furnish(context: Context) -> tuple[dict[str, enrol.Enrolment], dict[str, str
         for name, role in PEOPLE:
             details = members.MemberDetails(first_name=name.title(), last_name="Hall", role=role)
             people[name] = members.add(session, details, now_ms).id
-            auth.set_password(session, people[name], name, PASSWORD, now_ms)
+        auth.set_password(session, people["ben"], "ben", PASSWORD, now_ms)
         for id in MACHINES.values():
             certifications.grant(session, people["ada"], id, people["olga"], now_ms)
         kind = BadgeKind.UID_13MHZ
@@ -185,6 +189,7 @@ async def test_a_lost_badge_a_new_one_and_a_phone(space: Space) -> None:
     await lost_by_one_click(space)
     await enrolled_at_a_reader(space)
     await refused_at_the_desk(space)
+    await found_by_staff(space)
     await tapped_by_phone(space)
     await hostile_phones(space)
     await nothing_was_retained(space)
@@ -195,7 +200,7 @@ async def lost_by_one_click(space: Space) -> None:
     await until(lambda: space.running("gw-b"), "the badge is good")
     await space.tap(LOST, "gw-b")
     await until(lambda: not space.running("gw-b"), "its session is over")
-    async with await space.browser("ada") as ada:
+    async with space.browser("ada") as ada:
         assert (await ada.post(f"/me/badges/{space.badge}/lost")).status_code == 303
         for gateway in MACHINES:
             roster = space.gateways[gateway].roster
@@ -209,10 +214,24 @@ async def lost_by_one_click(space: Space) -> None:
         assert (await ada.post(f"/api/v1/badges/{space.badge}/found")).status_code == 403
 
 
+async def found_by_staff(space: Space) -> None:
+    async with space.browser("olga") as olga:
+        await olga.post(f"/members/{space.people['ada']}/badges/{space.badge}/found")
+    roster = space.gateways["gw-a"].roster
+    await until(lambda: not roster.look_up(LOST)[1].lost, "the badge is good again")
+    with space.context.database.read() as session:
+        events = [(one.what, one.by) for one in badges.events_of(session, space.people["ada"])]
+    who = space.people
+    assert [one for one in events if one[0] in {"lost", "found"}] == [
+        ("lost", who["ada"]),
+        ("found", who["olga"]),
+    ]
+
+
 async def enrolled_at_a_reader(space: Space) -> None:
     station = space.gateways["gw-a"].stations["laser-1"]
     entries = space.gateways["gw-a"].journal.next_seq
-    async with await space.browser("olga") as olga:
+    async with space.browser("olga") as olga:
         page = f"/members/{space.people['ada']}"
         for _ in range(2):  # the first is cancelled
             asked = await olga.post(f"{page}/reading", data={"machine": "laser-1", "label": "New card"})
@@ -245,7 +264,7 @@ async def enrolled_at_a_reader(space: Space) -> None:
 
 async def refused_at_the_desk(space: Space) -> None:
     readings = space.context.readings
-    async with await space.browser("olga") as olga:
+    async with space.browser("olga") as olga:
         for uid, state in ((NEW, ReadingState.TAKEN), (RANDOM, ReadingState.RANDOM)):
             await olga.post(f"/members/{space.people['ben']}/reading", data={"machine": "saw-1"})
             await space.tap(uid, "gw-b")
@@ -258,13 +277,13 @@ async def refused_at_the_desk(space: Space) -> None:
         await olga.post(f"/members/{space.people['ben']}/reading", data={"machine": "saw-1"})
         assert "cannot be reached just now" in (await olga.get(f"/members/{space.people['ben']}")).text
         space.context.link._online.add("gw-b")  # type: ignore[union-attr]
-    async with await space.browser("ada") as ada:
+    async with space.browser("ada") as ada:
         asked = await ada.post(f"/members/{space.people['ben']}/reading", data={"machine": "saw-1"})
         assert asked.status_code == 403
 
 
 async def tapped_by_phone(space: Space) -> None:
-    async with await space.browser("ada", "zh") as ada:
+    async with space.browser("ada", "zh") as ada:
         code = space.scanned()
         asked = await ada.get("/tap", params=code)
         assert "解锁Laser-1吗？" in asked.text
@@ -278,19 +297,19 @@ async def tapped_by_phone(space: Space) -> None:
         live = space.context.live
         await until(lambda: live.station("laser-1").member == space.people["ada"], "the board")
         assert "结束使用Laser-1吗？" in (await ada.get("/tap", params=space.scanned())).text
-        await space.tap(NEW)
+        await space.tap(LOST)
         await until(lambda: not space.running(), "what began by phone ends by badge")
-        await space.tap(NEW)
+        await space.tap(LOST)
         await until(lambda: space.running(), "and begins by badge")
         ended = await ada.post("/tap", data=space.scanned())
         assert ("您的使用已结束" in ended.text, space.running()) == (True, False)
-    async with await space.browser("ben", "zh") as ben:
+    async with space.browser("ben", "zh") as ben:
         refused = await ben.post("/tap", data=space.scanned())
         assert (refused.status_code, "您需要先完成此设备的培训" in refused.text) == (409, True)
 
 
 async def hostile_phones(space: Space) -> None:
-    async with await space.browser("ada") as ada, await space.browser("ben") as ben:
+    async with space.browser("ada") as ada, space.browser("ben") as ben:
         code = space.scanned()
         forged = (
             code | {"s": "saw-1"},
