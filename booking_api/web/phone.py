@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query
 from starlette.responses import Response
@@ -61,7 +62,8 @@ def ask(
         machine = phone.check(session, context.vault, scanned, context.wall.now_ms())
     station = context.live.station(machine.id)
     mine = station is not None and station.member == who.id and station.session_id is not None
-    values = {"machine": machine, "scanned": scanned, "mine": mine, "outcome": None}
+    here = f"/tap?{urlencode({'s': s, 'n': n, 'e': e, 'm': m})}"
+    values = {"machine": machine, "scanned": scanned, "mine": mine, "outcome": None, "path": here}
     return page.answer("tap.html", values)
 
 
@@ -81,7 +83,7 @@ async def tap(
     except MachineUnreachable:
         text = page.f.texts.gettext("The station cannot be reached just now. Use your badge.")
         outcome = Outcome("bad", text)
-    values = {"machine": _machine(page, s), "scanned": scanned, "mine": False, "outcome": outcome}
+    values = {"machine": _machine(page, s), "outcome": outcome, "path": "/me"}
     return page.answer("tap.html", values, 200 if outcome.tone == "good" else 409)
 
 
