@@ -31,6 +31,23 @@ class BadgeSeen(BaseModel):
     enrolled_ms: int
 
 
+class BadgeEventSeen(BaseModel):
+    """Who did what with a badge: enrolled, lost, found or removed. `by` is "" for the command line.
+
+    `station` is the machine at whose reader it was enrolled, "" where its number was typed.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    badge: str
+    member: str
+    what: str
+    by: str
+    station: str
+    at_ms: int
+
+
 class BadgeDetails(BaseModel):
     """A new badge; `uid` as people write it: 04:A2:B3:C4. A kind that nothing here verifies is refused."""
 
@@ -44,6 +61,12 @@ def list_badges(session: Reading, who: SignedIn, member: str) -> list[BadgeSeen]
     """List a member's badges."""
     own_or(who, member, Permission.BADGES_WRITE)
     return [BadgeSeen.model_validate(badge) for badge in service.of_member(session, member)]
+
+
+@router.get("/members/{member}/badge-events")
+def list_badge_events(session: Reading, who: Writes, member: str) -> list[BadgeEventSeen]:
+    """List what was done with a member's badges, by whom; also with those that were removed."""
+    return [BadgeEventSeen.model_validate(event) for event in service.events_of(session, member)]
 
 
 @router.post("/members/{member}/badges", status_code=201)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from dataclasses import dataclass
 from typing import Annotated
@@ -18,6 +19,7 @@ from booking_api.badges import service as badges
 from booking_api.badges.reading import Reading, ReadingState, Wanted
 from booking_api.context import Context, Orders
 from booking_api.machines import service as machines
+from booking_api.machines.models import Machine
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.web.live import stream
@@ -65,8 +67,7 @@ async def begin(
 ) -> Response:
     """Have the next badge at a station read, and enrolled for this member."""
     context = page.context
-    with context.database.read() as session:
-        member, found = members.get(session, id), machines.get(session, machine)
+    member, found = await asyncio.to_thread(_read, context, id, machine)
     if found.gateway is None or found.archived_ms is not None:
         raise Refused("station_invalid", "This machine has no station with a reader.")
     wanted = Wanted(member.id, found.gateway, found.id, label, who.id)
@@ -116,6 +117,11 @@ def _shown(session: Session, page: Page, reading: Reading) -> ReadingShown:
         "holder": f"{holder.first_name} {holder.last_name}" if holder else "",
     }
     return ReadingShown(tone, said, reading.state is ReadingState.WAITING)
+
+
+def _read(context: Context, member: str, machine: str) -> tuple[Member, Machine]:
+    with context.database.read() as session:
+        return members.get(session, member), machines.get(session, machine)
 
 
 def _link(context: Context) -> Orders:

@@ -5,6 +5,7 @@ Nothing is granted by opening the address: a phone may look at it by itself. The
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
@@ -83,7 +84,7 @@ async def tap(
     except MachineUnreachable:
         text = page.f.texts.gettext("The station cannot be reached just now. Use your badge.")
         outcome = Outcome("bad", text)
-    values = {"machine": _machine(page, s), "outcome": outcome, "path": "/me"}
+    values = {"machine": await asyncio.to_thread(_machine, page, s), "outcome": outcome, "path": "/me"}
     return page.answer("tap.html", values, 200 if outcome.tone == "good" else 409)
 
 

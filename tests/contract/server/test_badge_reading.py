@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlmodel import select
 
+from booking_api.auth import service as auth
 from booking_api.badges import phone
 from booking_api.badges import service as badges
 from booking_api.badges.models import Badge, PhoneCodeUsed
@@ -23,6 +24,7 @@ from floor.errors import MachineUnreachable, PeerError, Refused
 from floor.gateway_keys import PhoneCode, Purpose, badge_read_context, derived
 from floor.wire.messages import BadgeRead, Order, ReadBadge, Reply
 from floor.words import DenialReason
+from tests.kit.rosters import GatewayPeer
 from tests.kit.server import Floor
 
 UID = bytes.fromhex("04d5e6f7a1b2c3")
@@ -208,3 +210,16 @@ def test_used_codes_are_kept_for_a_day_only(desk: Desk) -> None:
     assert use_alone(desk, scanned(desk)) == "used"
     with desk.floor.db.read() as session:
         assert session.get(PhoneCodeUsed, "o" * 16) is None
+
+
+def test_who_signs_in_has_a_place_in_the_rosters_without_a_badge(desk: Desk) -> None:
+    floor, peer = desk.floor, GatewayPeer(desk.floor)
+    peer.hello()
+    assert floor.ben not in peer.held.members
+    with floor.db.write() as session:
+        auth.set_password(session, floor.ben, "ben", "a long enough password", AT_MS)
+    peer.update()
+    assert peer.held.members[floor.ben].allowed == {"door": 0}
+    again = GatewayPeer(floor)
+    again.hello()
+    assert set(again.held.members) == {floor.ben}

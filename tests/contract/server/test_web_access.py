@@ -70,6 +70,7 @@ MAY: dict[tuple[str, str], str] = {
     ("PUT", f"{API}/members/{{id}}/sign-in"): "pa",
     ("GET", f"{API}/members/{{member}}/badges"): "mpa",
     ("POST", f"{API}/members/{{member}}/badges"): "pa",
+    ("GET", f"{API}/members/{{member}}/badge-events"): "pa",
     ("POST", f"{API}/badges/{{id}}/lost"): "mpa",
     ("POST", f"{API}/badges/{{id}}/found"): "pa",
     ("DELETE", f"{API}/badges/{{id}}"): "pa",
