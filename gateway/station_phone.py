@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,7 +37,7 @@ class Phones:
     codes: PhoneCodes
     online: Callable[[], bool]
 
-    def part(self, station: Station, language: str) -> str:
+    async def part(self, station: Station, language: str) -> str:
         """Return the part of the station's page; "" where a phone is no use at all."""
         of_use = self.codes.possible and takes_phones(station) and not station.reading.waits()
         if not of_use or isinstance(station.state, LockedOut):
@@ -44,7 +45,8 @@ class Phones:
         zh = language.startswith("zh")
         if not self.online() or not station.services.clock.known():
             return f'<p class="hint">{WORDS["offline"][zh]}</p>'
-        image = drawn(self.codes.show(station.machine))
+        # A drawing takes a Pi longer than a tap may wait.
+        image = await asyncio.to_thread(drawn, self.codes.show(station.machine))
         return (
             f'<section class="phone"><div role="img" aria-label="{WORDS["image"][zh]}">{image}</div>'
             f'<div><h2>{WORDS["scan"][zh]}</h2><p class="hint">{WORDS["hint"][zh]}</p></div></section>'

@@ -64,7 +64,7 @@ class StationPages:
     async def _show(self, request: web.Request) -> web.Response:
         station = self._station(request)
         language = _language(request, station)
-        phone = self._phones.part(station, language) if self._phones else ""
+        phone = await self._phones.part(station, language) if self._phones else ""
         return _html(station_page.station(station, language, self._nonce(station), phone))
 
     async def _choose(self, request: web.Request) -> web.Response:

@@ -55,7 +55,13 @@ def check(session: Session, vault: Vault, scanned: Scanned, now_ms: int) -> Mach
 def use(session: Session, vault: Vault, scanned: Scanned, member: str, now_ms: int) -> Machine:
     """Check a code and use it up in the same transaction; raises Refused when somebody has used it."""
     machine = check(session, vault, scanned, now_ms)
-    if session.get(PhoneCodeUsed, scanned.nonce) is not None:
+    used = session.get(PhoneCodeUsed, scanned.nonce)
+    if used is not None and used.member == member:  # pressed twice, or no gateway answered
+        raise Refused(
+            "code_used",
+            "You have used this code already. If the station did nothing, wait for its next code.",
+        )
+    if used is not None:
         raise _used()
     session.add(PhoneCodeUsed(nonce=scanned.nonce, machine=machine.id, member=member, at_ms=now_ms))
     try:

@@ -163,7 +163,7 @@ async def test_a_gateway_that_does_not_know_the_time_takes_no_phone(hall):
 async def test_where_the_card_must_stay_no_phone_stands_for_it(tmp_path):
     bench = Bench(tmp_path, MachinePolicy(card_must_stay=True))
     hall = Hall(bench)
-    assert Phones(hall.codes, lambda: True).part(bench.station, "en") == ""
+    assert await Phones(hall.codes, lambda: True).part(bench.station, "en") == ""
     assert (await hall.tap("ada")).tap == "code_over"
     bench.journal.close()
 
@@ -193,12 +193,12 @@ def test_no_badge_has_a_reference_that_is_a_key():
 
 async def test_the_page_says_so_where_phones_are_of_no_use(hall):
     station = hall.bench.station
-    assert Phones(PhoneCodes("gw", "", BADGE_KEY), lambda: True).part(station, "en") == ""
-    offline = Phones(hall.codes, lambda: False).part(station, "zh")
+    assert await Phones(PhoneCodes("gw", "", BADGE_KEY), lambda: True).part(station, "en") == ""
+    offline = await Phones(hall.codes, lambda: False).part(station, "zh")
     assert "未连接到服务器" in offline
     assert "<svg" not in offline
-    shown = Phones(hall.codes, lambda: True).part(station, "en")
+    shown = await Phones(hall.codes, lambda: True).part(station, "en")
     assert re.search(r"<svg[^>]*viewBox", shown)
     assert "style=" not in shown
     await hall.bench.tap(BEN)
-    assert "<svg" in Phones(hall.codes, lambda: True).part(station, "en")
+    assert "<svg" in await Phones(hall.codes, lambda: True).part(station, "en")
