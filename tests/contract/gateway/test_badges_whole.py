@@ -32,6 +32,7 @@ from booking_api.members import service as members
 from booking_api.settings import read_settings
 from booking_api.start import open_context
 from floor.wire.journal import TapRefused
+from floor.wire.messages import Alive
 from floor.words import BadgeKind, DenialReason, Role
 from gateway import config as configuration
 from gateway.app import Gateway, opened
@@ -54,6 +55,7 @@ class Space:
     badge: str
     broker: tuple[int, str]
     gateways: dict[str, Gateway] = field(default_factory=dict)
+    running_tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def tap(self, uid: bytes, gateway: str = "gw-a") -> None:
         await self.gateways[gateway].stations[MACHINES[gateway]].put(BadgeTapped(uid, BadgeKind.UID_13MHZ))
@@ -171,13 +173,14 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
             opened(configuration.load(files[1])) as two,
         ):
             made.gateways = {"gw-a": one, "gw-b": two}
-            running = [asyncio.create_task(gateway.run()) for gateway in (one, two)]
+            running = {name: asyncio.create_task(gateway.run()) for name, gateway in made.gateways.items()}
+            made.running_tasks = running
             await until(lambda: one.roster.machines and two.roster.machines, "the rosters")
             await until(lambda: one.link.connected and two.link.connected, "the links")
             yield made
-            for task in running:
+            for task in running.values():
                 task.cancel()
-            await asyncio.wait(running)
+            await asyncio.wait(running.values())
         server.should_exit = True
         await serving
     context.database.close()
@@ -193,6 +196,7 @@ async def test_a_lost_badge_a_new_one_and_a_phone(space: Space) -> None:
     await tapped_by_phone(space)
     await hostile_phones(space)
     await nothing_was_retained(space)
+    await away_is_said_at_once(space)
 
 
 async def lost_by_one_click(space: Space) -> None:
@@ -273,10 +277,6 @@ async def refused_at_the_desk(space: Space) -> None:
         page = (await olga.get(f"/members/{space.people['ben']}")).text
         assert "shows another number each time" in page
         assert space.badges_of("ben") == []
-        space.context.link._online.discard("gw-b")  # type: ignore[union-attr]
-        await olga.post(f"/members/{space.people['ben']}/reading", data={"machine": "saw-1"})
-        assert "cannot be reached just now" in (await olga.get(f"/members/{space.people['ben']}")).text
-        space.context.link._online.add("gw-b")  # type: ignore[union-attr]
     async with space.browser("ada") as ada:
         asked = await ada.post(f"/members/{space.people['ben']}/reading", data={"machine": "saw-1"})
         assert asked.status_code == 403
@@ -340,10 +340,6 @@ async def hostile_phones(space: Space) -> None:
         finally:
             del wall.now_ms  # type: ignore[method-assign]
         assert (late.status_code, "has expired" in late.text) == (409, True), "used from home, later"
-        space.context.link._online.discard("gw-a")  # type: ignore[union-attr]
-        offline = await ada.post("/tap", data=space.scanned())
-        space.context.link._online.add("gw-a")  # type: ignore[union-attr]
-        assert (offline.status_code, "cannot be reached" in offline.text) == (409, True)
         assert not space.running()
         for client in (without, stranger):
             await client.aclose()
@@ -356,3 +352,23 @@ async def nothing_was_retained(space: Space) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await anext(aiter(client.messages))
+
+
+async def away_is_said_at_once(space: Space) -> None:
+    """The gateway ends, and its will is published: neither a reading nor a phone waits for it."""
+    code = space.scanned()
+    task = space.running_tasks["gw-a"]
+    task.cancel()
+    await asyncio.wait([task])
+    port, password = space.broker
+    async with aiomqtt.Client("127.0.0.1", port, username="gw-a", password=password) as client:
+        gone = Alive(gateway="gw-a", online=False).encode()
+        await client.publish("mf/gw-a/up/alive", gone, qos=1, retain=True)
+    live = space.context.live
+    await until(lambda: not live.snapshot().gateways["gw-a"].online, "the server knows")
+    async with space.browser("olga") as olga, space.browser("ada") as ada:
+        page = f"/members/{space.people['ben']}"
+        await olga.post(f"{page}/reading", data={"machine": "laser-1"})
+        assert "cannot be reached just now" in (await olga.get(page)).text
+        offline = await ada.post("/tap", data=code)
+        assert (offline.status_code, "Use your badge" in offline.text) == (409, True)
