@@ -39,6 +39,7 @@ from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
 from booking_api.web import (
     badge,
+    badge_reading,
     bank,
     cash_desk,
     classes,
@@ -47,6 +48,7 @@ from booking_api.web import (
     machine,
     me,
     pages,
+    phone,
     shop,
     staff,
     workshop,
@@ -62,7 +64,7 @@ FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages)
+PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {

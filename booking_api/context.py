@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from booking_api.badges.reading import Readings
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.live import LiveFloor
@@ -31,8 +32,8 @@ class Orders(Protocol):
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, the database, the clocks (of the floor, and of the wall), the secrets, the live floor and
-    the link (None: without gateways, for tests and tools).
+    """The settings, the database, the clocks (of the floor, and of the wall), the secrets, the live floor,
+    the badges that are being read, and the link (None: without gateways, for tests and tools).
 
     `writes` bounds how many requests wait for the database's one writer, so that they never hold every
     thread while the one that has it needs a thread to commit.
@@ -43,6 +44,7 @@ class Context:
     clock: Clock
     vault: Vault
     live: LiveFloor
+    readings: Readings
     link: Orders | None = None
     wall: Clock = field(default_factory=Clock)
     writes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))

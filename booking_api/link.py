@@ -11,6 +11,7 @@ import random
 import socket
 import ssl
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -34,12 +35,14 @@ from booking_api.settings import BrokerSettings
 from floor.errors import MachineUnreachable, PeerError
 from floor.wire.base import Message
 from floor.wire.journal import JournalBatch
-from floor.wire.messages import Alive, Command, Hello, Order, Reply, Stations
+from floor.wire.messages import Alive, BadgeRead, Command, Hello, Order, Reply, Stations
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
 from floor.wire.topics import DELIVERY, ROOT, Channel, parse, topic
 
 log = logging.getLogger(__name__)
-_Work = JournalBatch | Hello | Stations
+_Work = JournalBatch | Hello | Stations | BadgeRead
+BadgeSink = Callable[[str, BadgeRead], Awaitable[None]]
+"""Takes a badge that a gateway read; raises PeerError for one that nobody waits for."""
 REPLY_TIMEOUT_S = 5.0
 BACKOFF_S = (0.5, 30.0)
 OUTBOX_EVERY_S = 0.25
@@ -74,6 +77,7 @@ class Link:
         signer: Signer,
         office: Office,
         live: LiveFloor,
+        badge_read: BadgeSink | None = None,
     ) -> None:
         self._broker = broker
         self._db = db
@@ -81,6 +85,7 @@ class Link:
         self._signer = signer
         self._office = office
         self._live = live
+        self._badge_read = badge_read
         self._client: aiomqtt.Client | None = None
         self._work: asyncio.Queue[tuple[str, _Work]] = asyncio.Queue(WAITING_MAX)
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
@@ -219,6 +224,8 @@ class Link:
                 self._present(gateway, _from(gateway, Alive.decode(payload, limit)).online)
             case Channel.REPLY:
                 self._reply(gateway, _from(gateway, Reply.decode(payload, limit)))
+            case Channel.BADGE:
+                self._queue(gateway, _from(gateway, BadgeRead.decode(payload, limit)))
             case _:
                 raise PeerError(f"{gateway} spoke on {channel}, which is the server's")
 
@@ -240,6 +247,8 @@ class Link:
                         await self._greet(client, gateway, message)
                     case Stations():
                         await self._confirm(gateway, message)
+                    case BadgeRead() if self._badge_read:
+                        await self._badge_read(gateway, message)
             except PeerError as error:
                 self._peer_error(error)
             except (StorageFull, SQLAlchemyError) as error:
@@ -359,7 +368,7 @@ class Link:
         metrics.CHAIN_OK.set(1)
 
 
-M = TypeVar("M", JournalBatch, Hello, Stations, Alive, Reply)
+M = TypeVar("M", JournalBatch, Hello, Stations, Alive, Reply, BadgeRead)
 
 
 def _from(gateway: str, message: M) -> M:

@@ -40,6 +40,7 @@ def make_data(settings: Settings) -> None:
 def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate: bool = False) -> Context:
     """Open everything; the link runs while somebody runs `context.link.run()`, as the application does."""
     # Here, so that no command but `serve` waits for MQTT and what is signed.
+    from booking_api.badges.reading import Readings
     from booking_api.clock import Clock
     from booking_api.context import Context
     from booking_api.gateways.keys import open_signer
@@ -51,5 +52,6 @@ def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate:
     database = open_database(settings, migrate=migrate)
     clock, live, vault = Clock(scale), LiveFloor(), open_vault(settings.data)
     office = Office(vault, settings.currency.code)
-    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live)
-    return Context(settings, database, clock, vault, live, link)
+    readings = Readings(database, vault, clock, live)
+    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live, readings.take)
+    return Context(settings, database, clock, vault, live, readings, link)

@@ -12,12 +12,11 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 from firmware_bridge.events import Measured
-from floor import texts
 from floor.errors import ConfigError, MachineError
 from floor.ids import uuid7
 from floor.timescale import TimeScale
 from floor.wire.journal import AlarmRaised, GatewayBooted
-from floor.wire.messages import Clear, Command, Reply, Stations
+from floor.wire.messages import Command, Reply, Stations
 from gateway import adoption, boxes, devices
 from gateway.box_routes import BoxRoutes
 from gateway.clock import Clock, SystemClock
@@ -31,15 +30,18 @@ from gateway.journal_sessions import SessionRecord
 from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
 from gateway.metrics import Metrics
+from gateway.orders import Orders
+from gateway.phone import PhoneCodes
 from gateway.prices import Prices
 from gateway.print_files import PrintFiles
 from gateway.proofs import Proofs
 from gateway.recovery import recall
 from gateway.roster import RosterStore
 from gateway.station import Station
+from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
-from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
+from gateway.wiring import Devices, RosterChanged, Services, Tick
 from hardware.ports import Closes, Keeps
 from hardware.readers.keys import TakesKeys
 
@@ -98,10 +100,12 @@ class Gateway:
         self.stations = {name: Station(name, wired[name], services) for name in wired}
         wanted = config.home_assistant
         self.home = HomeAssistant(wanted, config.name, self.stations.values(), SOFTWARE) if wanted else None
+        self.codes = PhoneCodes(config.name, config.server.url, config.badge_key)
         self.http = Http(
             self.metrics, self.shown, self._refresh, self._pages(), BoxRoutes(wired.values(), self.metrics)
         )
         self.house = House(self.stations, self._alarm)
+        self._orders = Orders(config.name, config.badge_key, self.house, self.codes, self.link.say)
         self._heart = Heartbeat()
         self._recover(roster_problem)
 
@@ -149,7 +153,10 @@ class Gateway:
     def _pages(self) -> StationPages | None:
         """The stations' pages, for those whom the settings let see them."""
         who, host = self.config.http_stations, self.config.http_host
-        return StationPages(self.stations, host, everybody=who == "network") if who != "off" else None
+        if who == "off":
+            return None
+        phones = Phones(self.codes, lambda: self.link.connected)
+        return StationPages(self.stations, host, everybody=who == "network", phones=phones)
 
     def _check_zone(self) -> None:
         """Tell staff once of a time zone that is not known here."""
@@ -183,24 +190,9 @@ class Gateway:
         for station in self.stations.values():
             station.offer(RosterChanged())
 
-    def carry(self, command: Command) -> Reply:
-        """Hand a command to its station; the reply says whether there is one."""
-        station = self.stations.get(command.order.machine)
-        if station is None:
-            words = f"{command.order.machine} is not a station of {self.config.name}"
-            return Reply(id=command.id, gateway=self.config.name, done=False, words=words)
-        order = command.order
-        together = self.house.cleared_with(station) if isinstance(order, Clear) else []
-        if not station.offer(Ordered(order, command.by)):
-            return Reply(
-                id=command.id, gateway=self.config.name, done=False, words="The station is overloaded"
-            )
-        trip = station.inputs.holds() if isinstance(order, Clear) else None
-        if isinstance(order, Clear) and trip is None:
-            for other in together:
-                other.offer(Ordered(Clear(machine=other.machine, reason=order.reason), command.by))
-        words = texts.say(trip, "en") if trip else ""
-        return Reply(id=command.id, gateway=self.config.name, done=trip is None, words=words)
+    def carry(self, command: Command) -> Reply | None:
+        """Carry out what the server orders."""
+        return self._orders.carry(command)
 
     def shown(self) -> Stations:
         """Return what the board is told."""

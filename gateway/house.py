@@ -19,10 +19,12 @@ class House:
     """The shared contacts. `alarm` is told a code and words, for the gateway and no machine of it."""
 
     def __init__(self, stations: Mapping[str, Station], alarm: Callable[[str, str], None]) -> None:
-        self._stations = tuple(stations.values())
+        self.stations = stations
         self._alarm = alarm
         self._ringing = False
-        found = {one: None for station in self._stations for one in station.devices.inputs if one.role.shared}
+        found = {
+            one: None for station in stations.values() for one in station.devices.inputs if one.role.shared
+        }
         self.inputs: tuple[Input, ...] = tuple(found)
 
     async def listen(self, one: Input) -> None:
@@ -32,7 +34,7 @@ class House:
 
     def take(self, one: Input, event: InputEvent) -> None:
         """Have every station act on what a contact says, power first, before anybody is told."""
-        for station in self._stations:
+        for station in self.stations.values():
             station.inputs.take(one, event)
         if isinstance(event, InputLost):
             self._alarm("input_lost", f"{one.name}: {event.reason}")
@@ -45,7 +47,7 @@ class House:
         """Return the other stations that one order to clear puts in order too: a fire drill needs but one."""
         if not _burnt(ordered):
             return []
-        return [one for one in self._stations if one is not ordered and _burnt(one)]
+        return [one for one in self.stations.values() if one is not ordered and _burnt(one)]
 
 
 def _burnt(station: Station) -> bool:

@@ -33,7 +33,9 @@ SHOW_EVERY_S = 5
 HELLO_EVERY_S = 900
 BACKOFF_S = (0.5, 30.0)
 REMEMBERED_COMMANDS = 256
-Carry = Callable[[Command], Reply]
+SAID_LIMIT = 64
+Carry = Callable[[Command], Reply | None]
+"""Carries a command out; None where the answer follows by `Link.say`."""
 
 
 class Link:
@@ -69,12 +71,20 @@ class Link:
         self._failures = 0
         self._ending = False
         self._greeted = False
-        self._carried: OrderedDict[str, Reply] = OrderedDict()
+        self._carried: OrderedDict[str, Reply | None] = OrderedDict()
+        self._said: asyncio.Queue[tuple[Channel, Message]] = asyncio.Queue(SAID_LIMIT)
         self.connected = False
 
     def changed(self) -> None:
         """Say that a station changed, so that the board is told soon."""
         self._changed.set()
+
+    def say(self, channel: Channel, message: Message) -> None:
+        """Send a message that is of use now or never; without a broker, or behind too many, it is dropped."""
+        if not self.connected or self._said.full():
+            log.warning("not sent: a %s", type(message).__name__)
+            return
+        self._said.put_nowait((channel, message))
 
     async def run(self) -> None:
         """Connect, and connect again, for ever."""
@@ -127,6 +137,8 @@ class Link:
             await client.subscribe(topic(self._name, channel), qos=1)
         await self._publish(client, Channel.ALIVE, Alive(gateway=self._name, online=True))
         await self._hello(client)
+        while not self._said.empty():
+            self._said.get_nowait()  # of an earlier connection: whoever waited has given up
         self.connected = True
         self._metrics.broker_connected.set(1)
         async with asyncio.TaskGroup() as tasks:
@@ -134,6 +146,7 @@ class Link:
             tasks.create_task(self._send_journal(client))
             tasks.create_task(self._send_stations(client))
             tasks.create_task(self._say_hello_again(client))
+            tasks.create_task(self._send_said(client))
 
     async def _publish(self, client: aiomqtt.Client, channel: Channel, message: Message) -> None:
         how = DELIVERY[channel]
@@ -157,6 +170,10 @@ class Link:
         while True:
             await asyncio.sleep(HELLO_EVERY_S if self._greeted else ACK_DEADLINE_S)
             await self._hello(client)
+
+    async def _send_said(self, client: aiomqtt.Client) -> None:
+        while True:
+            await self._publish(client, *await self._said.get())
 
     async def _send_journal(self, client: aiomqtt.Client) -> None:
         self._sent = self._journal.acknowledged
@@ -259,13 +276,12 @@ class Link:
 
     async def _take_command(self, client: aiomqtt.Client, payload: bytes) -> None:
         command = self._roster.command(payload)
-        reply = self._carried.get(command.id)
-        if reply is None:
-            reply = self._carry(command)
-            self._carried[command.id] = reply
+        if command.id not in self._carried:
+            self._carried[command.id] = self._carry(command)
             if len(self._carried) > REMEMBERED_COMMANDS:
                 self._carried.popitem(last=False)
-        await self._publish(client, Channel.REPLY, reply)
+        if reply := self._carried[command.id]:
+            await self._publish(client, Channel.REPLY, reply)
 
 
 def shown(

@@ -35,6 +35,7 @@ from gateway.machine import MachineSide
 from gateway.metering import Mark
 from gateway.paying import Paying
 from gateway.prints import Prints
+from gateway.reading import Reading
 from gateway.roster_age import RosterAge
 from gateway.stray import Stray
 from gateway.tab import Tab
@@ -45,6 +46,7 @@ from gateway.wiring import (
     Choice,
     Devices,
     Ordered,
+    PhoneTap,
     RosterChanged,
     Services,
     StationEvent,
@@ -89,6 +91,7 @@ class Station:
         self.door = Door(self, self._step)
         self.adoption = Adoption(self, self._step)
         self.roster_age = RosterAge(self)
+        self.reading = Reading(self)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -134,7 +137,7 @@ class Station:
         match event:
             case Tick():
                 await self._tick(since)
-            case BadgeTapped():
+            case BadgeTapped() | PhoneTap():
                 await self.taps.heard(event, since)
                 await self.paying.by_code(since)
             case BadgeRemoved():
@@ -257,6 +260,7 @@ class Station:
         self.roster_age.look(at_ms)
         self.box.look(self.policy)
         self.door.tick(at_ms)
+        self.reading.tick()
         self.view.count(elapsed_s)
         self.view.follow(at_ms)
         if isinstance(self.state, Running | Holding):
@@ -379,5 +383,6 @@ class Station:
         if reason is DenialReason.PROOF_MISSING:
             self.alarm("proof_missing", self.inputs.unproven())
         self.services.metrics.taps.labels(self.machine, reason).inc()
+        self.taps.refusal = reason
         self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)

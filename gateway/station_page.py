@@ -13,6 +13,7 @@ from floor.access import AccountStanding, Lease
 from floor.session_states import Holding, LockedOut, Running
 from floor.words import StationState
 from gateway.prices import Price
+from gateway.reading import HOLD
 from gateway.station import Station
 from gateway.view import NOTES, called
 from gateway.wiring import Choice
@@ -64,10 +65,12 @@ def preferred(accept: str) -> str:
     return min(wanted)[2] if wanted else "en"
 
 
-def station(shown: Station, language: str, nonce: str) -> str:
-    """Return the page of a station; `nonce` goes back with a choice of account."""
+def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
+    """Return the page of a station; `nonce` goes back with a choice of account, `phone` is HTML."""
     state = shown.view.state
     parts = [f'<p class="state {TONES[state]}">{escape(texts.say(state, language))}</p>']
+    if shown.reading.waits():
+        parts = [f'<p class="state wait">{HOLD[0]}<br><span lang="zh-Hans">{HOLD[1]}</span></p>']
     if isinstance(shown.state, LockedOut):
         parts.append(f"<p>{escape(texts.why_locked_out(shown.state.reason, language))}</p>")
     if isinstance(shown.state, Running | Holding):
@@ -79,9 +82,9 @@ def station(shown: Station, language: str, nonce: str) -> str:
             parts.append(_accounts(lease, accounts, language, nonce))
     elif state is StationState.STARTING:
         parts.append(f"<p>{escape(shown.view.waits_for(language))}</p>")
-    elif state is StationState.FREE:
+    elif state is StationState.FREE and not shown.reading.waits():
         parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
-    return _page(shown.view.name, "\n".join(parts), language, again=True)
+    return _page(shown.view.name, "\n".join((*parts, phone)), language, again=True)
 
 
 def _facts(lease: Lease, price: Price | None, elapsed_ms: int, language: str) -> str:

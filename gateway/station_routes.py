@@ -15,6 +15,7 @@ from aiohttp import web
 from floor.session_states import Holding, Running
 from gateway import station_page
 from gateway.station import Station
+from gateway.station_phone import Phones
 from gateway.wiring import AccountWanted, Choice
 
 STYLE = Path(__file__).with_name("station_page.css").read_text(encoding="utf-8")
@@ -35,8 +36,11 @@ class StationPages:
     So by default only this machine reaches them; `everybody` lets the network in.
     """
 
-    def __init__(self, stations: Mapping[str, Station], host: str, *, everybody: bool) -> None:
+    def __init__(
+        self, stations: Mapping[str, Station], host: str, *, everybody: bool, phones: Phones | None = None
+    ) -> None:
         self._stations = stations
+        self._phones = phones
         self._everybody = everybody
         self._names = {"localhost", host, socket.gethostname(), f"{socket.gethostname()}.local"}
         self._nonces: dict[str, tuple[str, str]] = {}
@@ -59,7 +63,9 @@ class StationPages:
 
     async def _show(self, request: web.Request) -> web.Response:
         station = self._station(request)
-        return _html(station_page.station(station, _language(request, station), self._nonce(station)))
+        language = _language(request, station)
+        phone = await self._phones.part(station, language) if self._phones else ""
+        return _html(station_page.station(station, language, self._nonce(station), phone))
 
     async def _choose(self, request: web.Request) -> web.Response:
         station = self._station(request)

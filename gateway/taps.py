@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from floor import access, session_events
 from floor.access import BadgeStanding, Denied, Granted, Lease, MemberStanding
-from floor.session_states import LockedOut, Proving, Running, Waiting
+from floor.session_states import Holding, LockedOut, Proving, Running, Waiting
 from floor.words import BadgeKind, DenialReason, Purpose, Trip
 from gateway import boxes
+from gateway.wiring import PhoneTap, TapAnswer
 from hardware.events import BadgeRemoved, BadgeTapped
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 REPAIRABLE = frozenset({None, Trip.REPORTED})
 """What may have taken a machine out of order that a technician repairs; other trips stand above them."""
+LATE_S = 3.0
+"""A phone's tap that waited longer for its station is none: the member was told that nobody answered."""
 Step = Callable[[session_events.Event, float, str], Awaitable[None]]
 
 
@@ -38,16 +42,46 @@ class Taps:
         self._station = station
         self._step = step
         self._look_again: Callable[[], _Seen] | None = None
+        self.refusal: DenialReason | None = None
 
-    async def heard(self, tap: BadgeTapped, since: float) -> None:
+    async def heard(self, tap: BadgeTapped | PhoneTap, since: float) -> None:
         """Decide a tap, alone and in memory, and do what follows from it."""
+        if isinstance(tap, PhoneTap):
+            await self._by_phone(tap, since)
+            return
         if boxes.late(tap):
             return
         station = self._station
+        if station.reading.takes(tap, since):
+            boxes.answer(tap, "", station.state)
+            return
         reference, badge, _ = station.services.roster.look_up(tap.uid)
         proven = station.services.proofs.take(tap, station.machine, reference, badge, station.alarm)
         await self._judge(lambda: self._seen(tap.uid, proven), since)
         boxes.answer(tap, reference, station.state)
+
+    async def _by_phone(self, tap: PhoneTap, since: float) -> None:
+        """Take a scanned code for a tap of its member, and say what came of it."""
+        station, before = self._station, self._station.session_id
+        if time.perf_counter() - since > LATE_S:
+            tap.answer("code_over")
+            return
+        badge = BadgeStanding(tap.member, BadgeKind.PHONE)
+        member = station.services.roster.member
+        self.refusal = None
+        await self._judge(lambda: _Seen(tap.reference, badge, BadgeKind.PHONE, member(tap.member)), since)
+        tap.answer(self.refusal or self._came(before))
+
+    def _came(self, before: str | None) -> TapAnswer:
+        """Say what a tap that was not refused did."""
+        state, now = self._station.state, self._station.session_id
+        if isinstance(state, Proving | Waiting):
+            return "waits"
+        if now is None:
+            return "ended"
+        if now != before:
+            return "began"
+        return "held" if isinstance(state, Holding) else "resumed"
 
     def _seen(self, uid: bytes, proven: BadgeKind) -> _Seen:
         reference, badge, member = self._station.services.roster.look_up(uid)

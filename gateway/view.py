@@ -132,6 +132,9 @@ class View:
             self._since_ms = self._station.services.clock.wall_ms()
         if self._station.devices.panel is None:
             return
+        if self._station.reading.waits():
+            self._station.devices.panel.show(self._station.reading.screen(self.name))
+            return
         note, english, sound = self._note or ("", "", Sound.NONE)
         if isinstance(self._station.state, LockedOut) and sound is not Sound.REFUSED:
             note = english = self._station.state.reason

@@ -9,7 +9,8 @@ from enum import StrEnum
 
 from firmware_bridge.driver import Driver
 from firmware_bridge.events import MachineEvent
-from floor.wire.messages import Order
+from floor.wire.messages import Order, TapOutcome
+from floor.words import DenialReason
 from gateway.clock import Clock
 from gateway.credit import Credit
 from gateway.journal import Journal
@@ -99,5 +100,18 @@ class AccountWanted:
     answer: asyncio.Future[Choice]
 
 
+TapAnswer = TapOutcome | DenialReason
+"""What came of a phone's tap: what it did, or why it was refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneTap:
+    """A member scanned the station's code; `reference` stands for their phone, `answer` is told what came."""
+
+    member: str
+    reference: str
+    answer: Callable[[TapAnswer], None]
+
+
 HardwareEvent = ReaderEvent | ButtonPressed | InputEvent
-StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered | AccountWanted
+StationEvent = HardwareEvent | MachineEvent | Tick | RosterChanged | Ordered | AccountWanted | PhoneTap

@@ -13,6 +13,7 @@ from booking_api.auth.passwords import check_password, hash_password
 from booking_api.auth.permissions import GRANTS, Permission
 from booking_api.auth.who import Who
 from booking_api.clock import make_id
+from booking_api.gateways.changes import Subject, changed
 from booking_api.members.models import Member
 from floor.errors import Refused
 
@@ -62,6 +63,8 @@ def set_password(session: Session, member: str, login: str, password: str, now_m
     kept = session.get(Credential, member) or Credential(
         member=member, login=name, password_hash="", changed_ms=now_ms
     )
+    if not kept.password_hash:
+        changed(session, Subject.MEMBER, member, now_ms)  # from now on a phone of theirs can tap
     kept.login, kept.password_hash, kept.changed_ms = name, hash_password(password), now_ms
     session.add(kept)
     session.exec(delete(BrowserSession).where(col(BrowserSession.member) == member))

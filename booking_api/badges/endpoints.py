@@ -51,6 +51,23 @@ class KeysGiven(BaseModel):
     at_ms: int
 
 
+class BadgeEventSeen(BaseModel):
+    """Who did what with a badge: enrolled, lost, found or removed. `by` is "" for the command line.
+
+    `station` is the machine at whose reader it was enrolled, "" where its number was typed.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    badge: str
+    member: str
+    what: str
+    by: str
+    station: str
+    at_ms: int
+
+
 class BadgeDetails(BaseModel):
     """A new badge; `uid` as people write it: 04:A2:B3:C4. A kind that proves itself has 7 bytes of UID."""
 
@@ -66,12 +83,18 @@ def list_badges(session: Reading, who: SignedIn, member: str) -> list[BadgeSeen]
     return [BadgeSeen.model_validate(badge) for badge in service.of_member(session, member)]
 
 
+@router.get("/members/{member}/badge-events")
+def list_badge_events(session: Reading, who: Writes, member: str) -> list[BadgeEventSeen]:
+    """List what was done with a member's badges, by whom; also with those that were removed."""
+    return [BadgeEventSeen.model_validate(event) for event in service.events_of(session, member)]
+
+
 @router.post("/members/{member}/badges", status_code=201)
 def enrol_badge(who: Writes, session: Writing, context: Ctx, member: str, details: BadgeDetails) -> BadgeSeen:
     """Give a member a badge."""
     uid = service.parse_uid(details.uid)
     now_ms = context.clock.now_ms()
-    badge = service.enrol(session, context.vault, member, uid, details.kind, details.label, now_ms)
+    badge = service.enrol(session, context.vault, member, uid, details.kind, details.label, now_ms, by=who.id)
     return BadgeSeen.model_validate(badge)
 
 
@@ -79,13 +102,13 @@ def enrol_badge(who: Writes, session: Writing, context: Ctx, member: str, detail
 def report_lost(who: SignedIn, session: Writing, context: Ctx, id: str) -> BadgeSeen:
     """Report a badge lost: one's own, or any for operators. It opens nothing from then on."""
     check_reporter(who, service.get(session, id).member)
-    return BadgeSeen.model_validate(service.report_lost(session, id, context.clock.now_ms()))
+    return BadgeSeen.model_validate(service.report_lost(session, id, context.clock.now_ms(), who.id))
 
 
 @router.post("/badges/{id}/found")
 def report_found(who: Writes, session: Writing, context: Ctx, id: str) -> BadgeSeen:
     """Take a lost badge into use again; staff have it in their hands."""
-    return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms()))
+    return BadgeSeen.model_validate(service.report_found(session, id, context.clock.now_ms(), who.id))
 
 
 @router.post("/badges/{id}/keys")
@@ -106,7 +129,7 @@ def list_keys_given(who: Writes, session: Reading, id: str) -> list[KeysGiven]:
 @router.delete("/badges/{id}", status_code=204)
 def remove_badge(who: Writes, session: Writing, context: Ctx, id: str) -> None:
     """Forget a badge, so that it may be enrolled again."""
-    service.remove(session, id, context.clock.now_ms())
+    service.remove(session, id, context.clock.now_ms(), who.id)
 
 
 def check_reporter(who: Who, member: str) -> None:

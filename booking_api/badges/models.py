@@ -55,3 +55,32 @@ class BadgeKeysGiven(SQLModel, table=True):
     member: str = Field(max_length=64)
     by: str = Field(max_length=64)
     at_ms: int = Field(sa_type=BigInteger)
+
+
+class BadgeEvent(SQLModel, table=True):
+    """Who did what with a badge, for good: `what` is enrolled, lost, found or removed.
+
+    `by` is a member's id, "" for the command line; `station` is the machine at whose reader it was enrolled,
+    "" where its number was typed. A badge that was removed keeps its events.
+    """
+
+    __tablename__ = "badge_event"
+
+    id: str = Field(primary_key=True, max_length=64)
+    badge: str = Field(index=True, max_length=64)
+    member: str = Field(foreign_key="member.id", index=True, max_length=64)
+    what: str = Field(max_length=16)
+    by: str = Field(default="", max_length=64)
+    station: str = Field(default="", max_length=64)
+    at_ms: int = Field(sa_type=BigInteger)
+
+
+class PhoneCodeUsed(SQLModel, table=True):
+    """A code of a station that a member used; `at_ms` is real time. Kept until long after it expired."""
+
+    __tablename__ = "phone_code_used"
+
+    nonce: str = Field(primary_key=True, max_length=16)
+    machine: str = Field(max_length=64)
+    member: str = Field(foreign_key="member.id", max_length=64)
+    at_ms: int = Field(sa_type=BigInteger, index=True)

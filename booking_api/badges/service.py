@@ -2,7 +2,7 @@
 
 from sqlmodel import Session, col, delete, select
 
-from booking_api.badges.models import Badge, BadgeReading
+from booking_api.badges.models import Badge, BadgeEvent, BadgeReading
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members import service as members
@@ -30,9 +30,18 @@ def parse_uid(text: str) -> bytes:
 
 
 def enrol(
-    session: Session, vault: Vault, member: str, uid: bytes, kind: BadgeKind, label: str, now_ms: int
+    session: Session,
+    vault: Vault,
+    member: str,
+    uid: bytes,
+    kind: BadgeKind,
+    label: str,
+    now_ms: int,
+    *,
+    by: str = "",
+    station: str = "",
 ) -> Badge:
-    """Give a member a badge.
+    """Give a member a badge; `by` and `station` say who did and where, as in BadgeEvent.
 
     One that can prove itself must be written with the keys that are its own from now on (`keys_for`): until
     then every machine refuses it. Raises Refused when somebody has the badge already, lost ones included, and
@@ -59,6 +68,7 @@ def enrol(
         key_version=0 if kind.weak else vault.masters.newest(),
     )
     session.add(badge)
+    _record(session, badge, "enrolled", by, now_ms, station)
     changed(session, Subject.MEMBER, member, now_ms)
     return badge
 
@@ -76,29 +86,33 @@ def by_uid(session: Session, vault: Vault, uid: bytes) -> Badge | None:
     return session.exec(select(Badge).where(Badge.uid_lookup == vault.lookup(uid))).first()
 
 
-def report_lost(session: Session, id: str, now_ms: int) -> Badge:
+def report_lost(session: Session, id: str, now_ms: int, by: str = "") -> Badge:
     """Make a badge useless at every gateway; reporting it again changes nothing."""
     badge = get(session, id)
     if badge.lost_ms is None:
         badge.lost_ms = now_ms
         session.add(badge)
+        _record(session, badge, "lost", by, now_ms)
         changed(session, Subject.MEMBER, badge.member, now_ms)
     return badge
 
 
-def report_found(session: Session, id: str, now_ms: int) -> Badge:
+def report_found(session: Session, id: str, now_ms: int, by: str = "") -> Badge:
     """Take a lost badge into use again."""
     badge = get(session, id)
-    badge.lost_ms = None
-    session.add(badge)
-    changed(session, Subject.MEMBER, badge.member, now_ms)
+    if badge.lost_ms is not None:
+        badge.lost_ms = None
+        session.add(badge)
+        _record(session, badge, "found", by, now_ms)
+        changed(session, Subject.MEMBER, badge.member, now_ms)
     return badge
 
 
-def remove(session: Session, id: str, now_ms: int) -> None:
+def remove(session: Session, id: str, now_ms: int, by: str = "") -> None:
     """Forget a badge, so that it may be enrolled for somebody else."""
     badge = get(session, id)
     session.exec(delete(BadgeReading).where(col(BadgeReading.badge) == id))
+    _record(session, badge, "removed", by, now_ms)
     session.delete(badge)
     # A gateway is told which badges a member has; one that left the list is gone.
     changed(session, Subject.FLOOR, badge.member, now_ms)
@@ -107,3 +121,22 @@ def remove(session: Session, id: str, now_ms: int) -> None:
 def of_member(session: Session, member: str) -> list[Badge]:
     """Return a member's badges in the order in which they were enrolled."""
     return list(session.exec(select(Badge).where(Badge.member == member).order_by(Badge.id)))
+
+
+def events_of(session: Session, member: str) -> list[BadgeEvent]:
+    """Return what was done with a member's badges, in order."""
+    return list(session.exec(select(BadgeEvent).where(BadgeEvent.member == member).order_by(BadgeEvent.id)))
+
+
+def _record(session: Session, badge: Badge, what: str, by: str, now_ms: int, station: str = "") -> None:
+    session.add(
+        BadgeEvent(
+            id=make_id(now_ms),
+            badge=badge.id,
+            member=badge.member,
+            what=what,
+            by=by,
+            station=station,
+            at_ms=now_ms,
+        )
+    )

@@ -7,6 +7,7 @@ from datetime import date
 
 from sqlmodel import Session, col, select
 
+from booking_api.auth.models import Credential
 from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications.models import Certification
@@ -43,10 +44,10 @@ class Writer:
     now_ms: int
 
     def whole(self, version: RosterVersion) -> Roster:
-        """Return everything that the gateway needs; members without a badge are left out."""
+        """Return everything that the gateway needs; members with neither badge nor sign-in are left out."""
         machines, versions = self._tools()
         badges = self._badges(None)
-        members = self._read_members({standing.member for standing in badges.values()}, None)
+        members = self._read_members(self._who_tap(badges, None), None)
         purse = self._purse(members, versions, None, version)
         return Roster(
             gateway=self.gateway.name,
@@ -71,7 +72,7 @@ class Writer:
         """Return what these members and machines are now, and what is left of these teams' budgets."""
         mine, versions = self._tools()
         badges = self._badges(members)
-        found = self._read_members({standing.member for standing in badges.values()}, members)
+        found = self._read_members(self._who_tap(badges, members), members)
         purse = self._purse(found, versions, teams, version)
         standings: dict[str, MemberStanding | None] = dict.fromkeys(set(members) - {one.id for one in found})
         standings |= self._standings(found, mine, purse, members)
@@ -119,6 +120,13 @@ class Writer:
         except ConfigError as error:
             log.error("badge %s cannot prove itself anywhere: %s", badge.id, error)
             return ""
+
+    def _who_tap(self, badges: dict[str, BadgeStanding], members: Collection[str] | None) -> set[str]:
+        """Return who has a badge, or may tap by phone because they sign in."""
+        query = select(Credential.member)
+        if members is not None:
+            query = query.where(col(Credential.member).in_(members))
+        return {standing.member for standing in badges.values()} | set(self.session.exec(query))
 
     def _read_members(self, ids: Collection[str], told: Collection[str] | None) -> list[Member]:
         """Return members by their ids; asked for everybody (`told` is None), the ids are looked up here."""

@@ -24,7 +24,8 @@ async def on_floor_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FloorError)
     status, code, sentence = problems.problem_of(error)
     if code == "not_signed_in" and request.method == "GET":
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?next={quote(asked)}", 303)
     return await _page(request, status, sentence)
 
 

@@ -21,6 +21,7 @@ from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.periods.calendar import MONTH
 from booking_api.sessions.models import MachineSession
+from booking_api.web.badge_reading import badges_part
 from booking_api.web.board import Card, read_cards
 from booking_api.web.live import stream
 from booking_api.web.pages import Paged
@@ -40,7 +41,7 @@ def my_statement(who: SignedIn, page: Paged, month: MonthText = "") -> Response:
     require(who, Permission.ME_READ)
     with page.context.database.read() as session:
         member = members.get(session, who.id)
-        values = account_values(session, page, member, month)
+        values = account_values(session, page, member, month, own=True)
         chosen = month_of(month, page.context.clock.now_ms(), page.f)
         values["payer"] = read_payer(session, member, chosen, page.context.settings.currency.code)
         running = running_cards(session, page, who.id)
@@ -60,7 +61,7 @@ async def live_me(who: SignedIn, page: Paged) -> Response:
 def report_lost(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
     """Report a badge lost."""
     check_reporter(who, badges.get(session, id).member)
-    badges.report_lost(session, id, page.context.clock.now_ms())
+    badges.report_lost(session, id, page.context.clock.now_ms(), who.id)
     return RedirectResponse("/me?notice=lost", 303)
 
 
@@ -91,15 +92,17 @@ def move_session(
     return RedirectResponse(f"/me?month={shown}&notice=moved", 303)
 
 
-def account_values(session: Session, page: Page, member: Member, month: str) -> dict[str, object]:
-    """Return what the account part of a page shows of a member."""
+def account_values(
+    session: Session, page: Page, member: Member, month: str, *, own: bool = False
+) -> dict[str, object]:
+    """Return what the account part of a page shows of a member; `own` is the member's own page."""
     now_ms = page.context.clock.now_ms()
     chosen = month_of(month, now_ms, page.f)
     view = read_month(session, member, page.context.settings.currency.code, chosen, page.f)
     return {
         "member": member,
         "view": view,
-        "badges": badges.of_member(session, member.id),
+        "badge_list": badges_part(session, page, member, own=own),
         "certifications": certifications.of_member(session, member.id),
         "names": machine_names(session),
         "now_ms": now_ms,

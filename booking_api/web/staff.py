@@ -126,7 +126,7 @@ def report_badge(
     if badges.get(session, badge).member != id or state not in {"lost", "found"}:
         raise Refused("badge_not_found", "This member has no such badge.")
     report = badges.report_lost if state == "lost" else badges.report_found
-    report(session, badge, page.context.clock.now_ms())
+    report(session, badge, page.context.clock.now_ms(), who.id)
     return RedirectResponse(f"/members/{id}?notice={state}", 303)
 
 
@@ -134,7 +134,7 @@ def _without_account(session: Session, page: Page, member: Member) -> dict[str, 
     return {
         "member": member,
         "view": None,
-        "badges": [],
+        "badge_list": "",
         "certifications": certifications.of_member(session, member.id),
         "names": machine_names(session),
         "now_ms": page.context.clock.now_ms(),

@@ -31,7 +31,22 @@ from floor.wire.journal import (
     TapRefused,
     chained,
 )
-from floor.wire.messages import Alive, Clear, Command, Hello, LockOut, Reply, Signed, Station, Stations, Stop
+from floor.wire.messages import (
+    Alive,
+    BadgeRead,
+    Clear,
+    Command,
+    EndReading,
+    Hello,
+    LockOut,
+    PhoneTapped,
+    ReadBadge,
+    Reply,
+    Signed,
+    Station,
+    Stations,
+    Stop,
+)
 from floor.wire.roster import QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.wire.topics import Channel
 from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StationState, StopType
@@ -42,6 +57,7 @@ BOOT = "019b7f6e-8d00-7a31-9c52-6f1d5e0b7a10"
 SESSION = "019b7f70-1234-7c00-8a6b-3f0e9d2c1b4a"
 PRINT = "019b7f6f-4321-7d00-9b7c-4a1f0e8d3c5b"
 MEMBER = "019b0000-0000-7000-8000-0000000000a1"
+READING = "019b7f72-2222-7e00-9c7d-5b2a1f0e9d8c"
 BADGE = "5f2b9c1e7a6d4083b1c2d3e4f5061728"
 USED = {Quantity.MACHINE_TIME_MS: 754_000, Quantity.JOB_TIME_MS: 731_000, Quantity.FILAMENT_UM: 4_210_500}
 
@@ -173,6 +189,11 @@ ORDERS = (
     COMMAND,
     COMMAND.model_copy(update={"order": Clear(machine="saw", reason="guard replaced")}),
     COMMAND.model_copy(update={"order": Stop(machine="printer-1", session_id=SESSION)}),
+    COMMAND.model_copy(update={"order": ReadBadge(machine="saw", reading=READING, for_s=60)}),
+    COMMAND.model_copy(update={"order": EndReading(machine="saw", reading=READING)}),
+    COMMAND.model_copy(
+        update={"order": PhoneTapped(machine="printer-1", member=MEMBER, nonce="q7Jx0cV2mB-_yT4e")}
+    ),
 )
 
 
@@ -213,6 +234,7 @@ EXAMPLES: dict[Channel, Message] = {
         gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
+    Channel.BADGE: BadgeRead(gateway=GATEWAY, machine="saw", reading=READING, sealed="Zm9yIGV4YW1wbGUg" * 4),
     Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=14),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
@@ -223,5 +245,7 @@ ALL: tuple[Message, ...] = (
     ROSTER,
     DELTA,
     *ORDERS,
+    Reply(id=COMMAND.id, gateway=GATEWAY, done=False, reason=DenialReason.NOT_CERTIFIED),
+    Reply(id=COMMAND.id, gateway=GATEWAY, done=True, tap="began"),
     signed("roster", ROSTER),
 )

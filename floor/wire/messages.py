@@ -9,7 +9,10 @@ from pydantic import Field
 from floor.meter import Quantity
 from floor.wire.base import Count, Id, Message, Micro, Millis, Name, Text, Wire
 from floor.wire.roster import Roster, RosterDelta, Version
-from floor.words import Activity, StationState
+from floor.words import Activity, DenialReason, StationState
+
+Nonce = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16}$")]
+TapOutcome = Literal["began", "ended", "held", "resumed", "waits", "code_over"]
 
 
 class Alive(Message):
@@ -97,7 +100,43 @@ class Identify(Wire):
     machine: Id
 
 
-Order = Annotated[LockOut | Clear | Stop | Identify, Field(discriminator="type")]
+class ReadBadge(Wire):
+    """Read the next badge at a station instead of taking it for a tap, and send its number up as a BadgeRead.
+
+    It gives no power, is refused while a session runs there, and ends with the next order to the machine.
+    `reading` is the server's name for it.
+    """
+
+    type: Literal["read_badge"] = "read_badge"
+    machine: Id
+    reading: Id
+    for_s: Annotated[int, Field(ge=1, le=60)]
+
+
+class EndReading(Wire):
+    """Take the next badge for a tap again."""
+
+    type: Literal["end_reading"] = "end_reading"
+    machine: Id
+    reading: Id
+
+
+class PhoneTapped(Wire):
+    """A signed-in member has scanned the code that the station shows: it is a tap of theirs.
+
+    It gives no power by itself: the gateway takes it once, for a code that it showed there within a minute,
+    and decides as for a badge.
+    """
+
+    type: Literal["phone_tapped"] = "phone_tapped"
+    machine: Id
+    member: Id
+    nonce: Nonce
+
+
+Order = Annotated[
+    LockOut | Clear | Stop | Identify | ReadBadge | EndReading | PhoneTapped, Field(discriminator="type")
+]
 
 
 class Command(Message):
@@ -112,12 +151,31 @@ class Command(Message):
 
 
 class Reply(Message):
-    """What came of a command, by its id."""
+    """What came of a command, by its id. `reason` is why a station refused.
+
+    `tap` is what a phone's tap did: a session began, ended, is held for its job or goes on after that; or
+    the code is not (or no more) one that the station takes.
+    """
 
     id: Id
     gateway: Name
     done: bool
     words: Text = ""
+    reason: DenialReason | None = None
+    tap: TapOutcome | None = None
+
+
+class BadgeRead(Message):
+    """The badge that was read by a ReadBadge, once; the server drops one that it does not wait for.
+
+    `sealed` is base64 of 12 bytes of nonce and AES-256-GCM of the kind that was proven, a space and the UID
+    as hex. Its key is made of the gateway's badge key; gateway, machine and reading are bound to it.
+    """
+
+    gateway: Name
+    machine: Id
+    reading: Id
+    sealed: Annotated[str, Field(min_length=44, max_length=256, pattern=r"^[A-Za-z0-9+/]+=*$")]
 
 
 class Signed(Message):

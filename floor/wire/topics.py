@@ -19,6 +19,7 @@ class Channel(StrEnum):
     JOURNAL = "up/journal"
     STATIONS = "up/stations"
     REPLY = "up/reply"
+    BADGE = "up/badge"
     ACK = "down/ack"
     ROSTER = "down/roster"
     COMMAND = "down/command"
@@ -39,6 +40,7 @@ DELIVERY: dict[Channel, Delivery] = {
     Channel.JOURNAL: Delivery(1, False, 262_144),
     Channel.STATIONS: Delivery(0, False, 65_536),
     Channel.REPLY: Delivery(1, False, 4_096),
+    Channel.BADGE: Delivery(1, False, 1_024),
     Channel.ACK: Delivery(1, False, 1_024),
     Channel.ROSTER: Delivery(1, False, 8_388_608),
     Channel.COMMAND: Delivery(1, False, 4_096),

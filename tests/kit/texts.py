@@ -9,7 +9,7 @@ from babel.messages.extract import extract
 
 from booking_api.documents import pdf
 from booking_api.prints.applied import CUT_SHORT
-from booking_api.web import closing, documents, explain, render, vocabulary, wording
+from booking_api.web import badge_reading, closing, documents, explain, phone, render, vocabulary, wording
 from floor.tariff.model import UNITS
 from floor.words import Role
 
@@ -81,6 +81,7 @@ def of_tables() -> set[str]:
         CUT_SHORT,
     }
     said.add(CUT_SHORT)
+    said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
     units = {unit for units in UNITS.values() for unit in units}

@@ -21,6 +21,7 @@ from booking_api.auth import service as auth
 from booking_api.auth.permissions import GRANTS
 from booking_api.auth.who import Who
 from booking_api.badges import service as badges
+from booking_api.badges.reading import Readings
 from booking_api.certifications import service as certifications
 from booking_api.clock import Clock
 from booking_api.context import Context
@@ -264,7 +265,9 @@ def _parts(folder: Path) -> _Parts:
     settings = read_settings(folder / "makerfloor.toml", {})
     database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
     clock, link = Clock(TimeScale(Clock().now_ms(), NOW_MS, 1)), FakeLink()
-    context = Context(settings, database, clock, open_vault(settings.data), LiveFloor(), link)
+    vault, live = open_vault(settings.data), LiveFloor()
+    readings = Readings(database, vault, clock, live)
+    context = Context(settings, database, clock, vault, live, readings, link)
     return {"context": context, "app": create_app(context), "link": link}
 
 

@@ -15,7 +15,7 @@ from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.examples import ALL, DELTA, EXAMPLES, GATEWAY, MEMBER, ROSTER, signed
 from floor.wire.journal import JournalBatch
-from floor.wire.messages import Alive, Command, Hello, Reply, Signed, Station, Stations
+from floor.wire.messages import Alive, BadgeRead, Command, Hello, Reply, Signed, Station, Stations
 from floor.wire.roster import Roster, RosterDelta, apply
 from floor.wire.topics import DELIVERY, Channel, parse, topic
 
@@ -268,7 +268,7 @@ def test_an_envelope_gives_the_message_of_its_kind_and_signs_the_kind() -> None:
 
 
 def test_the_examples_are_of_every_message() -> None:
-    assert {type(m) for m in ALL} == {Alive, Hello, JournalBatch, Stations, Reply, Signed} | {
+    assert {type(m) for m in ALL} == {Alive, Hello, JournalBatch, Stations, Reply, Signed, BadgeRead} | {
         Roster,
         RosterDelta,
         Command,

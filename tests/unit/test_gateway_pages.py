@@ -11,12 +11,15 @@ from aiohttp import ClientSession
 
 from floor.access import AccountStanding, MemberStanding
 from floor.wire.journal import AccountChosen
-from floor.wire.messages import LockOut
+from floor.wire.messages import LockOut, ReadBadge
 from gateway.http import Http
+from gateway.phone import PhoneCodes
+from gateway.reading import HOLD
 from gateway.station_page import preferred
+from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from gateway.wiring import AccountWanted, Ordered
-from tests.kit.gateway import Bench
+from tests.kit.gateway import BADGE_KEY, Bench
 
 TEAM = AccountStanding("team", "Robotics <3", 9_000_000)
 POOR = AccountStanding("poor", "Poor club", 0)
@@ -57,7 +60,8 @@ async def pages(tmp_path, request):
     bench = Bench(tmp_path)
     bench.roster.take(bench.server.delta(1, 2, members={"ada": ADA}))
     stations = {"laser": bench.station}
-    made = StationPages(stations, "127.0.0.1", everybody=request.param)
+    phones = Phones(PhoneCodes("gw", "https://floor.example", BADGE_KEY), lambda: True)
+    made = StationPages(stations, "127.0.0.1", everybody=request.param, phones=phones)
     http = Http(bench.metrics, lambda: None, lambda: None, made)  # type: ignore[arg-type,return-value]
     running = asyncio.create_task(bench.station.run())
     async with http.serving("127.0.0.1", 0, "gateway.toml"), ClientSession() as client:
@@ -185,6 +189,17 @@ async def test_a_station_out_of_order_says_why(pages):
     _, page = await pages.get()
     assert "&lt;b&gt;belt&lt;/b&gt;" in page
     assert "Out of order" in page
+
+
+async def test_a_station_that_reads_a_badge_says_so_in_both_languages_and_shows_no_code(pages):
+    _, page = await pages.get()
+    assert "<svg" in page
+    order = ReadBadge(machine="laser", reading="r1", for_s=45)
+    assert pages.bench.station.reading.begin(order, lambda order, tap: None)
+    _, page = await pages.get()
+    assert all(words in page for words in HOLD)
+    assert "<svg" not in page
+    assert "Tap your badge" not in page
 
 
 async def test_nothing_but_the_page_itself_is_allowed_in_it(pages):

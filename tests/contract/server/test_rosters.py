@@ -40,7 +40,7 @@ def test_a_roster_says_who_may_do_what_and_what_it_costs(floor: Floor) -> None:
     peer = GatewayPeer(floor)
     roster = peer.hello()
     assert isinstance(roster, Roster)
-    assert set(roster.members) == {floor.ada}, "who has no badge needs no place"
+    assert set(roster.members) == {floor.ada}, "who has neither badge nor sign-in needs no place"
     assert roster.members[floor.ada].allowed == {"laser-1": 0, "door": 0}
     assert roster.badges[badge_reference(key_of(floor), UID)].member == floor.ada
     laser = next(machine for machine in roster.machines if machine.id == "laser-1")

@@ -1,0 +1,192 @@
+"""New badges that are read at a station: asked for by an operator, answered by a gateway, enrolled at once.
+
+What is waited for lives in memory, in the event loop of the link: a server that began anew waits for nothing,
+and drops a badge that comes then. A number that was read stands nowhere but in the badge, sealed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from base64 import b64decode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlmodel import Session
+
+from booking_api.badges import service
+from booking_api.clock import Clock
+from booking_api.db import Database
+from booking_api.gateways.models import Gateway
+from booking_api.live import LiveFloor
+from booking_api.vault import Vault
+from floor.errors import MachineUnreachable, PeerError, Refused
+from floor.gateway_keys import Purpose, badge_read_context, derived
+from floor.wire.messages import BadgeRead, EndReading, Order, ReadBadge, Reply
+from floor.words import BadgeKind, DenialReason
+
+READ_S = 45
+"""How long a station waits for the badge, in seconds of real time."""
+GRACE_S = 5.0
+"""So much longer the server takes what was read in time."""
+KEPT_MAX = 64
+_NONCE_BYTES = 12
+_RANDOM = 0x08
+"""ISO/IEC 14443-3: a UID of 4 bytes that begins with this one is drawn anew each time."""
+Send = Callable[[str, Order, str], Awaitable[Reply]]
+
+
+class ReadingState(StrEnum):
+    """How a reading stands, or how it ended."""
+
+    WAITING = "waiting"
+    ENROLLED = "enrolled"
+    TAKEN = "taken"
+    OWN = "own"
+    RANDOM = "random"
+    UNFIT = "unfit"
+    IN_USE = "in_use"
+    UNREACHABLE = "unreachable"
+    CANCELLED = "cancelled"
+    REPLACED = "replaced"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an operator (`by`) asks for: a new badge of `member`, at the station of `machine`."""
+
+    member: str
+    gateway: str
+    machine: str
+    label: str
+    by: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of it so far. `holder` is who has the badge already, a member's id."""
+
+    id: str
+    wanted: Wanted
+    ends_s: float
+    state: ReadingState = ReadingState.WAITING
+    holder: str = ""
+
+
+class Readings:
+    """The readings that were asked for lately, one a member; one station waits for one badge."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        clock: Clock,
+        live: LiveFloor,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._clock = clock
+        self._live = live
+        self._now_s = now_s
+        self._of_member: dict[str, Reading] = {}
+
+    def of_member(self, member: str) -> Reading | None:
+        """Return the last reading for a member, None where there was none lately."""
+        found = self._of_member.get(member)
+        if found and found.state is ReadingState.WAITING and self._now_s() >= found.ends_s:
+            found.state = ReadingState.TIMED_OUT
+        return found
+
+    async def begin(self, wanted: Wanted, send: Send) -> Reading:
+        """Have the next badge at a station read; how it went is the reading's state."""
+        for other in self._of_member.values():
+            if other.wanted.machine == wanted.machine or other.wanted.member == wanted.member:
+                self._end(other, ReadingState.REPLACED)
+        reading = Reading(self._clock.new_id(), wanted, self._now_s() + READ_S + GRACE_S)
+        self._of_member.pop(wanted.member, None)
+        self._of_member[wanted.member] = reading
+        while len(self._of_member) > KEPT_MAX:
+            del self._of_member[next(iter(self._of_member))]
+        order = ReadBadge(machine=wanted.machine, reading=reading.id, for_s=READ_S)
+        try:
+            reply = await send(wanted.gateway, order, wanted.by)
+        except MachineUnreachable:
+            self._end(reading, ReadingState.UNREACHABLE)
+        else:
+            if not reply.done:
+                busy = reply.reason is DenialReason.IN_USE
+                self._end(reading, ReadingState.IN_USE if busy else ReadingState.UNREACHABLE)
+        asyncio.get_running_loop().call_later(READ_S + GRACE_S + 0.1, self._live.touch, wanted.machine)
+        return reading
+
+    async def cancel(self, member: str, by: str, send: Send) -> None:
+        """Wait no more for a member's badge; a badge that comes all the same is dropped."""
+        reading = self.of_member(member)
+        if reading is None or reading.state is not ReadingState.WAITING:
+            return
+        self._end(reading, ReadingState.CANCELLED)
+        wanted = reading.wanted
+        try:
+            await send(wanted.gateway, EndReading(machine=wanted.machine, reading=reading.id), by)
+        except MachineUnreachable:
+            return  # its time runs out by itself
+
+    async def take(self, gateway: str, read: BadgeRead) -> None:
+        """Enrol a badge that was read. Raises PeerError for one that nothing waits for, or that is forged."""
+        reading = next((one for one in self._of_member.values() if one.id == read.reading), None)
+        if reading is None or (reading.wanted.gateway, reading.wanted.machine) != (gateway, read.machine):
+            raise PeerError(f"{gateway} read a badge that nobody waits for")
+        if self.of_member(reading.wanted.member) is not reading or reading.state is not ReadingState.WAITING:
+            raise PeerError(f"{gateway} read a badge too late, or twice")
+        done = await self._db.transact(lambda session: self._enrol(session, reading, read))
+        reading.state, reading.holder = done  # also when somebody cancelled meanwhile: it is enrolled
+        self._live.touch(reading.wanted.machine)
+
+    def _end(self, reading: Reading, state: ReadingState) -> None:
+        if reading.state is ReadingState.WAITING:
+            reading.state = state
+            self._live.touch(reading.wanted.machine)
+
+    def _enrol(self, session: Session, reading: Reading, read: BadgeRead) -> tuple[ReadingState, str]:
+        """Enrol what was read with the operator as its author; say what came of it, and who has the badge."""
+        kind, uid = self._opened(session, reading, read)
+        if len(uid) == 4 and uid[0] == _RANDOM:
+            return ReadingState.RANDOM, ""
+        wanted, holder = reading.wanted, service.by_uid(session, self._vault, uid)
+        if holder is not None:
+            own = holder.member == wanted.member
+            return ReadingState.OWN if own else ReadingState.TAKEN, holder.member
+        try:
+            service.enrol(
+                session,
+                self._vault,
+                wanted.member,
+                uid,
+                kind,
+                wanted.label,
+                self._clock.now_ms(),
+                by=wanted.by,
+                station=wanted.machine,
+            )
+        except Refused:
+            return ReadingState.UNFIT, ""
+        return ReadingState.ENROLLED, wanted.member
+
+    def _opened(self, session: Session, reading: Reading, read: BadgeRead) -> tuple[BadgeKind, bytes]:
+        """Return what was proven of the badge, and its UID; raises PeerError for one sealed otherwise."""
+        wanted = reading.wanted
+        row = session.get_one(Gateway, wanted.gateway)
+        sealing = AESGCM(derived(self._vault.open(row.badge_key_sealed), Purpose.BADGE_READ))
+        bound = badge_read_context(wanted.gateway, wanted.machine, reading.id)
+        try:
+            sealed = b64decode(read.sealed, validate=True)
+            said = sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
+            kind, _, uid = said.partition(" ")
+            return BadgeKind(kind), service.parse_uid(uid)
+        except (InvalidTag, ValueError, Refused) as error:
+            raise PeerError(f"{wanted.gateway} sent a badge that it did not seal for this reading") from error
