@@ -10,9 +10,9 @@ from html import escape
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
+from floor.policy import OnOops
 from floor.session_states import Holding, LockedOut, Running
 from floor.words import StationState
-from gateway.prices import Price
 from gateway.reading import HOLD
 from gateway.station import Station
 from gateway.view import NOTES, called
@@ -33,6 +33,14 @@ WORDS = {
     "empty": ("nothing left", "余额不足"),
     "stations": ("Stations", "站点"),
     "back": ("Back", "返回"),
+    "left": ("Time left", "剩余时间"),
+    "end": ("End the session", "结束使用"),
+    "report": ("Report a fault", "报修"),
+    "locks": (
+        "The machine loses its power at once, and stays out of order until staff clear it.",
+        "设备将立即断电，并保持停用，直到工作人员解除。",
+    ),
+    "tells": ("Staff are told; the machine goes on.", "将通知工作人员，设备继续运行。"),
 }
 TONES = {
     StationState.FREE: "free",
@@ -76,23 +84,47 @@ def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
     if isinstance(shown.state, Running | Holding):
         at_ms = shown.services.clock.monotonic_ms()
         lease = shown.state.lease
-        parts.append(_facts(lease, shown.view.price(at_ms), shown.mark(at_ms).elapsed_ms, language))
+        parts.append(_facts(shown, lease, at_ms, language))
         accounts = shown.tab.accounts(lease)
         if len(accounts) > 1:
             parts.append(_accounts(lease, accounts, language, nonce))
+        if isinstance(shown.state, Running):
+            parts.append(_press("end", nonce, language))
     elif state is StationState.STARTING:
         parts.append(f"<p>{escape(shown.view.waits_for(language))}</p>")
     elif state is StationState.FREE and not shown.reading.waits():
         parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
+    if not isinstance(shown.state, LockedOut):
+        parts.append(f'<p><a href="?report">{word("report", language)}</a></p>')
     return _page(shown.view.name, "\n".join((*parts, phone)), language, again=True)
 
 
-def _facts(lease: Lease, price: Price | None, elapsed_ms: int, language: str) -> str:
-    minutes = elapsed_ms // 60_000
+def report(shown: Station, language: str, nonce: str) -> str:
+    """Return the page that asks whether a fault is meant to be reported, and says what comes of it."""
+    locks = shown.policy.on_oops is OnOops.LOCK_OUT
+    parts = (
+        f"<p>{word('locks' if locks else 'tells', language)}</p>",
+        _press("oops", nonce, language),
+        f'<p><a href="?">{word("back", language)}</a></p>',
+    )
+    return _page(shown.view.name, "\n".join(parts), language)
+
+
+def _press(button: str, nonce: str, language: str) -> str:
+    text = word("report" if button == "oops" else button, language)
+    return (
+        f'<form method="post"><input type="hidden" name="nonce" value="{escape(nonce)}">'
+        f'<button name="press" value="{button}"><span>{text}</span></button></form>'
+    )
+
+
+def _facts(shown: Station, lease: Lease, at_ms: int, language: str) -> str:
+    price, minutes = shown.view.price(at_ms), shown.mark(at_ms).elapsed_ms // 60_000
     costs = money.plain(price.total_micro, price.commodity) if price else word("free", language)
     rows = [
         ("user", lease.shown),
         ("time", f"{minutes // 60}:{minutes % 60:02}"),
+        ("left", shown.view.left(lease, at_ms)),
         ("price", costs),
     ]
     cells = (f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in rows)

@@ -1,4 +1,4 @@
-"""Serves the stations' pages, and takes the choice of an account: from the page itself, for its session."""
+"""Serves the stations' pages; what is chosen and pressed counts from the page itself, for its session."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from pathlib import Path
 from aiohttp import web
 
 from floor.session_states import Holding, Running
+from floor.words import InputRole
 from gateway import station_page
 from gateway.station import Station
 from gateway.station_phone import Phones
 from gateway.wiring import AccountWanted, Choice
+from hardware.events import ButtonPressed
 
 STYLE = Path(__file__).with_name("station_page.css").read_text(encoding="utf-8")
 ANSWER_S = 5.0
+PRESSED = frozenset({InputRole.END, InputRole.OOPS})
+"""The buttons of the page: they are as those that are wired to the station."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -64,6 +68,8 @@ class StationPages:
     async def _show(self, request: web.Request) -> web.Response:
         station = self._station(request)
         language = _language(request, station)
+        if "report" in request.query:
+            return _html(station_page.report(station, language, self._nonce(station)))
         phone = await self._phones.part(station, language) if self._phones else ""
         return _html(station_page.station(station, language, self._nonce(station), phone))
 
@@ -72,8 +78,15 @@ class StationPages:
         if not _from_itself(request):
             raise web.HTTPForbidden(text="This comes from another page.\n", headers=HEADERS)
         form = await request.post()
-        session, account, nonce = (str(form.get(key, "")) for key in ("session", "account", "nonce"))
-        if not session or not hmac.compare_digest(self._nonce(station).encode(), nonce.encode()):
+        session, account, nonce, press = (
+            str(form.get(key, "")) for key in ("session", "account", "nonce", "press")
+        )
+        ours = hmac.compare_digest(self._nonce(station).encode(), nonce.encode())
+        if ours and press in PRESSED:
+            if not station.offer(ButtonPressed(press)):
+                raise web.HTTPServiceUnavailable(text="The station is busy.\n", headers=HEADERS)
+            raise web.HTTPSeeOther(request.path, headers=HEADERS)
+        if not session or not ours:
             choice = Choice.OVER
         else:
             choice = await self._ask(station, session, account)

@@ -160,11 +160,15 @@ class View:
     def _running(self, lease: Lease, at_ms: int) -> tuple[str, str]:
         """The running price, and the time that is left to the job, else to the lease."""
         price = self.price(at_ms)
+        cost = money.plain(price.total_micro, price.commodity) if price else ""
+        return cost, self.left(lease, at_ms)
+
+    def left(self, lease: Lease, at_ms: int) -> str:
+        """Return the minutes that are left to the job, else to the lease."""
         _, left_s = self._station.side.progress
         if left_s is None:
             left_s = lease.max_duration_s - self._station.mark(at_ms).elapsed_ms // 1000
-        cost = money.plain(price.total_micro, price.commodity) if price else ""
-        return cost, f"{-(-max(0, left_s) // 60)} min"
+        return f"{-(-max(0, left_s) // 60)} min"
 
     def waits_for(self, language: str) -> str:
         """Return what the start of a session waits for."""

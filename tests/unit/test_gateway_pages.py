@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from floor.access import AccountStanding, MemberStanding
+from floor.session_states import LockedOut
 from floor.wire.journal import AccountChosen
 from floor.wire.messages import LockOut, ReadBadge
 from gateway.http import Http
@@ -98,7 +99,7 @@ async def test_a_member_reads_their_own_language_whatever_the_browser_asks_for(p
 async def test_who_has_one_account_is_not_asked(pages):
     pages.bench.roster.take(pages.bench.server.delta(2, 3, members={"ada": replace(ADA, others=())}))
     await pages.bench.tap()
-    assert "<form" not in (await pages.get())[1]
+    assert "Who pays?" not in (await pages.get())[1]
 
 
 async def test_an_account_is_chosen_recorded_and_shown(pages):
@@ -207,7 +208,7 @@ async def test_nothing_but_the_page_itself_is_allowed_in_it(pages):
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
         assert answer.headers["Cache-Control"] == "no-store"
         page = await answer.text()
-    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["/stations.css"]
+    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["/stations.css", "?report"]
     assert "<script" not in page
     assert "style=" not in page
     assert (await pages.get("/stations.css"))[0] == 200
@@ -242,3 +243,42 @@ async def test_unless_the_network_is_let_in_only_this_machine_may_see(pages, mon
 )
 def test_any_accept_language_header_gives_a_language(accept, language):
     assert preferred(accept) == language
+
+
+async def test_the_end_button_ends_the_session_that_the_page_shows(pages):
+    await pages.bench.tap()
+    _, page = await pages.get()
+    assert "Time left" in page
+    stale = re.findall(r'name="nonce" value="([^"]*)"', page)[-1]
+    status, _ = await pages.post("", press="end")
+    assert status == 303
+    await ended(pages)
+    await pages.bench.tap()
+    assert (await pages.post("", press="end", nonce=stale))[0] == 409
+    assert pages.bench.station.session_id is not None
+
+
+async def test_a_fault_is_reported_after_it_was_asked_for(pages):
+    _, page = await pages.get()
+    assert 'href="?report"' in page
+    _, page = await pages.get("/stations/laser?report")
+    assert "loses its power at once" in page
+    assert "http-equiv" not in page, "what is read is not taken away"
+    nonce = re.findall(r'name="nonce" value="([^"]*)"', page)[0]
+    assert (await pages.post("", press="oops", nonce=nonce))[0] == 303
+    async with asyncio.timeout(5):
+        while not isinstance(pages.bench.station.state, LockedOut):
+            await asyncio.sleep(0.01)
+    assert 'href="?report"' not in (await pages.get())[1]
+
+
+async def test_a_button_that_is_none_presses_nothing(pages):
+    await pages.bench.tap()
+    assert (await pages.post("", press="emergency_stop"))[0] == 409
+    assert pages.bench.station.session_id is not None
+
+
+async def ended(pages) -> None:
+    async with asyncio.timeout(5):
+        while pages.bench.station.session_id is not None:
+            await asyncio.sleep(0.01)
