@@ -35,6 +35,7 @@ from gateway.station import Station
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, Ordered, RosterChanged, Services, Tick
+from gateway.wiring_copy import WiringCopy
 from hardware.ports import Closes
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Gateway:
             show=self.shown,
             carry=self._carry,
             roster_changed=self._roster_changed,
+            wiring=WiringCopy(config),
         )
         self.stations = {name: Station(name, wired[name], services) for name in wired}
         self.http = Http(

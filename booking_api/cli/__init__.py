@@ -1,7 +1,8 @@
 """`makerfloor`: what operators type. Errors are one sentence on stderr, never a traceback.
 
 base.py    what the commands share        server.py  init, serve, migrate, doctor, demo
-floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
+floor.py   machines, tariffs, exceptions  people.py  members, badges, certifications, users, money
+gateways.py the Pis on the floor: enrolled, replaced, re-keyed
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
 quoting.py what a use would cost, and what is wrong with a tariff
 prints.py  what waits at printers, and files that nobody needs any more
@@ -23,6 +24,7 @@ from booking_api.cli import (
     documents,
     exporting,
     floor,
+    gateways,
     memberships,
     payments,
     people,
@@ -37,7 +39,7 @@ from floor.errors import ConfigError, FloorError
 
 __all__ = ["app", "main"]
 MONEY = (accounts, billing, memberships, payments, disputes, documents, closing, exporting)
-COMMANDS = (server, floor, people, broker, rates, quoting, prints, *MONEY)
+COMMANDS = (server, gateways, floor, people, broker, rates, quoting, prints, *MONEY)
 
 
 def main() -> None:

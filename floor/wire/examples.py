@@ -30,7 +30,20 @@ from floor.wire.journal import (
     TapRefused,
     chained,
 )
-from floor.wire.messages import Alive, Clear, Command, Hello, LockOut, Reply, Signed, Station, Stations, Stop
+from floor.wire.messages import (
+    Alive,
+    Clear,
+    Command,
+    Hello,
+    LockOut,
+    Reply,
+    ServerKeys,
+    Signed,
+    Station,
+    Stations,
+    Stop,
+    Wiring,
+)
 from floor.wire.roster import QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.wire.topics import Channel
 from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StationState, StopType
@@ -181,6 +194,8 @@ def signed(kind: str, message: Message) -> Signed:
     )
 
 
+SERVER_KEY, OLDER_KEY = "K" * 43 + "=", "J" * 43 + "="
+SERVER_KEYS = ServerKeys(n=1, keys=[SERVER_KEY, OLDER_KEY])
 STATION = Station(
     machine="printer-1",
     state=StationState.IN_USE,
@@ -205,21 +220,26 @@ EXAMPLES: dict[Channel, Message] = {
         journal_epoch=1,
         next_seq=15,
         roster=RosterVersion(1, 41),
+        server_key=SERVER_KEY,
+        keys_n=1,
     ),
     Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
     Channel.STATIONS: Stations(
         gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
+    Channel.WIRING: Wiring(gateway=GATEWAY, epoch=1, seq=15, sealed="q83vASNFZ4mrze8B" * 4),
     Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=14),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
+    Channel.KEYS: signed("server_keys", SERVER_KEYS),
 }
 ALL: tuple[Message, ...] = (
     *EXAMPLES.values(),
     JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()),
     ROSTER,
     DELTA,
+    SERVER_KEYS,
     *ORDERS,
     signed("roster", ROSTER),
 )

@@ -19,9 +19,11 @@ class Channel(StrEnum):
     JOURNAL = "up/journal"
     STATIONS = "up/stations"
     REPLY = "up/reply"
+    WIRING = "up/wiring"
     ACK = "down/ack"
     ROSTER = "down/roster"
     COMMAND = "down/command"
+    KEYS = "down/keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,11 @@ DELIVERY: dict[Channel, Delivery] = {
     Channel.JOURNAL: Delivery(1, False, 262_144),
     Channel.STATIONS: Delivery(0, False, 65_536),
     Channel.REPLY: Delivery(1, False, 4_096),
+    Channel.WIRING: Delivery(1, False, 65_536),
     Channel.ACK: Delivery(1, False, 1_024),
     Channel.ROSTER: Delivery(1, False, 8_388_608),
     Channel.COMMAND: Delivery(1, False, 4_096),
+    Channel.KEYS: Delivery(1, False, 1_024),
 }
 
 
