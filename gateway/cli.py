@@ -14,7 +14,7 @@ from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError, MachineFault
 from floor.timescale import TimeScale
 from floor.words import InputRole
-from gateway import boxes, devices, tools
+from gateway import boxes, devices, tools, update
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
 from gateway.config import GatewayConfig
@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_configured(_check))
     off = commands.add_parser("off", help="switch every relay off (systemd runs this after the process)")
     off.set_defaults(command=_configured(_off))
+    update.add_command(commands, _configured)
     tools.add_commands(commands)
     return parser
 
