@@ -15,6 +15,7 @@ import tty
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.request import urlopen
 
 import aiomqtt
 import pytest
@@ -159,6 +160,11 @@ class Space:
     async def known(self, key: str) -> None:
         await until(lambda: self.row().server_key == key, "the gateway says that it knows the key")
 
+    def at_broker(self) -> bool:
+        """Whether the Pi says that it is connected."""
+        with urlopen(f"http://127.0.0.1:{self.http}/metrics", timeout=PATIENCE_S) as answer:
+            return b"makerfloor_broker_connected 1.0" in answer.read()
+
     def quarantined(self) -> int:
         with self.floor.db.read() as session:
             return len(session.exec(select(Quarantined)).all())
@@ -290,7 +296,9 @@ async def stolen(space: Space) -> None:
     assert given["badge_key"] != thief["badge_key"]
     assert given["stations"] == thief["stations"]
     assert space.broker
+    assert space.at_broker()
     space.broker.send_signal(signal.SIGHUP)
+    await until(lambda: not space.at_broker(), "the thief's Pi is thrown out")
     await asyncio.to_thread(refused, space.port, thief["broker"]["password"])
     space.stop()
     before = space.row().last_seen_ms
