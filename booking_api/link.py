@@ -12,7 +12,6 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import aiomqtt
@@ -30,17 +29,18 @@ from booking_api.live import LiveFloor
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
 from booking_api.periods.calendar import month_at
+from booking_api.quiet import Quiet
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import BrokerSettings
 from floor.errors import MachineUnreachable, PeerError
 from floor.wire.base import Message
 from floor.wire.journal import JournalBatch
-from floor.wire.messages import Alive, BadgeRead, Command, Hello, Order, Reply, Stations
+from floor.wire.messages import Alive, BadgeRead, Command, Hello, Order, Reply, Stations, Wiring
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
 from floor.wire.topics import DELIVERY, ROOT, Channel, parse, topic
 
 log = logging.getLogger(__name__)
-_Work = JournalBatch | Hello | Stations | BadgeRead
+_Work = JournalBatch | Hello | Stations | BadgeRead | Wiring
 BadgeSink = Callable[[str, BadgeRead], Awaitable[None]]
 """Takes a badge that a gateway read; raises PeerError for one that nobody waits for."""
 REPLY_TIMEOUT_S = 5.0
@@ -50,20 +50,6 @@ BOOKS_EVERY_S = 10.0
 WAITING_MAX = 256
 COMMANDS_MAX = 256
 INCOMING_MAX = 4_096
-SAY_AGAIN_S = 10.0
-
-
-@dataclass(slots=True)
-class _Quiet:
-    """Logs one line of a kind every ten seconds at most: a peer that goes mad does not fill the disk."""
-
-    said_s: dict[str, float] = field(default_factory=dict)
-
-    def warn(self, kind: str, words: object) -> None:
-        now_s = time.monotonic()
-        if now_s - self.said_s.get(kind, -SAY_AGAIN_S) >= SAY_AGAIN_S:
-            self.said_s[kind] = now_s
-            log.warning("%s: %s", kind, words)
 
 
 class Link:
@@ -91,10 +77,11 @@ class Link:
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
+        self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained = -1
         self._month = ""
         self._mark = chain.Mark()
-        self._quiet = _Quiet()
+        self._quiet = Quiet(log)
         self._failures = 0
         self._ending = False
 
@@ -222,6 +209,8 @@ class Link:
                 self._stations(gateway, _from(gateway, Stations.decode(payload, limit)))
             case Channel.ALIVE:
                 self._present(gateway, _from(gateway, Alive.decode(payload, limit)).online)
+            case Channel.WIRING:
+                self._queue(gateway, _from(gateway, Wiring.decode(payload, limit)))
             case Channel.REPLY:
                 self._reply(gateway, _from(gateway, Reply.decode(payload, limit)))
             case Channel.BADGE:
@@ -249,6 +238,8 @@ class Link:
                         await self._confirm(gateway, message)
                     case BadgeRead() if self._badge_read:
                         await self._badge_read(gateway, message)
+                    case Wiring():
+                        await self._keep_wiring(message)
             except PeerError as error:
                 self._peer_error(error)
             except (StorageFull, SQLAlchemyError) as error:
@@ -272,7 +263,19 @@ class Link:
         now_ms = self._clock.now_ms()
         ack, roster = await self._db.transact(lambda session: self._office.greet(session, hello, now_ms))
         await self._publish(client, gateway, Channel.ACK, ack)
+        self._keys_told[gateway] = hello.server_key, hello.keys_n
+        await self._tell_keys(client, gateway)
         await self._send_roster(client, gateway, roster)
+
+    async def _tell_keys(self, client: aiomqtt.Client, gateway: str) -> None:
+        """Tell a gateway of the keys that it does not know; it says hello again when it took one."""
+        for statement in self._signer.statements_for(*self._keys_told.get(gateway, (None, 0))):
+            await self._publish(client, gateway, Channel.KEYS, statement)
+
+    async def _keep_wiring(self, copy: Wiring) -> None:
+        now_ms = self._clock.now_ms()
+        if await self._db.transact(lambda session: self._office.keep_wiring(session, copy, now_ms)):
+            log.info("the wiring of %s is kept anew", copy.gateway)
 
     async def _confirm(self, gateway: str, stations: Stations) -> None:
         """Take a roster as held once all that was spent before it is known here: that frees older slices."""
@@ -317,6 +320,9 @@ class Link:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
                 await self._notice_month()
+                if self._signer.refresh():
+                    for gateway in sorted(self._online):
+                        await self._tell_keys(client, gateway)
                 with self._db.read() as session:
                     newest = newest_change(session)
                 if newest != self._drained:
@@ -368,7 +374,7 @@ class Link:
         metrics.CHAIN_OK.set(1)
 
 
-M = TypeVar("M", JournalBatch, Hello, Stations, Alive, Reply, BadgeRead)
+M = TypeVar("M", JournalBatch, Hello, Stations, Alive, Reply, BadgeRead, Wiring)
 
 
 def _from(gateway: str, message: M) -> M:

@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     BADGE_READ = "badge read"
     PHONE_CODE = "phone code"
     PHONE_REFERENCE = "phone reference"
+    WIRING = "wiring"
 
 
 def derived(badge_key: bytes, purpose: Purpose) -> bytes:
@@ -43,6 +44,11 @@ def phone_reference(badge_key: bytes, member: str) -> str:
 def badge_read_context(gateway: str, machine: str, reading: str) -> bytes:
     """Return what a sealed badge is bound to (associated data of AES-GCM): it opens for one order only."""
     return f"makerfloor badge read\n{gateway}\n{machine}\n{reading}".encode()
+
+
+def wiring_context(gateway: str, epoch: int, seq: int) -> bytes:
+    """Return what a sealed wiring is bound to (associated data of AES-GCM), so that an old one is known."""
+    return f"makerfloor wiring\n{gateway}\n{epoch}\n{seq}".encode()
 
 
 @dataclass(frozen=True, slots=True)

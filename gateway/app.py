@@ -42,6 +42,7 @@ from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, RosterChanged, Services, Tick
+from gateway.wiring_copy import WiringCopy
 from hardware.ports import Closes, Keeps
 from hardware.readers.keys import TakesKeys
 
@@ -93,6 +94,7 @@ class Gateway:
             show=self.shown,
             carry=self.carry,
             roster_changed=self._roster_changed,
+            wiring=WiringCopy(config),
         )
         for reader in (device.reader for device in wired.values()):
             if isinstance(reader, TakesKeys):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
-from gateway import boxes, checking, devices, tools, upgrade
+from gateway import boxes, checking, devices, tools, update, upgrade
 from gateway import config as configuration
 from gateway.app import Gateway, locked, opened
 from gateway.click import Click, ask_person
@@ -57,6 +57,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     off.add_argument("--all", action="store_true", help='also those with on_process_loss = "keep"')
     off.set_defaults(command=_configured(_off))
     upgrade.add_command(commands, _configured)
+    update.add_command(commands, _configured)
     tools.add_commands(commands, words)
     return parser
 

@@ -79,7 +79,10 @@ class StationConfig:
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """All settings of a gateway. `file` is where they stand, for errors."""
+    """All settings of a gateway. `file` is where they stand, for errors.
+
+    `wiring` is the part of the file that the server keeps for a replacement.
+    """
 
     file: str
     name: str
@@ -98,6 +101,19 @@ class GatewayConfig:
     inputs: tuple[Table, ...] = ()
     closing_grace_s: int = 900
     simulation: Table = field(default_factory=dict)
+    wiring: Table = field(default_factory=dict)
+
+
+def wiring_of(table: Table) -> Table:
+    """Return what a Pi in this one's place must be told, and the server does not know.
+
+    Neither who the gateway is nor what it proves that with; devices' own passwords are in it.
+    """
+    kept = {key: table[key] for key in ("data", "http", "journal", "server", "stations") if key in table}
+    broker = table.get("broker")
+    if isinstance(broker, Mapping):
+        kept["broker"] = {key: broker[key] for key in ("host", "port") if key in broker}
+    return kept
 
 
 def load(path: Path) -> GatewayConfig:
@@ -150,6 +166,7 @@ class _Reader:
             inputs=self.inputs(table.get("inputs", []), ""),
             closing_grace_s=self.number(table, "", "closing_grace_s", 900, 0, 7200),
             simulation=self.table(table, "simulation", None),
+            wiring=wiring_of(table),
         )
 
     def wrong(self, key: str, problem: str, remedy: str) -> ConfigError:

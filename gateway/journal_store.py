@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -199,6 +200,7 @@ def refuse_volatile(folder: Path) -> None:
     best = ("", "")
     for line in Path("/proc/mounts").read_text().splitlines():
         _, mount, kind, *_ = line.split(" ")
+        mount = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), mount)  # a space is \040 there
         inside = os.path.commonpath([mount, folder.resolve()]) == mount
         if inside and len(mount) >= len(best[0]):
             best = (mount, kind)

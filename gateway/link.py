@@ -25,6 +25,7 @@ from gateway.config import BrokerConfig
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
+from gateway.wiring_copy import WiringCopy
 
 log = logging.getLogger(__name__)
 ACK_DEADLINE_S = 10
@@ -54,6 +55,7 @@ class Link:
         show: Callable[[], Stations],
         carry: Carry,
         roster_changed: Callable[[], None],
+        wiring: WiringCopy | None = None,
     ) -> None:
         self._name = name
         self._broker = broker
@@ -65,12 +67,13 @@ class Link:
         self._show = show
         self._carry = carry
         self._roster_changed = roster_changed
+        self._wiring = wiring
         self._changed = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._sent = 0
         self._failures = 0
         self._ending = False
-        self._greeted = False
+        self._greeted = self._answered = False
         self._carried: OrderedDict[str, Reply | None] = OrderedDict()
         self._said: asyncio.Queue[tuple[Channel, Message]] = asyncio.Queue(SAID_LIMIT)
         self.connected = False
@@ -133,7 +136,7 @@ class Link:
         )
 
     async def _connected(self, client: aiomqtt.Client) -> None:
-        for channel in (Channel.ACK, Channel.ROSTER, Channel.COMMAND):
+        for channel in (Channel.ACK, Channel.ROSTER, Channel.COMMAND, Channel.KEYS):
             await client.subscribe(topic(self._name, channel), qos=1)
         await self._publish(client, Channel.ALIVE, Alive(gateway=self._name, online=True))
         await self._hello(client)
@@ -162,7 +165,10 @@ class Link:
             journal_epoch=self._journal.epoch,
             next_seq=self._journal.next_seq,
             roster=self._roster.version,
+            server_key=self._roster.keys.newest,
+            keys_n=self._roster.keys.n,
         )
+        self._answered = False
         await self._publish(client, Channel.HELLO, hello)
 
     async def _say_hello_again(self, client: aiomqtt.Client) -> None:
@@ -237,6 +243,8 @@ class Link:
                 await self._take_roster(client, payload)
             case Channel.COMMAND:
                 await self._take_command(client, payload)
+            case Channel.KEYS:
+                await self._take_keys(client, payload)
 
     async def _take_ack(self, client: aiomqtt.Client, ack: JournalAck) -> None:
         journal = self._journal
@@ -255,6 +263,23 @@ class Link:
             journal.acknowledge(ack.seq)
         self._greeted = True
         self._acknowledged.set()
+        if not self._answered:
+            self._answered = True
+            await self._send_wiring(client)
+
+    async def _send_wiring(self, client: aiomqtt.Client) -> None:
+        """Give the server a copy once it has answered a hello, so that it comes where somebody keeps it."""
+        journal = self._journal
+        if self._wiring and (copy := self._wiring.sealed(journal.epoch, journal.next_seq)):
+            await self._publish(client, Channel.WIRING, copy)
+
+    async def _take_keys(self, client: aiomqtt.Client, payload: bytes) -> None:
+        """Believe the server's other keys; a roster that a dropped key signed is replaced by a new one."""
+        if self._roster.keys.take(payload):
+            self._roster.ask_whole()
+        await asyncio.to_thread(self._keep, self._roster.keys.save, payload)
+        log.info("the server has other keys: number %d", self._roster.keys.n)
+        await self._hello(client)
 
     async def _take_roster(self, client: aiomqtt.Client, payload: bytes) -> None:
         try:
@@ -264,15 +289,16 @@ class Link:
             if "does not fit" in str(error) or "no roster is held" in str(error):
                 await self._hello(client)
             raise
-        await asyncio.to_thread(self._keep, payload)
+        await asyncio.to_thread(self._keep, self._roster.save, payload)
         if changed:
             self._roster_changed()
 
-    def _keep(self, payload: bytes) -> None:
+    @staticmethod
+    def _keep(save: Callable[[bytes], None], payload: bytes) -> None:
         try:
-            self._roster.save(payload)
+            save(payload)
         except OSError as error:
-            log.error("the roster cannot be kept on disk: %s", error)
+            log.error("what the server signed cannot be kept on disk: %s", error)
 
     async def _take_command(self, client: aiomqtt.Client, payload: bytes) -> None:
         command = self._roster.command(payload)

@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from floor import tariff
 from floor.access import AccountStanding, BadgeStanding, MemberStanding, accounts_of
 from floor.errors import ConfigError, PeerError
 from floor.ids import badge_reference
 from floor.tariff import Tariff
-from floor.wire.messages import Command, Signed
+from floor.wire.messages import Command, ServerKeys
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
-from floor.wire.topics import DELIVERY, Channel
 from gateway.clock import Clock
 from gateway.memory import give_back
+from gateway.server_keys import ServerKeyStore
 from hardware.readers.keys import BadgeKey
 
 log = logging.getLogger(__name__)
@@ -50,7 +46,7 @@ class RosterStore:
         self._path = path
         self._gateway = gateway
         self._badge_key = badge_key
-        self._server_key = Ed25519PublicKey.from_public_bytes(server_key)
+        self.keys = ServerKeyStore(path.with_name("server-keys.jsonl"), server_key)
         self._clock = clock
         self._roster: Roster | None = None
         self._deltas = 0
@@ -119,9 +115,9 @@ class RosterStore:
             return f"the roster cannot be read: {error}"
         for line in lines:
             try:
-                self._hold(line)
+                self._hold(line, own=True)
             except PeerError as error:
-                self._deltas = DELTAS_BEFORE_SNAPSHOT  # ask for a snapshot, which rewrites the file
+                self.ask_whole()  # which rewrites the file
                 return f"the roster on disk is refused: {error}"
         give_back()
         return None
@@ -138,8 +134,12 @@ class RosterStore:
         self._clock.heard(self._roster.issued_ms)
         return self._roster.version != before
 
-    def _hold(self, payload: bytes) -> None:
-        message = self._verified(payload)
+    def ask_whole(self) -> None:
+        """Hold no version any more until a whole roster comes."""
+        self._deltas = DELTAS_BEFORE_SNAPSHOT
+
+    def _hold(self, payload: bytes, *, own: bool = False) -> None:
+        message = self._verified(payload, own=own)
         held = self._roster
         if isinstance(message, Command):
             raise PeerError("a command came where a roster was expected")
@@ -195,13 +195,11 @@ class RosterStore:
             raise PeerError(f"command {command.id} expired before it came")
         return command
 
-    def _verified(self, payload: bytes) -> Roster | RosterDelta | Command:
-        signed = Signed.decode(payload, DELIVERY[Channel.ROSTER].limit_bytes)
-        try:
-            self._server_key.verify(b64decode(signed.signature), signed.signed_bytes())
-        except (InvalidSignature, ValueError) as error:
-            raise PeerError(f"the signature of this {signed.kind} is not the server's") from error
+    def _verified(self, payload: bytes, *, own: bool = False) -> Roster | RosterDelta | Command:
+        signed = self.keys.open(payload, own=own)
         message = signed.message()
+        if isinstance(message, ServerKeys):
+            raise PeerError("keys of the server came where something else was expected")
         if message.gateway != self._gateway:
             raise PeerError(f"this {signed.kind} is for {message.gateway}, not for {self._gateway}")
         return message

@@ -2,8 +2,9 @@
 
 root.py    every name, and its module     base.py    what the commands share
 server.py  init, serve, migrate, doctor, demo
-floor.py   gateways, machines, tariffs    people.py  members, badges, certifications, users, money
+floor.py   machines, tariffs, exceptions  people.py  members, badges, certifications, users, money
 badges.py  badges that cannot be copied
+gateways.py the Pis on the floor: enrolled, replaced, re-keyed
 broker.py  what Mosquitto reads           rates.py   what the shop costs, and who pays it
 quoting.py what a use would cost, and what is wrong with a tariff
 prints.py  what waits at printers, and files that nobody needs any more

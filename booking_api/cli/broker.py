@@ -1,6 +1,7 @@
 """Commands for the broker of a real floor: what Mosquitto reads."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -42,17 +43,19 @@ def certificates(
 @broker.command()
 def files(ctx: typer.Context, folder: Folder) -> None:
     """Write mosquitto.conf, passwords and acl: each gateway may speak under its own name only."""
-    with reading(ctx) as (settings, database):
-        with database.read() as session:
-            words = gateways.passwords(session, open_vault(settings.data))
-        server = Identity(settings.broker.username, settings.broker.password, IdentityKind.SERVER)
-        identities = [server, *(Identity(name, word, IdentityKind.GATEWAY) for name, word in words.items())]
+    with reading(ctx) as (settings, database), database.read() as session:
+        words = gateways.passwords(session, open_vault(settings.data))
+    write_files(settings.broker, words, folder)
+
+
+def write_files(broker: BrokerSettings, words: Mapping[str, str], folder: Path) -> None:
+    """Write the broker's three files; `words` are the gateways' passwords by name."""
+    server = Identity(broker.username, broker.password, IdentityKind.SERVER)
+    identities = [server, *(Identity(name, word, IdentityKind.GATEWAY) for name, word in words.items())]
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     texts = {
-        "mosquitto.conf": render_mosquitto(
-            _listener(settings.broker, folder), folder, as_root=os.geteuid() == 0
-        ),
+        "mosquitto.conf": render_mosquitto(_listener(broker, folder), folder, as_root=os.geteuid() == 0),
         "passwords": render_passwords(identities),
         "acl": render_acl(identities),
     }

@@ -1,8 +1,5 @@
-"""Commands for gateways, machines and tariffs."""
+"""Commands for machines, tariffs and sessions that wait."""
 
-import json
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -17,57 +14,19 @@ from booking_api.cli.base import (
     shown_day,
     typed_policy,
     validated,
-    write_secret,
 )
-from booking_api.gateways import enrol as gateways
-from booking_api.gateways.keys import open_signer
 from booking_api.machines import service as machines
 from booking_api.machines.service import MachineChanges, MachineDetails
 from booking_api.sessions import service as sessions
 from booking_api.tariffs import service as tariffs
 
 AUTHOR = "command-line"
-gateway = typer.Typer(help="Gateways: the Pis on the floor.", no_args_is_help=True)
 machine = typer.Typer(help="Machines.", no_args_is_help=True)
 exception = typer.Typer(help="Sessions that wait for an operator.", no_args_is_help=True)
 tariff = typer.Typer(help="Tariffs: versions of price lists.", no_args_is_help=True)
-app.add_typer(gateway, name="gateway")
 app.add_typer(machine, name="machine")
 app.add_typer(tariff, name="tariff")
 app.add_typer(exception, name="exception")
-
-
-@gateway.command()
-def enrol(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens.")],
-    out: Annotated[Path, typer.Option(help="The gateway.toml to write; it holds secrets.")],
-    again: Annotated[bool, typer.Option("--again", help="For a Pi that takes a dead one's place.")] = False,
-) -> None:
-    """Enrol a gateway and write its gateway.toml, to which its stations are then added."""
-    with desk(ctx) as at:
-        enrolment = (
-            gateways.recall(at.session, at.vault, name)
-            if again
-            else gateways.enrol(at.session, at.vault, name, at.now_ms)
-        )
-        known, signer = at.settings, open_signer(at.settings.data)
-        values = gateways.config_values(enrolment, signer, known.broker, known.address)
-        # Inside the transaction: without its file, a gateway is not enrolled.
-        write_secret(out, _toml(values))
-        if at.settings.broker.ca is not None:
-            shutil.copyfile(at.settings.broker.ca, out.parent / "ca.pem")
-    print(f"Copy {out} to the Pi, add its [[stations]], and run `makerfloor-gateway check`.")
-
-
-def _toml(values: Mapping[str, str | Mapping[str, str | int]]) -> str:
-    plain_values = [f"{key} = {json.dumps(value)}" for key, value in values.items() if isinstance(value, str)]
-    tables = [
-        f"\n[{key}]\n" + "\n".join(f"{name} = {json.dumps(inner)}" for name, inner in value.items())
-        for key, value in values.items()
-        if not isinstance(value, str)
-    ]
-    return "\n".join([*plain_values, *tables]) + "\n"
 
 
 @machine.command("add")

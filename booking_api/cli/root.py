@@ -28,9 +28,11 @@ NAMES = {
         "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
     },
     "floor": {
-        "gateway": "Gateways: the Pis on the floor.",
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",
+    },
+    "gateways": {
+        "gateway": "Gateways: the Pis on the floor.",
     },
     "people": {
         "certify": "Let a member use a machine.",

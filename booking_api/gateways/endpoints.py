@@ -12,16 +12,21 @@ from booking_api.auth.guards import Ctx, Reading, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.gateways.models import Gateway
+from booking_api.gateways.software import lags
 
 router = APIRouter(prefix="/api/v1/gateways", tags=["gateways"])
 
 
 class GatewaySeen(BaseModel):
-    """A gateway: the figures of its last message. `journal_lag` counts entries that it has yet to deliver."""
+    """A gateway: the figures of its last message. `journal_lag` counts entries that it has yet to deliver.
+
+    `lags`: its software is older than the server's.
+    """
 
     name: str
     online: bool
     software: str
+    lags: bool
     enrolled_ms: int
     last_seen_ms: int | None
     roster_age_s: int | None
@@ -44,6 +49,7 @@ def list_gateways(
                 name=row.name,
                 online=live is not None and live.online,
                 software=row.software,
+                lags=lags(row.software),
                 enrolled_ms=row.enrolled_ms,
                 last_seen_ms=live.seen_ms if live else row.last_seen_ms,
                 roster_age_s=live.roster_age_s if live else None,

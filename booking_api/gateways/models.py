@@ -1,6 +1,6 @@
 """Tables of gateways, of roster versions, of what changed and of the credit that was given out."""
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Integer, Text
 from sqlmodel import Field, SQLModel
 
 BIG_COUNTER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up only in INTEGER keys
@@ -9,7 +9,8 @@ BIG_COUNTER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up
 class Gateway(SQLModel, table=True):
     """A gateway that was enrolled. Keys are sealed. `roster_*` is what it was last given and last confirmed.
 
-    `roster_change` is the last change (RosterChange.id) that what it was given contains.
+    `roster_change` is the last change (RosterChange.id) that what it was given contains. `server_key` is the
+    newest key of the server that it accepts, "" when its software does not say.
     """
 
     __tablename__ = "gateway"
@@ -27,6 +28,22 @@ class Gateway(SQLModel, table=True):
     roster_n: int = Field(default=0, sa_type=BigInteger)
     roster_confirmed_n: int = Field(default=0, sa_type=BigInteger)
     roster_change: int = Field(default=0, sa_type=BigInteger)
+    server_key: str = Field(default="", max_length=44, sa_column_kwargs={"server_default": ""})
+
+
+class GatewayWiring(SQLModel, table=True):
+    """What is wired to a gateway, sealed: JSON of the parts of `gateway.toml` that it sent.
+
+    `since_ms` is when it last changed; `epoch` and `seq` say where the journal stood when it was sent.
+    """
+
+    __tablename__ = "gateway_wiring"
+
+    gateway: str = Field(primary_key=True, foreign_key="gateway.name", max_length=32)
+    sealed: str = Field(sa_type=Text)
+    since_ms: int = Field(sa_type=BigInteger)
+    epoch: int = Field(sa_type=BigInteger)
+    seq: int = Field(sa_type=BigInteger)
 
 
 class RosterState(SQLModel, table=True):

@@ -6,7 +6,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
 from booking_api.db import zone_of
-from booking_api.gateways import credit, versions
+from booking_api.gateways import credit, versions, wiring
 from booking_api.gateways.changes import Subject, changed, hold_rosters, newest_change
 from booking_api.gateways.models import Gateway, RosterChange
 from booking_api.gateways.roster import Writer
@@ -14,7 +14,7 @@ from booking_api.metering.ingest import hold_gateway, standing
 from booking_api.periods.calendar import month_at
 from booking_api.vault import Vault
 from floor.wire.journal import JournalAck
-from floor.wire.messages import Hello
+from floor.wire.messages import Hello, Wiring
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
 
 DELTA_MAX = 500
@@ -36,6 +36,7 @@ class Office:
         """
         gateway = hold_gateway(session, hello.gateway)
         gateway.last_seen_ms, gateway.software, gateway.boot_id = now_ms, hello.software, hello.boot_id
+        gateway.server_key = hello.server_key or ""
         if hello.roster is not None:
             versions.seen(session, hello.roster)
         ack = standing(session, hello.gateway, hello.journal_epoch)
@@ -65,6 +66,10 @@ class Office:
         gateway = hold_gateway(session, name)
         if version == _given(gateway):
             self._confirm(session, gateway, version.n, now_ms)
+
+    def keep_wiring(self, session: Session, copy: Wiring, now_ms: int) -> bool:
+        """Keep what a gateway says is wired to it; returns whether that changed. Raises PeerError."""
+        return wiring.keep(session, self.vault, copy, now_ms)
 
     def _confirm(self, session: Session, gateway: Gateway, n: int, now_ms: int) -> None:
         if gateway.roster_confirmed_n != n:

@@ -42,10 +42,12 @@ from floor.wire.messages import (
     PhoneTapped,
     ReadBadge,
     Reply,
+    ServerKeys,
     Signed,
     Station,
     Stations,
     Stop,
+    Wiring,
 )
 from floor.wire.roster import QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.wire.topics import Channel
@@ -204,6 +206,8 @@ def signed(kind: str, message: Message) -> Signed:
     )
 
 
+SERVER_KEY, OLDER_KEY = "K" * 43 + "=", "J" * 43 + "="
+SERVER_KEYS = ServerKeys(n=1, keys=[SERVER_KEY, OLDER_KEY])
 STATION = Station(
     machine="printer-1",
     state=StationState.IN_USE,
@@ -228,6 +232,8 @@ EXAMPLES: dict[Channel, Message] = {
         journal_epoch=1,
         next_seq=15,
         roster=RosterVersion(1, 41),
+        server_key=SERVER_KEY,
+        keys_n=1,
     ),
     Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
     Channel.STATIONS: Stations(
@@ -235,15 +241,18 @@ EXAMPLES: dict[Channel, Message] = {
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
     Channel.BADGE: BadgeRead(gateway=GATEWAY, machine="saw", reading=READING, sealed="Zm9yIGV4YW1wbGUg" * 4),
+    Channel.WIRING: Wiring(gateway=GATEWAY, epoch=1, seq=15, sealed="q83vASNFZ4mrze8B" * 4),
     Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=14),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
+    Channel.KEYS: signed("server_keys", SERVER_KEYS),
 }
 ALL: tuple[Message, ...] = (
     *EXAMPLES.values(),
     JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()),
     ROSTER,
     DELTA,
+    SERVER_KEYS,
     *ORDERS,
     Reply(id=COMMAND.id, gateway=GATEWAY, done=False, reason=DenialReason.NOT_CERTIFIED),
     Reply(id=COMMAND.id, gateway=GATEWAY, done=True, tap="began"),

@@ -12,7 +12,7 @@ from floor.meter import Quantity
 from floor.policy import RANGES
 from floor.texts import LANGUAGES, TEXTS
 from floor.wire.base import VERSION, Message
-from floor.wire.examples import COMMAND, DELTA, EXAMPLES, ROSTER
+from floor.wire.examples import COMMAND, DELTA, EXAMPLES, ROSTER, SERVER_KEYS
 from floor.wire.messages import Signed
 from floor.wire.topics import DELIVERY, Channel, topic
 from floor.words import (
@@ -58,10 +58,12 @@ that it does not know, ignores keys that it does not know, and takes no value of
 (`…_ms`) or seconds (`…_s`), money is integer micro-units of a commodity (`…_micro`: 1 EUR is 1,000,000).
 """
 
+SIGNED = (Channel.ROSTER, Channel.COMMAND, Channel.KEYS)
 SIGNED_HEAD = """What the server orders travels in an envelope: `down/roster` carries the kinds `roster` and
-`roster_delta`, `down/command` the kind `command`. The signature is Ed25519 over the bytes `makerfloor/`,
-`v`, `/`, `kind`, a line feed, then `body` as it stands. A gateway verifies it with the key from its enrolment
-before it reads the body, and drops whatever does not verify.
+`roster_delta`, `down/command` the kind `command`, `down/keys` the kind `server_keys`. The signature is
+Ed25519 over the bytes `makerfloor/`, `v`, `/`, `kind`, a line feed, then `body` as it stands. A gateway
+verifies it with the key from its enrolment, or with one that followed it, before it reads the body, and
+drops whatever does not verify.
 """
 
 WORDS_HEAD = f"""# Words: why no, how it ended, how it stands
@@ -80,9 +82,9 @@ def topics_page() -> str:
     for channel, message in EXAMPLES.items():
         if not isinstance(message, Signed):
             pages += [f"## `{topic('NAME', channel)}`\n", *_message(message, parts)]
-    both = " and ".join(f"`{topic('NAME', channel)}`" for channel in (Channel.ROSTER, Channel.COMMAND))
+    both = " and ".join(f"`{topic('NAME', channel)}`" for channel in SIGNED)
     pages += [f"## {both}\n", SIGNED_HEAD, *_message(EXAMPLES[Channel.COMMAND], parts)]
-    for inner in (ROSTER, DELTA, COMMAND):
+    for inner in (ROSTER, DELTA, COMMAND, SERVER_KEYS):
         pages += [f"### {type(inner).__name__}\n", *_message(inner, parts)]
     pages.append("## Parts of messages\n")
     for name, schema in sorted(parts.items()):

@@ -14,6 +14,8 @@ from floor.words import Activity, DenialReason, StationState
 Nonce = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16}$")]
 TapOutcome = Literal["began", "ended", "held", "resumed", "waits", "code_over"]
 
+PublicKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+
 
 class Alive(Message):
     """Retained; the broker publishes `online: false` as the gateway's last will."""
@@ -23,7 +25,11 @@ class Alive(Message):
 
 
 class Hello(Message):
-    """A gateway has connected: what it holds, and where its journal stands."""
+    """A gateway has connected: what it holds, and where its journal stands.
+
+    `server_key` is the newest of the server's keys that it accepts, `keys_n` the number of the last
+    ServerKeys that it took.
+    """
 
     gateway: Name
     boot_id: Id
@@ -31,6 +37,8 @@ class Hello(Message):
     journal_epoch: Annotated[Count, Field(ge=1)]
     next_seq: Annotated[Count, Field(ge=1)]
     roster: Version | None = None
+    server_key: PublicKey | None = None
+    keys_n: Count = 0
 
 
 class Station(Wire):
@@ -178,19 +186,45 @@ class BadgeRead(Message):
     sealed: Annotated[str, Field(min_length=44, max_length=256, pattern=r"^[A-Za-z0-9+/]+=*$")]
 
 
+class Wiring(Message):
+    """What is wired to a gateway, for the Pi that will take its place; sent after each answer to a hello.
+
+    `sealed` is base64 of 12 bytes of nonce and AES-256-GCM of `gateway.toml` as JSON, without the name, the
+    keys and the broker's password. Its key is made of the gateway's badge key; gateway, epoch and number of
+    the journal's next entry are bound to it, so that an older one is known.
+    """
+
+    gateway: Name
+    epoch: Annotated[Count, Field(ge=1)]
+    seq: Annotated[Count, Field(ge=1)]
+    sealed: Annotated[str, Field(min_length=40, max_length=64_000, pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
+class ServerKeys(Message):
+    """Whose signature a gateway takes for the server's from now on; the newest key stands first.
+
+    It is signed with a key that the gateway accepted before, and is the same for every gateway. `n` counts
+    up: one that is not newer than what was taken is refused.
+    """
+
+    n: Annotated[Count, Field(ge=1)]
+    keys: Annotated[list[PublicKey], Field(min_length=1, max_length=2)]
+
+
 class Signed(Message):
     """What the server orders: `body` is a message of `kind` as JSON, `signature` its Ed25519, base64."""
 
-    kind: Literal["roster", "roster_delta", "command"]
+    kind: Literal["roster", "roster_delta", "command", "server_keys"]
     body: str
     signature: Annotated[str, Field(min_length=88, max_length=88)]
 
-    def message(self) -> Roster | RosterDelta | Command:
+    def message(self) -> Roster | RosterDelta | Command | ServerKeys:
         """Read the body; call it only after the signature was verified. Raises PeerError."""
-        shapes: dict[str, type[Roster] | type[RosterDelta] | type[Command]] = {
+        shapes: dict[str, type[Roster] | type[RosterDelta] | type[Command] | type[ServerKeys]] = {
             "roster": Roster,
             "roster_delta": RosterDelta,
             "command": Command,
+            "server_keys": ServerKeys,
         }
         body = self.body.encode()
         return shapes[self.kind].decode(body, len(body))

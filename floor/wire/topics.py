@@ -20,9 +20,11 @@ class Channel(StrEnum):
     STATIONS = "up/stations"
     REPLY = "up/reply"
     BADGE = "up/badge"
+    WIRING = "up/wiring"
     ACK = "down/ack"
     ROSTER = "down/roster"
     COMMAND = "down/command"
+    KEYS = "down/keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,11 @@ DELIVERY: dict[Channel, Delivery] = {
     Channel.STATIONS: Delivery(0, False, 65_536),
     Channel.REPLY: Delivery(1, False, 4_096),
     Channel.BADGE: Delivery(1, False, 1_024),
+    Channel.WIRING: Delivery(1, False, 65_536),
     Channel.ACK: Delivery(1, False, 1_024),
     Channel.ROSTER: Delivery(1, False, 8_388_608),
     Channel.COMMAND: Delivery(1, False, 4_096),
+    Channel.KEYS: Delivery(1, False, 1_024),
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from floor.wire.base import Message, Wire
 from floor.wire.examples import EXAMPLES
-from floor.wire.handbook import topics_page
+from floor.wire.handbook import SIGNED, topics_page
 from floor.wire.topics import DELIVERY, Channel, topic
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "topics.md"
@@ -51,7 +51,7 @@ def test_every_field_of_every_message_and_part_stands_in_its_section() -> None:
         name = shape.__name__
         title = name if f"### {name}\n" in TEXT else f"`{messages[name]}`"
         if name == "Signed":
-            title = f"`{topic('NAME', Channel.ROSTER)}` and `{topic('NAME', Channel.COMMAND)}`"
+            title = " and ".join(f"`{topic('NAME', channel)}`" for channel in SIGNED)
         text = section(title)
         missing = [field for field in shape.model_fields if f"| `{field}` |" not in text]
         assert missing == [], name

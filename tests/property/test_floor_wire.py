@@ -15,7 +15,18 @@ from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.examples import ALL, DELTA, EXAMPLES, GATEWAY, MEMBER, ROSTER, signed
 from floor.wire.journal import JournalBatch
-from floor.wire.messages import Alive, BadgeRead, Command, Hello, Reply, Signed, Station, Stations
+from floor.wire.messages import (
+    Alive,
+    BadgeRead,
+    Command,
+    Hello,
+    Reply,
+    ServerKeys,
+    Signed,
+    Station,
+    Stations,
+    Wiring,
+)
 from floor.wire.roster import Roster, RosterDelta, apply
 from floor.wire.topics import DELIVERY, Channel, parse, topic
 
@@ -272,6 +283,8 @@ def test_the_examples_are_of_every_message() -> None:
         Roster,
         RosterDelta,
         Command,
+        ServerKeys,
+        Wiring,
         type(EXAMPLES[Channel.ACK]),
     }
     assert set(EXAMPLES) == set(Channel) == set(DELIVERY)

@@ -2,8 +2,11 @@
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -217,6 +220,65 @@ async def test_a_volatile_folder_is_refused(tmp_path, monkeypatch):
     )
     with pytest.raises(ConfigError, match="would lie on tmpfs"):
         journal_store.refuse_volatile(tmp_path)
+
+
+READ_ONLY_ROOT = """overlay / overlay rw,lowerdir=/lower,upperdir=/upper/data,workdir=/upper/work 0 0
+/dev/mmcblk0p1 /boot/firmware vfat ro 0 0
+tmpfs /run tmpfs rw 0 0
+/dev/mmcblk0p3 /var/lib/makerfloor-gateway ext4 rw,noatime 0 0
+/dev/sda1 /media/my\\040disk ext4 rw 0 0
+/media/root-rw /media/overlaid overlay rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("folder", "lies_on"),
+    [
+        ("/var/lib/makerfloor-gateway", ""),
+        ("/var/lib/makerfloor-gateway/journal", ""),
+        ("/media/my disk/card", ""),
+        ("/var/lib/makerfloor-gateway-2", "overlay"),
+        ("/var/lib", "overlay"),
+        ("/media/overlaid/card", "overlay"),
+        ("/run/card", "tmpfs"),
+    ],
+)
+async def test_under_a_read_only_root_only_a_partition_of_its_own_keeps_the_journal(
+    monkeypatch, folder, lies_on
+):
+    monkeypatch.setattr(journal_store.Path, "read_text", lambda *_: READ_ONLY_ROOT)
+    if lies_on:
+        with pytest.raises(ConfigError, match=f"would lie on {lies_on}"):
+            journal_store.refuse_volatile(Path(folder))
+    else:
+        journal_store.refuse_volatile(Path(folder))
+
+
+OVERLAY = """
+set -e
+cd "$1" && mkdir lower root part memory && mount -t tmpfs tmpfs memory && mkdir memory/up memory/work
+mkdir -p lower/var/lib/card
+mount -t overlay overlay -o lowerdir=lower,upperdir=memory/up,workdir=memory/work root
+mount --bind part root/var/lib/card
+cd "$3"
+for place in root/var/lib/card root/var/lib root memory; do
+    "$2" -c 'import sys; from pathlib import Path; from gateway import journal_store
+try: journal_store.refuse_volatile(Path(sys.argv[1])); print("kept")
+except journal_store.ConfigError as error: print(error.problem)' "$1/$place"
+done
+"""
+
+
+def test_a_real_overlay_is_refused_and_a_partition_mounted_in_it_is_not(tmp_path):
+    """In a namespace of its own; `part` stands for the partition, on whatever disk the test runs."""
+    root = Path(journal_store.__file__).parents[1]
+    command = ["unshare", "-rm", "sh", "-c", OVERLAY, "sh", str(tmp_path), sys.executable, str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, f"unshare -rm (util-linux, user namespaces) is needed: {done.stderr}"
+    first, *others = done.stdout.splitlines()
+    assert first == "kept"
+    words = ("overlay", "overlay", "tmpfs")
+    assert [one.split(",")[0] for one in others] == [f"the journal would lie on {word}" for word in words]
 
 
 async def test_old_acknowledged_entries_are_dropped_and_open_sessions_found(journal):

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,41 @@ def test_a_floor_is_set_up_from_the_command_line(run: Run, floor: Path) -> None:
     assert re.search(r"Owed +-12.50 EUR$", statement[-1])
     assert "user north" in (floor / "broker" / "acl").read_text()
     assert (floor / "gateway.toml").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_gateways_keys_are_replaced_from_the_command_line(run: Run, floor: Path) -> None:
+    def key(file: str) -> str:
+        return str(tomllib.loads((floor / file).read_text())["server_key"])
+
+    assert run("gateway", "enrol", "north", "--out", str(floor / "1.toml")).code == 0
+    listed = run("gateway", "list").out
+    assert re.search(r"^north +never heard +-; newest signing key not heard of; wiring of none$", listed)
+    assert run("gateway", "rotate-signing").code == 0
+    assert "being replaced already" in run("gateway", "rotate-signing").err
+    assert run("gateway", "enrol", "north", "--again", "--out", str(floor / "2.toml")).code == 0
+    assert key("2.toml") == key("1.toml"), "the next key signs nothing yet"
+    heard = "UPDATE gateway SET last_seen_ms = 1, software = 'makerfloor 0.0.1'"
+    database = sqlite3.connect(next(floor.rglob("makerfloor.db")))
+    with database:
+        database.execute(heard)
+    database.close()
+    assert (
+        "makerfloor 0.0.1 (older than the server); newest signing key NOT KNOWN" in run("gateway", "list").out
+    )
+    said = run("gateway", "rotate-signing", "--finish")
+    assert (said.code, "Not told of the next key yet: north" in said.err) == (1, True)
+    assert run("gateway", "rotate-signing", "--finish", "--anyway").code == 0
+    words = run(
+        "gateway", "rotate", "north", "--out", str(floor / "3.toml"), "--broker-files", str(floor / "b")
+    )
+    assert "kill -HUP" in words.out
+    assert "north:$7$" in (floor / "b" / "passwords").read_text()
+    assert key("3.toml") != key("1.toml")
+    broken = run("gateway", "rotate-signing", "--compromised")
+    assert run("gateway", "enrol", "north", "--again", "--out", str(floor / "4.toml")).code == 0
+    assert key("4.toml") in broken.out
+    assert key("4.toml") not in (key("1.toml"), key("3.toml"))
+    assert run("gateway", "rotate", "south", "--out", str(floor / "5.toml")).code == 1
 
 
 def test_members_come_from_a_file_or_none_of_them(run: Run, floor: Path) -> None:
