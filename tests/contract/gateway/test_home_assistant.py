@@ -148,7 +148,14 @@ async def test_the_configuration_is_what_home_assistants_discovery_takes(
     assert {one["platform"] for one in components.values()} == {"sensor", "binary_sensor"}
     assert len({one["unique_id"] for one in components.values()}) == len(components)
     assert components["state"]["device_class"] == "enum"
-    assert set(components["state"]["options"]) == {"free", "in_use", "holding", "run_on", "locked_out"}
+    assert set(components["state"]["options"]) == {
+        "free",
+        "starting",
+        "in_use",
+        "holding",
+        "run_on",
+        "locked_out",
+    }
     assert components["busy"]["value_template"] == "{{ value_json.busy }}"
     assert "command" not in listener.said[CONFIG]
 
