@@ -81,31 +81,30 @@ def _steps(arguments: argparse.Namespace, new: BadgeKeysFile, old: BadgeKeysFile
 
 
 def _at_reader(service: Service, wanted: str, uid: bytes, writing: Writing) -> str:
-    """Return why the badge was not written, or nothing. OSError: it was not reached."""
+    """Return why the badge was not written, or nothing. OSError: none was reached."""
     with closing(service):
         service.open()
         reader = choose(wanted, service.readers())
         print(f"Lay the badge {uid.hex().upper()} on {reader}, alone, and leave it there.", flush=True)
-        seen, deadline = Seen(), time.monotonic() + PATIENCE_S
-        while not seen.is_card:
-            if time.monotonic() > deadline:
-                raise OSError(f"no badge was laid on {reader} for {PATIENCE_S:g} s")
+        seen, deadline, problem = Seen(), time.monotonic() + PATIENCE_S, "no badge was laid on it"
+        while time.monotonic() < deadline:
             seen = service.wait(reader, seen, _LOOK_MS)
-        card = service.connect(reader)
-        if card is None:
-            raise OSError(f"the badge on {reader} was not reached: does another program hold it?")
-        with closing(card):
-            return _talk(card, uid, writing)
+            card = service.connect(reader) if seen.is_card else None
+            if card is not None:
+                with closing(card):
+                    if (told := card.transmit(GET_UID)) is not None:
+                        return _talk(card, told, uid, writing)
+            if seen.is_card:
+                problem = "the badge was not reached: hold it still; does another program hold it?"
+    raise OSError(f"{reader}: {problem} (for {PATIENCE_S:g} s)")
 
 
-def _talk(card: Card, uid: bytes, writing: Writing) -> str:
-    if (told := card.transmit(GET_UID)) != uid + _OK:
-        lies = (
-            f"the badge {told[:-2].hex().upper()} lies"
-            if told and told[-2:] == _OK
-            else "something else lies"
+def _talk(card: Card, told: bytes, uid: bytes, writing: Writing) -> str:
+    if told != uid + _OK:
+        found = f"the badge {told[:-2].hex().upper()}" if told[-2:] == _OK else "a card that names no UID"
+        return (
+            f"{found} lies on the reader, not {uid.hex().upper()}, whose keys these are. Nothing was written."
         )
-        return f"{lies} on the reader, not {uid.hex().upper()}, whose keys these are. Nothing was written."
     step = writing.step()
     while isinstance(step, bytes):
         step = writing.step(card.transmit(step))

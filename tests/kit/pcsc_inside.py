@@ -122,7 +122,8 @@ class Inside:
         match command.pop("do"):
             case "start":
                 self.asked.clear()
-                self.pcscd = subprocess.Popen(["pcscd", "--foreground"], stdin=subprocess.DEVNULL)
+                daemon = ["pcscd", "--foreground"]  # what it says is no answer of ours
+                self.pcscd = subprocess.Popen(daemon, stdin=subprocess.DEVNULL, stdout=sys.stderr)
             case "stop":
                 self.signal(signal.SIGKILL)
             case "clear":

@@ -90,6 +90,7 @@ def test_an_ntag_424_is_written_and_one_that_was_taken_away_is_completed(
     assert f"the badge {OTHER.hex().upper()} lies on the reader" in said
     assert "Nothing was written" in said
     assert pcscd.say("asked") == ["ffca000000"]
+    pcscd.renew()
     pcscd.say("lay", uid=NTAG.hex(), kind="blank_ntag424", leaves_after=30)
     status, said = told(file)
     assert (status, "may be half written: lay it down again" in said) == (1, True)
