@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from floor.errors import ConfigError
-from gateway.tools.badge_keys import BadgeKeysFile, read
+from gateway.tools.badge_keys import PIPE, BadgeKeysFile, read
 from hardware.readers.cards import write_desfire, write_ntag424
 from hardware.readers.cards.proof import Proven, Steps
 from hardware.readers.cards.template import template
@@ -60,7 +60,9 @@ def _write(arguments: argparse.Namespace) -> int:
     if problem:
         print(f"makerfloor-gateway: {problem}", file=sys.stderr)
         return NOT_WRITTEN
-    print(f"The badge {new.uid.upper()} is written, and has proved it. Delete the keys: rm {arguments.keys}")
+    print(f"The badge {new.uid.upper()} is written, and has proved it.")
+    if str(arguments.keys) != PIPE:
+        print(f"Delete the keys: rm {arguments.keys}")
     return 0
 
 

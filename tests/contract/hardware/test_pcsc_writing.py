@@ -97,7 +97,7 @@ def test_an_ntag_424_is_written_and_one_that_was_taken_away_is_completed(
     for url in ([], ["--url", "https://other.example.org/b"]):
         status, said = told(file, *url)
         assert status == 0
-        assert "is written, and has proved it. Delete the keys" in said
+        assert "is written, and has proved it.\nDelete the keys" in said
     address: list[bytes] = []
 
     def read(card: Card) -> None:
