@@ -15,6 +15,7 @@ TOOLS = {
     "record": "keep a machine's traffic in a file, without its secrets",
     "replay": "run a driver on a recording, and compare",
     "discover": "find machines, and propose their configuration",
+    "badge": "write a badge that cannot be copied",
     "wiring": "draw which wire goes to which pin, from the settings",
 }
 """The modules of this folder that are commands, and what the list of commands says of them."""

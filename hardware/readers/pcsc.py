@@ -29,7 +29,7 @@ from hardware.settings import Settings
 LONGEST_CALL_S = 5.0
 """How long pcscd may take for one call, such as a whole proof; then the reader counts as lost."""
 
-_GET_UID = bytes.fromhex("FFCA000000")
+GET_UID = bytes.fromhex("FFCA000000")
 _OK = b"\x90\x00"
 _UID_BYTES = range(4, 11)
 _LOOK_MS = 200  # a card that comes or goes is told at once; so long at most until `aclose` is noticed
@@ -141,7 +141,7 @@ class PcscReader:
         service = Service(self._library)
         try:
             await hands.do(service.open)
-            reader = _choose(self._wanted, await hands.do(service.readers))
+            reader = choose(self._wanted, await hands.do(service.readers))
             look = partial(service.wait, reader)
             seen = await hands.do(partial(look, Seen(), 0))
             self._uid, self._attempts = None, 0
@@ -181,7 +181,8 @@ def _monotonic_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _choose(wanted: str, readers: list[str]) -> str:
+def choose(wanted: str, readers: list[str]) -> str:
+    """Return the one reader whose name has `wanted` in it; OSError says which there are."""
     fitting = [reader for reader in readers if wanted in reader]
     if len(fitting) == 1:
         return fitting[0]
@@ -197,7 +198,7 @@ def _ask_uid(connect: Callable[[], Card | None]) -> bytes | None:
     if card is None:
         return None
     with closing(card):
-        return card.transmit(_GET_UID)
+        return card.transmit(GET_UID)
 
 
 def _prove(connect: Callable[[], Card | None], proof: Proof) -> Verdict:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.software_cards import Desfire, Ntag424, UidCard
+from tests.kit.writable_cards import WritableDesfire, WritableNtag424
 
 VPCD_PORT = 0x8C7B  # of the first of its two slots, in Debian's /etc/reader.conf.d/vpcd
 
@@ -46,6 +47,10 @@ def made(what: dict[str, Any]) -> UidCard:
             return card
         case "desfire":
             return Desfire(uid, keys)
+        case "blank_ntag424":
+            return WritableNtag424(uid)
+        case "blank_desfire":
+            return WritableDesfire(uid)
         case "mute":
             return Mute(uid)
     return UidCard(uid)
@@ -59,6 +64,7 @@ class Inside:
         self.told: dict[str, Any] | None = None
         self.asked = asyncio.Event()
         self.talked_s = 0.0
+        self.leaves_after = -1
         self.waiting: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self.line: asyncio.StreamWriter | None = None
         self.pcscd: subprocess.Popen[bytes] | None = None
@@ -81,7 +87,7 @@ class Inside:
                     await asyncio.sleep(QUIET_S / 4)
 
     async def serve(self) -> None:
-        """Be the card that lies there, in each turn of vpcd's."""
+        """Be the card that lies there, in each turn of vpcd's; one that left comes back, once."""
         while True:
             if (card := self.card) is not None:
                 with suppress(OSError, asyncio.IncompleteReadError):
@@ -95,13 +101,19 @@ class Inside:
                 size = int.from_bytes(await reader.readexactly(2), "big")
                 data = await reader.readexactly(size)
                 if size > 1:
+                    if len(card.asked) == self.leaves_after:
+                        self.leaves_after = -1
+                        break
                     self.answer(self.line, card.apdu(data))
                     self.asked.set()
                     self.talked_s = time.monotonic()
                 elif data == b"\x04":
                     self.answer(self.line, card.atr)
+                else:
+                    card.power_on()
         finally:
             self.line.close()
+        await asyncio.sleep(GAP_S)
 
     def answer(self, line: asyncio.StreamWriter, reply: bytes) -> None:
         line.write(len(reply).to_bytes(2, "big") + reply)
@@ -110,7 +122,8 @@ class Inside:
         match command.pop("do"):
             case "start":
                 self.asked.clear()
-                self.pcscd = subprocess.Popen(["pcscd", "--foreground"], stdin=subprocess.DEVNULL)
+                daemon = ["pcscd", "--foreground"]  # what it says is no answer of ours
+                self.pcscd = subprocess.Popen(daemon, stdin=subprocess.DEVNULL, stdout=sys.stderr)
             case "stop":
                 self.signal(signal.SIGKILL)
             case "clear":
@@ -120,6 +133,7 @@ class Inside:
             case "go_on":
                 self.signal(signal.SIGCONT)
             case "lay":
+                self.leaves_after = command.pop("leaves_after", -1)
                 self.waiting.put_nowait(command)
             case "take":
                 self.waiting.put_nowait(None)

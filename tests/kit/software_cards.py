@@ -50,6 +50,9 @@ class UidCard:
     def answer(self, command: bytes) -> bytes:
         return UNKNOWN
 
+    def power_on(self) -> None:
+        """Forget what was begun."""
+
 
 class _Ev2(UidCard):
     """What NTAG 424 and DESFire EV2 share: AuthenticateEV2First (NT4H2421Gx, 11.4.1)."""

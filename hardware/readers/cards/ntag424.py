@@ -12,9 +12,10 @@ from hardware.readers.cards.proof import OK, Proven, Steps, Unproven, expect
 
 _APPLICATION = bytes.fromhex("D2760000850101")
 _FILE = bytes.fromhex("E104")
-_FILE_BYTES = 256
+FILE_BYTES = 256
+"""Of the NDEF file, with the two bytes that say how long its message is."""
+LENGTH_BYTES = 2
 _CHUNK = 120  # what every reader carries in one reply
-_LENGTH_BYTES = 2
 
 
 def proof(
@@ -25,7 +26,7 @@ def proof(
     With `sun`, one that declines mutual authentication may prove itself by its message; `meta_key` opens that
     of a badge that says its UID and counter encrypted only.
     """
-    expect((yield _select(0x04, _APPLICATION)), OK)
+    yield from select()
     try:
         yield from authenticate_first(key, PROOF_KEY, entropy)
     except Unproven as declined:
@@ -33,8 +34,12 @@ def proof(
             raise
     else:
         return Proven()
-    expect((yield _select(0x04, _APPLICATION)), OK)  # what was begun is over, and the file is read in plain
-    ndef = yield from read_ndef()
+    yield from select()  # what was begun is over, and the file is read in plain
+    return proof_by_message((yield from read_ndef()), uid, key, meta_key)
+
+
+def proof_by_message(ndef: bytes, uid: bytes, key: bytes, meta_key: bytes | None = None) -> Proven:
+    """Return the proof that the badge with this UID, which said so, holds `key`; raises Unproven."""
     said = read_message(ndef, meta_key)
     if said.picc.uid != uid:
         raise Unproven("the badge's message is of another badge")
@@ -43,16 +48,21 @@ def proof(
     return Proven(said.picc.counter)
 
 
+def select() -> Steps[None]:
+    """Select the application; an authentication that there was is over. Raises Unproven."""
+    expect((yield _select(0x04, _APPLICATION)), OK)
+
+
 def read_ndef() -> Steps[bytes]:
     """Read the NDEF message of the selected application, at most 254 bytes; raises Unproven."""
     expect((yield _select(0x00, _FILE)), OK)
-    length = int.from_bytes(expect((yield _read(0, _LENGTH_BYTES)), OK, _LENGTH_BYTES), "big")
-    if length > _FILE_BYTES - _LENGTH_BYTES:
+    length = int.from_bytes(expect((yield _read(0, LENGTH_BYTES)), OK, LENGTH_BYTES), "big")
+    if length > FILE_BYTES - LENGTH_BYTES:
         raise Unproven(f"the badge says that its message has {length} bytes")
     message = b""
     while left := length - len(message):
         size = min(left, _CHUNK)
-        message += expect((yield _read(_LENGTH_BYTES + len(message), size)), OK, size)
+        message += expect((yield _read(LENGTH_BYTES + len(message), size)), OK, size)
     return message
 
 

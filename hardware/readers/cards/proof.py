@@ -39,11 +39,12 @@ Verdict = Proven | NotProven
 
 
 class Unproven(Exception):
-    """What a card replied proves nothing. It never leaves a Proof."""
+    """What a card replied proves nothing. It never leaves a Proof. `status`: by which the card refused."""
 
-    def __init__(self, reason: str, silent: bool = False) -> None:
+    def __init__(self, reason: str, silent: bool = False, status: int | None = None) -> None:
         super().__init__(reason)
         self.verdict = NotProven(reason, silent)
+        self.status = status
 
 
 class Proof:
@@ -78,7 +79,8 @@ def expect(reply: bytes | None, status: int, size: int | None = None) -> bytes:
     got = int.from_bytes(reply[-_STATUS_BYTES:], "big") if len(reply) >= _STATUS_BYTES else None
     data = reply[:-_STATUS_BYTES]
     if got != status:
-        raise Unproven("the card refused" if got is None else f"the card refused with status {got:04X}")
+        said = "the card refused" if got is None else f"the card refused with status {got:04X}"
+        raise Unproven(said, status=got)
     if size is not None and len(data) != size:
         raise Unproven(f"the card sent {len(data)} bytes in place of {size}")
     return data
