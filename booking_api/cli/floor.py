@@ -58,6 +58,7 @@ def enrol(
         if at.settings.broker.ca is not None:
             shutil.copyfile(at.settings.broker.ca, out.parent / "ca.pem")
     print(f"Copy {out} to the Pi, add its [[stations]], and run `makerfloor-gateway check`.")
+    print("Then tell the broker of it: `makerfloor broker files`, and have the broker read them again.")
 
 
 def _toml(values: Mapping[str, str | Mapping[str, str | int]]) -> str:
@@ -117,8 +118,8 @@ def change_machine(
         if policy:
             values["policy"] = machines.get(at.session, id).policy | typed_policy(policy)
         changed = machines.change(at.session, id, validated(MachineChanges, values), at.now_ms)
-        kept = ", ".join(f"{key}={value}" for key, value in changed.policy.items()) or "as by default"
-        print(f"{changed.id}: {changed.name}; policy {kept}")
+        kept = ", ".join(f"{key}={str(value).lower()}" for key, value in changed.policy.items())
+        print(f"{changed.id}: {changed.name}; policy {kept or 'as by default'}")
 
 
 @machine.command("list")
