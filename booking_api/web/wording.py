@@ -150,8 +150,10 @@ def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
         (policy.needs_supervisor, lambda: gettext("You begin once a supervisor taps too, within 30 s.")),
         (
             policy.proof_s != MachinePolicy().proof_s,
-            lambda: gettext("Extraction and cooling have %(time)s to start; else you are refused.")
-            % span(policy.proof_s),
+            lambda: (
+                gettext("Extraction and cooling have %(time)s to start; else you are refused.")
+                % span(policy.proof_s)
+            ),
         ),
         (
             policy.on_proof_lost is OnProofLost.REPORT and not policy.hazardous,
