@@ -288,7 +288,7 @@ def locked(config: GatewayConfig) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            problem = f"another gateway runs with {config.data}"
+            problem = f"another gateway runs with {config.data.resolve()}"
             raise ConfigError(config.file, "data", problem, "Stop it first.") from error
         yield
 

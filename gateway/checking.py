@@ -30,6 +30,8 @@ from hardware.broker import BrokerAddress, mqtt_client
 from hardware.ports import Input, Proves
 
 BROKER_S = 5.0
+LET_IN = "it lets this gateway in"
+REFUSED = ". Is the password the enrolment's? Was the broker told of it (makerfloor broker files)?"
 PROVE_S = 5.0
 INPUT_STATES = {
     InputRole.EMERGENCY_STOP: ("released", "pressed"),
@@ -39,7 +41,7 @@ INPUT_STATES = {
     InputRole.OOPS: ("not pressed", "pressed"),
     InputRole.EXTRACTION: ("not proven", "proven to run"),
     InputRole.CHILLER: ("not proven", "proven to run"),
-    InputRole.CLOSING: ("open", "closing"),
+    InputRole.CLOSING: ("the building is open", "the building closes"),
     InputRole.FIRE_ALARM: ("quiet", "alarm"),
 }
 """What `check` calls an input that is inactive, and one that is active."""
@@ -217,7 +219,7 @@ def _broker(config: GatewayConfig, report: Report) -> None:
     except OSError as error:
         report.later(f"{where}: {error.strerror or error}; taps go on without it")
     else:
-        (report.lacks if answer else report.fine)(f"{where}: {answer or 'it lets this gateway in'}")
+        (report.lacks if answer else report.fine)(f"{where}: {answer + REFUSED if answer else LET_IN}")
 
 
 def greet(address: BrokerAddress) -> str:

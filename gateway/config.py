@@ -19,6 +19,8 @@ from floor.ids import GATEWAY_NAME
 Table = Mapping[str, object]
 Decoder = Callable[[str], bytes]
 T = TypeVar("T")
+TOP = "name data badge_key server_key closing_grace_s"
+"""Keys that belong above every table: below one they would be taken for its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,7 @@ class _Reader:
         self._file = file
 
     def gateway(self, table: Table, folder: Path) -> GatewayConfig:
-        keys = "name data badge_key server_key broker http journal server homeassistant stations simulation"
-        keys += " inputs closing_grace_s"
-        self.only(table, "", keys)
+        self.only(table, "", f"{TOP} broker http journal server homeassistant inputs stations simulation")
         name = self.value(table, "", "name", str, None)
         if not GATEWAY_NAME.fullmatch(name):
             raise self.wrong("name", f"is {name!r}", "Use small letters, digits and hyphens, at most 32.")
@@ -175,7 +175,10 @@ class _Reader:
     def only(self, table: Table, prefix: str, keys: str) -> None:
         for key in table:
             if key not in keys.split():
-                raise self.wrong(prefix + key, "is not a key here", f"Use one of: {', '.join(keys.split())}.")
+                remedy = f"Use one of: {', '.join(keys.split())}."
+                if prefix and key in TOP.split():
+                    remedy = "Write it at the top of the file, above the first table such as [broker]."
+                raise self.wrong(prefix + key, "is not a key here", remedy)
 
     def value(self, table: Table, prefix: str, key: str, kind: type[T], default: T | None) -> T:
         value = table.get(key, default)

@@ -75,12 +75,13 @@ def preferred(accept: str) -> str:
 
 def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
     """Return the page of a station; `nonce` goes back with a choice of account, `phone` is HTML."""
-    state = shown.view.state
+    state, notice = shown.view.state, shown.view.notice(language)
     parts = [f'<p class="state {TONES[state]}">{escape(texts.say(state, language))}</p>']
     if shown.reading.waits():
         parts = [f'<p class="state wait">{HOLD[0]}<br><span lang="zh-Hans">{HOLD[1]}</span></p>']
-    if isinstance(shown.state, LockedOut):
-        parts.append(f"<p>{escape(texts.why_locked_out(shown.state.reason, language))}</p>")
+        notice = ""
+    if notice:
+        parts.append(f"<p>{escape(notice)}</p>")
     if isinstance(shown.state, Running | Holding):
         at_ms = shown.services.clock.monotonic_ms()
         lease = shown.state.lease
@@ -90,10 +91,6 @@ def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
             parts.append(_accounts(lease, accounts, language, nonce))
         if isinstance(shown.state, Running):
             parts.append(_press("end", nonce, language))
-    elif state is StationState.STARTING:
-        parts.append(f"<p>{escape(shown.view.waits_for(language))}</p>")
-    elif state is StationState.FREE and not shown.reading.waits():
-        parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
     if not isinstance(shown.state, LockedOut):
         parts.append(f'<p><a href="?report">{word("report", language)}</a></p>')
     return _page(shown.view.name, "\n".join((*parts, phone)), language, again=True)

@@ -40,7 +40,8 @@ class Phones:
     async def part(self, station: Station, language: str) -> str:
         """Return the part of the station's page; "" where a phone is no use at all."""
         of_use = self.codes.possible and takes_phones(station) and not station.reading.waits()
-        if not of_use or isinstance(station.state, LockedOut):
+        nothing_begins = station.inputs.closing and station.session_id is None
+        if not of_use or nothing_begins or isinstance(station.state, LockedOut):
             return ""
         zh = language.startswith("zh")
         if not self.online() or not station.services.clock.known():

@@ -47,7 +47,8 @@ def _busy(config: GatewayConfig) -> list[str]:
         connection.request("GET", "/status")
         shown = Stations.model_validate_json(connection.getresponse().read())
     except (OSError, http.client.HTTPException, ValueError) as error:
-        problem = f"no gateway answers at {host}:{config.http_port}: {error}"
+        why = (isinstance(error, OSError) and error.strerror) or error
+        problem = f"no gateway answers at {host}:{config.http_port}: {why}"
         raise ConfigError(config.file, "http.port", problem, "Does it run, with this file?") from error
     finally:
         connection.close()

@@ -8,7 +8,7 @@ from floor import money, texts
 from floor.access import AccountStanding, Lease
 from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, Waiting
 from floor.wire import messages
-from floor.words import Activity, DenialReason, StationState, StopType
+from floor.words import Activity, DenialReason, Purpose, StationState, StopType
 from gateway.prices import Price
 from hardware.ports import Follows, Lamp, Screen, Sound
 
@@ -174,20 +174,38 @@ class View:
         """Return what the start of a session waits for."""
         return NOTES[self._station.inputs.awaited()][language.startswith("zh")]
 
+    def notice(self, language: str) -> str:
+        """Return what the station's page says below the state: what is asked, awaited or warned of."""
+        match self._station.state:
+            case LockedOut(reason):
+                return texts.why_locked_out(reason, language)
+            case Proving():
+                return self.waits_for(language)
+            case Running(lease=Lease(purpose=Purpose.REPAIR | Purpose.BREAK_GLASS as purpose)):
+                return NOTES[purpose][language.startswith("zh")]
+            case Running() | Holding():
+                return NOTES["closing"][language.startswith("zh")] if self._station.inputs.closing else ""
+        return "" if self.state is StationState.IN_USE else self._without_session(language)
+
     def _default_note(self) -> str:
         state, lease = self._station.state, self._lease
         if isinstance(state, Proving):
             return self.waits_for(self._language(state.lease.member))
         if lease is None:
-            return NOTES[self._without_session()][0]
+            return self._without_session("en")
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
 
-    def _without_session(self) -> str:
-        if isinstance(self._station.state, Waiting):
-            return "supervisor"
-        if self._station.roster_age.ages:
-            return "roster_ages"
-        return "job_waits" if self._station.stray.waits else "tap"
+    def _without_session(self, language: str) -> str:
+        station = self._station
+        if station.inputs.closing:
+            return texts.say(DenialReason.CLOSING, language)
+        if isinstance(station.state, Waiting):
+            code = "supervisor"
+        elif station.roster_age.ages:
+            code = "roster_ages"
+        else:
+            code = "job_waits" if station.stray.waits else "tap"
+        return NOTES[code][language.startswith("zh")]
 
     @property
     def _lease(self) -> Lease | None:

@@ -76,8 +76,8 @@ def change_machine(
         if policy:
             values["policy"] = machines.get(at.session, id).policy | typed_policy(policy)
         changed = machines.change(at.session, id, validated(MachineChanges, values), at.now_ms)
-        kept = ", ".join(f"{key}={value}" for key, value in changed.policy.items()) or "as by default"
-        print(f"{changed.id}: {changed.name}; policy {kept}")
+        kept = ", ".join(f"{key}={str(value).lower()}" for key, value in changed.policy.items())
+        print(f"{changed.id}: {changed.name}; policy {kept or 'as by default'}")
 
 
 @machine.command("list")

@@ -116,6 +116,7 @@ def _write(at: Desk, enrolment: gateways.Enrolment, out: Path) -> None:
     wiring.begin_anew(at.session, enrolment.name)
     if copy is None:
         print(f"Copy {out} to the Pi, add its [[stations]], and run `makerfloor-gateway check`.")
+        print("Then tell the broker of it: `makerfloor broker files`, and have the broker read them again.")
         return
     since = shown_day(copy.since_ms, settings.timezone)
     print(f"Copy {out} to the Pi and run `makerfloor-gateway check`. Its wiring is that of {since}.")

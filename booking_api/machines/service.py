@@ -61,7 +61,10 @@ def read_policy(table: dict[str, Any]) -> MachinePolicy:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        words = f"{where}: {first['msg']}" if where else str(first["msg"])
+        said = str(first["msg"]).removeprefix("Value error, ")
+        if first["type"].startswith("bool"):
+            said = "Write true or false"
+        words = f"{where}: {said}" if where else said
         raise Refused("policy_invalid", f"The policy is not valid: {words}.") from None
 
 

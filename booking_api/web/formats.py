@@ -11,6 +11,7 @@ from babel import Locale
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal, get_currency_precision, is_currency
 
+from booking_api.web.alarms import alarm_title
 from booking_api.web.language import LOCALES, Catalogue, catalogue
 from floor.meter import Quantity
 from floor.money import MICRO
@@ -114,6 +115,10 @@ class Formats:
     def lockout(self, reason: str) -> str:
         """Say why a machine is out of order."""
         return why_locked_out(reason, self.language)
+
+    def alarm(self, code: str) -> str:
+        """Say what an alarm is called."""
+        return alarm_title(code, self.texts)
 
     def rate(self, part: Fraction) -> str:
         """Write an exact part as per cents with at most two decimals: "7.7 %"."""

@@ -20,7 +20,7 @@ from booking_api.web.vocabulary import (
     with_period,
 )
 from floor.meter import Quantity
-from floor.policy import MachinePolicy, OnCreditSpent, OnLeave, OnUnclaimedJob
+from floor.policy import MachinePolicy, OnCreditSpent, OnLeave, OnProofLost, OnUnclaimedJob
 from floor.tariff import Component, Occasion, Tariff
 from floor.tariff.model import BracketMode, FreeMode, Window
 
@@ -147,6 +147,22 @@ def policy_words(policy: MachinePolicy, formats: Formats) -> list[str]:
             lambda: gettext(_UNCLAIMED[policy.on_unclaimed_job]) % span(policy.claim_s),
         ),
         (policy.takeover, lambda: gettext("Another member may take over while it stands idle.")),
+        (policy.needs_supervisor, lambda: gettext("You begin once a supervisor taps too, within 30 s.")),
+        (
+            policy.proof_s != MachinePolicy().proof_s,
+            lambda: (
+                gettext("Extraction and cooling have %(time)s to start; else you are refused.")
+                % span(policy.proof_s)
+            ),
+        ),
+        (
+            policy.on_proof_lost is OnProofLost.REPORT and not policy.hazardous,
+            lambda: gettext("When extraction or cooling stops, staff are told and the machine goes on."),
+        ),
+        (
+            not policy.break_glass,
+            lambda: gettext("No emergency access: offline for too long, it refuses technicians too."),
+        ),
         (not policy.accepts_weak_badges, lambda: gettext("Needs a badge that cannot be copied.")),
         (policy.accepts_weak_badges, lambda: gettext("Takes any badge, also one that can be copied.")),
         (True, lambda: gettext(_CREDIT[policy.on_credit_spent])),

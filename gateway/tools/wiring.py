@@ -9,9 +9,11 @@ from pathlib import Path
 
 from floor.errors import ConfigError
 from gateway.config import GatewayConfig, StationConfig, load
+from gateway.devices import refuse_shared_pins
 from hardware.wires.plan import Sheet, sheets, table
 from hardware.wires.svg import drawing
 
+SHARED = "all stations"
 NOT_IN_NAMES = re.compile(r"[^\w.-]")
 
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _wiring(arguments: argparse.Namespace) -> int:
     config = load(arguments.file or arguments.config)
+    refuse_shared_pins(config)
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
         for sheet in drawn(config):
@@ -39,16 +42,19 @@ def _wiring(arguments: argparse.Namespace) -> int:
 
 
 def drawn(config: GatewayConfig) -> list[Sheet]:
-    """Return the sheet of each station; ConfigError names a pin that a Pi has not."""
-    for station in config.stations:
-        for role, device in _devices(station):
+    """Return the sheet of each station, and of what all share; ConfigError names a pin that a Pi has not."""
+    wired = [(station.machine, _devices(station)) for station in config.stations]
+    if config.inputs:
+        wired.append((SHARED, [("input", device) for device in config.inputs]))
+    for machine, devices in wired:
+        for role, device in devices:
             for key, value in device.items():
                 if (key == "pin" or key.endswith("_pin")) and value not in range(28):
-                    where = f"{config.file}: station {station.machine}"
+                    where = f"{config.file}: {machine}"
                     raise ConfigError(
                         where, f"{role}: {key}", f"is {value!r}", "Give a BCM number from 0 to 27."
                     )
-    return sheets([(station.machine, _devices(station)) for station in config.stations])
+    return sheets(wired)
 
 
 def _devices(station: StationConfig) -> list[tuple[str, Mapping[str, object]]]:

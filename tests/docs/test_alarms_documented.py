@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from booking_api.web.alarms import ALARMS
 from floor.words import DenialReason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,6 +59,7 @@ def test_every_alarm_stands_in_the_runbook_and_no_other() -> None:
             assert hidden == [], f"{path}: an alarm's code is not a literal"
             codes |= found
     assert first_cells(section("Alarms")) == codes
+    assert set(ALARMS) == codes, "each has a name on the pages"
 
 
 def test_an_alarm_is_seen_wherever_its_code_stands() -> None:

@@ -9,7 +9,17 @@ from babel.messages.extract import extract
 
 from booking_api.documents import pdf
 from booking_api.prints.applied import CUT_SHORT
-from booking_api.web import badge_reading, closing, documents, explain, phone, render, vocabulary, wording
+from booking_api.web import (
+    alarms,
+    badge_reading,
+    closing,
+    documents,
+    explain,
+    phone,
+    render,
+    vocabulary,
+    wording,
+)
 from floor.tariff.model import UNITS
 from floor.words import Role
 
@@ -80,7 +90,7 @@ def of_tables() -> set[str]:
         pdf.NO_FONT,
         CUT_SHORT,
     }
-    said.add(CUT_SHORT)
+    said |= set(alarms.ALARMS.values())
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}

@@ -50,6 +50,7 @@ def test_a_good_file_is_read(write, tmp_path):
         ("port = 1883", "port = 70000", "broker.port: is 70000. Write a number from 1 to 65535."),
         ("port = 1883", 'ca = "no.pem"', "broker.ca: names no.pem, which is no file"),
         ("port = 1883", "prot = 1", "broker.prot: is not a key here"),
+        ("port = 1883", "closing_grace_s = 5", "Write it at the top of the file, above the first table"),
         ("[broker]", "broker = 1\n[brokers]", "broker"),
         ("0000", "00zz", "badge_key: is not 32 bytes written as 64 hex digits"),
         ("AAAA=", "AAA", "server_key: is not 32 bytes written as base64"),

@@ -150,3 +150,11 @@ def test_the_command_writes_a_drawing_and_prints_the_table(tmp_path: Path, capsy
     file.write_text(SETTINGS.format(key="00" * 32, public="A" * 43, pin=40))
     assert main(["wiring", str(file)]) == 2
     assert "relay: pin: is 40" in capsys.readouterr().err
+    shared = '[[inputs]]\nrole = "fire_alarm"\nkind = "gpio"\npin = 12\n'
+    file.write_text(SETTINGS.format(key="00" * 32, public="A" * 43, pin=17) + shared)
+    assert main(["wiring", str(file), "--out", str(tmp_path)]) == 0
+    assert "fire_alarm: gpio" in capsys.readouterr().out.partition("all stations")[2]
+    assert (tmp_path / "wiring-all_stations.svg").exists()
+    file.write_text(SETTINGS.format(key="00" * 32, public="A" * 43, pin=12) + shared)
+    assert main(["wiring", str(file)]) == 2
+    assert "pin 12 is used at laser <1> too. Choose another pin." in capsys.readouterr().err

@@ -10,7 +10,7 @@ from booking_api.web.formats import NO_BREAK, Formats
 from booking_api.web.statement import month_of
 from booking_api.web.wording import policy_words, short_price, tariff_words
 from floor.meter import Quantity
-from floor.policy import MachinePolicy, OnLeave
+from floor.policy import MachinePolicy, OnLeave, OnProofLost
 from tests.kit.web import NOW_MS, PRINTER_TARIFF, TARIFF
 
 EN, ZH = (Formats(language, ZoneInfo("Europe/Dublin")) for language in ("en", "zh"))
@@ -86,6 +86,15 @@ def test_a_policy_in_plain_words() -> None:
     words = policy_words(MachinePolicy(on_leave=OnLeave.HOLD_FOR_JOB, idle_after_s=600), EN)
     assert "Tap out any time: the machine finishes its job, and you pay until then." in words
     assert "Ends by itself after 10 min without work." in [spaced(line) for line in words]
+    usual = policy_words(MachinePolicy(), EN)
+    for changed, said in (
+        ({"needs_supervisor": True}, "You begin once a supervisor taps too, within 30 s."),
+        ({"proof_s": 40}, "Extraction and cooling have 40 s to start; else you are refused."),
+        ({"on_proof_lost": OnProofLost.REPORT}, "When extraction or cooling stops, staff are told"),
+        ({"break_glass": False}, "No emergency access: offline for too long"),
+    ):
+        own = [spaced(line) for line in policy_words(MachinePolicy(**changed), EN) if line not in usual]
+        assert [line.startswith(said) for line in own] == [True], own
 
 
 @pytest.mark.parametrize(
