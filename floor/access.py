@@ -35,7 +35,7 @@ class BadgeStanding:
     member: str
     kind: BadgeKind
     lost: bool = False
-    key: str = ""
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """MIFARE DESFire EV2 and EV3: select the space's application and authenticate to it.
 
 Sources: NXP MF2DL(H)x0 (DESFire EV2) short data sheet, section 8: native commands in APDUs; the space's
-application and key: docs/adr/0013-keys-of-badges.md. A card with random UID is known by none.
+application and key: docs/adr/0014-keys-of-badges.md. A card with random UID is known by none.
 """
 
 from floor.badge_keys import DESFIRE_AID, PROOF_KEY
