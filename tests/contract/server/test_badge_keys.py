@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
-from booking_api import doctor
+from booking_api import doctor, migrations
 from booking_api.badges import service as badges
+from booking_api.badges import writing
 from booking_api.badges.models import Badge
 from booking_api.gateways.models import Gateway
 from booking_api.vault import open_vault, read_or_make
@@ -109,6 +112,31 @@ def test_no_other_master_takes_the_name_of_one_that_is_lost(floor: Floor) -> Non
     with floor.db.read() as session:
         assert floor.vault.masters.renew(badges.newest_version(session)) == 2
     assert enrolled(floor, OTHER).key_version == 2
+
+
+def test_a_badge_of_before_there_were_keys_is_said_to_have_none(
+    floor: Floor, caplog: pytest.LogCaptureFixture
+) -> None:
+    badge = enrolled(floor)
+    migrations.downgrade(floor.db.engine, "0012")
+    migrations.upgrade(floor.db.engine)
+    peer = GatewayPeer(floor)
+    peer.hello()
+    assert [standing.key for standing in peer.held.badges.values()] == [""]
+    assert caplog.messages == []
+    with pytest.raises(Refused, match="enrol it again"), floor.db.write() as session:
+        writing.give(session, floor.vault, badge.id, "https://floor.test", floor.ben, NOW_MS)
+    assert [one.where for one in doctor.examine(floor.db)] == [f"badge {badge.id}"]
+
+
+def test_an_error_of_the_database_repeats_no_parameters(floor: Floor) -> None:
+    sealed = enrolled(floor).uid_sealed
+    values = {"id": "b", "member": None, "uid": sealed}
+    with pytest.raises(IntegrityError) as error, floor.db.write() as session:
+        session.connection().execute(
+            text("INSERT INTO badge (id, member, uid_sealed) VALUES (:id, :member, :uid)"), values
+        )
+    assert sealed not in str(error.value).partition("DETAIL")[0]
 
 
 def test_of_two_who_enrol_a_badge_at_once_one_has_it(floor: Floor) -> None:
