@@ -222,7 +222,9 @@ def may_supervise(request: Request) -> bool:
     No phone stands by: a picture of a code, sent to it, would do from anywhere.
     """
     member = request.member
-    if request.proven is BadgeKind.PHONE or member is None or not (member.supervisor or member.technician):
+    if request.proven is BadgeKind.PHONE:
+        return False
+    if member is None or not (member.supervisor or member.technician):
         return False
     decision = decide(replace(request, member=replace(member, spendable_micro=None), out_of_order=False))
     return isinstance(decision, Granted) and decision.lease.purpose is Purpose.USE
