@@ -125,18 +125,21 @@ def check_reachable(database: Database) -> None:
 
 
 def _make_engine(url: str) -> Engine:
+    """Make the engine. Its errors go into logs, so they do not name what was written: hashes, sealed keys."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise _bad_url(url) from error
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"check_same_thread": False}, pool_size=10)
+        engine = create_engine(
+            parsed, connect_args={"check_same_thread": False}, pool_size=10, hide_parameters=True
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _bad_url(url)
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10)
+    return create_engine(parsed, pool_pre_ping=True, pool_size=10, hide_parameters=True)
 
 
 def _bad_url(url: str) -> ConfigError:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from booking_api import migrations
 from booking_api.accounts import checks as accounts
+from booking_api.badges import checks as badges
 from booking_api.billing import checks as billing
 from booking_api.db import DATA, Database
 from booking_api.documents import checks as documents
@@ -167,6 +168,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(billing.check_funds),
     _of_room(accounts.check_months),
     _of_room(documents.check_invoices),
+    _of_room(badges.check_masters),
     check_tariffs,
     check_journals,
 )

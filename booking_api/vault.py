@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import hmac
 import os
@@ -75,17 +76,27 @@ class Masters:
         found = sorted(int(name[1]) for name in names if name)
         return [version for version in found if version in VERSIONS]
 
-    def newest(self) -> int:
-        """Return the version that new badges are written by; the first one is made when there is none."""
+    def newest(self, used: int = 0) -> int:
+        """Return the version that new badges are written by; the first one is made when there is none.
+
+        `used` is the greatest version that a badge has, 0 for none. Raises ConfigError when its file and all
+        later ones are gone: another key under its name would be worth nothing to the badges that have it.
+        """
         with self._making:
-            version = max(self.versions(), default=1)
+            version = max(self.versions(), default=0)
+            if version < used:
+                raise self._missing(used)
+            version = version or 1
             self._read(version, make=True)
         return version
 
-    def renew(self) -> int:
-        """Make the next version, by which new badges are written; raises ConfigError after the last."""
+    def renew(self, used: int = 0) -> int:
+        """Make the next version, also after the greatest that a badge has (`used`), whose file may be gone.
+
+        New badges are written by it. Raises ConfigError after the last.
+        """
         with self._making:
-            version = max(self.versions(), default=0) + 1
+            version = max([used, *self.versions()]) + 1
             if version not in VERSIONS:
                 remedy = "Write the badges of old versions anew, then remove their files."
                 raise ConfigError(
@@ -111,10 +122,16 @@ class Masters:
         if version not in self._kept:
             file = self._folder / MASTER_FILE.format(version)
             if not make and not file.exists():
-                remedy = "Restore it from the database's backup, or enrol this version's badges anew."
-                raise ConfigError(str(file), "", "is missing: badges were written by it", remedy)
+                raise self._missing(version)
             self._kept[version] = read_or_make(file, KEY_BYTES)
         return self._kept[version]
+
+    def _missing(self, version: int) -> ConfigError:
+        file = self._folder / MASTER_FILE.format(version)
+        remedy = (
+            "Restore it from the database's backup; or run `makerfloor badge new-master`, and enrol anew."
+        )
+        return ConfigError(str(file), "", "is missing: badges were written by it", remedy)
 
 
 def open_vault(data: Path) -> Vault:
@@ -126,15 +143,12 @@ def open_vault(data: Path) -> Vault:
 def read_or_make(file: Path, size: int) -> bytes:
     """Return a key of `size` bytes kept as hex in a file, made at random when there is none.
 
-    Raises ConfigError when the file holds something else.
+    Of several that make it at once, one does, and all return its key; it is durable before it is used. Raises
+    ConfigError when the file holds something else.
     """
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as out:
-            out.write(os.urandom(size).hex() + "\n")
-            out.flush()
-            os.fsync(out.fileno())
+        _make(file, os.urandom(size).hex() + "\n")
     try:
         key = bytes.fromhex(file.read_text().strip())
     except ValueError:
@@ -142,3 +156,22 @@ def read_or_make(file: Path, size: int) -> bytes:
     if len(key) != size:
         raise ConfigError(str(file), "", f"does not hold a key of {size} bytes", "Restore it from a backup.")
     return key
+
+
+def _make(file: Path, text: str) -> None:
+    """Write a file of mode 0600 as a whole, unless another process or thread has done so meanwhile."""
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if file.exists():
+            return
+        new = file.with_name(f"{file.name}.new")
+        new.unlink(missing_ok=True)  # of a process that was killed
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        new.rename(file)
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -35,7 +35,7 @@ class BadgeStanding:
     member: str
     kind: BadgeKind
     lost: bool = False
-    key: str = ""
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,9 @@ def decide(request: Request) -> Decision:
 
 
 def _overrides(request: Request, reason: DenialReason | None) -> Purpose | None:
-    """Return what a technician's tap is for, where it is not one as a member's."""
+    """Return what a technician's tap is for, where it is not one as a member's; no phone's is."""
+    if request.proven is BadgeKind.PHONE:
+        return None
     alone = reason in {DenialReason.ROSTER_TOO_OLD, DenialReason.CLOCK_UNKNOWN}
     if alone and not request.policy.break_glass:
         return None
@@ -215,8 +217,13 @@ def _for(lease: Lease, purpose: Purpose) -> Lease:
 
 
 def may_supervise(request: Request) -> bool:
-    """Whether whoever taps may stand by another at this machine: all but the money is asked of them too."""
+    """Whether whoever taps may stand by another at this machine: all but the money is asked of them too.
+
+    No phone stands by: a picture of a code, sent to it, would do from anywhere.
+    """
     member = request.member
+    if request.proven is BadgeKind.PHONE:
+        return False
     if member is None or not (member.supervisor or member.technician):
         return False
     decision = decide(replace(request, member=replace(member, spendable_micro=None), out_of_order=False))

@@ -37,6 +37,12 @@ KWH_MWH = 1_000_000
 """Thousandths of a watt-hour in a kilowatt-hour."""
 
 
+def _ending() -> bool:
+    """Whether this task was told to end: in Python 3.11 a wait that is over at that moment forgets it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class HomeAssistant:
     """Tells a broker of all stations. `run` never ends; it reconnects with bounded backoff."""
 
@@ -63,7 +69,7 @@ class HomeAssistant:
                     failures = 0
                     await self._tell(client)
             except (aiomqtt.MqttError, OSError) as lost:
-                if (task := asyncio.current_task()) and task.cancelling():
+                if _ending():
                     raise asyncio.CancelledError from lost  # which leaving a dead broker has hidden
                 log.log(logging.DEBUG if failures else logging.WARNING, "Home Assistant's broker: %s", lost)
             low, high = BACKOFF_S
@@ -104,6 +110,8 @@ class HomeAssistant:
                     if told.get(topic) != payload:
                         await client.publish(topic, payload, qos=1, retain=True)
                         told[topic] = payload
+                    if _ending():
+                        raise asyncio.CancelledError
                 change = asyncio.create_task(self._changed.wait())
                 try:
                     await asyncio.wait([stay, change], timeout=AGAIN_S, return_when=asyncio.FIRST_COMPLETED)

@@ -174,12 +174,15 @@ class RosterStore:
         """Write what was just taken to disk, durably; call it off the event loop, one at a time."""
         if self._deltas and self._path.exists():
             with self._path.open("ab") as file:
+                os.fchmod(file.fileno(), 0o600)  # as below, also where an earlier version made the file
                 file.write(payload + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
             return
         new = self._path.with_suffix(".new")
-        with new.open("wb") as file:
+        new.unlink(missing_ok=True)
+        # Keys of badges stand in it: for nobody but this user.
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(payload + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Badges over HTTP. A UID goes in and never comes out."""
+"""Badges over HTTP. A UID goes in, and comes out only with the keys of its badge."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _opened(masters: Masters, encrypted: bytes) -> list[PiccData]:
     for version in masters.versions():
         try:
             found.append(read_picc(ntag424_meta_key(masters.master(version), version), encrypted))
-        except PeerError:
+        except (PeerError, ConfigError):  # one master that cannot be read is no reason to read no badge
             continue
     return found
 
@@ -117,7 +117,11 @@ def take(session: Session, badge: str, counter: int, now_ms: int) -> bool:
     """Take a reading that an address showed; False when it was taken meanwhile."""
     if not _raise(session, badge, counter):
         return False
-    _keep(session, BadgeReading(badge=badge, counter=counter, gateway="", at_ms=now_ms, clock_error_ms=0))
+    _keep(
+        session,
+        BadgeReading(badge=badge, counter=counter, gateway="", at_ms=now_ms, clock_error_ms=0),
+        now_ms,
+    )
     return True
 
 
@@ -128,8 +132,9 @@ def _raise(session: Session, badge: str, counter: int) -> bool:
     return raised.rowcount == 1
 
 
-def _keep(session: Session, reading: BadgeReading) -> None:
-    old = col(BadgeReading.at_ms) < reading.at_ms - KEPT_MS
+def _keep(session: Session, reading: BadgeReading, now_ms: int) -> None:
+    """Keep a reading. What is old is so by the server's clock: no gateway ends the memory of another's."""
+    old = col(BadgeReading.at_ms) < now_ms - KEPT_MS
     session.exec(delete(BadgeReading).where(col(BadgeReading.badge) == reading.badge, old))
     session.add(reading)
     session.flush()
@@ -138,9 +143,10 @@ def _keep(session: Session, reading: BadgeReading) -> None:
 class Replays:
     """Compares the readings that one gateway's journal tells of with all that were taken."""
 
-    def __init__(self, session: Session, gateway: str) -> None:
+    def __init__(self, session: Session, gateway: str, now_ms: int) -> None:
         self._session = session
         self._gateway = gateway
+        self._now_ms = now_ms
         self._known: dict[tuple[str, str], Badge | None] = {}
 
     def take(self, entry: JournalEntry, fact: BadgeProven) -> str:
@@ -166,7 +172,7 @@ class Replays:
             at_ms=entry.recorded_ms,
             clock_error_ms=error_ms,
         )
-        _keep(self._session, reading)
+        _keep(self._session, reading, self._now_ms)
         if other is None:
             return ""
         order = "after" if other.counter > fact.counter else "before"

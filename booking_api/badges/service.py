@@ -1,6 +1,7 @@
 """What is done with badges."""
 
-from sqlmodel import Session, col, delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, delete, func, select
 
 from booking_api.badges.models import Badge, BadgeEvent, BadgeReading
 from booking_api.clock import make_id
@@ -54,9 +55,8 @@ def enrol(
         )
     if not kind.weak and len(uid) != UID_BYTES:
         raise Refused("uid_malformed", f"A badge of the kind {kind} has a UID of {UID_BYTES} bytes.")
-    owner = by_uid(session, vault, uid)
-    if owner is not None:
-        raise Refused("badge_taken", "This badge is enrolled already. Remove it from its member first.")
+    if by_uid(session, vault, uid) is not None:
+        raise _taken()
     badge = Badge(
         id=make_id(now_ms),
         member=member,
@@ -65,12 +65,25 @@ def enrol(
         kind=kind,
         label=label.strip()[:100],
         enrolled_ms=now_ms,
-        key_version=0 if kind.weak else vault.masters.newest(),
+        key_version=0 if kind.weak else vault.masters.newest(newest_version(session)),
     )
     session.add(badge)
+    try:
+        session.flush()
+    except IntegrityError:  # somebody else was as quick
+        raise _taken() from None
     _record(session, badge, "enrolled", by, now_ms, station)
     changed(session, Subject.MEMBER, member, now_ms)
     return badge
+
+
+def _taken() -> Refused:
+    return Refused("badge_taken", "This badge is enrolled already. Remove it from its member first.")
+
+
+def newest_version(session: Session) -> int:
+    """Return the greatest version of the master key that a badge has, 0 where none has any."""
+    return session.exec(select(func.max(Badge.key_version))).one() or 0
 
 
 def get(session: Session, id: str) -> Badge:

@@ -41,6 +41,9 @@ def give(session: Session, vault: Vault, id: str, server: str, by: str, now_ms: 
     badge = service.get(session, id)
     if badge.kind.weak:
         raise Refused("badge_keyless", "This badge is as weak as its UID: it has no keys to be written with.")
+    if not badge.key_version:
+        sentence = "This badge was enrolled before badges had keys. Remove it, and enrol it again."
+        raise Refused("badge_keyless", sentence)
     if badge.lost_ms is not None:
         raise Refused("badge_lost", "This badge is reported lost. Take it into use again first.")
     uid, ntag = vault.open(badge.uid_sealed), badge.kind is BadgeKind.NTAG424

@@ -59,7 +59,9 @@ def new_master(ctx: typer.Context) -> None:
 
     Those of earlier versions go on as they are, until each is removed, enrolled and written anew.
     """
-    version = open_vault(settings_of(ctx).data).masters.renew()
+    with reading(ctx) as (_, database), database.read() as session:
+        used = service.newest_version(session)
+    version = open_vault(settings_of(ctx).data).masters.renew(used)
     print(f"New badges have keys of version {version}. Take the new file into the backup.")
 
 

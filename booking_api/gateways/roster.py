@@ -113,7 +113,7 @@ class Writer:
 
         A master key that is gone costs the badges that were written by it, not everybody's roster.
         """
-        if badge.kind.weak:
+        if badge.kind.weak or not badge.key_version:
             return ""
         try:
             return self.vault.masters.key_of(badge.kind, uid, PROOF_KEY, badge.key_version).hex()

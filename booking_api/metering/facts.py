@@ -61,7 +61,9 @@ class Gathered:
 class Gatherer:
     """Takes the new entries of one gateway and epoch in order."""
 
-    def __init__(self, session: Session, gateway: str, epoch: int, entries: Sequence[JournalEntry]) -> None:
+    def __init__(
+        self, session: Session, gateway: str, epoch: int, entries: Sequence[JournalEntry], now_ms: int
+    ) -> None:
         self.gateway = gateway
         self.epoch = epoch
         self.gathered = Gathered()
@@ -69,7 +71,7 @@ class Gatherer:
         self._load(session, {id for entry in entries if (id := getattr(entry.fact, "session_id", None))})
         members = {row["member"] for row in self.gathered.sessions.values()}
         members |= {entry.fact.member for entry in entries if isinstance(entry.fact, SessionStarted)}
-        self._replays = Replays(session, gateway)
+        self._replays = Replays(session, gateway, now_ms)
         self._may_charge = choices.MayCharge.read(session, entries, members)
         for entry in entries:
             self._clock(entry)

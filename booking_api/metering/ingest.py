@@ -41,7 +41,7 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
     planned = plan(head, _applied(session, batch, head), batch)
     gathered = Gathered()
     if planned.apply:
-        gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply).gathered
+        gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply, now_ms).gathered
         _write_records(session, batch, planned.apply, now_ms)
         _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)

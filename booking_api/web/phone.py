@@ -22,13 +22,12 @@ from booking_api.machines import service as machines
 from booking_api.machines.models import Machine
 from booking_api.web.formats import Formats
 from booking_api.web.pages import Paged
-from floor.errors import MachineUnreachable
+from floor.errors import MachineUnreachable, Refused
 from floor.texts import say
 from floor.wire.messages import Reply
 from floor.words import DenialReason
 
 router = APIRouter(prefix="/tap", include_in_schema=False)
-Taps = Annotated[Who, Depends(holds(Permission.ME_WRITE))]
 EXPIRES_MAX = 1 << 40
 DONE: dict[str, str] = {
     "began": "Unlocked: your session has begun.",
@@ -38,6 +37,16 @@ DONE: dict[str, str] = {
     "waits": "The station says what it waits for before it gives power.",
 }
 """What a tap did, as a phone says it; a catalogue has each text."""
+
+
+def _in_browser(who: Annotated[Who, Depends(holds(Permission.ME_WRITE))]) -> Who:
+    """Let a browser through, and no token: one outlives a new password, and nobody has it in their hand."""
+    if not who.session:
+        raise Refused("forbidden", "A tap is confirmed in a signed-in browser.")
+    return who
+
+
+Taps = Annotated[Who, Depends(_in_browser)]
 UNKNOWN = "This station does not know you yet. Try again in a minute, or ask staff."
 
 

@@ -1,6 +1,6 @@
 """What a reader asks while a badge is held to it: whether this badge can prove itself, and by which key."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from floor.words import BadgeKind
@@ -14,8 +14,8 @@ class BadgeKey:
     """
 
     kind: BadgeKind
-    key: bytes
-    meta_key: bytes | None = None
+    key: bytes = field(repr=False)
+    meta_key: bytes | None = field(default=None, repr=False)
 
 
 class BadgeKeys(Protocol):

@@ -35,6 +35,7 @@ try:
     access.test_a_session_holds_a_part_where_its_machine_says_so()
     access.test_a_technician_overrides_what_may_be_overridden_and_nothing_else()
     access.test_who_may_supervise()
+    access.test_a_phone_which_may_be_anywhere_is_its_members_and_no_more()
     access.test_an_account_is_chosen_while_something_of_it_is_left()
     access.test_a_hold_grows_out_of_what_is_left()
     import session_rules

@@ -310,6 +310,16 @@ RULES = [
     ),
     _access("broken glass lasts an hour", "limit_micro=None, max_duration_s=longest_s", "limit_micro=None"),
     _access(
+        "no phone does what staff's badges do",
+        "    if request.proven is BadgeKind.PHONE:\n        return None",
+        "    if False:\n        return None",
+    ),
+    _access(
+        "no phone stands by",
+        "    if request.proven is BadgeKind.PHONE:\n        return False",
+        "    if False:\n        return False",
+    ),
+    _access(
         "supervisors are chosen",
         "if member is None or not (member.supervisor or member.technician):",
         "if member is None:",

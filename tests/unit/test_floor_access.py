@@ -247,3 +247,17 @@ def test_who_may_supervise() -> None:
     assert not may_supervise(member(poor, supervisor=True, suspended=True))
     assert not may_supervise(badge(member(poor, supervisor=True), lost=True))
     assert not may_supervise(replace(member(poor, technician=True), roster_age_s=DAY_S + 1))
+
+
+def test_a_phone_which_may_be_anywhere_is_its_members_and_no_more() -> None:
+    def by_phone(request: Request) -> Request:
+        assert request.badge is not None
+        badge = replace(request.badge, kind=BadgeKind.PHONE)
+        return replace(request, badge=badge, proven=BadgeKind.PHONE)
+
+    assert purpose(by_phone(member(GOOD, technician=True))) is Purpose.USE
+    assert not may_supervise(by_phone(member(GOOD, supervisor=True, technician=True)))
+    assert purpose(replace(technician(out_of_order=True), roster_age_s=0)) is Purpose.REPAIR
+    assert purpose(by_phone(replace(technician(out_of_order=True), roster_age_s=0))) is R.NOT_CERTIFIED
+    assert purpose(technician()) is Purpose.BREAK_GLASS
+    assert purpose(by_phone(technician())) is R.ROSTER_TOO_OLD

@@ -83,6 +83,17 @@ def test_what_was_taken_is_loaded_again(tmp_path, store, server, clock):
     assert again.look_up(ADA)[1].lost
 
 
+def test_what_is_on_disk_is_for_nobody_else(tmp_path, store, server):
+    path = tmp_path / "roster.jsonl"
+    path.touch(0o644)
+    (tmp_path / "roster.new").touch(0o644)
+    for payload in (server.roster(), server.delta(1, 2)):
+        store.take(payload)
+        store.save(payload)
+        assert path.stat().st_mode & 0o777 == 0o600
+        path.chmod(0o644)
+
+
 def test_a_torn_line_on_disk_is_left_out(tmp_path, store, server, clock):
     for payload in (server.roster(), server.delta(1, 2)):
         store.take(payload)

@@ -176,6 +176,19 @@ def test_a_journal_that_began_anew_tells_no_replay(gateways: Gateways) -> None:
     assert gateways.alarms() == []
 
 
+def test_a_gateway_whose_clock_runs_ahead_ends_nobodys_memory(gateways: Gateways) -> None:
+    gateways.reads("gw", 61, NOW_MS)
+    gateways.reads("gw2", 62, NOW_MS + 2 * readings.KEPT_MS)
+    gateways.reads("gw2", 61, NOW_MS + 2 * readings.KEPT_MS + HOUR_MS)
+    assert "reading 61 of a badge of ADA was taken before, at gateway gw" in gateways.alarms()
+
+
+def test_a_master_that_cannot_be_read_stops_no_other_badges(floor: Floor, badge: Badge) -> None:
+    sealed = encrypted_picc(ntag424_meta_key(floor.vault.masters.master(1), 1), UID, 61).hex()
+    (floor.db.data / "badge-master-2.key").write_text("torn")
+    assert judged(floor, 61, encrypted=sealed).outcome is Outcome.GENUINE
+
+
 def test_a_clock_that_is_not_known_says_nothing_of_the_order(gateways: Gateways) -> None:
     gateways.reads("gw", 62, NOW_MS)
     gateways.writers["gw2"].clock_error_ms = None
