@@ -159,7 +159,7 @@ def _keeping(load: _Load[Relay]) -> _Load[Relay]:
     return loaded
 
 
-_READERS: dict[str, _Load[Reader]] = {
+READERS: dict[str, _Load[Reader]] = {
     "keyboard": _keyboard,
     "mfrc522": _mfrc522,
     "osdp": _osdp,
@@ -169,23 +169,23 @@ _READERS: dict[str, _Load[Reader]] = {
     "simulated": _simulated_reader,
     "wiegand": _wiegand,
 }
-_RELAYS: dict[str, _Load[Relay]] = {
+RELAYS: dict[str, _Load[Relay]] = {
     "gpio": _gpio,
     "rig": _rig,
     "shelly": _shelly,
     "simulated": _simulated_relay,
     "tasmota": _tasmota,
 }
-_KEPT = {kind: _keeping(_RELAYS[kind]) for kind in ("gpio", "rig", "shelly", "tasmota")}
+_KEPT = {kind: _keeping(RELAYS[kind]) for kind in ("gpio", "rig", "shelly", "tasmota")}
 """Relays that prove what they are before they are driven."""
-_PANELS: dict[str, _Load[Panel]] = {
+PANELS: dict[str, _Load[Panel]] = {
     "console": _console,
     "oled": _oled,
     "simulated": _simulated_panel,
     "stack_light": _stack_light,
 }
-_INPUTS: dict[str, _Load[Input]] = {"gpio": _gpio_input, "simulated": _simulated_input}
-_NODES: dict[str, _Load[Node]] = {"fabomatic": _fabomatic, "mac": _mac}
+INPUTS: dict[str, _Load[Input]] = {"gpio": _gpio_input, "simulated": _simulated_input}
+NODES: dict[str, _Load[Node]] = {"fabomatic": _fabomatic, "mac": _mac}
 
 
 def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reader:
@@ -193,17 +193,17 @@ def build_reader(kind: str, settings: Mapping[str, object], where: str) -> Reade
 
     In all of them, the setting `name` is optional, except on a rig; it is the kind where it is not given.
     """
-    return _build(_READERS, kind, settings, where)
+    return _build(READERS, kind, settings, where)
 
 
 def build_relay(kind: str, settings: Mapping[str, object], where: str) -> Relay:
     """Build a relay, which is off; ConfigError as for a reader, also where the relay cannot be had."""
-    return _build(_RELAYS, kind, settings, where)
+    return _build(RELAYS, kind, settings, where)
 
 
 def build_kept(kind: str, settings: Mapping[str, object], where: str) -> Relay:
     """Build a relay that is on where it is proven to be on (see hardware.ports.Keeps), else off."""
-    if kind in _RELAYS and kind not in _KEPT:
+    if kind in RELAYS and kind not in _KEPT:
         problem = f'a relay of kind "{kind}" cannot prove what it is'
         raise ConfigError(where, "on_process_loss", problem, f"Use one of: {', '.join(_KEPT)}.")
     return _build(_KEPT, kind, settings, where)
@@ -211,19 +211,19 @@ def build_kept(kind: str, settings: Mapping[str, object], where: str) -> Relay:
 
 def build_panel(kind: str, settings: Mapping[str, object], where: str) -> Panel:
     """Build a panel; ConfigError as for a reader."""
-    return _build(_PANELS, kind, settings, where)
+    return _build(PANELS, kind, settings, where)
 
 
 def build_node(kind: str, settings: Mapping[str, object], where: str) -> Node:
     """Build a box in the field, whose relay is off; ConfigError as for a reader."""
-    return _build(_NODES, kind, settings, where)
+    return _build(NODES, kind, settings, where)
 
 
 def build_input(kind: str, settings: Mapping[str, object], where: str) -> Input:
     """Build an input; ConfigError as for a relay. Its name is its role where none is given."""
     role = settings.get("role")
     named = {"name": role, **settings} if isinstance(role, str) and role else settings
-    return _build(_INPUTS, kind, named, where)
+    return _build(INPUTS, kind, named, where)
 
 
 def _build(
