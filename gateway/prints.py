@@ -44,11 +44,12 @@ class Prints:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._start: _Start | None = None
+        self._takes_files = isinstance(station.devices.driver, TakesFiles)
 
     @property
     def reach(self) -> Literal["none", "no_server", "ready"]:
         """Whether files can be handed to the machine: `none`, `no_server` or `ready`."""
-        if not isinstance(self._station.devices.driver, TakesFiles):
+        if not self._takes_files:
             return "none"
         return "ready" if self._station.services.prints.has_server else "no_server"
 

@@ -70,10 +70,12 @@ class RosterStore:
     def look_up(self, uid: bytes) -> tuple[str, BadgeStanding | None, MemberStanding | None]:
         """Return a badge's reference, its standing and its member's."""
         reference = badge_reference(self._badge_key, uid)
-        if self._roster is None:
-            return reference, None, None
-        badge = self._roster.badges.get(reference)
-        return reference, badge, self._roster.members.get(badge.member) if badge else None
+        return reference, *self.standing(reference)
+
+    def standing(self, reference: str) -> tuple[BadgeStanding | None, MemberStanding | None]:
+        """Return how a badge and its member stand now."""
+        badge = self._roster.badges.get(reference) if self._roster else None
+        return badge, self.member(badge.member) if badge else None
 
     def key_of(self, uid: bytes) -> BadgeKey | None:
         """Return how a badge of the roster proves itself; None for one that cannot, is lost or is unknown."""

@@ -57,7 +57,7 @@ class Taps:
             return
         reference, badge, _ = station.services.roster.look_up(tap.uid)
         proven = station.services.proofs.take(tap, station.machine, reference, badge, station.alarm)
-        await self._judge(lambda: self._seen(tap.uid, proven), since)
+        await self._judge(lambda: self._seen(reference, proven), since)
         boxes.answer(tap, reference, station.state)
 
     async def _by_phone(self, tap: PhoneTap, since: float) -> None:
@@ -83,8 +83,8 @@ class Taps:
             return "began"
         return "held" if isinstance(state, Holding) else "resumed"
 
-    def _seen(self, uid: bytes, proven: BadgeKind) -> _Seen:
-        reference, badge, member = self._station.services.roster.look_up(uid)
+    def _seen(self, reference: str, proven: BadgeKind) -> _Seen:
+        badge, member = self._station.services.roster.standing(reference)
         return _Seen(reference, badge, proven, member)
 
     async def _judge(self, look: Callable[[], _Seen], since: float) -> None:

@@ -5,6 +5,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Level = Literal["high", "low"]
+REMOVAL_MS = Field(
+    500,
+    ge=150,
+    le=60_000,
+    description="the silence, 150 to 60000 ms, after which a badge counts as removed",
+)
+"""How long a badge may be out of a reader's field and still lie there."""
 
 
 class Settings(BaseModel):

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -96,9 +97,26 @@ def test_without_gpio_the_remedy_says_what_to_install(monkeypatch: pytest.Monkey
         registry.build_relay("gpio", {"pin": 17}, WHERE)
 
 
+def test_what_is_not_configured_is_not_loaded() -> None:
+    """In a process of its own: in this one, other tests have loaded everything."""
+    program = """
+import sys
+from gateway import app
+from hardware import registry
+registry.build_reader("simulated", {}, "here")
+registry.build_relay("simulated", {}, "here")
+kinds = {name.rpartition(".")[2] for name in sys.modules if name.startswith("hardware.kinds.")}
+readers = {name for name in sys.modules if name.startswith("hardware.readers.")}
+print(kinds, readers)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "{'simulated'} {'hardware.readers.keys'}\n"
+
+
 def test_every_setting_stands_in_the_wiring_guide() -> None:
     guide = "".join(page.read_text(encoding="utf-8") for page in WIRING.glob("*.md"))
-    models = [registry.Settings, *registry.Settings.__subclasses__()]
+    tables = (registry.READERS, registry.RELAYS, registry.PANELS, registry.INPUTS, registry.NODES)
+    models = [load()[0] for table in tables for load in table.values()]
     missing = {key for model in models for key in model.model_fields if f"`{key}`" not in guide}
     assert not missing, f"docs/wiring/ says nothing of {sorted(missing)}"
 
