@@ -10,7 +10,7 @@ from html import escape
 
 from floor import money, texts
 from floor.access import AccountStanding, Lease
-from floor.session_states import Holding, LockedOut, Running
+from floor.session_states import Free, Holding, LockedOut, Proving, Running, Waiting
 from floor.words import StationState
 from gateway.prices import Price
 from gateway.reading import HOLD
@@ -80,10 +80,8 @@ def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
         accounts = shown.tab.accounts(lease)
         if len(accounts) > 1:
             parts.append(_accounts(lease, accounts, language, nonce))
-    elif state is StationState.STARTING:
-        parts.append(f"<p>{escape(shown.view.waits_for(language))}</p>")
-    elif state is StationState.FREE and not shown.reading.waits():
-        parts.append(f"<p>{NOTES['tap'][language.startswith('zh')]}</p>")
+    elif isinstance(shown.state, Free | Proving | Waiting) and not shown.reading.waits():
+        parts.append(f"<p>{escape(shown.view.default_note(language))}</p>")
     return _page(shown.view.name, "\n".join((*parts, phone)), language, again=True)
 
 
