@@ -16,17 +16,18 @@ from floor.policy import DAY_S, MachinePolicy, OnProofLost
 from floor.session import Free, LockedOut, Proving, Running, Waiting
 from floor.texts import say
 from floor.wire.journal import SessionStarted, TapRefused
-from floor.wire.messages import LockOut
+from floor.wire.messages import LockOut, ReadBadge
 from floor.words import BadgeKind, DenialReason, InputRole, StationState, StopType, Trip
 from gateway import adoption, station_page
 from gateway.wiring import Devices, Ordered, RosterChanged, Tick
-from hardware.events import ButtonPressed, InputChanged
+from hardware.events import BadgeTapped, ButtonPressed, InputChanged
 from hardware.relays.pulse import PulseRelay
 from hardware.simulated import SimulatedInput, SimulatedRelay
 from tests.kit.contacts import Wired
 from tests.kit.gateway import ADA, BADGE_KEY, BEN, EVE, NOW_MS, Bench
 
 EXTRACTION = InputRole.EXTRACTION
+READ = ReadBadge(machine="laser", reading="r1", for_s=45)
 GUARDED = MachinePolicy(needs_supervisor=True)
 MEMBERS = {
     "ada": MemberStanding("ada", "Ada", "standard", "ada", allowed={"laser": 0}, number="1001"),
@@ -334,3 +335,31 @@ async def test_power_that_goes_with_the_session_was_never_without_one(benched, m
     assert await stops(bench) == [StopType.POWER_LOST]
     assert isinstance(bench.station.state, Free)
     assert SessionStarted in map(type, await bench.facts())
+
+
+# Reading for the server
+
+
+@pytest.mark.parametrize("policy", [GUARDED, MachinePolicy()])
+async def test_nothing_is_read_while_somebody_waits_to_begin(benched, policy):
+    bench = benched(Wired, policy)
+    await bench.say(EXTRACTION, False)
+    await bench.tap(ADA)
+    assert isinstance(bench.station.state, Waiting | Proving)
+    assert not bench.station.reading.begin(READ, lambda *_: None)
+
+
+async def test_what_a_badge_showed_for_the_server_opens_nothing_afterwards(benched):
+    bench = benched(Bench)
+    badges = BADGES | {badge_reference(BADGE_KEY, ADA): BadgeStanding("ada", BadgeKind.NTAG424)}
+    bench.roster.take(bench.server.roster(3, members=MEMBERS, badges=badges))
+    read: list[BadgeTapped] = []
+    assert bench.station.reading.begin(READ, lambda _, tap: read.append(tap))
+    tap = BadgeTapped(ADA, BadgeKind.NTAG424, 61)
+    await bench.station.handle(tap, time.perf_counter())
+    assert read == [tap]
+    await bench.station.handle(tap, time.perf_counter() + 60)
+    assert not bench.relay.is_on
+    assert [reason for reason, *_ in await refusals(bench)] == [DenialReason.BADGE_NOT_PROVEN]
+    await bench.station.handle(replace(tap, counter=62), time.perf_counter() + 60)
+    assert bench.relay.is_on
