@@ -204,9 +204,8 @@ def _never_overridden(request: Request, member: MemberStanding) -> DenialReason 
         return DenialReason.MEMBER_SUSPENDED
     if request.clock_known and member.until_ms is not None and request.now_ms >= member.until_ms:
         return DenialReason.MEMBERSHIP_EXPIRED
-    if not request.power_proven_off:
-        return DenialReason.MACHINE_NOT_SAFE
-    return DenialReason.CLOSING if request.closing else None
+    closing = DenialReason.CLOSING if request.closing else None
+    return closing if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE
 
 
 def _for(lease: Lease, purpose: Purpose) -> Lease:

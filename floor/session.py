@@ -141,7 +141,7 @@ def _lock_out(state: State, stop_type: StopType, reason: str) -> Step:
     ended = (EndSession(state.lease, stop_type),) if isinstance(state, InSession) else ()
     was = state.out_of_order if isinstance(state, Running | Proving) else ""
     if was and stop_type is StopType.FIRE_ALARM:  # why it is repaired outlives a fire drill
-        return LockedOut(was), (OpenRelay(), Extraction(False), *ended)
+        return LockedOut(was), (OpenRelay(), *ended, Extraction(False))
     return LockedOut(reason), (OpenRelay(), Extraction(False), *ended, RecordLockout(reason))
 
 

@@ -92,8 +92,8 @@ RULES = [
     ),
     session_rule(
         "a fire alarm ends a repair",
-        "return LockedOut(was), (OpenRelay(), Extraction(False), *ended)",
-        "return LockedOut(was), (Extraction(False), *ended)",
+        "return LockedOut(was), (OpenRelay(), *ended, Extraction(False))",
+        "return LockedOut(was), (*ended, Extraction(False))",
     ),
     session_rule("who stood by is recorded", "replace(state.lease, supervisor=tap.member)", "state.lease"),
     session_rule(
@@ -320,14 +320,14 @@ RULES = [
     ),
     _access(
         "no technician overrides a building that closes",
-        "    return DenialReason.CLOSING if request.closing else None",
-        "    return None",
+        "closing = DenialReason.CLOSING if request.closing else None",
+        "closing = None",
     ),
     _access("a repair is of what is out of order", "    if request.out_of_order:", "    if True:"),
     _access(
         "no override of power that is not proven off",
-        "return None if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE",
-        "return None",
+        "return closing if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE",
+        "return closing",
     ),
     _access(
         "no override of a badge that does not count",

@@ -363,3 +363,12 @@ async def test_what_a_badge_showed_for_the_server_opens_nothing_afterwards(bench
     assert [reason for reason, *_ in await refusals(bench)] == [DenialReason.BADGE_NOT_PROVEN]
     await bench.station.handle(replace(tap, counter=62), time.perf_counter() + 60)
     assert bench.relay.is_on
+
+
+async def test_a_tap_after_the_end_of_a_reading_is_a_tap_also_before_the_next_tick(benched):
+    bench = benched(Bench)
+    read: list[BadgeTapped] = []
+    assert bench.station.reading.begin(READ, lambda _, tap: read.append(tap))
+    await bench.station.handle(BadgeTapped(ADA, BadgeKind.UID_125KHZ), time.perf_counter() + READ.for_s)
+    assert bench.relay.is_on
+    assert read == []
