@@ -200,7 +200,6 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
     for stop_type in (StopType.REMOTE_STOP, StopType.RESERVATION, StopType.POWER_LOST):
         yield Stopped(stop_type, at_ms)
     yield Faulted(StopType.FAULT, "relay stuck", at_ms)
-    yield Faulted(StopType.EMERGENCY_STOP, "emergency stop", at_ms)
     yield Faulted(StopType.FIRE_ALARM, "fire alarm", at_ms)
     yield LockOutOrdered("blade worn", at_ms)
     yield ClearOrdered(at_ms)
