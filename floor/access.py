@@ -170,7 +170,7 @@ def decide(request: Request) -> Decision:
 
     A technician may repair what is out of order. With a roster too old or a clock unknown they break the
     glass, where the policy lets them: neither asks for training or credit, and neither is above a badge that
-    does not count, a suspension, or power that is not proven off.
+    does not count, a suspension, power that is not proven off, or a building that closes.
     """
     badge, member = request.badge, request.member
     if badge is None or member is None:
@@ -206,7 +206,8 @@ def _never_overridden(request: Request, member: MemberStanding) -> DenialReason 
         return DenialReason.MEMBER_SUSPENDED
     if request.clock_known and member.until_ms is not None and request.now_ms >= member.until_ms:
         return DenialReason.MEMBERSHIP_EXPIRED
-    return None if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE
+    closing = DenialReason.CLOSING if request.closing else None
+    return closing if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE
 
 
 def _for(lease: Lease, purpose: Purpose) -> Lease:

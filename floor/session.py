@@ -44,6 +44,7 @@ from floor.session_events import (
     ClearOrdered,
     ClosingDue,
     CreditSpent,
+    DecidedAnew,
     EndPressed,
     Event,
     Faulted,
@@ -95,14 +96,25 @@ def step(state: State, event: Event, policy: MachinePolicy) -> Step:
 
 def _by_state(state: State, event: Event, policy: MachinePolicy) -> Step:
     match state:
-        case Waiting(then=then) if isinstance(event, EndPressed):
-            return then, ()
+        case Waiting():
+            return _waiting(state, event)
         case Proving():
             return _proving(state, event, policy)
         case Running():
             return _running(state, event, policy)
         case Holding():
             return _holding(state, event, policy)
+    return state, ()
+
+
+def _waiting(state: Waiting, event: Event) -> Step:
+    match event:
+        case EndPressed():
+            return state.then, ()
+        case DecidedAnew(Denied(reason)):
+            return state.then, (Refuse(reason, state.lease.member),)
+        case DecidedAnew(Granted(lease)) if lease.member == state.lease.member:
+            return replace(state, lease=lease), ()
     return state, ()
 
 
@@ -127,6 +139,9 @@ def _lock_out(state: State, stop_type: StopType, reason: str) -> Step:
     if isinstance(state, LockedOut):
         return state, (OpenRelay(),)
     ended = (EndSession(state.lease, stop_type),) if isinstance(state, InSession) else ()
+    was = state.out_of_order if isinstance(state, Running | Proving) else ""
+    if was and stop_type is StopType.FIRE_ALARM:  # why it is repaired outlives a fire drill
+        return LockedOut(was), (OpenRelay(), *ended, Extraction(False))
     return LockedOut(reason), (OpenRelay(), Extraction(False), *ended, RecordLockout(reason))
 
 

@@ -138,6 +138,14 @@ class Proven:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedAnew:
+    """A supervisor taps: what is decided now of the member who waits for them. The lease counts from now."""
+
+    decision: Decision
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClosingDue:
     """The building has been closing for as long as sessions may go on."""
 
@@ -158,6 +166,7 @@ Event = (
     | Stopped
     | Faulted
     | Proven
+    | DecidedAnew
     | ClosingDue
     | LockOutOrdered
     | ClearOrdered

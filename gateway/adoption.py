@@ -90,6 +90,8 @@ class Adoption:
             return None
         if not (contact and station.devices.relay.is_on):
             return False
+        if station.inputs.needs_proof and not station.inputs.proven:
+            return None  # not heard yet; one that is heard to have stopped trips
         return self._job_proven(record) if station.devices.driver else True
 
     def _job_proven(self, record: SessionRecord) -> bool | None:

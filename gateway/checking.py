@@ -92,11 +92,12 @@ def check(config: GatewayConfig, report: Report, click: Click | None) -> None:
         say(f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk')
     if config.server.url:
         report.fine(f"queued prints are fetched from {config.server.url}")
-    for one in devices.shared_inputs(config):
+    shared = devices.shared_inputs(config)
+    for one in shared:
         _input("all stations", one, report)
     for station in config.stations:
         try:
-            built = devices.build(config, station)
+            built = devices.build(config, station, shared)
         except ConfigError as error:
             report.fault(error)
             continue
@@ -126,7 +127,8 @@ def _station(config: GatewayConfig, station: StationConfig, built: Devices, repo
         if machine in boxes.hazardous(config):
             report.lacks("refused: a machine above is hazardous by the roster; give it a relay on a wire")
     for one in built.inputs:
-        _input(machine, one, report)
+        if not one.role.shared:  # told already
+            _input(machine, one, report)
     if isinstance(built.driver, TakesFiles) and not config.server.url:
         report.later(f"{machine}: no [server] url is written, so no queued print can be fetched")
 

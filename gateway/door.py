@@ -54,12 +54,16 @@ class Door:
             idle_after_s=0,
         )
 
-    async def tapped(self, decision: Decision, who: str | None, since: float) -> str | None:
-        """Return who taps. No tap at a door is a tap-out: a granted one ends what still runs first."""
+    async def tapped(self, decision: Decision, who: str | None, supervises: bool, since: float) -> str | None:
+        """Return who taps. No tap at a door is a tap-out: a granted one ends what still runs first.
+
+        It does not where it opens nothing by itself: without a supervisor, or while the door is repaired.
+        """
         state = self._station.state
-        if not self.pulse_s or not isinstance(state, Running):
+        if not self.pulse_s or not isinstance(state, Running) or state.out_of_order:
             return who
-        if isinstance(decision, Granted):
+        alone = supervises or not self._station.policy.needs_supervisor
+        if isinstance(decision, Granted) and alone:
             at_ms = self._station.services.clock.monotonic_ms()
             await self._step(session_events.Stopped(StopType.TAKEOVER, at_ms), since)
             return who

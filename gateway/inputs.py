@@ -84,12 +84,17 @@ class Inputs:
         self._heard[one] = event.active if isinstance(event, InputChanged) else None
         if one.role.safety and (wrong := self._wrong_by(one, event)):
             self._trip(*wrong)
-        if one.role.proof and event != InputChanged(one.name, True) and session.powered(self._station.state):
+        if one.role.proof and event != InputChanged(one.name, True) and self._has_power:
             self._lose_proof(one)
         if one.role is InputRole.CLOSING:
             self._close(one, event)
         pressed = one.role.button and before is False and event == InputChanged(one.name, True)
         self._station.offer(ButtonPressed(one.role) if pressed else event)  # a tick acts too
+
+    @property
+    def _has_power(self) -> bool:
+        """Whether the machine has power, also that of a session whose going on is not proven yet."""
+        return session.powered(self._station.state) or self._station.adoption.session_id is not None
 
     @staticmethod
     def _wrong_by(one: Input, event: InputEvent) -> tuple[Trip, str] | None:
@@ -102,9 +107,14 @@ class Inputs:
 
     def _lose_proof(self, one: Input) -> None:
         """Extraction or cooling stopped beside a machine that has power."""
-        policy = self._station.policy
-        if policy.on_proof_lost is OnProofLost.LOCK_OUT or policy.hazardous:
+        if self.needs_proof:
             self._trip(OF_ROLE[one.role], one.name)
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether a machine with power must have its extraction and cooling proven all the time."""
+        policy = self._station.policy
+        return policy.on_proof_lost is OnProofLost.LOCK_OUT or policy.hazardous
 
     def _close(self, one: Input, event: InputEvent) -> None:
         """Take note that the building closes, or does not; what cannot be read says nothing new."""

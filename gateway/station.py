@@ -206,8 +206,8 @@ class Station:
 
     @property
     def repairs(self) -> bool:
-        """Whether a technician repairs the machine, which is out of order."""
-        return isinstance(self.state, Running) and bool(self.state.out_of_order)
+        """Whether a technician repairs the machine, which is out of order, or waits to."""
+        return isinstance(self.state, Running | Proving) and bool(self.state.out_of_order)
 
     @property
     def in_order(self) -> bool:
@@ -254,6 +254,7 @@ class Station:
         at_ms = self._now()
         elapsed_s = (at_ms - self._ticked_ms) / 1000
         self._ticked_ms = at_ms
+        self.view.count(elapsed_s)  # as it was until now: what ends in this turn had its power until now
         await self.inputs.tick(since)
         await self._check_relay(at_ms, since)
         await self.adoption.look(since)
@@ -261,7 +262,6 @@ class Station:
         self.box.look(self.policy)
         self.door.tick(at_ms)
         self.reading.tick()
-        self.view.count(elapsed_s)
         self.view.follow(at_ms)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:

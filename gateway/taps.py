@@ -52,11 +52,12 @@ class Taps:
         if boxes.late(tap):
             return
         station = self._station
-        if station.reading.takes(tap, since):
-            boxes.answer(tap, "", station.state)
-            return
         reference, badge, _ = station.services.roster.look_up(tap.uid)
         proven = station.services.proofs.take(tap, station.machine, reference, badge, station.alarm)
+        if station.reading.takes(tap, since):
+            station.services.journal.flush()
+            boxes.answer(tap, "", station.state)
+            return
         await self._judge(lambda: self._seen(reference, proven), since)
         boxes.answer(tap, reference, station.state)
 
@@ -93,14 +94,29 @@ class Taps:
         seen = look()
         request = self._request(seen)
         supervises = station.policy.needs_supervisor and access.may_supervise(request)
+        who = seen.member.id if seen.member else None
+        if supervises and not await self._still_waits(who, since):
+            return
         decision = self._decide(request, supervises)
-        who = await station.door.tapped(decision, seen.member.id if seen.member else None, since)
+        who = await station.door.tapped(decision, who, supervises, since)
         at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
         tapped = session_events.Tapped(decision, who, at_ms, job, supervises, station.inputs.proven)
         await self._step(tapped, since, seen.reference)
         if isinstance(station.state, Proving | Waiting) and station.state.lease.badge == seen.reference:
             self._look_again = look
         station.services.journal.flush()
+
+    async def _still_waits(self, supervisor: str | None, since: float) -> bool:
+        """Decide anew of the member who waits for this supervisor, if one does; False: they are refused."""
+        station, state = self._station, self._station.state
+        if self._look_again is None or not isinstance(state, Waiting) or state.lease.member == supervisor:
+            return True
+        seen = self._look_again()
+        decision = self._decide(self._request(seen), supervises=False)
+        at_ms = station.services.clock.monotonic_ms()
+        await self._step(session_events.DecidedAnew(decision, at_ms), since, seen.reference)
+        station.services.journal.flush()
+        return isinstance(station.state, Waiting)
 
     async def proceed(self, since: float) -> None:
         """Give power to whoever waits for it, once extraction and cooling are proven; decided anew."""
@@ -135,10 +151,10 @@ class Taps:
         )
 
     def _decide(self, request: access.Request, supervises: bool) -> access.Decision:
-        """Decide what is asked; who stands by another needs no credit of their own."""
+        """Decide what is asked; who stands by another needs no credit and no job of their own."""
         station, member = self._station, request.member
         if supervises and member and isinstance(station.state, Waiting):
-            request = replace(request, member=replace(member, spendable_micro=None))
+            return access.decide(replace(request, member=replace(member, spendable_micro=None)))
         decision = station.stray.admit(access.decide(request), member)
         if station.adoption.session_id and isinstance(decision, Granted):
             return Denied(DenialReason.IN_USE, decision.lease.member)

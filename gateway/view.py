@@ -20,6 +20,7 @@ NOTES = {
     "adopted": ("Your session goes on", "您的会话继续"),
     "repair": ("Repair: the machine stays out of order", "维修：设备仍为停用状态"),
     "break_glass": ("Emergency access: staff are told", "紧急使用：将通知工作人员"),
+    "proving": ("Checking whether the last session goes on", "正在确认上次会话是否继续"),
     "supervisor": ("A supervisor has to tap now, within 30 s", "请监护人在30秒内刷卡"),
     "roster_ages": ("Offline: soon nobody can begin here", "离线：不久将无法使用"),
     "held": ("The machine finishes your job", "设备将完成您的作业"),
@@ -85,9 +86,7 @@ class View:
 
     def say(self, code: str, job: str = "") -> None:
         """Show a note to whoever uses the machine, in their language: see NOTES."""
-        lease = self._lease
-        state = self._station.state
-        who = state.lease if isinstance(state, Waiting) else lease
+        lease, who = self._lease, self._whose
         text, english = (
             NOTES[code][language.startswith("zh")]
             .replace("{job}", job)
@@ -140,12 +139,11 @@ class View:
             note = english = self._station.state.reason
         self._noted_ms = self._station.services.clock.monotonic_ms() if self._note else None
         self._note = None
-        language = self._language(self._lease.member if self._lease else None)
-        default = self._default_note()
-        lines = (self.name, texts.say(state, language), note or default)
+        language = self._language(self._whose.member if self._whose else None)
+        lines = (self.name, texts.say(state, language), note or self.default_note(language))
         lamp = Lamp.RED if sound is Sound.REFUSED else LAMPS[state]
         blink = self._station.inputs.latched is not None
-        plain = (self.name, texts.say(state, "en"), english or default)
+        plain = (self.name, texts.say(state, "en"), english or self.default_note("en"))
         self._station.devices.panel.show(Screen(lines, lamp, sound, blink, plain))
 
     def follow(self, at_ms: int) -> None:
@@ -179,20 +177,19 @@ class View:
         match self._station.state:
             case LockedOut(reason):
                 return texts.why_locked_out(reason, language)
-            case Proving():
-                return self.waits_for(language)
             case Running(lease=Lease(purpose=Purpose.REPAIR | Purpose.BREAK_GLASS as purpose)):
                 return NOTES[purpose][language.startswith("zh")]
             case Running() | Holding():
                 return NOTES["closing"][language.startswith("zh")] if self._station.inputs.closing else ""
-        return "" if self.state is StationState.IN_USE else self._without_session(language)
+        return self.default_note(language)
 
-    def _default_note(self) -> str:
-        state, lease = self._station.state, self._lease
-        if isinstance(state, Proving):
-            return self.waits_for(self._language(state.lease.member))
+    def default_note(self, language: str) -> str:
+        """Return what stands there while nothing happens: who uses the machine, or what it waits for."""
+        lease = self._lease
+        if isinstance(self._station.state, Proving):
+            return self.waits_for(language)
         if lease is None:
-            return self._without_session("en")
+            return self._without_session(language)
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
 
     def _without_session(self, language: str) -> str:
@@ -201,6 +198,8 @@ class View:
             return texts.say(DenialReason.CLOSING, language)
         if isinstance(station.state, Waiting):
             code = "supervisor"
+        elif station.adoption.session_id:
+            code = "proving"
         elif station.roster_age.ages:
             code = "roster_ages"
         else:
@@ -210,6 +209,12 @@ class View:
     @property
     def _lease(self) -> Lease | None:
         return self._station.lease
+
+    @property
+    def _whose(self) -> Lease | None:
+        """The lease of whoever uses the machine, or waits to."""
+        state = self._station.state
+        return state.lease if isinstance(state, Proving | Waiting) else self._lease
 
     def price(self, at_ms: int) -> Price | None:
         """Return what the running session would cost if it ended now."""
@@ -264,7 +269,7 @@ class View:
 
     def _use(self, in_session: bool) -> str:
         station = self._station
-        if isinstance(station.state, LockedOut) or not station.side.reachable:
+        if isinstance(station.state, LockedOut) or station.repairs or not station.side.reachable:
             return "down"
         if not in_session:
             return "free"

@@ -41,10 +41,10 @@ class PulseRelay:
             self._wait(self._pulse_s)
 
     def off(self) -> None:
-        """Open at once."""
+        """Open at once; where that fails, the pulse still ends."""
         with self._changing:
-            self._stop()
             self._relay.off()
+            self._stop()
 
     def feedback(self) -> bool | None:
         """See Relay."""

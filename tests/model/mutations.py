@@ -69,6 +69,32 @@ RULES = [
         "    if tap.member == state.lease.member:\n        return state, (Warn",
         "    if False:\n        return state, (Warn",
     ),
+    session_rule(
+        "who waits for a supervisor is decided anew",
+        "        case DecidedAnew(Denied(reason)):\n"
+        "            return state.then, (Refuse(reason, state.lease.member),)\n",
+        "",
+    ),
+    session_rule(
+        "who waits has the lease of the second tap",
+        "            return replace(state, lease=lease), ()\n",
+        "            return state, ()\n",
+    ),
+    session_rule(
+        "nobody's decision stands for another's",
+        "case DecidedAnew(Granted(lease)) if lease.member == state.lease.member:",
+        "case DecidedAnew(Granted(lease)):",
+    ),
+    session_rule(
+        "a fire drill keeps why a machine is repaired",
+        "if was and stop_type is StopType.FIRE_ALARM:",
+        "if False:",
+    ),
+    session_rule(
+        "a fire alarm ends a repair",
+        "return LockedOut(was), (OpenRelay(), *ended, Extraction(False))",
+        "return LockedOut(was), (*ended, Extraction(False))",
+    ),
     session_rule("who stood by is recorded", "replace(state.lease, supervisor=tap.member)", "state.lease"),
     session_rule(
         "the wait for a second person ends",
@@ -292,11 +318,16 @@ RULES = [
         "return Purpose.BREAK_GLASS if alone else None",
         "return Purpose.BREAK_GLASS",
     ),
+    _access(
+        "no technician overrides a building that closes",
+        "closing = DenialReason.CLOSING if request.closing else None",
+        "closing = None",
+    ),
     _access("a repair is of what is out of order", "    if request.out_of_order:", "    if True:"),
     _access(
         "no override of power that is not proven off",
-        "return None if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE",
-        "return None",
+        "return closing if request.power_proven_off else DenialReason.MACHINE_NOT_SAFE",
+        "return closing",
     ),
     _access(
         "no override of a badge that does not count",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from session_walk import HELD, LEFT, WAITS, Edge
 
-from floor.access import Granted
+from floor.access import Denied, Granted
 from floor.session import (
     SUPERVISOR_MS,
     Adopted,
     AdoptSession,
+    DecidedAnew,
     EndPressed,
     Event,
     Extraction,
@@ -20,6 +23,7 @@ from floor.session import (
     LockOutOrdered,
     Proving,
     Running,
+    State,
     Tapped,
     Ticked,
     Waiting,
@@ -76,5 +80,15 @@ def check_waiting(edge: Edge) -> None:
         assert isinstance(after, Waiting) == (edge.at_ms < state.until_ms)
     if isinstance(state, Waiting) and isinstance(event, EndPressed):
         assert after == state.then
+    elif isinstance(state, Waiting) and isinstance(event, DecidedAnew):
+        assert after == _anew(state, event)
     elif isinstance(state, Waiting) and not isinstance(event, Ticked | Faulted | LockOutOrdered):
         assert after == state or isinstance(after, Running | Proving)
+
+
+def _anew(state: Waiting, event: DecidedAnew) -> State:
+    """Who may not begin any more waits no longer; who may has the new lease. It is nobody else's."""
+    if isinstance(event.decision, Denied):
+        return state.then
+    lease = event.decision.lease
+    return replace(state, lease=lease) if lease.member == state.lease.member else state

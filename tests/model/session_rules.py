@@ -21,6 +21,7 @@ from floor.session import (
     CloseRelay,
     ClosingDue,
     CreditSpent,
+    DecidedAnew,
     EndPressed,
     EndSession,
     Event,
@@ -163,7 +164,11 @@ def check_refusal(edge: Edge) -> None:
     if not isinstance(edge.event, Tapped):
         late = isinstance(edge.state, Waiting) and isinstance(edge.event, Ticked)
         late = late and not isinstance(after, Waiting)
-        assert told == ([Refuse(DenialReason.NO_SUPERVISOR, WAITS.member)] if late else [])
+        reason = DenialReason.NO_SUPERVISOR if late else None
+        if isinstance(edge.state, Waiting) and isinstance(edge.event, DecidedAnew):
+            decision = edge.event.decision
+            reason = decision.reason if isinstance(decision, Denied) else None
+        assert told == ([Refuse(reason, WAITS.member)] if reason else [])
         return
     tap, state, reason = edge.event, edge.state, None
     own = isinstance(state, Running | Holding) and tap.member == HELD.member
@@ -295,7 +300,12 @@ def check_lockout(edge: Edge) -> None:
     if isinstance(edge.event, Faulted | LockOutOrdered):
         assert isinstance(after, LockedOut)
         assert effects[:1] == (OpenRelay(),), "power is taken again even where it should be off"
-        if not isinstance(edge.state, LockedOut):
+        drill = isinstance(edge.event, Faulted) and edge.event.stop_type is StopType.FIRE_ALARM
+        if _repaired(edge.state) and drill:
+            assert isinstance(edge.state, Running | Proving)
+            assert after == LockedOut(edge.state.out_of_order), "it is recorded already, and outlives a drill"
+            assert Extraction(False) in effects
+        elif not isinstance(edge.state, LockedOut):
             assert after == LockedOut(edge.event.reason)
             assert effects[-1] == RecordLockout(edge.event.reason)
     else:

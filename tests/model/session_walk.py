@@ -25,6 +25,7 @@ from floor.session import (
     CloseRelay,
     ClosingDue,
     CreditSpent,
+    DecidedAnew,
     EndPressed,
     EndSession,
     Event,
@@ -199,13 +200,15 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
     for stop_type in (StopType.REMOTE_STOP, StopType.RESERVATION, StopType.POWER_LOST):
         yield Stopped(stop_type, at_ms)
     yield Faulted(StopType.FAULT, "relay stuck", at_ms)
-    yield Faulted(StopType.EMERGENCY_STOP, "emergency stop", at_ms)
+    yield Faulted(StopType.FIRE_ALARM, "fire alarm", at_ms)
     yield LockOutOrdered("blade worn", at_ms)
     yield ClearOrdered(at_ms)
 
 
 def rare_events(at_ms: int) -> Iterator[Event]:
     for member, new in NEW.items():
+        yield DecidedAnew(Granted(new), at_ms)
+        yield DecidedAnew(Denied(DenialReason.BADGE_LOST, member), at_ms)
         yield Tapped(Granted(new), member, at_ms, supervises=True)
         yield Tapped(Granted(new), member, at_ms, supervises=True, proven=False)
         repair = Granted(replace(REPAIR, member=member))

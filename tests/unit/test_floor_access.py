@@ -228,6 +228,7 @@ def test_a_technician_overrides_what_may_be_overridden_and_nothing_else() -> Non
             R.MEMBER_SUSPENDED: member(given, suspended=True),
             R.MEMBERSHIP_EXPIRED: member(given, until_ms=NOW_MS),
             R.MACHINE_NOT_SAFE: replace(given, power_proven_off=False),
+            R.CLOSING: replace(given, closing=True),
         }
         for reason, request in refused.items():
             assert purpose(request) is reason

@@ -158,6 +158,16 @@ async def test_what_no_fact_followed_is_written_all_the_same(bench):
     again.close()
 
 
+async def test_the_reading_of_who_waits_for_a_supervisor_is_durable_while_they_wait(tmp_path):
+    bench = ProvenBench(tmp_path, policy=MachinePolicy(needs_supervisor=True))
+    await bench.show(61)
+    async with asyncio.timeout(20):
+        assert [type(fact) for fact in await bench.facts()] == [BadgeProven]
+    await bench.show(61)
+    assert await bench.refused() == [DenialReason.BADGE_NOT_PROVEN]
+    bench.journal.close()
+
+
 DIES = """
 import asyncio, os, signal, sys
 from pathlib import Path

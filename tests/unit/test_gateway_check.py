@@ -209,3 +209,19 @@ async def test_no_relay_is_clicked_in_a_session_nor_out_of_order_nor_while_a_gat
 async def lock_out(bench: Bench) -> None:
     await bench.station.handle(Ordered(LockOut(machine="laser", reason="smoke"), "tech"), 0.0)
     await bench.entries()
+
+
+@pytest.mark.usefixtures("quick")
+def test_no_relay_is_clicked_while_the_fire_alarm_of_all_stations_is_active(
+    file: Path, capsys, monkeypatch
+) -> None:
+    file.write_text(
+        file.read_text().replace(
+            "[[stations]]", '[[inputs]]\nrole = "fire_alarm"\nkind = "simulated"\n[[stations]]'
+        )
+    )
+    assert run(file, "--click", "laser", "--yes") == 0
+    assert capsys.readouterr().out.count("(fire_alarm)") == 1, "it is no station's"
+    monkeypatch.setattr(SimulatedInput, "read", lambda _: True)
+    assert run(file, "--click", "laser", "--yes") == 1
+    assert "laser: not clicked: fire_alarm is active" in capsys.readouterr().out

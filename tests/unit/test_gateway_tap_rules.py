@@ -280,6 +280,8 @@ async def test_broken_glass_gives_no_power_to_what_tripped(bench):
     await bench.station.inputs.act(0.0)
     await bench.tap(EVE)
     assert not bench.relay.is_on
+    assert isinstance(bench.station.state, LockedOut), "nor does a session begin"
+    assert await reasons(bench) == [DenialReason.MACHINE_LOCKED_OUT]
 
 
 # The roster's age
