@@ -29,6 +29,8 @@ from tests.simulation.world import Plan
 COUNTERS, WALL_MS, CLOSE = SessionMeter.counters, SystemClock.wall_ms, Tab.close
 DECIDE, STEP = access.decide, session.step
 CALM = Plan(1, 15, faults=False)
+STRANGERS = Plan(2, 30, faults=False)
+"""Some tap where nobody is before them."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ BREAKS = [
         STORM,
     ),
     Break("a lease has an end", "floor.access.decide", grants_too_long, "no_lease_is_outlived"),
-    Break("a stranger is refused", "floor.access.decide", grants_all, "no_power_without_a_tap"),
+    Break("a stranger is refused", "floor.access.decide", grants_all, "no_power_without_a_tap", STRANGERS),
     Break("an end takes power", "floor.session.step", leaves_relays_closed, "watched"),
     Break(
         "checkpoints are kept",

@@ -18,5 +18,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in TABLES:
-        with op.batch_alter_table(table) as batch:
-            batch.drop_column("received_ms")
+        op.drop_column(table, "received_ms")

@@ -27,5 +27,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("gateway_wiring")
-    with op.batch_alter_table("gateway") as batch:
-        batch.drop_column("server_key")
+    op.drop_column("gateway", "server_key")
