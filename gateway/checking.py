@@ -27,7 +27,7 @@ from gateway.config import GatewayConfig, StationConfig
 from gateway.roster import RosterStore
 from gateway.wiring import Devices
 from hardware.broker import BrokerAddress, mqtt_client
-from hardware.ports import Input, Proves
+from hardware.ports import Input, Keeps, Proves
 
 BROKER_S = 5.0
 LET_IN = "it lets this gateway in"
@@ -87,7 +87,8 @@ def check(config: GatewayConfig, report: Report, click: Click | None) -> None:
     _clock(report)
     roster = _roster(config, report)
     _broker(config, report)
-    for name in sorted({one.machine for one in config.stations if one.keeps} - boxes.may_keep(config)):
+    kept = boxes.may_keep(config)
+    for name in sorted({one.machine for one in config.stations if one.keeps} - kept):
         say = report.lacks if roster.version else report.later
         say(f'{name}: on_process_loss = "keep" is refused: hazardous, or unknown to the roster on disk')
     if config.server.url:
@@ -97,12 +98,16 @@ def check(config: GatewayConfig, report: Report, click: Click | None) -> None:
         _input("all stations", one, report)
     for station in config.stations:
         try:
-            built = devices.build(config, station, shared)
+            built = devices.build(config, station, shared, keep=station.machine in kept)
         except ConfigError as error:
             report.fault(error)
             continue
         with ExitStack() as stack:
             switched = [relay for relay in (built.relay, built.extraction) if relay]
+            if built.keeps and isinstance(built.relay, Keeps):
+                switched.remove(built.relay)
+                stack.callback(built.relay.leave)
+                report.fine(f'{station.machine}: its relay is left as it is (on_process_loss = "keep")')
             stack.callback(devices.switch_off, switched)
             _station(config, station, built, report)
             if roster.version and station.machine not in roster.machines:

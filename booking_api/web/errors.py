@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -45,11 +46,19 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     return await _page(request, 422, "Something in the form is missing or not as it should be.")
 
 
+async def on_data_error(request: Request, error: Exception) -> Response:
+    """Answer what no column can hold, such as a text with a NUL in it, which PostgreSQL alone refuses."""
+    if not _is_page(request):
+        return problems.problem(422, "value_invalid", "A value is of a kind that cannot be kept.")
+    return await on_invalid(request, error)
+
+
 def install(app: FastAPI) -> None:
     """Make every error of an application a page or a problem."""
     app.add_exception_handler(FloorError, on_floor_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(DataError, on_data_error)
 
 
 def _is_page(request: Request) -> bool:

@@ -182,7 +182,9 @@ def test_a_member_prints_leaves_and_reads_what_it_cost(space):
 
 def print_without_a_tap(space: Space) -> None:
     """A print that somebody starts without a badge is held until a member taps, who then pays for it."""
-    until(lambda: space.octoprint.request("GET", "/api/printer")["state"]["flags"]["ready"], "it has finished")
+    until(
+        lambda: space.octoprint.request("GET", "/api/printer")["state"]["flags"]["ready"], "it has finished"
+    )
     space.octoprint.upload("ring.gcode", dwelling_gcode(4, 100, 400), start=True)
     until(lambda: space.octoprint.request("GET", "/api/printer")["state"]["flags"]["paused"], "it is held")
     until(lambda: space.station(state="free", activity="held", job="ring.gcode"), "the gateway sees it")

@@ -195,6 +195,8 @@ def test_a_machine_that_keeps_its_power_goes_on_with_its_one_session(floor):
         floor.gateway.send_signal(end)
         floor.gateway.wait(PATIENCE_S)
         floor.stopped()
+        looked_at = subprocess.run(floor.command("check"), capture_output=True, text=True, timeout=PATIENCE_S)
+        assert "its relay is left as it is" in looked_at.stdout
         floor.start()
         until(lambda: adopted(floor) == starts, "it goes on")  # noqa: B023
     watched.set()
