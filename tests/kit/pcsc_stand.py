@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -49,9 +50,17 @@ class PcscStand:
         self.socket.unlink(missing_ok=True)
         self.say("start")
         deadline = time.monotonic() + START_S
-        while not self.socket.exists():
+        while not self._listens():  # its socket is there before anybody listens to it
             assert time.monotonic() < deadline, "pcscd did not start"
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as line:
+            try:
+                line.connect(str(self.socket))
+            except OSError:
+                return False
+        return True
 
     def renew(self) -> None:
         """Begin with a new pcscd and an empty reader."""
