@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -16,6 +17,8 @@ from booking_api.auth.guards import context_of, who_asks
 from booking_api.auth.who import Who
 from booking_api.web.render import make_page
 from floor.errors import FloorError, Refused
+
+log = logging.getLogger(__name__)
 
 
 async def on_floor_error(request: Request, error: Exception) -> Response:
@@ -48,6 +51,8 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 async def on_data_error(request: Request, error: Exception) -> Response:
     """Answer what no column can hold, such as a text with a NUL in it, which PostgreSQL alone refuses."""
+    assert isinstance(error, DataError)
+    log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, type(error.orig))
     if not _is_page(request):
         return problems.problem(422, "value_invalid", "A value is of a kind that cannot be kept.")
     return await on_invalid(request, error)
