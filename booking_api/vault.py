@@ -22,7 +22,7 @@ from floor.words import BadgeKind
 KEY_FILE = "secrets.key"
 MASTER_FILE = "badge-master-{}.key"
 _MASTER_NAME = re.compile(r"badge-master-([1-9][0-9]{0,2})\.key")
-_NONCE_BYTES = 12
+NONCE_BYTES = 12
 
 
 class Vault:
@@ -35,14 +35,14 @@ class Vault:
 
     def seal(self, secret: bytes) -> str:
         """Return the secret sealed, as base64."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         return base64.b64encode(nonce + self._sealing.encrypt(nonce, secret, None)).decode()
 
     def open(self, sealed: str) -> bytes:
         """Return what was sealed. Raises ConfigError when the key of this data directory does not fit."""
         raw = base64.b64decode(sealed)
         try:
-            return self._sealing.decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], None)
+            return self._sealing.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
         except InvalidTag:
             problem = "does not open what this database holds"
             remedy = "Restore the key file of the same backup as the database."

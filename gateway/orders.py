@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from base64 import b64encode
 from collections.abc import Callable
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from floor import texts
-from floor.gateway_keys import Purpose, badge_read_context, derived
+from floor.gateway_keys import Purpose, badge_read_context
 from floor.wire.base import Message
 from floor.wire.messages import BadgeRead, Clear, Command, EndReading, PhoneTapped, ReadBadge, Reply
 from floor.wire.topics import Channel
 from floor.words import DenialReason
 from gateway.house import House
 from gateway.phone import PhoneCodes
+from gateway.sealing import Sealing
 from gateway.station import Station
 from gateway.wiring import Ordered, PhoneTap, TapAnswer
 from hardware.events import BadgeTapped
 
-_NONCE_BYTES = 12
 Say = Callable[[Channel, Message], None]
 
 
@@ -29,7 +25,7 @@ class Orders:
 
     def __init__(self, name: str, badge_key: bytes, house: House, codes: PhoneCodes, say: Say) -> None:
         self._name = name
-        self._sealing = AESGCM(derived(badge_key, Purpose.BADGE_READ))
+        self._sealing = Sealing(badge_key, Purpose.BADGE_READ)
         self._house = house
         self._codes = codes
         self._say = say
@@ -68,10 +64,8 @@ class Orders:
 
     def _send_read(self, order: ReadBadge, tap: BadgeTapped) -> None:
         bound = badge_read_context(self._name, order.machine, order.reading)
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._sealing.encrypt(nonce, f"{tap.kind} {tap.uid.hex()}".encode(), bound)
-        text = b64encode(sealed).decode()
-        read = BadgeRead(gateway=self._name, machine=order.machine, reading=order.reading, sealed=text)
+        sealed = self._sealing.seal(f"{tap.kind} {tap.uid.hex()}".encode(), bound)
+        read = BadgeRead(gateway=self._name, machine=order.machine, reading=order.reading, sealed=sealed)
         self._say(Channel.BADGE, read)
 
     def _phone(self, command: Command, station: Station, order: PhoneTapped) -> Reply | None:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from base64 import b64encode
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import ValidationError
 
-from floor.gateway_keys import Purpose, derived, wiring_context
+from floor.gateway_keys import Purpose, wiring_context
 from floor.wire.messages import Wiring
 from gateway.config import GatewayConfig
+from gateway.sealing import Sealing
 
 log = logging.getLogger(__name__)
-_NONCE_BYTES = 12
 
 
 class WiringCopy:
@@ -23,14 +20,12 @@ class WiringCopy:
 
     def __init__(self, config: GatewayConfig) -> None:
         self._name = config.name
-        self._sealing = AESGCM(derived(config.badge_key, Purpose.WIRING))
+        self._sealing = Sealing(config.badge_key, Purpose.WIRING)
         self._text = json.dumps(config.wiring, ensure_ascii=False, default=str).encode()
 
     def sealed(self, epoch: int, seq: int) -> Wiring | None:
         """Return the copy, bound to where the journal stands; None when it is too long for a message."""
-        nonce = os.urandom(_NONCE_BYTES)
-        context = wiring_context(self._name, epoch, seq)
-        sealed = b64encode(nonce + self._sealing.encrypt(nonce, self._text, context)).decode()
+        sealed = self._sealing.seal(self._text, wiring_context(self._name, epoch, seq))
         try:
             return Wiring(gateway=self._name, epoch=epoch, seq=seq, sealed=sealed)
         except ValidationError:

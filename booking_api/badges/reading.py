@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlmodel import Session
 
 from booking_api.badges import service
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.gateways.models import Gateway
+from booking_api.gateways.unsealing import unsealed
 from booking_api.live import LiveFloor
 from booking_api.vault import Vault
 from floor.errors import MachineUnreachable, PeerError, Refused
-from floor.gateway_keys import Purpose, badge_read_context, derived
+from floor.gateway_keys import Purpose, badge_read_context
 from floor.wire.messages import BadgeRead, EndReading, Order, ReadBadge, Reply
 from floor.words import BadgeKind, DenialReason
 
@@ -33,7 +31,6 @@ READ_S = 45
 GRACE_S = 5.0
 """So much longer the server takes what was read in time."""
 KEPT_MAX = 64
-_NONCE_BYTES = 12
 _RANDOM = 0x08
 """ISO/IEC 14443-3: a UID of 4 bytes that begins with this one is drawn anew each time."""
 Send = Callable[[str, Order, str], Awaitable[Reply]]
@@ -181,12 +178,10 @@ class Readings:
         """Return what was proven of the badge, and its UID; raises PeerError for one sealed otherwise."""
         wanted = reading.wanted
         row = session.get_one(Gateway, wanted.gateway)
-        sealing = AESGCM(derived(self._vault.open(row.badge_key_sealed), Purpose.BADGE_READ))
         bound = badge_read_context(wanted.gateway, wanted.machine, reading.id)
+        said = unsealed(self._vault, row, Purpose.BADGE_READ, read.sealed, bound)
         try:
-            sealed = b64decode(read.sealed, validate=True)
-            said = sealing.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound).decode()
-            kind, _, uid = said.partition(" ")
+            kind, _, uid = said.decode().partition(" ")
             return BadgeKind(kind), service.parse_uid(uid)
-        except (InvalidTag, ValueError, Refused) as error:
-            raise PeerError(f"{wanted.gateway} sent a badge that it did not seal for this reading") from error
+        except (ValueError, Refused) as error:
+            raise PeerError(f"{wanted.gateway} sealed what is no badge") from error

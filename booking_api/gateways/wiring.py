@@ -1,23 +1,19 @@
 """What is wired to a gateway: kept sealed, and written into the settings of the Pi that takes its place."""
 
-import binascii
 import json
-from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlmodel import Session
 
 from booking_api.gateways.models import Gateway, GatewayWiring
+from booking_api.gateways.unsealing import unsealed
 from booking_api.metering.ingest import hold_gateway
 from booking_api.vault import Vault
 from floor.errors import PeerError
-from floor.gateway_keys import Purpose, derived, wiring_context
+from floor.gateway_keys import Purpose, wiring_context
 from floor.wire.messages import Wiring
 
-_NONCE_BYTES = 12
 PARTS = ("data", "http", "journal", "server", "stations", "broker")
 REACH = ("host", "port")
 """What of `broker` is the Pi's to say; its password and its certificate come with the enrolment."""
@@ -67,13 +63,8 @@ def begin_anew(session: Session, gateway: str) -> None:
 
 
 def _opened(gateway: Gateway, vault: Vault, copy: Wiring) -> bytes:
-    key = derived(vault.open(gateway.badge_key_sealed), Purpose.WIRING)
-    try:
-        raw = b64decode(copy.sealed, validate=True)
-        context = wiring_context(copy.gateway, copy.epoch, copy.seq)
-        return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context)
-    except (InvalidTag, binascii.Error, ValueError) as error:
-        raise PeerError(f"the wiring of {copy.gateway} was not sealed with its key") from error
+    context = wiring_context(copy.gateway, copy.epoch, copy.seq)
+    return unsealed(vault, gateway, Purpose.WIRING, copy.sealed, context)
 
 
 def _parts(text: bytes, gateway: str) -> dict[str, object]:
