@@ -14,7 +14,7 @@ from floor.gateway_keys import Purpose, derived
 
 
 def unsealed(vault: Vault, gateway: Gateway, purpose: Purpose, sealed: str, bound: bytes) -> bytes:
-    """Return the text; raises PeerError for what this gateway did not seal for this purpose, beside `bound`."""
+    """Return the text; raises PeerError unless this gateway sealed it for this purpose, beside `bound`."""
     key = AESGCM(derived(vault.open(gateway.badge_key_sealed), purpose))
     try:
         raw = b64decode(sealed, validate=True)
