@@ -11,6 +11,7 @@ from booking_api.costing import models as _costing
 from booking_api.disputes import models as _disputes
 from booking_api.documents import models as _documents
 from booking_api.gateways import models as _gateways
+from booking_api.happenings import models as _happenings
 from booking_api.ledger import models as _ledger
 from booking_api.machines import models as _machines
 from booking_api.members import models as _members
@@ -32,6 +33,7 @@ NOUNS = (
     _disputes,
     _documents,
     _gateways,
+    _happenings,
     _ledger,
     _machines,
     _members,

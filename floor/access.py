@@ -65,6 +65,7 @@ class MemberStanding:
     `account_name` is what the default account is called, "" where it is the member's own. `since` is the
     first day of the membership, from which its years and billing months count. `number` is the member's, as
     the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
+    `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign.
     """
 
     id: str
@@ -84,6 +85,8 @@ class MemberStanding:
     since: date | None = None
     number: str = ""
     supervisor: bool = False
+    supervised: bool = False
+    waiver_missing: bool = False
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
@@ -244,6 +247,8 @@ def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | Non
 def _member_refuses(request: Request, member: MemberStanding) -> DenialReason | None:
     if member.suspended:
         return DenialReason.MEMBER_SUSPENDED
+    if member.waiver_missing:
+        return DenialReason.WAIVER_MISSING
     if member.until_ms is None:
         return None
     if not request.clock_known:

@@ -77,6 +77,14 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "No supervisor tapped in time. Tap again, then let them tap.",
         "监护人未及时刷卡。请您重新刷卡，再由监护人刷卡。",
     ),
+    DenialReason.RESERVED: (
+        "This machine is reserved for somebody else now.",
+        "此设备目前已被他人预约。",
+    ),
+    DenialReason.WAIVER_MISSING: (
+        "Sign the rules of the house first: on your page, or at the desk.",
+        "请先在个人页面或前台签署使用须知。",
+    ),
 }
 
 STOPS: dict[StopType, tuple[str, str]] = {

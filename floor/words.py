@@ -24,6 +24,8 @@ class DenialReason(StrEnum):
     PROOF_MISSING = "proof_missing"
     CLOSING = "closing"
     NO_SUPERVISOR = "no_supervisor"
+    RESERVED = "reserved"
+    WAIVER_MISSING = "waiver_missing"
 
 
 class Purpose(StrEnum):

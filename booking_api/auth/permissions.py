@@ -30,6 +30,9 @@ class Permission(StrEnum):
     LEDGER_WRITE = "ledger:write"
     GATEWAYS_READ = "gateways:read"
     REPORTS_READ = "reports:read"
+    RESERVATIONS_WRITE = "reservations:write"
+    AUDIT_READ = "audit:read"
+    WEBHOOKS_WRITE = "webhooks:write"
     ROLES_WRITE = "roles:write"
 
 

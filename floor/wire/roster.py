@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, WrapSerializer
@@ -12,6 +13,8 @@ from floor.policy import MachinePolicy
 from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text, Wire
 
 T = TypeVar("T")
+BOOKINGS_MAX = 100
+"""So many bookings of a machine stand in a roster; those behind them follow as these end."""
 JsonTable = dict[str, object]
 PRINTS_MAX = 20
 """So many prints of a machine stand in a roster; those behind them follow as these are printed."""
@@ -39,10 +42,39 @@ class QueuedPrint(Wire):
     token: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
+class OnReserved(StrEnum):
+    """What a tap of somebody else does while a machine is reserved."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+
+
+class Booking(Wire):
+    """A reservation of a machine that is coming or runs. `member` and `guests` (those of a class) are let in.
+
+    It holds from `begins_ms` to before `ends_ms`, UTC milliseconds, and counts no more from `released_ms` on
+    (0: never) unless a session of `member` has begun in it; `begun` says that the server knows of one.
+    `shown` is what others see of whose it is. Without a member it is a class or maintenance.
+    """
+
+    id: Id
+    begins_ms: Millis
+    ends_ms: Millis
+    member: Annotated[str, Field(max_length=64)] = ""
+    guests: Annotated[list[Id], Field(max_length=200)] = Field(default_factory=list)
+    shown: Text = ""
+    released_ms: Millis = 0
+    begun: bool = False
+    on_others: OnReserved = OnReserved.REFUSE
+    warn_s: Annotated[int, Field(ge=0, le=86_400)] = 600
+
+
 class RosterMachine(Wire):
     """One machine of this gateway: how it behaves, what it costs, whether staff took it out of order.
 
     `tariffs` are all versions that may matter, as tables of docs/tariffs.md. `prints` wait in this order.
+    `bookings` are those of the coming days, in order of time; a running session of somebody else is told
+    `warn_s` seconds before one begins that it must end, and is ended when it does where `on_others` refuses.
     """
 
     id: Id
@@ -51,6 +83,7 @@ class RosterMachine(Wire):
     tariffs: list[JsonTable]
     lockout: Text | None = None
     prints: Annotated[list[QueuedPrint], Field(max_length=PRINTS_MAX)] = Field(default_factory=list)
+    bookings: Annotated[list[Booking], Field(max_length=BOOKINGS_MAX)] = Field(default_factory=list)
 
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
@@ -59,7 +92,16 @@ _FRACTION = r"^-?[0-9]{1,99}(/[1-9][0-9]{0,98})?$"
 _POSITIONS: TypeAdapter[dict[str, str]] = TypeAdapter(
     dict[Annotated[str, Field(max_length=400)], Annotated[str, Field(pattern=_FRACTION)]]
 )
-_LEFT_OUT = ("positions", "budgets", "others", "account_name", "since", "supervisor")
+_LEFT_OUT = (
+    "positions",
+    "budgets",
+    "others",
+    "account_name",
+    "since",
+    "supervisor",
+    "supervised",
+    "waiver_missing",
+)
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:

@@ -1,0 +1,124 @@
+"""What reservations are made of. Times are UTC milliseconds; an end is the first instant after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a slot is taken for."""
+
+    USE = "use"
+    CLASS = "class"
+    MAINTENANCE = "maintenance"
+
+
+class Standing(StrEnum):
+    """How a reservation stands. Only what is booked or begun keeps the slot."""
+
+    BOOKED = "booked"
+    BEGUN = "begun"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+    HANDED_OVER = "handed_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A time at a machine, from `begins_ms` to before `ends_ms`."""
+
+    machine: str
+    begins_ms: int
+    ends_ms: int
+
+    @property
+    def length_ms(self) -> int:
+        """How long it is."""
+        return self.ends_ms - self.begins_ms
+
+    def overlaps(self, begins_ms: int, ends_ms: int) -> bool:
+        """Whether it has an instant in common with another time."""
+        return self.begins_ms < ends_ms and begins_ms < self.ends_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A slot that is somebody's. `member` is "" for classes and maintenance.
+
+    `made_ms` is when it was booked, `begun_ms` when its holder first used the machine in it (0: not yet).
+    `standing` is as it was last written: `slots.standing_at` says what a no-show has become since.
+    """
+
+    id: str
+    slot: Slot
+    member: str
+    made_ms: int
+    kind: Kind = Kind.USE
+    tier: str = ""
+    standing: Standing = Standing.BOOKED
+    begun_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request to book a slot. `changes` is the id of the reservation that it takes the place of, or ""."""
+
+    slot: Slot
+    member: str
+    tier: str
+    now_ms: int
+    kind: Kind = Kind.USE
+    changes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A session of the member's own at a machine, for limits that count it. `walk_in`: not reserved."""
+
+    machine: str
+    begins_ms: int
+    ends_ms: int
+    walk_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that a decision rests on beside the policy.
+
+    `reservations`: whatever touches the wanted slot at its machine, and all of the member's own, at any
+    machine, in the windows of the policy's limits (`limits.window_of`). `uses` are the member's own there.
+    `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
+    `waiting` is how many others wait for the machine.
+    """
+
+    reservations: tuple[Reservation, ...] = ()
+    uses: tuple[Use, ...] = ()
+    certified_until_ms: int | None = 0
+    member_until_ms: int | None = None
+    suspended: bool = False
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Yes. `displaces` are the ids of reservations of lower priority that give way."""
+
+    displaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """No: the rule that decided, as its key in the policy file ("overlap" and the like where it is none), a
+    sentence in English with its values named in `values`, and the first instant at which asking again may
+    help (0: unknown).
+    """
+
+    rule: str
+    sentence: str
+    values: dict[str, str] = field(default_factory=dict)
+    again_ms: int = 0
+
+
+Decision = Allowed | Turned
