@@ -1,4 +1,4 @@
-"""What a policy file says, as values. Lengths are milliseconds; times of day are minutes of the space's day."""
+"""What a policy file says, as values. Lengths are milliseconds, times of day minutes of the space's day."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ class Machines:
     kinds: frozenset[str] = frozenset()
 
     def hold(self, machine: str, kind: str) -> int:
-        """How closely a machine is meant: 0 not at all; its id more than a glob, a glob more than its kind."""
+        """How closely a machine is meant, 0 not at all: by its id, by a glob, by its kind, by "*"."""
         if machine in self.ids:
             return EXACTLY
         globs = [len(one) for one in self.ids if fnmatchcase(machine, one) and one != "*"]
