@@ -168,11 +168,7 @@ def _fee(field: str) -> Read:
         table, here = at.table_of(value, key, FEE_KEYS), at.below(key)
         if ("amount" in table) == ("tariff" in table):
             remedy = f'Write {key} = 5.00, or {key} = {{ tariff = "fees" }}.'
-            raise here.error(
-                "amount",
-                "stands with a tariff, or neither is there",
-                f'Write {key} = 5.00, or {key} = {{ tariff = "fees" }}.',
-            )
+            raise here.error("amount", "stands with a tariff, or neither is there", remedy)
         if "tariff" in table:
             if "per" in table:
                 remedy = "Take it away: the tariff says what is paid."

@@ -157,10 +157,8 @@ class In(At):
             return ((0, DAY_MIN),)
         found = []
         for item in value if isinstance(value, list) else [value]:
-            first, dash, last = (
-                re.sub(r"\s*(–|to)\s*", "-", item).partition("-") if isinstance(item, str) else ("",) * 3
-            )
-            if not dash:
+            first, dash, last = re.sub(r"\s*(–|to)\s*", "-", str(item)).partition("-")
+            if not dash or not CLOCK.fullmatch(first.strip()) or not CLOCK.fullmatch(last.strip()):
                 remedy = f'Write {key} = "09:00-17:00", a list of such, or "closed".'
                 raise self.error(key, f"is {item!r}", remedy)
             begins, ends = self.minute(first, key), self.minute(last, key)
