@@ -117,7 +117,7 @@ def _zone(at: In, table: Table, zones: Callable[[str], tzinfo]) -> tzinfo:
     key = "zone" if "zone" in table else "timezone"
     name = at.text(table, key) if key in table else "UTC"
     try:
-        return ZoneInfo(name)
+        return zones(name)
     except (KeyError, ValueError, OSError):
         raise at.error(
             key, f"is {name!r}, which is no time zone", 'Write timezone = "Europe/Berlin".'
@@ -210,7 +210,6 @@ class _Steps:
             ends = begins + length if begins else 0
         kind = Kind(here.one_of(table.get("kind", "use"), "kind", list(Kind)))
         self._needs(here, table, do, kind, has_end=bool(ends))
-        is_somebody = kind is Kind.USE and do != "offered"
         return Step(
             number=number,
             at_ms=_moment(here, table, "at", self.zone),
