@@ -55,5 +55,7 @@ def decide(
     found = bound(policies, reservation, known, now_ms, zone)
     if found.until_ms and to_ms > found.until_ms:
         rules = policies.of(reservation.slot.machine).rules_for(reservation.tier)
-        return placed(Turned(found.rule, found.sentence, {"until": shown(found.until_ms, zone)}), rules)
+        return placed(
+            Turned(found.rule, found.sentence, {**found.values, "until": shown(found.until_ms, zone)}), rules
+        )
     return Allowed((), found.until_ms, found.rule)
