@@ -6,7 +6,8 @@ import re
 from datetime import UTC
 from pathlib import Path
 
-from booking_api.memberships import class_file, plan_file
+from booking_api.courses import class_file
+from booking_api.memberships import plan_file
 from booking_api.presets import library
 from booking_api.presets.apply import READERS
 from floor.membership import Cycle, Proration
