@@ -45,9 +45,12 @@ def at_machine(session: Session, member: str, machine: str, by: str, at_ms: int)
     asked = machines.requirement_of(machines.get(session, machine))
     if asked is None:
         raise Refused("sign_off_refused", "This machine asks for no training.")
+    for name in training.names(asked):
+        kept = session.get(Certification, (member, name))
+        if kept is not None and (kept.revoked_ms or 0) >= at_ms:
+            raise Refused("sign_off_refused", "What the machine asks for was revoked since.")
     with session.begin_nested():
-        granted = _grant(session, asked, (member, by, at_ms))
-    return granted
+        return _grant(session, asked, (member, by, at_ms))
 
 
 def _grant(session: Session, asked: Requirement, of: tuple[str, str, int]) -> list[Certification]:
@@ -88,8 +91,6 @@ def _sign_off(session: Session, name: str, of: tuple[str, str, int]) -> Certific
     member, by, at_ms = of
     skill = skills.meant(session, name, at_ms)
     kept = session.get(Certification, (member, skill.id))
-    if kept is not None and (kept.revoked_ms or 0) >= at_ms:
-        raise Refused("sign_off_refused", f"{service.called(skill)} was revoked since.")
     if kept is not None and kept.revoked_ms is None and kept.granted_ms >= at_ms:
         return kept
     try:
