@@ -21,6 +21,7 @@ from booking_api.certifications import endpoints as certifications
 from booking_api.context import Context
 from booking_api.costing import endpoints as costing
 from booking_api.courses import endpoints as courses
+from booking_api.courses import rounds
 from booking_api.disputes import endpoints as disputes
 from booking_api.documents import endpoints as documents
 from booking_api.exports import endpoints as exports
@@ -143,10 +144,12 @@ def create_app(context: Context) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        # Whoever holds the link is the one worker that looks after what nobody asks for.
+        beside = (context.link.run(), rounds.run(context)) if context.link else ()
+        tasks = [group.create_task(work) for work in beside]
         yield
-        if link is not None:
-            link.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:
