@@ -111,7 +111,7 @@ def check_ready(session: Session, member: str, skill: Skill, now_ms: int) -> Non
     """Raise Refused when a member lacks what a skill asks for first: other skills, or its quiz."""
     check_has(session, member, skills.requires_of(skill), now_ms)
     if skill.quiz is not None and not passed(session, member, skill.id):
-        raise Refused("quiz_missing", f"First comes the quiz of {called(skill)}.")
+        raise Refused("quiz_first", f"First comes the quiz of {called(skill)}.")
 
 
 def check_has(session: Session, member: str, asked: training.Requirement | None, now_ms: int) -> None:
@@ -122,7 +122,7 @@ def check_has(session: Session, member: str, asked: training.Requirement | None,
         found = session.exec(select(Skill).where(col(Skill.id).in_(lacking)))
         names = {one.id: called(one) for one in found}
         words = ", ".join(names.get(one, one) for one in lacking)
-        raise Refused("prerequisite_missing", f"First comes: {words}.")
+        raise Refused("prerequisite_first", f"First comes: {words}.")
 
 
 def passed(session: Session, member: str, skill: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import SignedIn, Writing, holds, require
@@ -17,6 +17,7 @@ from booking_api.certifications.models import Skill
 from booking_api.courses import classes
 from booking_api.machines import service as machines
 from booking_api.members import service as members
+from booking_api.members.models import Member
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
@@ -77,7 +78,7 @@ def skill_page(who: SignedIn, page: Paged, id: str) -> Response:
             "machines": skills.machines_of(session, id),
             "courses": classes.that_teach(session, id),
             "held": held,
-            "people": names_of(session, {one.row.member for one in held}),
+            "people": _whole_names(session, {one.row.member for one in held}),
             "instructors": names_of(session, set(skill.instructors)),
             "now_ms": now_ms,
         }
@@ -127,6 +128,11 @@ def _machines(session: Session, page: Page, member: str, now_ms: int) -> list[tu
         (one.id, one.name, in_force(mine.get(one.id), now_ms), asked_words(session, one, page.f))
         for one in there
     ]
+
+
+def _whole_names(session: Session, ids: set[str]) -> dict[str, str]:
+    found = session.exec(select(Member).where(col(Member.id).in_(ids)))
+    return {one.id: f"{one.first_name} {one.last_name}" for one in found}
 
 
 def _end_of_day(text: str, page: Page) -> int:
