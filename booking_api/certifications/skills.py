@@ -73,7 +73,7 @@ def meant(session: Session, id: str, now_ms: int) -> Skill:
         return skill
     machine = session.get(Machine, id)
     if machine is None:
-        raise Refused("skill_not_found", f"There is neither a skill nor a machine {id}.")
+        raise Refused("skill_not_found", f"There is no skill and no machine {id}.")
     if machine.requires is not None:
         asked = training.read(machine.requires)
         if not isinstance(asked, str):

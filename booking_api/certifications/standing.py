@@ -78,12 +78,15 @@ def allowed(
     for member, mine in standings.held.items():
         for skill in mine:
             having[skill].add(member)
-    found: dict[str, dict[str, int]] = {}
+    alike: dict[Requirement, list[str]] = defaultdict(list)
     for machine, asked in asks.items():
+        alike[asked].append(machine)
+    found: dict[str, dict[str, int]] = {}
+    for asked, there in alike.items():
         for member in set().union(*(having[name] for name in training.names(asked) if name in having)):
             until_ms = standings.asked(member, asked)
             if until_ms is not None:
-                found.setdefault(member, {})[machine] = until_ms
+                found.setdefault(member, {}).update(dict.fromkeys(there, until_ms))
     return found
 
 
