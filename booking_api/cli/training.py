@@ -12,6 +12,7 @@ from booking_api.certifications.skills import DAY_MS
 from booking_api.cli.base import app, day_ms, desk, read_text, reading, shown_day
 from booking_api.cli.floor import AUTHOR
 from booking_api.clock import Clock
+from booking_api.machines.models import Machine
 from booking_api.members import service as members
 
 training = typer.Typer(help="Skills: what is trained, and who holds it.", no_args_is_help=True)
@@ -33,9 +34,10 @@ def certify(
         owner = members.find(at.session, who)
         end_ms = day_ms(until, at.settings.timezone)
         held = service.grant(at.session, owner.id, skill, AUTHOR, at.now_ms, end_ms, checked=not anyway)
-        machines = ", ".join(one.id for one in skills.machines_of(at.session, held.skill))
+        is_machine = at.session.get(Machine, skill) is not None
+        uses = is_machine and service.until_ms(at.session, owner.id, skill, at.now_ms) is not None
     name = f"{owner.first_name} {owner.last_name}"
-    print(f"{name} may use {skill}." if machines == skill else f"{name} has {held.skill}.")
+    print(f"{name} may use {skill}." if uses else f"{name} has {held.skill}.")
 
 
 @app.command()
