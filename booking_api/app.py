@@ -20,6 +20,8 @@ from booking_api.billing import endpoints as billing
 from booking_api.certifications import endpoints as certifications
 from booking_api.context import Context
 from booking_api.costing import endpoints as costing
+from booking_api.courses import endpoints as courses
+from booking_api.courses import rounds
 from booking_api.disputes import endpoints as disputes
 from booking_api.documents import endpoints as documents
 from booking_api.exports import endpoints as exports
@@ -49,8 +51,10 @@ from booking_api.web import (
     me,
     pages,
     phone,
+    quizzes,
     shop,
     staff,
+    training,
     workshop,
 )
 from booking_api.web import disputes as dispute_pages
@@ -59,12 +63,13 @@ from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
-PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
+PEOPLE = (tokens, members, badges, certifications, accounts, memberships, courses)
 FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
+TRAINING_PAGES = (training, quizzes, classes)
+PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
@@ -139,10 +144,12 @@ def create_app(context: Context) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        # Whoever holds the link is the one worker that looks after what nobody asks for.
+        beside = (context.link.run(), rounds.run(context)) if context.link else ()
+        tasks = [group.create_task(work) for work in beside]
         yield
-        if link is not None:
-            link.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:

@@ -8,6 +8,7 @@ from booking_api.badges import models as _badges
 from booking_api.billing import models as _billing
 from booking_api.certifications import models as _certifications
 from booking_api.costing import models as _costing
+from booking_api.courses import models as _courses
 from booking_api.disputes import models as _disputes
 from booking_api.documents import models as _documents
 from booking_api.gateways import models as _gateways
@@ -30,6 +31,7 @@ NOUNS = (
     _billing,
     _certifications,
     _costing,
+    _courses,
     _disputes,
     _documents,
     _gateways,

@@ -1,4 +1,4 @@
-"""Commands for members, their badges and certifications, sign-ins and money."""
+"""Commands for members, their badges, sign-ins and money."""
 
 import csv
 import secrets
@@ -12,7 +12,6 @@ from booking_api.auth.permissions import GRANTS, Permission
 from booking_api.auth.service import issue_token, set_password
 from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
-from booking_api.certifications import service as certifications
 from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, validated
 from booking_api.cli.floor import AUTHOR
 from booking_api.ledger import service as ledger
@@ -139,21 +138,6 @@ def add_badge(
         owner = members.find(at.session, who)
         badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), _kind(kind), label, at.now_ms)
     print(f"{owner.first_name} {owner.last_name} has the badge.")
-
-
-@app.command()
-def certify(
-    ctx: typer.Context,
-    who: Who,
-    machine: Annotated[str, typer.Argument(help="The machine's short name.")],
-    until: Annotated[str | None, typer.Option(help="The day from which it has lapsed.")] = None,
-) -> None:
-    """Let a member use a machine."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        end_ms = day_ms(until, at.settings.timezone)
-        certifications.grant(at.session, owner.id, machine, AUTHOR, at.now_ms, end_ms)
-    print(f"{owner.first_name} {owner.last_name} may use {machine}.")
 
 
 @user.command("add")

@@ -35,7 +35,6 @@ NAMES = {
         "gateway": "Gateways: the Pis on the floor.",
     },
     "people": {
-        "certify": "Let a member use a machine.",
         "payment": "Post cash that a member paid.",
         "member": "Members.",
         "user": "Who signs in, and as what.",
@@ -70,7 +69,14 @@ NAMES = {
     },
     "memberships": {
         "memberships": "Memberships: plans, who has one, and their bills.",
+    },
+    "courses": {
         "class": "Classes: planned, signed up for, attended.",
+    },
+    "training": {
+        "certify": "Give a member a skill, or let them use a machine.",
+        "revoke": "Take a skill from a member, at every gateway.",
+        "training": "Skills: what is trained, and who holds it.",
     },
     "payments": {
         "remind": "Write reminders to who is overdue, charge their fees, and block who is overdue too long.",

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from booking_api.auth.models import Credential
 from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
-from booking_api.certifications.models import Certification
+from booking_api.certifications import standing
 from booking_api.db import zone_of
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
@@ -146,7 +146,7 @@ class Writer:
     def _standings(
         self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
     ) -> dict[str, MemberStanding]:
-        allowed = self._allowed(told, machines)
+        allowed = standing.allowed(self.session, told, machines, self.now_ms)
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
         late = overdue.blocked(self.session, None, self.now_ms)
         since = since_of(self.session, [member.id for member in members], zone_of(self.session))
@@ -156,18 +156,6 @@ class Writer:
             )
             for member in members
         }
-
-    def _allowed(self, members: Collection[str] | None, machines: list[Machine]) -> dict[str, dict[str, int]]:
-        needed = [machine.id for machine in machines if machine.requires_certification]
-        query = select(Certification.member, Certification.machine, Certification.expires_ms).where(
-            col(Certification.machine).in_(needed), col(Certification.revoked_ms).is_(None)
-        )
-        if members is not None:
-            query = query.where(col(Certification.member).in_(members))
-        found: dict[str, dict[str, int]] = {}
-        for member, machine, expires_ms in self.session.exec(query):
-            found.setdefault(member, {})[machine] = expires_ms or 0
-        return found
 
     def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
         return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})

@@ -8,6 +8,7 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col, select
 
 from booking_api.billing.settle import settle
+from booking_api.certifications import used
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
 from booking_api.machines.models import Machine
@@ -142,6 +143,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)
+    used.moved(session, [gathered.sessions[id] for id in gathered.ended], now_ms)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:

@@ -103,7 +103,7 @@ def account_values(
         "member": member,
         "view": view,
         "badge_list": badges_part(session, page, member, own=own),
-        "certifications": certifications.of_member(session, member.id),
+        "certifications": certifications.holdings(session, member.id, now_ms),
         "names": machine_names(session),
         "now_ms": now_ms,
     }

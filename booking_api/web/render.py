@@ -56,6 +56,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "signed_up": ("good", "You have a place in the class."),
     "gave_up": ("good", "The place is given up, and the fee is given back."),
     "gave_up_late": ("accent", "The place is given up. It was too late to give the fee back."),
+    "waits": ("good", "You wait for a place, and are told when one is free for you."),
+    "left": ("good", "You wait no more."),
+    "passed": ("good", "Passed."),
+    "failed": ("bad", "Not passed this time."),
     "called_off": ("good", "The class is called off, and everybody gets back what they paid."),
     "seen": ("good", "The alarm is marked as seen."),
     "disputed": ("good", "Staff will look at it, and their answer will stand here."),
@@ -73,6 +77,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/me", "My statement", Permission.ME_READ),
             ("/membership", "My membership", Permission.ME_READ),
+            ("/training", "My training", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
             ("/prints", "Print queue", Permission.ME_READ),
         ),
@@ -82,6 +87,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/members", "Members", Permission.MEMBERS_READ),
             ("/memberships", "Plans", Permission.MEMBERS_WRITE),
+            ("/skills", "Skills", Permission.CERTIFICATIONS_READ),
             ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),
         ),
     ),
