@@ -19,6 +19,7 @@ from booking_api.members import service as members
 from booking_api.memberships.class_file import CourseRead, read_file
 from booking_api.memberships.days import begin_ms, day_of
 from booking_api.memberships.models import ClassSession, Course, SignUp, SignUpState
+from booking_api.reservations.blocks import class_changed
 from booking_api.tariffs import service as tariffs
 from floor.errors import Refused
 from floor.membership import add_months
@@ -177,6 +178,7 @@ def sign_up(session: Session, id: str, member: str, author: str, now_ms: int) ->
     made.charge = charges[0].id if charges else None
     session.add(made)
     session.flush()
+    class_changed(session, id, author, now_ms)
     return made
 
 
@@ -192,6 +194,7 @@ def cancel(
         raise Refused("class_over", "This class has begun, or does not take place.")
     early = now_ms <= row.starts_ms - _course(session, row).cancel_hours * HOUR_MS
     _set(session, mine[0], SignUpState.CANCELLED, now_ms)
+    class_changed(session, id, author, now_ms)
     if early or is_staff:
         _give_back(session, mine[0], "The place was given up in time", author, now_ms)
     return early or is_staff
@@ -208,6 +211,7 @@ def call_off(session: Session, id: str, author: str, now_ms: int) -> ClassSessio
         row.cancelled_ms = now_ms
         session.add(row)
         session.flush()
+        class_changed(session, id, author, now_ms)
     return row
 
 
