@@ -104,7 +104,7 @@ def _booking(
 
 
 def _blocks(rules: Policies, machine: str, now_ms: int, zone: tzinfo) -> list[Booking]:
-    """Return the blocks that the policy file itself names; their ids say which they are and when they begin."""
+    """Return the blocks that the policy file itself names; ids say which one it is, and its begin."""
     policy = rules.of(machine)
     times = slots.block_times(rules, machine, now_ms - DAY_MS, now_ms + HORIZON_MS, zone)
     return [

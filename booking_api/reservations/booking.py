@@ -144,7 +144,11 @@ def cancel(diary: Diary, id: str, reason: str = "", *, waive: bool = False) -> R
     _check_open(diary, row, Standing.BOOKED, Standing.BEGUN)
     one = diary.by_now(row)
     has_begun = one.standing is Standing.BEGUN
-    fee = None if has_begun or waive else fees.of_cancel(one, diary.policies.of(row.machine), diary.now_ms, diary.zone)
+    fee = (
+        None
+        if has_begun or waive
+        else fees.of_cancel(one, diary.policies.of(row.machine), diary.now_ms, diary.zone)
+    )
     diary.close(row, Standing.ENDED if has_begun else Standing.CANCELLED, reason)
     charged = charging.late_cancel(diary, row, fee) if fee is not None else False
     if not has_begun:
@@ -162,10 +166,12 @@ def pass_on(diary: Diary, id: str, member: str) -> Reserved:
     to = wanted(
         diary, SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=row.ends_ms), member, row.id
     )
-    if member == row.member:
-        raise Refused("reservation_hand_over_self", "It is this member's already.")
     known = facts.known(diary.session, diary.policies, to, diary.zone)
-    _granted(hand_over.decide(diary.policies, to, facts.reservation(row), known, diary.zone))
+    granted(
+        hand_over.decide(
+            diary.policies, facts.reservation(row), member, to.tier, known, diary.now_ms, diary.zone
+        )
+    )
     made = Reserved(
         **row.model_dump(include={"machine", "kind", "words", "series", "begins_ms", "ends_ms"}),
         id=diary.new_id(),
@@ -201,7 +207,8 @@ def extend(diary: Diary, id: str, ends_ms: int) -> Reserved:
         changes=row.id,
     )
     known = facts.known(diary.session, diary.policies, asked, diary.zone)
-    _granted(extension.decide(diary.policies, asked, diary.by_now(row), known, diary.zone))
+    one = diary.by_now(row)
+    granted(extension.decide(diary.policies, one, ends_ms, known, diary.now_ms, diary.zone))
     row.ends_ms = ends_ms
     diary.write(row)
     diary.tell(Happening.RESERVATION_CHANGED, row, extended=1)
@@ -218,13 +225,21 @@ def _allowed(diary: Diary, asked: Wanted, reason: str) -> tuple[str, ...]:
             raise taken()
         case Turned() if diary.is_staff and reason.strip():
             return ()
-    return _granted(decision)
+    return granted(decision)
 
 
-def _granted(decision: Decision) -> tuple[str, ...]:
+def granted(decision: Decision) -> tuple[str, ...]:
+    """Return the reservations that give way; raises Refused with the rule that decided."""
     if isinstance(decision, Turned):
         raise refusal(decision)
     return decision.displaces
+
+
+def accept(diary: Diary, id: str) -> Reserved:
+    """Take what is offered: it is booked by the rules as any other slot."""
+    diary.hold()
+    one = waiting.stands(diary, id)
+    return book(diary, BookingDetails(**one.model_dump(include=set(SlotDetails.model_fields) | {"member"})))
 
 
 def _displace(diary: Diary, ids: tuple[str, ...], by: Reserved) -> None:

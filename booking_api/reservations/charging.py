@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from sqlmodel import select
+
 from booking_api.billing import service as billing
 from booking_api.billing.models import Fee as FeeRow
 from booking_api.billing.service import FeeDetails
@@ -17,7 +19,6 @@ from floor.errors import Refused
 from floor.ledger import EntryKind, Posting
 from floor.reservation.model import Fee
 from floor.tariff import Occasion
-from sqlmodel import select
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +78,7 @@ def _post(diary: Diary, row: Reserved, member: str, fee: Fee, occasion: Occasion
         Posting(fee_income(occasion), diary.currency, -fee.micro),
     )
     words = fee.words or occasion.replace("_", " ")
-    books.post(
-        diary.session, EntryKind.FEE, postings, diary.by, diary.now_ms, source=source, memo=words
-    )
+    books.post(diary.session, EntryKind.FEE, postings, diary.by, diary.now_ms, source=source, memo=words)
     return True
 
 

@@ -112,8 +112,9 @@ class Diary:
 
     def tell(self, what: Happening, row: Reserved, **more: str | int | None) -> None:
         """Tell what happened to a reservation."""
-        data = {"machine": row.machine, "begins_ms": row.begins_ms, "ends_ms": row.ends_ms, "by": self.by}
-        happened(self.session, what, row.id, self.now_ms, row.member, **(data | more))
+        slot = {"machine": row.machine, "begins_ms": row.begins_ms, "ends_ms": row.ends_ms, "by": self.by}
+        data: dict[str, str | int | None] = {**slot, **more}
+        happened(self.session, what, row.id, self.now_ms, row.member, **data)
 
     def new_id(self) -> str:
         """Return an id for something made now."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
@@ -22,7 +23,7 @@ from booking_api.reservations.seen import ReservationSeen, seen, sees_all
 from booking_api.reservations.series import SeriesDetails
 from floor.errors import ConfigError, Refused
 from floor.reservation import slots
-from floor.reservation.terms import Slot, Standing, Turned
+from floor.reservation.terms import Slot, Turned
 
 Text = Annotated[str, Query(max_length=64)]
 AtMs = Annotated[int, Query(ge=0, lt=1 << 42)]
@@ -207,7 +208,7 @@ def book_series(session: Writing, who: SignedIn, context: Ctx, details: SeriesDe
     """Book a slot again and again; the answer says of each date whether it could be had."""
     _for_whom(who, details.member)
     made = series.book(diary_of(context, session, who), details)
-    dates = [DateSeen(**one.__dict__) for one in made.dates]
+    dates = [DateSeen(**asdict(one)) for one in made.dates]
     return SeriesSeen(series=made.id, made=sum(one.reservation is not None for one in dates), dates=dates)
 
 
@@ -241,9 +242,7 @@ def get_reservation(session: Reading, who: Reads, context: Ctx, id: str) -> Rese
 
 
 @router.patch("/{id}")
-def change(
-    session: Writing, who: SignedIn, context: Ctx, id: str, details: ChangeDetails
-) -> ReservationSeen:
+def change(session: Writing, who: SignedIn, context: Ctx, id: str, details: ChangeDetails) -> ReservationSeen:
     """Move a reservation that has not begun, or change its words."""
     manageable(session, who, id)
     return _one(session, who, context, booking.change(diary_of(context, session, who), id, details))

@@ -69,16 +69,12 @@ def used(session: Session, found: Iterable[Reserved], now_ms: int) -> dict[str, 
 
     A session that began before the slot and runs on into it counts from the slot's begin.
     """
-    late = [row for row in found if row.standing is Standing.BOOKED and row.member and row.begins_ms <= now_ms]
+    late = [
+        row for row in found if row.standing is Standing.BOOKED and row.member and row.begins_ms <= now_ms
+    ]
     if not late:
         return {}
-    columns = (
-        MachineSession.machine,
-        MachineSession.member,
-        MachineSession.started_ms,
-        MachineSession.ended_ms,
-    )
-    query = select(*columns).where(
+    query = select(MachineSession).where(
         col(MachineSession.machine).in_({row.machine for row in late}),
         col(MachineSession.member).in_({row.member for row in late}),
         col(MachineSession.started_ms) < max(row.ends_ms for row in late),
@@ -91,11 +87,11 @@ def used(session: Session, found: Iterable[Reserved], now_ms: int) -> dict[str, 
     began: dict[str, int] = {}
     for row in late:
         instants = [
-            max(started_ms, row.begins_ms)
-            for machine, member, started_ms, ended_ms in seen
-            if (machine, member) == (row.machine, row.member)
-            and started_ms < row.ends_ms
-            and (ended_ms is None or ended_ms > row.begins_ms)
+            max(one.started_ms, row.begins_ms)
+            for one in seen
+            if (one.machine, one.member) == (row.machine, row.member)
+            and one.started_ms < row.ends_ms
+            and (one.ended_ms is None or one.ended_ms > row.begins_ms)
         ]
         if instants:
             began[row.id] = min(instants)
@@ -133,7 +129,7 @@ def known(session: Session, policies: Policies, wanted: Wanted, zone: tzinfo) ->
     from_ms, to_ms = slots.reach(policies, wanted)
     since_ms, until_ms = limits.window_of(policies, wanted, zone)
     there = rows(session, [machine], from_ms, to_ms)
-    theirs = rows(session, None, since_ms, until_ms, member=wanted.member, standings=Standing)
+    theirs = rows(session, None, since_ms, until_ms, member=wanted.member, standings=tuple(Standing))
     found = {row.id: row for row in (*there, *theirs)}
     told = [one for _, one in by_now(session, found.values(), policies, now_ms)]
     member = session.get(Member, wanted.member)

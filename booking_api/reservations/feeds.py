@@ -24,9 +24,7 @@ def make(session: Session, member: str, machine: str | None, now_ms: int) -> tup
         if before.machine == machine:
             _revoke(session, before, now_ms)
     secret = secrets.token_urlsafe(32)
-    feed = Feed(
-        id=make_id(now_ms), token_hash=digest(secret), member=member, machine=machine, made_ms=now_ms
-    )
+    feed = Feed(id=make_id(now_ms), token_hash=digest(secret), member=member, machine=machine, made_ms=now_ms)
     session.add(feed)
     session.flush()
     return feed, secret

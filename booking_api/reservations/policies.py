@@ -6,6 +6,7 @@ import hashlib
 from datetime import tzinfo
 from functools import lru_cache
 
+from floor.reservation.load import read_policies
 from sqlmodel import Session, col, select
 
 from booking_api.clock import make_id
@@ -14,7 +15,6 @@ from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
 from booking_api.reservations.models import ReservationPolicy, Reserved
 from floor.errors import ConfigError, Refused
-from floor.reservation.load import read_policies
 from floor.reservation.model import Policies
 
 FILE = "reservations.toml"

@@ -41,9 +41,7 @@ def due(diary: Diary) -> list[str]:
     rows = list(diary.session.exec(_past(diary.now_ms).limit(SWEEP_MAX)))
     told = facts.by_now(diary.session, rows, diary.policies, diary.now_ms)
     found = {row.machine for row, one in told if one.standing is not row.standing}
-    lapsed = select(Offer.machine).where(
-        Offer.state == OfferState.OPEN, col(Offer.until_ms) <= diary.now_ms
-    )
+    lapsed = select(Offer.machine).where(Offer.state == OfferState.OPEN, col(Offer.until_ms) <= diary.now_ms)
     return sorted(found | set(diary.session.exec(lapsed)))
 
 

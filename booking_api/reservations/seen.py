@@ -124,9 +124,7 @@ def waiting_seen(session: Session, rows: Iterable[Waiting], now_ms: int) -> list
     for machine, id in session.exec(line.order_by(col(Waiting.asked_ms), col(Waiting.id))):
         counts[machine] = places[id] = counts.get(machine, 0) + 1
     return [
-        WaitingSeen(
-            **row.model_dump(include=set(WaitingSeen.model_fields)), place=places.get(row.id, 0)
-        )
+        WaitingSeen(**row.model_dump(include=set(WaitingSeen.model_fields)), place=places.get(row.id, 0))
         for row in found
     ]
 

@@ -15,7 +15,7 @@ from booking_api.reservations.diary import Diary, refusal
 from booking_api.reservations.models import Offer, OfferState, Reserved, Waiting
 from floor.errors import Refused
 from floor.reservation import queue
-from floor.reservation.terms import Allowed, Kind, Slot, Standing, Turned, Wanted
+from floor.reservation.terms import Allowed, Slot, Turned, Wanted
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
 WAITING_MAX = 20
@@ -44,14 +44,14 @@ def join(diary: Diary, details: WaitDetails) -> Waiting:
     begins_ms = max(details.from_ms, diary.now_ms)
     if details.to_ms - begins_ms < details.length_ms:
         raise Refused("waiting_times_invalid", "What you wait for must lie in the future, within that time.")
-    rules = diary.policies.of(machine.id).rules_for(member.tier)
-    if not (rules.reserve and rules.waiting):
+    there = of_machine(diary, machine.id)
+    may = queue.may_wait(diary.policies, machine.id, member.tier, len(there))
+    if isinstance(may, Turned):
+        raise refusal(may)
+    if not diary.policies.of(machine.id).rules_for(member.tier).reserve:
         raise Refused("reservation_waiting", "There is no waiting list for this machine.")
     if facts.certified_until_ms(diary.session, member.id, machine.id) is None:
         raise Refused("reservation_certified", "You may not use this machine yet. Ask an instructor.")
-    there = of_machine(diary, machine.id)
-    if rules.waiting_most and len(there) >= rules.waiting_most:
-        raise Refused("reservation_waiting_most", "The waiting list of this machine is full.")
     mine = select(func.count()).where(Waiting.member == member.id, col(Waiting.left_ms).is_(None))
     if diary.session.exec(mine.where(col(Waiting.to_ms) > diary.now_ms)).one() >= WAITING_MAX:
         raise Refused("waiting_many", "You wait for as much as one may. Leave another list first.")
@@ -148,6 +148,68 @@ def stands(diary: Diary, id: str) -> Offer:
 def _check_stands(diary: Diary, one: Offer) -> None:
     if one.state is not OfferState.OPEN or one.until_ms <= diary.now_ms:
         raise Refused("offer_over", "This offer is over. It went to the next in line.")
+
+
+def _offer_one(diary: Diary, freed: Slot, at_ms: int) -> Offer | None:
+    """Offer a part of a slot to the first in line who could book it; None where nobody is."""
+    line = {row.id: row for row in of_machine(diary, freed.machine)}
+    asked = {id: _as_asked(diary, row, freed) for id, row in line.items()}
+    while (one := queue.next_in_line(asked.values(), freed, diary.policies, at_ms)) is not None:
+        row = line[one.id]
+        begins_ms = max(freed.begins_ms, row.from_ms, at_ms)
+        slot = Slot(freed.machine, begins_ms, begins_ms + row.length_ms)
+        wanted = Wanted(slot, row.member, one.tier, min(at_ms, begins_ms))
+        if isinstance(diary.decide(wanted), Allowed):
+            until_ms = queue.offer_until_ms(one, slot, diary.policies, at_ms)
+            return _write(diary, row, slot, at_ms, until_ms)
+        del asked[one.id]
+    return None
+
+
+def _as_asked(diary: Diary, row: Waiting, freed: Slot) -> queue.Waiting:
+    """Return a row of the list as the rules know it. Who let a part of this slot go is not asked again."""
+    had = select(Offer.begins_ms, Offer.ends_ms).where(
+        Offer.waiting == row.id, col(Offer.state).in_((OfferState.DECLINED, OfferState.LAPSED))
+    )
+    refused = any(freed.overlaps(begins_ms, ends_ms) for begins_ms, ends_ms in diary.session.exec(had))
+    return queue.Waiting(
+        id=row.id,
+        member=row.member,
+        tier=members.get(diary.session, row.member).tier,
+        machines=(row.machine,),
+        from_ms=row.from_ms,
+        to_ms=row.to_ms,
+        asked_ms=row.asked_ms,
+        length_ms=row.length_ms,
+        declined=frozenset({(freed.machine, freed.begins_ms)} if refused else ()),
+    )
+
+
+def _write(diary: Diary, row: Waiting, slot: Slot, at_ms: int, until_ms: int) -> Offer:
+    made = Offer(
+        id=diary.new_id(),
+        waiting=row.id,
+        machine=slot.machine,
+        member=row.member,
+        begins_ms=slot.begins_ms,
+        ends_ms=slot.ends_ms,
+        made_ms=at_ms,
+        until_ms=until_ms,
+    )
+    diary.session.add(made)
+    diary.session.flush()
+    happened(
+        diary.session,
+        Happening.RESERVATION_OFFERED,
+        made.id,
+        diary.now_ms,
+        made.member,
+        machine=made.machine,
+        begins_ms=made.begins_ms,
+        ends_ms=made.ends_ms,
+        until_ms=made.until_ms,
+    )
+    return made
 
 
 def _pass_on(diary: Diary, one: Offer, state: OfferState, at_ms: int) -> None:
