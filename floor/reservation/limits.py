@@ -47,6 +47,7 @@ class Broken:
 
     limit: Limit
     total: int
+    is_number: bool
     from_ms: int
     to_ms: int
     again_ms: int = 0
@@ -155,12 +156,12 @@ def _over(
         begun = [one for one in items if from_ms <= one.begins_ms < to_ms or limit.per is Per.OPEN]
         number = sum(one.number for one in begun)
         if number > limit.number:
-            return Broken(limit, number, from_ms, to_ms, again_ms)
+            return Broken(limit, number, True, from_ms, to_ms, again_ms)
     if limit.ms is not None:
         counts = calendar.clipped(_times(asked, limit, wanted), from_ms, to_ms)
         total = _measure(asked, limit, items, window)
         if counts and total > limit.ms:
-            return Broken(limit, total, from_ms, to_ms, again_ms)
+            return Broken(limit, total, False, from_ms, to_ms, again_ms)
     return None
 
 
@@ -233,7 +234,7 @@ def _past(asked: Asked, limit: Limit, items: list[Item]) -> Broken | None:
     if limit.per is Per.ROLLING:
         leaves = inside[number - limit.number - 1] if limit.number is not None and is_over else inside[0]
         again = calendar.shift(leaves.begins_ms, limit.window, zone) + 1
-    return Broken(limit, number if is_over else length, window[0], window[1], again)
+    return Broken(limit, number if is_over else length, is_over, window[0], window[1], again)
 
 
 def _begin(item: Item) -> int:
@@ -276,41 +277,30 @@ def _with(asked: Asked, wanted: Item) -> Asked:
 def turned(asked: Asked, broken: Broken) -> Turned:
     """Say which limit was passed, with its figures."""
     limit = broken.limit
-    is_number = limit.number is not None and broken.total <= 10**6 and _is_count(broken)
+    is_number = broken.is_number
     most = f"{limit.number}" if is_number else calendar.said(limit.ms or 0)
     total = f"{broken.total}" if is_number else calendar.said(broken.total)
     what = _what(limit, is_number)
     where = WHERE.get(limit.over, f"the machines of {limit.over}")
-    if limit.over in ("machine",):
+    if limit.over == "machine":
         where = asked.wanted.machine
     days = _days(asked, broken)
     name = f" ({limit.name})" if limit.name else ""
     if limit.counts & COMING:
-        sentence = (
-            f"At most {most} {what} {PER[limit.per](limit)} on {where}{name}: this would be {total}{days}."
-        )
+        sentence = f"At most {most} {what} {_per(limit)} on {where}{name}: this would be {total}{days}."
     else:
-        sentence = (
-            f"There were {total} {what}{days}, and at most {most} {PER[limit.per](limit)} are let pass."
-        )
+        sentence = f"There were {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
     values = {"key": limit.key, "most": most, "total": total, "per": limit.per.value, "over": where}
     return Turned("limits", sentence, values, broken.again_ms)
 
 
-def _is_count(broken: Broken) -> bool:
-    return broken.limit.ms is None or broken.total <= (broken.limit.ms or 0)
-
-
 WHERE = {"policy": "machines of this policy", "kind": "machines of this kind", "all": "all machines"}
-PER = {
-    Per.DAY: lambda _: "a day",
-    Per.WEEK: lambda _: "a week",
-    Per.MONTH: lambda _: "a month",
-    Per.YEAR: lambda _: "a year",
-    Per.TERM: lambda _: "a term",
-    Per.ROLLING: lambda limit: f"in {limit.window.words}",
-    Per.OPEN: lambda _: "still to come",
-}
+
+
+def _per(limit: Limit) -> str:
+    if limit.per is Per.ROLLING:
+        return f"in {limit.window.words}"
+    return "still to come" if limit.per is Per.OPEN else f"a {limit.per}"
 
 
 def _what(limit: Limit, is_number: bool) -> str:

@@ -58,7 +58,7 @@ def open_times(
 
 
 def closes_ms(policies: Policies, rules: Rules, machine: str, at_ms: int, zone: tzinfo) -> int:
-    """Return the instant at which it closes after `at_ms`: `at_ms` if it is closed, 0 if not within a week."""
+    """Return the instant at which it closes after `at_ms`; `at_ms` if it is closed, 0: not in 8 days."""
     until = at_ms + 8 * calendar.DAY_MS
     times = open_times(policies, rules, machine, at_ms, until, zone)
     if not times or times[0][0] > at_ms:
