@@ -34,6 +34,8 @@ from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
 from booking_api.reports import endpoints as reports
+from booking_api.reservations import endpoints as reservations
+from booking_api.reservations import line_endpoints, notices
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
@@ -60,7 +62,7 @@ from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
-FLOOR = (machines, sessions, tariffs, gateways, prints)
+FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
@@ -139,10 +141,11 @@ def create_app(context: Context) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        tasks = [context.link.run(), notices.watch(context)] if context.link else []
+        running = [group.create_task(task) for task in tasks]
         yield
-        if link is not None:
-            link.cancel()
+        for task in running:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:

@@ -112,9 +112,13 @@ class Diary:
 
     def tell(self, what: Happening, row: Reserved, **more: str | int | None) -> None:
         """Tell what happened to a reservation."""
-        slot = {"machine": row.machine, "begins_ms": row.begins_ms, "ends_ms": row.ends_ms, "by": self.by}
-        data: dict[str, str | int | None] = {**slot, **more}
-        happened(self.session, what, row.id, self.now_ms, row.member, **data)
+        slot: dict[str, str | int | None] = {
+            "machine": row.machine,
+            "begins_ms": row.begins_ms,
+            "ends_ms": row.ends_ms,
+            "by": self.by,
+        }
+        happened(self.session, what, row.id, self.now_ms, row.member, **{**slot, **more})
 
     def new_id(self) -> str:
         """Return an id for something made now."""

@@ -14,11 +14,12 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
 from booking_api.paging import Cursor, Limit, Page, page
-from booking_api.reservations import blocks, booking, facts, policies, release, series
+from booking_api.reservations import blocks, booking, facts, policies, series
 from booking_api.reservations.blocks import BlockDetails
 from booking_api.reservations.booking import BookingDetails, ChangeDetails, Millis, Reason
 from booking_api.reservations.diary import Diary
 from booking_api.reservations.models import Reserved
+from booking_api.reservations.notices import look
 from booking_api.reservations.seen import ReservationSeen, seen, sees_all
 from booking_api.reservations.series import SeriesDetails
 from floor.errors import ConfigError, Refused
@@ -116,12 +117,7 @@ def diary_of(context: Context, session: Session, who: Who) -> Diary:
 
 def settled(context: Ctx) -> None:
     """Write what has come due, if something has: so a list shows to whom a slot is offered by now."""
-    now_ms, currency = context.clock.now_ms(), context.settings.currency.code
-    with context.database.read() as session:
-        if not release.due(Diary(session, now_ms, "", currency)):
-            return
-    with context.database.write() as session:
-        release.sweep(Diary(session, now_ms, "", currency))
+    look(context)
 
 
 router = APIRouter(prefix="/api/v1/reservations", tags=["reservations"])
@@ -159,14 +155,14 @@ def list_reservations(
 @router.post("", status_code=201)
 def book(session: Writing, who: SignedIn, context: Ctx, details: BookingDetails) -> ReservationSeen:
     """Book a slot, for oneself, or by staff for anybody; `code` of a refusal names the rule that decided."""
-    _for_whom(who, details.member)
+    for_whom(who, details.member)
     return _one(session, who, context, booking.book(diary_of(context, session, who), details))
 
 
 @router.post("/try", dependencies=[Depends(settled)])
 def try_slot(session: Reading, who: SignedIn, context: Ctx, details: BookingDetails) -> Tried:
     """Say whether a slot could be booked and why not; nothing is booked."""
-    _for_whom(who, details.member)
+    for_whom(who, details.member)
     decision = booking.check(diary_of(context, session, who), details)
     if isinstance(decision, Turned):
         return Tried(
@@ -206,7 +202,7 @@ def free_of(diary: Diary, machine: str, from_ms: int, to_ms: int) -> list[Slot]:
 @router.post("/series", status_code=201)
 def book_series(session: Writing, who: SignedIn, context: Ctx, details: SeriesDetails) -> SeriesSeen:
     """Book a slot again and again; the answer says of each date whether it could be had."""
-    _for_whom(who, details.member)
+    for_whom(who, details.member)
     made = series.book(diary_of(context, session, who), details)
     dates = [DateSeen(**asdict(one)) for one in made.dates]
     return SeriesSeen(series=made.id, made=sum(one.reservation is not None for one in dates), dates=dates)
@@ -286,7 +282,7 @@ def manageable(session: Session, who: Who, id: str) -> Reserved:
     return row
 
 
-def _for_whom(who: Who, member: str) -> None:
+def for_whom(who: Who, member: str) -> None:
     """Raise Refused for whoever books for others without the right to."""
     require(who, Permission.ME_WRITE if member in {"", who.id} else Permission.RESERVATIONS_WRITE)
 

@@ -64,7 +64,7 @@ class Reserved(SQLModel, table=True):
 
 
 class Waiting(SQLModel, table=True):
-    """That a member waits for a machine: for `length_ms` within a time. `left_ms` is when they no longer did."""
+    """That a member waits for a machine: for `length_ms` within a time; until `left_ms`, where it is set."""
 
     __tablename__ = "reservation_waiting"
 

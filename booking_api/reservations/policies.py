@@ -24,7 +24,7 @@ TEXT_MAX = 200_000
 def put(
     session: Session, text: str, author: str, now_ms: int, valid_from_ms: int = 0, file: str = FILE
 ) -> ReservationPolicy:
-    """Keep a new version, in force from `valid_from_ms` (0: at once); the text in force again changes nothing.
+    """Keep a new version, in force from `valid_from_ms` (0: at once); the same text again changes nothing.
 
     Raises ConfigError for a text that is no policy, Refused for one that would have begun before now.
     """

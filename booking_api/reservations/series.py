@@ -57,7 +57,7 @@ class Series:
 
 
 def book(diary: Diary, details: SeriesDetails) -> Series:
-    """Book every date that can be had; raises Refused where the rules let nothing recur, or no date could be."""
+    """Book every date that can be had; raises Refused where nothing may recur, or no date could be had."""
     diary.hold()
     first = wanted(diary, details, details.member or diary.by)
     again = details.again
