@@ -43,6 +43,7 @@ from booking_api.web import (
     badge,
     badge_reading,
     bank,
+    calendars,
     cash_desk,
     classes,
     closing,
@@ -51,6 +52,7 @@ from booking_api.web import (
     me,
     pages,
     phone,
+    reserve,
     shop,
     staff,
     workshop,
@@ -59,6 +61,7 @@ from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
+from booking_api.web import reservations as reservation_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
@@ -67,8 +70,9 @@ BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
+CALENDAR_PAGES = (calendars, reservation_pages, reserve)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *CALENDAR_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

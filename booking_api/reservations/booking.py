@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import col, or_, select
 
 from booking_api.happenings.words import Happening
 from booking_api.members import service as members
+from booking_api.members.models import Member
 from booking_api.reservations import charging, facts, release, waiting
 from booking_api.reservations.diary import Diary, refusal, taken
 from booking_api.reservations.models import Reserved
@@ -158,14 +160,14 @@ def cancel(diary: Diary, id: str, reason: str = "", *, waive: bool = False) -> R
 
 
 def pass_on(diary: Diary, id: str, member: str) -> Reserved:
-    """Hand a reservation over to another member who may use the machine then; raises Refused."""
+    """Hand a reservation over to another member who may use the machine then, by id or number."""
     diary.hold()
     row = diary.get(id)
     release.settle(diary, row.machine)
     _check_open(diary, row, Standing.BOOKED)
-    to = wanted(
-        diary, SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=row.ends_ms), member, row.id
-    )
+    slot = SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=row.ends_ms)
+    to = wanted(diary, slot, _called(diary, member), row.id)
+    member = to.member
     known = facts.known(diary.session, diary.policies, to, diary.zone)
     granted(
         hand_over.decide(
@@ -233,6 +235,15 @@ def granted(decision: Decision) -> tuple[str, ...]:
     if isinstance(decision, Turned):
         raise refusal(decision)
     return decision.displaces
+
+
+def _called(diary: Diary, text: str) -> str:
+    """Return the id of the member with an id or a number; an email would tell who is a member."""
+    query = select(Member.id).where(or_(col(Member.id) == text, col(Member.number) == text))
+    found = diary.session.exec(query).first()
+    if found is None:
+        raise Refused("member_not_found", "There is no member with this number.")
+    return found
 
 
 def accept(diary: Diary, id: str) -> Reserved:

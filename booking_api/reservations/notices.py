@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -12,12 +13,13 @@ from booking_api.quiet import Quiet
 from booking_api.reservations import release
 from booking_api.reservations.diary import SERVER, Diary
 
+log = logging.getLogger(__name__)
 EVERY_S = 15.0
 
 
 async def watch(context: Context) -> None:
     """Write what has come due, until cancelled."""
-    quiet = Quiet("reservations")
+    quiet = Quiet(log)
     while True:
         await asyncio.sleep(EVERY_S)
         try:

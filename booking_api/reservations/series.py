@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from floor.reservation.recurring import Recurring, Unit, expand, may_recur
 from pydantic import BaseModel, Field
 
 from booking_api.reservations import booking
 from booking_api.reservations.booking import BookingDetails, granted, wanted
 from booking_api.reservations.diary import Diary
 from floor.errors import Refused
+from floor.reservation.recurring import Recurring, Unit, expand, may_recur
 from floor.reservation.terms import Slot
 
 TIMES_MAX = 104
