@@ -9,8 +9,18 @@ from datetime import tzinfo
 from floor.reservation import asking, calendar, length, limits, opening
 from floor.reservation.calendar import shown
 from floor.reservation.model import Policies, Policy, Rules
-from floor.reservation.slots import block_times, keeps
-from floor.reservation.terms import Allowed, Decision, Kind, Known, Reservation, Slot, Turned, Wanted
+from floor.reservation.slots import block_times, keeps, standing_at
+from floor.reservation.terms import (
+    Allowed,
+    Decision,
+    Kind,
+    Known,
+    Reservation,
+    Slot,
+    Standing,
+    Turned,
+    Wanted,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Case:
 
 
 Check = Callable[[Case], Turned | None]
+HAD = (Standing.BOOKED, Standing.BEGUN, Standing.ENDED)
 
 
 def case_of(policies: Policies, wanted: Wanted, known: Known, zone: tzinfo) -> Case:
@@ -198,26 +209,32 @@ def own(case: Case) -> Turned | None:
         if one.member == wanted.member
         and one.id != wanted.changes
         and one.kind is Kind.USE
-        and keeps(one, case.policies.of(one.slot.machine), wanted.now_ms)
+        and standing_at(one, case.policies.of(one.slot.machine), wanted.now_ms) in HAD
     ]
     for one in mine:
-        where = one.slot.machine
-        if rules.one_at_a_time and case.policies.counted_with(rules.one_at_a_time, slot.machine, where):
-            if one.slot.overlaps(slot.begins_ms, slot.ends_ms):
-                times = f"{shown(one.slot.begins_ms, case.zone)} to {shown(one.slot.ends_ms, case.zone)}"
-                sentence = f"You have {where} from {times}, and one machine at a time is allowed."
-                return Turned("one_at_a_time", sentence, {"machine": where, "times": times})
-        near = one.slot.overlaps(slot.begins_ms - rules.gap_ms, slot.ends_ms + rules.gap_ms)
-        if rules.gap_ms and near and case.policies.counted_with(rules.gap_over, slot.machine, where):
-            gap = calendar.said(rules.gap_ms)
-            apart = max(one.slot.begins_ms - slot.ends_ms, slot.begins_ms - one.slot.ends_ms, 0)
-            sentence = (
-                f"Between two reservations of yours must lie {gap}: this is {calendar.said(apart)} from "
-            )
-            sentence += f"that at {shown(one.slot.begins_ms, case.zone)} on {where}."
-            return Turned("gap", sentence, {"gap": gap, "apart": calendar.said(apart)})
-    found = limits.limits_at(case.policies, rules, slot.machine, wanted.tier)
-    return limits.refuse(asked(case), found)
+        if found := _beside(case, one):
+            return found
+    held = limits.limits_at(case.policies, rules, slot.machine, wanted.tier)
+    return limits.refuse(asked(case), held)
+
+
+def _beside(case: Case, one: Reservation) -> Turned | None:
+    """Refuse a slot that is at the time of another of the member's own, or too near to it."""
+    rules, slot, where = case.rules, case.slot, one.slot.machine
+    single = rules.one_at_a_time and case.policies.counted_with(rules.one_at_a_time, slot.machine, where)
+    if single and one.slot.overlaps(slot.begins_ms, slot.ends_ms):
+        times = f"{shown(one.slot.begins_ms, case.zone)} to {shown(one.slot.ends_ms, case.zone)}"
+        sentence = f"You have {where} from {times}, and one machine at a time is allowed."
+        return Turned("one_at_a_time", sentence, {"machine": where, "times": times})
+    near = one.slot.overlaps(slot.begins_ms - rules.gap_ms, slot.ends_ms + rules.gap_ms)
+    if rules.gap_ms and near and case.policies.counted_with(rules.gap_over, slot.machine, where):
+        gap = calendar.said(rules.gap_ms)
+        apart = calendar.said(max(one.slot.begins_ms - slot.ends_ms, slot.begins_ms - one.slot.ends_ms, 0))
+        begins = shown(one.slot.begins_ms, case.zone)
+        sentence = f"{gap} must lie between two reservations of yours: {apart} lie between this one and that "
+        sentence += f"of {where} at {begins}."
+        return Turned("gap", sentence, {"gap": gap, "apart": apart})
+    return None
 
 
 def asked(case: Case, number: int = 1) -> limits.Asked:

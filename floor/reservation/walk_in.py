@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from floor.reservation import ahead, calendar, opening
+from floor.reservation import ahead, opening
 from floor.reservation.ahead import Bound, User
-from floor.reservation.calendar import said, shown
+from floor.reservation.calendar import DAY_MS, said, shown
 from floor.reservation.decide import Case, placed, standing
 from floor.reservation.model import Counted, Policies, Rules, Within
 from floor.reservation.slots import block_times, released_ms
@@ -14,6 +14,7 @@ from floor.reservation.terms import Allowed, Decision, Kind, Known, Reservation,
 from floor.wire.roster import OnReserved
 
 WALK_IN = frozenset({Counted.WALK_IN, Counted.USE})
+BLOCK_MS = 8 * DAY_MS
 
 
 def decide(
@@ -58,11 +59,10 @@ def _refused(user: User, rules: Rules) -> Turned | None:
     if found := opening.refuse(user.policies, rules, slot, zone):
         again = opening.opens_ms(user.policies, rules, machine, now_ms, zone)
         return Turned(found.rule, found.sentence, found.values, again)
-    for block, (_, ends) in block_times(user.policies, machine, now_ms, now_ms + 8 * calendar.DAY_MS, zone):
-        if block_times(user.policies, machine, now_ms, now_ms + 1, zone):
+    for block, (begins, ends) in block_times(user.policies, machine, now_ms, now_ms + BLOCK_MS, zone):
+        if begins == now_ms:
             sentence = f"{machine} is taken until {shown(ends, zone)}: {block.name}."
             return Turned("blocks", sentence, {"name": block.name}, ends)
-        break
     for offer in user.known.offers:
         stands = now_ms < offer.until_ms and offer.member != user.member and offer.slot.machine == machine
         if stands and offer.slot.overlaps(now_ms, now_ms + 1):
