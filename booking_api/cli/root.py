@@ -86,6 +86,9 @@ NAMES = {
         "mandate": "Leave to collect by SEPA direct debit.",
         "debit": "Files of direct debits.",
     },
+    "reservations_try": {
+        "reservations": "Reservations: who may book a machine and when.",
+    },
     "disputes": {
         "dispute": "Charges that members dispute.",
     },

@@ -291,7 +291,7 @@ def turned(asked: Asked, broken: Broken) -> Turned:
     else:
         sentence = f"There were {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
     values = {"key": limit.key, "most": most, "total": total, "per": limit.per.value, "over": where}
-    return Turned("limits", sentence, values, broken.again_ms)
+    return Turned("limits", sentence, values | {"name": limit.name}, broken.again_ms)
 
 
 WHERE = {"policy": "machines of this policy", "kind": "machines of this kind", "all": "all machines"}

@@ -1,4 +1,4 @@
-"""A reservations.toml becomes Policies; every error names file, key, what is wrong and what would be right."""
+"""A reservations.toml becomes Policies; every error names file, key, problem and remedy."""
 
 from __future__ import annotations
 
@@ -136,9 +136,8 @@ class _Policies:
                 if spelled(key) in OF_MACHINE:
                     problem = "holds for the machine and everybody alike"
                     raise inner.error(key, problem, f"Write it below [{at.prefix.rstrip('.')}].")
-            made[tier] = change(
-                inner, inner.table_of(said, "", RULE_KEYS - OF_MACHINE), RULE_KEYS, self.names
-            )
+            found = inner.table_of(said, "", RULE_KEYS - OF_MACHINE)
+            made[tier] = change(inner, found, RULE_KEYS, self.names)
         return made
 
     def _windows(self, at: In, table: Table) -> tuple[WindowRules, ...]:
@@ -191,9 +190,8 @@ def _sound(at: In, policy: Policy) -> None:
         if rules.safe_before is not None and not rules.priority:
             remedy = 'Write priority = ["staff", "member"]: the first displaces those behind it.'
             raise where.error("safe_before", "says nothing without priority", remedy)
-        odd = [
-            one for one in (rules.length_min_ms, rules.length_max_ms) if rules.step_ms and one % rules.step_ms
-        ]
+        lengths = (rules.length_min_ms, rules.length_max_ms)
+        odd = [one for one in lengths if rules.step_ms and one % rules.step_ms]
         if odd:
             key = "length_min" if odd[0] == rules.length_min_ms else "length_max"
             raise where.error(key, "is not a multiple of step", "Write lengths that the step divides.")

@@ -10,23 +10,19 @@ from floor.reservation.reader import In, nearest, spelled
 from floor.tariff.reader import Table
 
 LIMIT_KEYS = frozenset(
-    {
-        "most",
-        "most_time",
-        "what",
-        "per",
-        "window",
-        "over",
-        "counts",
-        "tiers",
-        "except_tiers",
-        "when",
-        "not_when",
-    }
-    | {"then", "name"}
+    {"most", "most_time", "what", "per", "window", "over", "counts", "tiers", "except_tiers"}
+    | {"when", "not_when", "then", "name"}
 )
 NUMBER_WORDS = ("count", "number", "reservations", "uses", "times")
 TIME_WORDS = ("time", "hours", "duration")
+OTHER_WORDS = {
+    "semester": "term",
+    "at_once": "open",
+    "daily": "day",
+    "weekly": "week",
+    "monthly": "month",
+    "yearly": "year",
+}
 
 
 class Known(NamedTuple):
@@ -56,9 +52,8 @@ def limits(
 def _limit(at: In, key: str, value: object, known: Known) -> Limit:
     if not isinstance(value, Mapping):
         name = key.partition("[")[0]
-        raise at.error(
-            key, f"is {value!r} and not a table", f"Write [[{at.place(name)}]] and its keys below."
-        )
+        remedy = f"Write [[{at.place(name)}]] and its keys below."
+        raise at.error(key, f"is {value!r} and not a table", remedy)
     table, here = at.table_of(value, key, LIMIT_KEYS), at.below(key)
     per, window = _per(here, table, has_terms=known.has_terms)
     number, ms = _most(here, table)
@@ -69,16 +64,13 @@ def _limit(at: In, key: str, value: object, known: Known) -> Limit:
         raise here.error("then", "ends a use, and the limit counts none", 'Write counts = ["use"].')
     if per is Per.OPEN and Counted.RESERVATIONS not in counts:
         raise here.error("per", '"open" counts reservations to come', 'Write counts = ["reservations"].')
-    over = table.get("over", known.over)
     return Limit(
         key=at.place(key),
         per=per,
         number=number,
         ms=ms,
         window=window,
-        over=over
-        if isinstance(over, str) and over in known.scopes
-        else here.one_of(over, "over", known.scopes),
+        over=here.name_of(table.get("over", known.over), "over", known.scopes),
         counts=counts,
         tiers=here.words(table, "tiers"),
         except_tiers=here.words(table, "except_tiers"),
@@ -94,9 +86,7 @@ def _per(here: In, table: Table, *, has_terms: bool) -> tuple[Per, Span]:
     word = spelled(value) if isinstance(value, str) else ""
     for before in ("calendar_", "a_", "each_"):
         word = word.removeprefix(before)
-    word = {"semester": "term", "at_once": "open", "daily": "day", "weekly": "week", "monthly": "month"}.get(
-        word, word
-    )
+    word = OTHER_WORDS.get(word, word)
     if value is None and "window" in table:
         word = "rolling"
     if word[:1].isdigit():
@@ -108,13 +98,11 @@ def _per(here: In, table: Table, *, has_terms: bool) -> tuple[Per, Span]:
         raise here.error("per", "is missing" if value is None else f"is {value!r}", remedy)
     per = Per(word)
     if per is Per.TERM and not has_terms:
-        raise here.error(
-            "per", '"term" is meant, and the file names no terms', "Add [[terms]] with name, from and to."
-        )
+        remedy = "Add [[terms]] with name, from and to."
+        raise here.error("per", "is a term, and the file names none", remedy)
     if (per is Per.ROLLING) != ("window" in table):
-        raise here.error(
-            "window", 'goes with per = "rolling"', 'Write per = "rolling" and window = "7 days".'
-        )
+        remedy = 'Write per = "rolling" and window = "7 days".'
+        raise here.error("window", 'goes with per = "rolling", and only with it', remedy)
     return per, _window(here, table["window"], "window") if per is Per.ROLLING else Span()
 
 

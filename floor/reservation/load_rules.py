@@ -10,7 +10,7 @@ from itertools import pairwise
 from floor.errors import ConfigError
 from floor.reservation.calendar import DAY_MIN, MINUTE_MS
 from floor.reservation.load_limits import limits
-from floor.reservation.model import Ahead, Change, Extend, FeeRule, Limit, Opens, Order, Times, Within
+from floor.reservation.model import Ahead, Change, Extend, FeeRule, Opens, Order, Times, Within
 from floor.reservation.reader import DAYS, In, spelled
 from floor.tariff.reader import Table
 from floor.wire.roster import OnReserved
@@ -97,9 +97,7 @@ def _scope(field: str, *, true: str = "") -> Read:
     def read(at: In, key: str, value: object, names: Names) -> Fields:
         if true and isinstance(value, bool):
             return {field: true if value else ""}
-        known = names.scopes
-        word = value if value in known else at.one_of(value, key, known)
-        return {field: word}
+        return {field: at.name_of(value, key, names.scopes)}
 
     return read
 
@@ -132,9 +130,8 @@ def _priority(at: In, key: str, value: object, _: Names) -> Fields:
     seen: set[str] = set()
     for tiers in order:
         if seen & tiers:
-            raise at.error(
-                key, f"has {min(seen & tiers)!r} twice", "Name each tier once, the first in right first."
-            )
+            remedy = "Name each tier once, whose right is first in front."
+            raise at.error(key, f"has {min(seen & tiers)!r} twice", remedy)
         seen |= tiers
     return {"priority": order}
 
@@ -153,11 +150,8 @@ def _opens(at: In, key: str, value: object, _: Names) -> Fields:
     days = here.weekdays(table.get("day", ""), "day")
     if len(days) != 1:
         raise here.error("day", "is not one day", 'Write day = "fri".')
-    return {
-        "opens": Opens(
-            min(days), here.minute(table.get("at", "00:00"), "at"), here.whole(table, "weeks", 1, 0, 52)
-        )
-    }
+    minute = here.minute(table.get("at", "00:00"), "at")
+    return {"opens": Opens(min(days), minute, here.whole(table, "weeks", 1, 0, 52))}
 
 
 def _fee(field: str) -> Read:
@@ -173,16 +167,12 @@ def _fee(field: str) -> Read:
             return {field: FeeRule(tariff=at.text({key: value}, key))}
         table, here = at.table_of(value, key, FEE_KEYS), at.below(key)
         if ("amount" in table) == ("tariff" in table):
-            raise here.error(
-                "amount",
-                "stands with a tariff, or neither is there",
-                f'Write {key} = 5.00, or {key} = {{ tariff = "fees" }}.',
-            )
+            remedy = f'Write {key} = 5.00, or {key} = {{ tariff = "fees" }}.'
+            raise here.error("amount", "stands with a tariff, or neither is there", remedy)
         if "tariff" in table:
             if "per" in table:
-                raise here.error(
-                    "per", "says nothing beside a tariff", "Take it away: the tariff says what is paid."
-                )
+                remedy = "Take it away: the tariff says what is paid."
+                raise here.error("per", "says nothing beside a tariff", remedy)
             return {field: FeeRule(tariff=here.text(table, "tariff"))}
         per = here.one_of(table.get("per", "reservation"), "per", ("reservation", "h", "hour"))
         return {field: FeeRule(micro=here.price(table, "amount"), per_hour=per != "reservation")}
@@ -205,13 +195,10 @@ def hours(at: In, key: str, value: object) -> tuple[Times, ...]:
         found = here.hours(times, days)
         for (_, ends), (begins, _) in pairwise(found):
             if begins < ends:
-                raise here.error(
-                    days, "has times that overlap", 'Write such as ["09:00-12:00", "13:00-17:00"].'
-                )
-        made += [
-            Times(meant, frozenset(), begins, ends if ends <= DAY_MIN else ends - DAY_MIN)
-            for begins, ends in found
-        ]
+                remedy = 'Write such as ["09:00-12:00", "13:00-17:00"].'
+                raise here.error(days, "has times that overlap", remedy)
+        for begins, ends in found:
+            made.append(Times(meant, frozenset(), begins, ends - DAY_MIN if ends > DAY_MIN else ends))
     return tuple(made)
 
 
@@ -283,30 +270,24 @@ OF_MACHINE = frozenset(
 IN_WINDOWS = frozenset(
     {"reserve", "only_tiers", "length_min", "length_max", "lengths", "step", "starts_every", "starts_at"}
     | {"over_midnight", "ahead", "ahead_to", "ahead_until", "opens", "lead", "lead_by", "same_day", "gap"}
-    | {
-        "one_at_a_time",
-        "walk_in",
-        "walk_in_least",
-        "walk_in_max",
-        "walk_in_ends_before",
-        "extend",
-        "extend_max",
-    }
+    | {"one_at_a_time", "walk_in", "walk_in_least", "walk_in_max", "walk_in_ends_before"}
+    | {"extend", "extend_max"}
 )
 """Keys that may differ with the time of day: those that decide on a request."""
-MINE = frozenset({"hours", "opens", "no_show_fee", "late_cancel_fee", "limits"})
+TABLES = frozenset({"hours", "opens", "no_show_fee", "late_cancel_fee", "limits", "tiers", "windows"})
+"""Keys whose value is a table."""
+SHORT = {"length_step": "step", "no_show_after": "no_show", "buffer_between": "buffer"}
 
 
 def flat(table: Mapping[str, object]) -> dict[str, object]:
     """Return a table with `length = { min = …, max = … }` written as `length_min`, `length_max`."""
     made: dict[str, object] = {}
     for key, value in table.items():
-        word = spelled(key)
-        inside = {f"{word}_{spelled(one)}" for one in value} if isinstance(value, Mapping) else set[str]()
-        if isinstance(value, Mapping) and inside and word not in MINE and inside <= RULE_KEYS:
-            made |= {f"{word}_{spelled(one)}": found for one, found in value.items()}
-        else:
-            made[key] = value
+        parts: dict[str, object] = {}
+        if isinstance(value, Mapping) and spelled(key) not in TABLES:
+            joined = {one: f"{spelled(key)}_{spelled(one)}" for one in value}
+            parts = {SHORT.get(word, word): value[one] for one, word in joined.items()}
+        made |= parts if parts and set(parts) <= RULE_KEYS else {key: value}
     return made
 
 
@@ -317,9 +298,3 @@ def change(at: In, table: Table, keys: Iterable[str], names: Names) -> Change:
         if key in table and key in keys:
             values |= READERS[key](at, key, table[key], names)
     return Change(values, {key: at.place(key) for key in table if key in keys})
-
-
-def limits_of(values: Mapping[str, object]) -> tuple[Limit, ...]:
-    """Return the limits among some values."""
-    found = values.get("limits", ())
-    return found if isinstance(found, tuple) else ()

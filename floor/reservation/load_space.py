@@ -9,7 +9,7 @@ from datetime import date, datetime, tzinfo
 from floor.reservation.model import Block, Holiday, Machines, Term, Times
 from floor.reservation.reader import In
 from floor.reservation.terms import Kind
-from floor.tariff.calendar import instant
+from floor.tariff.calendar import instant, local
 from floor.tariff.reader import Table
 
 WINDOW_KEYS = frozenset({"days", "dates", "from", "to", "since", "until"})
@@ -25,9 +25,8 @@ LEAP = 2000
 def groups(at: In, value: object) -> dict[str, Machines]:
     """Read [groups]: each a list of machines that are counted together."""
     if not isinstance(value, Mapping):
-        raise at.error(
-            "groups", "is not a table", 'Write [groups] and below it lasers = ["laser-1", "laser-2"].'
-        )
+        remedy = 'Write [groups] and below it lasers = ["laser-1", "laser-2"].'
+        raise at.error("groups", "is not a table", remedy)
     here, made = at.below("groups"), dict[str, Machines]()
     for name, inside in value.items():
         if name in ("machine", "policy", "kind", "all"):
@@ -48,14 +47,10 @@ def windows(at: In, value: object) -> dict[str, tuple[Times, ...]]:
     here, made = at.below("windows"), dict[str, tuple[Times, ...]]()
     for name, inside in value.items():
         items = inside if isinstance(inside, list) else [inside]
-        many = isinstance(inside, list)
+        keys = [f"{name}[{n}]" for n in range(1, len(items) + 1)] if isinstance(inside, list) else [name]
         made[name] = tuple(
-            times(
-                here,
-                f"{name}[{n}]" if many else name,
-                here.table_of(item, f"{name}[{n}]" if many else name, WINDOW_KEYS),
-            )
-            for n, item in enumerate(items, 1)
+            times(here, key, here.table_of(item, key, WINDOW_KEYS))
+            for key, item in zip(keys, items, strict=True)
         )
     return made
 
@@ -99,7 +94,8 @@ def holidays(at: In, key: str, value: object, known: Mapping[str, Machines]) -> 
         where = here.machines(table, known) if MACHINE_KEYS & set(table) else None
         yearly = here.yes(table, "yearly", default=False)
         made += [
-            Holiday(name, *days, open_, repeats or yearly, where) for *days, repeats in _ranges(here, table)
+            Holiday(name, first, last, open_, repeats or yearly, where)
+            for first, last, repeats in _ranges(here, table)
         ]
     return tuple(made)
 
@@ -119,17 +115,15 @@ def _day(at: In, key: str, value: object) -> tuple[date, bool]:
     try:
         return date(LEAP, int(found[1]), int(found[2])), True
     except ValueError:
-        raise at.error(
-            key, f"is {value!r}", 'Write a date such as 2026-12-25, or "12-25" for every year.'
-        ) from None
+        remedy = 'Write a date such as 2026-12-25, or "12-25" for every year.'
+        raise at.error(key, f"is {value!r}", remedy) from None
 
 
 def _ranges(at: In, table: Table) -> list[tuple[date, date, bool]]:
     said = [key for key in ("date", "dates", "from") if key in table]
     if len(said) != 1 or ("to" in table) != (said == ["from"]):
-        raise at.error(
-            "date", "is missing, or there are several kinds", "Write date, or dates, or from and to."
-        )
+        remedy = "Write date, or dates, or from and to."
+        raise at.error("date", "is missing, or there are several kinds", remedy)
     if said == ["from"]:
         (first, repeats), (last, also) = _day(at, "from", table["from"]), _day(at, "to", table["to"])
         if repeats != also:
@@ -170,9 +164,8 @@ def blocks(at: In, value: object, known: Mapping[str, Machines], zone: tzinfo) -
         name = here.text(table, "name")
         if "begins" in table or "ends" in table:
             if set(table) & WINDOW_KEYS:
-                raise here.error(
-                    "begins", "stands beside days and times", "Write begins and ends, or days, from and to."
-                )
+                remedy = "Write begins and ends, or days, from and to."
+                raise here.error("begins", "stands beside days and times", remedy)
             begins, ends = (moment(here, table.get(one), one, zone) for one in ("begins", "ends"))
             if ends <= begins:
                 raise here.error("ends", "is not after begins", "Swap them.")
@@ -197,9 +190,7 @@ def moment(at: In, value: object, key: str, zone: tzinfo) -> int:
     if not 1970 <= shown.year <= 9998:
         raise at.error(key, f"is {value}", "Write a year from 1970 to 9998.")
     made = instant(shown)
-    if value.tzinfo is None and datetime.fromtimestamp(made // 1000, zone).replace(
-        tzinfo=None
-    ) != value.replace(microsecond=0):
+    if value.tzinfo is None and local(made, zone).replace(tzinfo=None, fold=0) != value:
         raise at.error(key, f"is {value}, which the clock skips on that day", "Write a time that it shows.")
     return made
 

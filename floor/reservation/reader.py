@@ -62,8 +62,8 @@ class In(At):
             word = spelled(written)
             if word not in known:
                 close = nearest(word, known)
-                remedy = f"Did you mean {close}?" if close else "It knows these:"
-                raise at.error(written, "is no key here", f"{remedy} Keys here: {', '.join(known)}.")
+                remedy = f"Did you mean {close}?" if close else f"Use one of: {', '.join(known)}."
+                raise at.error(written, "is no key here", remedy)
             if word in made:
                 raise at.error(written, "is written twice", "Keep one of the two.")
             made[word] = inside
@@ -75,12 +75,13 @@ class In(At):
 
     def listed(self, value: object, key: str) -> list[str]:
         """Read a text or a list of texts, in their order."""
-        items = value if isinstance(value, list) else [value]
-        for item in items:
+        made: list[str] = []
+        for item in value if isinstance(value, list) else [value]:
             if not isinstance(item, str) or not item.strip():
                 example = f'{key} = ["…", "…"]'
                 raise self.error(key, f"is {value!r}", f"Write a text or a list of texts, such as {example}.")
-        return [item.strip() for item in items]
+            made.append(item.strip())
+        return made
 
     def one_of(self, value: object, key: str, words: Iterable[str]) -> str:
         """Read one of some words."""
@@ -91,6 +92,11 @@ class In(At):
             meant = f'Did you mean "{close}"? ' if close else ""
             raise self.error(key, f"is {value!r}", f"{meant}Write one of: {', '.join(known)}.")
         return word
+
+    def name_of(self, value: object, key: str, names: Iterable[str]) -> str:
+        """Read one of some names as they are written, or one of some words."""
+        known = list(names)
+        return value if isinstance(value, str) and value in known else self.one_of(value, key, known)
 
     def span(self, value: object, key: str, example: str) -> Span:
         """Read a stretch of the calendar such as "2 weeks", "1 month" or "36 h"."""
@@ -151,10 +157,8 @@ class In(At):
             return ((0, DAY_MIN),)
         found = []
         for item in value if isinstance(value, list) else [value]:
-            first, dash, last = (
-                re.sub(r"\s*(–|to)\s*", "-", item).partition("-") if isinstance(item, str) else ("",) * 3
-            )
-            if not dash:
+            first, dash, last = re.sub(r"\s*(–|to)\s*", "-", str(item)).partition("-")
+            if not dash or not CLOCK.fullmatch(first.strip()) or not CLOCK.fullmatch(last.strip()):
                 remedy = f'Write {key} = "09:00-17:00", a list of such, or "closed".'
                 raise self.error(key, f"is {item!r}", remedy)
             begins, ends = self.minute(first, key), self.minute(last, key)
