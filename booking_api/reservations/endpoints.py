@@ -245,9 +245,12 @@ def change(session: Writing, who: SignedIn, context: Ctx, id: str, details: Chan
 
 
 @router.post("/{id}/cancel")
-def cancel(session: Writing, who: SignedIn, context: Ctx, id: str, why: Cancelled) -> ReservationSeen:
+def cancel(
+    session: Writing, who: SignedIn, context: Ctx, id: str, why: Cancelled | None = None
+) -> ReservationSeen:
     """Give a slot up; one that has begun ends now. Who waits is offered it."""
     manageable(session, who, id)
+    why = why or Cancelled()
     waive = why.waive and who.may(Permission.RESERVATIONS_WRITE)
     row = booking.cancel(diary_of(context, session, who), id, why.reason, waive=waive)
     return _one(session, who, context, row)

@@ -102,10 +102,10 @@ def list_feeds(session: Reading, who: SignedIn) -> list[FeedSeen]:
 
 
 @router.post("/calendar-feeds", status_code=201)
-def make_feed(session: Writing, who: SignedIn, context: Ctx, details: FeedDetails) -> FeedMade:
+def make_feed(session: Writing, who: SignedIn, context: Ctx, details: FeedDetails | None = None) -> FeedMade:
     """Make a calendar address; the one before, of the same calendar, shows nothing any more."""
     require(who, Permission.ME_WRITE)
-    feed, secret = feeds.make(session, who.id, details.machine, context.clock.now_ms())
+    feed, secret = feeds.make(session, who.id, details.machine if details else None, context.clock.now_ms())
     address = f"{context.settings.address}/calendar/{secret}.ics"
     return FeedMade(id=feed.id, machine=feed.machine, made_ms=feed.made_ms, address=address)
 

@@ -152,7 +152,9 @@ def _check_stands(diary: Diary, one: Offer) -> None:
 
 def _offer_one(diary: Diary, freed: Slot, at_ms: int) -> Offer | None:
     """Offer a part of a slot to the first in line who could book it; None where nobody is."""
-    line = {row.id: row for row in of_machine(diary, freed.machine)}
+    asks = select(Offer.waiting).where(Offer.machine == freed.machine, Offer.state == OfferState.OPEN)
+    has_one = set(diary.session.exec(asks))
+    line = {row.id: row for row in of_machine(diary, freed.machine) if row.id not in has_one}
     asked = {id: _as_asked(diary, row, freed) for id, row in line.items()}
     while (one := queue.next_in_line(asked.values(), freed, diary.policies, at_ms)) is not None:
         row = line[one.id]

@@ -1,4 +1,4 @@
-"""No machine is booked twice, on either database, whoever asks at once and whoever writes past the service."""
+"""No machine is booked twice, on either database, whoever asks at once or writes past the service."""
 
 from __future__ import annotations
 
