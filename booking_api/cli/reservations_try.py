@@ -120,13 +120,11 @@ def _notes(one: Outcome, zone: tzinfo) -> Iterator[str]:
 def _fee(one: Outcome) -> str:
     if one.fee is None:
         return ""
+    if one.fee.tariff:
+        return f"by tariff {one.fee.tariff}"
     whole, part = divmod(one.fee.micro, MICRO)
-    amount = f"{whole}.{part:06}".rstrip("0")
-    return (
-        f"by tariff {one.fee.tariff}"
-        if one.fee.tariff
-        else amount + "0" * max(0, 2 - len(amount.partition(".")[2]))
-    )
+    decimals = f"{part:06}"
+    return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
 def as_json(outcomes: list[Outcome], zone: tzinfo) -> dict[str, Any]:

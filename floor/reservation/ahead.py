@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
 from floor.reservation import calendar, limits, opening
@@ -21,6 +22,7 @@ class Bound:
     until_ms: int = 0
     rule: str = ""
     sentence: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +103,8 @@ def limit_bounds(user: User, counted: frozenset[Counted], *, is_new: bool) -> li
         until = limits.reached_ms(asked, limit)
         if not until:
             continue
-        at = replace(asked, wanted=replace(item, ends_ms=until + 1))
-        broken = limits.passed(at, limit)
-        sentence = limits.turned(at, broken).sentence if broken else ""
+        sentence = limits.reached_words(asked, limit, until)
         if limit.then is Then.CEDE:
             sentence += " Somebody waits."
-        made.append(Bound(until, "limits", sentence))
+        made.append(Bound(until, "limits", sentence, {"key": limit.key, "name": limit.name}))
     return made

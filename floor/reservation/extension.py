@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import tzinfo
 
 from floor.reservation import ahead
@@ -38,9 +39,9 @@ def bound(policies: Policies, reservation: Reservation, known: Known, now_ms: in
     later = [ahead.next_taken(user, between), ahead.next_block(user, between)]
     if rules.within_hours is Within.WHOLE:
         later.append(ahead.closing(user))
-    bounds += [Bound(max(one.until_ms, ends_ms), one.rule, one.sentence) for one in later if one.until_ms]
+    bounds += [replace(one, until_ms=max(one.until_ms, ends_ms)) for one in later if one.until_ms]
     found = ahead.earliest(bounds)
-    return Bound(max(found.until_ms, now_ms), found.rule, found.sentence) if found.until_ms else found
+    return replace(found, until_ms=max(found.until_ms, now_ms)) if found.until_ms else found
 
 
 def until_ms(policies: Policies, reservation: Reservation, known: Known, now_ms: int, zone: tzinfo) -> int:
@@ -55,5 +56,7 @@ def decide(
     found = bound(policies, reservation, known, now_ms, zone)
     if found.until_ms and to_ms > found.until_ms:
         rules = policies.of(reservation.slot.machine).rules_for(reservation.tier)
-        return placed(Turned(found.rule, found.sentence, {"until": shown(found.until_ms, zone)}), rules)
+        return placed(
+            Turned(found.rule, found.sentence, {**found.values, "until": shown(found.until_ms, zone)}), rules
+        )
     return Allowed((), found.until_ms, found.rule)

@@ -274,6 +274,21 @@ def _with(asked: Asked, wanted: Item) -> Asked:
     )
 
 
+def reached_words(asked: Asked, limit: Limit, at_ms: int) -> str:
+    """Say that a use reaches a limit at an instant."""
+    most = f"{limit.number}" if limit.ms is None else calendar.said(limit.ms)
+    name = f" ({limit.name})" if limit.name else ""
+    what, where = _what(limit, limit.ms is None), _where(asked, limit)
+    when = calendar.shown(at_ms, asked.zone)
+    return f"At most {most} {what} {_per(limit)} on {where}{name}: this is reached at {when}."
+
+
+def _where(asked: Asked, limit: Limit) -> str:
+    if limit.over == "machine":
+        return asked.wanted.machine
+    return WHERE.get(limit.over, f"the machines of {limit.over}")
+
+
 def turned(asked: Asked, broken: Broken) -> Turned:
     """Say which limit was passed, with its figures."""
     limit = broken.limit
@@ -281,9 +296,7 @@ def turned(asked: Asked, broken: Broken) -> Turned:
     most = f"{limit.number}" if is_number else calendar.said(limit.ms or 0)
     total = f"{broken.total}" if is_number else calendar.said(broken.total)
     what = _what(limit, is_number)
-    where = WHERE.get(limit.over, f"the machines of {limit.over}")
-    if limit.over == "machine":
-        where = asked.wanted.machine
+    where = _where(asked, limit)
     days = _days(asked, broken)
     name = f" ({limit.name})" if limit.name else ""
     if limit.counts & COMING:

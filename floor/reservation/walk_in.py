@@ -40,7 +40,7 @@ def decide(
             return placed(Turned("on_others", warning, {"until": shown(again, zone)}, again), rules)
     bound = ahead.earliest(_bounds(user, rules, is_warned=bool(warning)))
     if bound.until_ms and bound.until_ms <= now_ms:
-        return placed(Turned(bound.rule, bound.sentence), rules)
+        return placed(Turned(bound.rule, bound.sentence, dict(bound.values)), rules)
     least = rules.walk_in_least_ms
     if bound.until_ms and bound.until_ms - now_ms < least:
         sentence = f"{bound.sentence} At least {said(least)} must be left for use without a reservation."

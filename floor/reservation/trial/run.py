@@ -8,6 +8,7 @@ from floor.reservation import extension, fees, hand_over, queue, recurring, walk
 from floor.reservation.decide import decide
 from floor.reservation.model import Fee, Policies
 from floor.reservation.queue import Waiting
+from floor.reservation.reader import spelled
 from floor.reservation.slots import keeps, released_ms, standing_at
 from floor.reservation.terms import (
     Allowed,
@@ -54,10 +55,10 @@ class Outcome:
 def _missed(outcome: Outcome, step: Step) -> list[str]:
     decision, found = outcome.decision, list[str]()
     if step.do == "offered":
-        is_so = step.expect in ("", (outcome.offered or "nobody").lower().replace("-", "_"))
+        is_so = step.expect in ("", spelled(outcome.offered or "nobody"))
     elif isinstance(decision, Turned):
         key, name = decision.values.get("key", ""), decision.values.get("name", "")
-        is_so = step.expect in ("", "refused", decision.rule, key.lower(), name.lower().replace("-", "_"))
+        is_so = step.expect in ("", "refused", decision.rule, spelled(key), spelled(name))
     else:
         is_so = step.expect in ("", "granted", "allowed")
     if not is_so:
