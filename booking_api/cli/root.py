@@ -57,6 +57,9 @@ NAMES = {
     "prints": {
         "prints": "The print queue.",
     },
+    "reservations": {
+        "reservations": "Reservations.",
+    },
     "accounts": {
         "account": "Accounts, and what they may owe.",
         "team": "Teams, their people and cost centres.",
