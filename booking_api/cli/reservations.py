@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session, col, select
 
-from booking_api.cli.base import Desk, app, desk, read_text, reading, shown_day
+from booking_api.cli.base import Desk, desk, read_text, reading, shown_day
 from booking_api.cli.floor import AUTHOR
+from booking_api.cli.reservations_try import reservations
 from booking_api.clock import Clock
 from booking_api.machines import service as machines
 from booking_api.members import service as members
@@ -24,8 +25,6 @@ from booking_api.reservations.models import Reserved
 from floor.errors import Refused
 from floor.reservation.terms import Kind
 
-reservations = typer.Typer(help="Reservations.", no_args_is_help=True)
-app.add_typer(reservations, name="reservations")
 MachineId = Annotated[str, typer.Argument(help="The machine's id.", metavar="MACHINE")]
 Begins = Annotated[str, typer.Argument(help="On the space's clock, such as 2026-12-31T10:00.")]
 Ends = Annotated[str, typer.Argument(help="The first instant after it.")]

@@ -57,9 +57,6 @@ NAMES = {
     "prints": {
         "prints": "The print queue.",
     },
-    "reservations": {
-        "reservations": "Reservations.",
-    },
     "accounts": {
         "account": "Accounts, and what they may owe.",
         "team": "Teams, their people and cost centres.",
@@ -89,7 +86,7 @@ NAMES = {
         "mandate": "Leave to collect by SEPA direct debit.",
         "debit": "Files of direct debits.",
     },
-    "reservations_try": {
+    "reservations": {
         "reservations": "Reservations: who may book a machine and when.",
     },
     "disputes": {

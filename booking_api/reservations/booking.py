@@ -11,7 +11,7 @@ from booking_api.happenings.words import Happening
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.reservations import charging, facts, release, waiting
-from booking_api.reservations.diary import Diary, refusal, taken
+from booking_api.reservations.diary import Diary, refusal
 from booking_api.reservations.models import Reserved
 from floor.errors import Refused
 from floor.reservation import extension, fees, hand_over
@@ -19,6 +19,8 @@ from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Tur
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
 Reason = Annotated[str, Field(max_length=200)]
+NEVER = ("overlap", "buffer")
+"""No reason overrides that a slot is taken."""
 LENGTH_MAX_MS = 366 * 86_400_000
 
 
@@ -223,9 +225,7 @@ def _allowed(diary: Diary, asked: Wanted, reason: str) -> tuple[str, ...]:
     match decision:
         case Allowed(displaces=displaces):
             return displaces
-        case Turned(rule="overlap"):
-            raise taken()
-        case Turned() if diary.is_staff and reason.strip():
+        case Turned(rule=rule) if rule not in NEVER and diary.is_staff and reason.strip():
             return ()
     return granted(decision)
 
