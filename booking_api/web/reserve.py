@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
+from babel.dates import format_date
 from fastapi import APIRouter, Depends, Form, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
@@ -26,7 +27,7 @@ from booking_api.reservations.seen import ReservationSeen, seen
 from booking_api.reservations.waiting import WaitDetails
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.reserve_words import STANDINGS, instant, problem_words, rule_words
+from booking_api.web.reserve_words import instant, problem_words, rule_words
 from floor.errors import Refused
 from floor.reservation.slots import block_times
 from floor.reservation.terms import Kind, Turned
@@ -43,17 +44,17 @@ KINDS = {Kind.CLASS: "Class", Kind.MAINTENANCE: "Maintenance", Kind.USE: "Reserv
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a day: free, or taken by `who` with the state `state`. `begin` and `end` fill the form."""
+    """A part of a day: free, or taken by `who`. `begin` and `end` fill the form."""
 
     begins_ms: int
     ends_ms: int
     free: bool
     who: str = ""
     kind: str = ""
-    state: str = ""
     mine: bool = False
     begin: str = ""
     end: str = ""
+    to_midnight: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +182,14 @@ def _refused(session: Session, page: Page, who: Who, id: str, form: Form_, refus
 def _show(
     session: Session, page: Page, who: Who, id: str, day: str, form: Form_, status: int = 200
 ) -> Response:
-    now_ms, zone = page.context.clock.now_ms(), page.context.zone
+    now_ms = page.context.clock.now_ms()
     today = page.f.moment(now_ms).date()
     first = max(_day(day, today), today)
     diary = diary_of(page.context, session, who)
     values = {
         "machine": machines.get(session, id),
         "days": [
-            (begin_ms(one, zone), _stretches(session, page, who, diary, id, one))
+            (_title(page, one), _stretches(session, page, who, diary, id, one))
             for one in (first + timedelta(days=n) for n in range(DAYS))
         ],
         "form": form,
@@ -207,6 +208,11 @@ def _day(text: str, otherwise: date) -> date:
     except ValueError:
         return otherwise
     return found if 2000 <= found.year < 2100 else otherwise
+
+
+def _title(page: Page, day: date) -> str:
+    weekday = format_date(day, "EEE", locale=page.f.locale)
+    return f"{weekday} {page.f.day(begin_ms(day, page.context.zone))}"
 
 
 def _stretches(
@@ -236,13 +242,20 @@ def _stretches(
         for one in free_of(diary, machine, from_ms, to_ms)
         if one.ends_ms - one.begins_ms >= MINUTE_MS
     ]
-    return sorted(found, key=lambda one: one.begins_ms)
+    clipped = [
+        replace(
+            one,
+            begins_ms=max(one.begins_ms, from_ms),
+            ends_ms=min(one.ends_ms, to_ms),
+            to_midnight=one.ends_ms >= to_ms,
+        )
+        for one in found
+    ]
+    return sorted(clipped, key=lambda one: one.begins_ms)
 
 
 def _taken(one: ReservationSeen) -> Stretch:
-    return Stretch(
-        one.begins_ms, one.ends_ms, False, one.shown, KINDS[one.kind], STANDINGS[one.standing], one.mine
-    )
+    return Stretch(one.begins_ms, one.ends_ms, False, one.shown, KINDS[one.kind], one.mine)
 
 
 def _field(page: Page, at_ms: int) -> str:
