@@ -9,7 +9,7 @@ from datetime import tzinfo
 from floor.reservation import asking, calendar, length, limits, opening
 from floor.reservation.calendar import shown
 from floor.reservation.model import Policies, Policy, Rules
-from floor.reservation.slots import block_times, keeps, standing_at
+from floor.reservation.slots import block_times, impossible, keeps, standing_at
 from floor.reservation.terms import (
     Allowed,
     Decision,
@@ -56,8 +56,10 @@ def decide(policies: Policies, wanted: Wanted, known: Known, zone: tzinfo) -> De
 
     Classes and maintenance are bound by nothing but what is there already.
     """
+    if found := impossible(wanted.slot):
+        return found
     case = case_of(policies, wanted, known, zone)
-    if found := _slot(case):
+    if found := _past(case):
         return found
     if wanted.kind is not Kind.USE:
         return _room(case, may_displace=False)
@@ -78,10 +80,8 @@ def placed(found: Turned, rules: Rules) -> Turned:
     return found
 
 
-def _slot(case: Case) -> Turned | None:
+def _past(case: Case) -> Turned | None:
     slot = case.slot
-    if slot.ends_ms <= slot.begins_ms:
-        return Turned("length", "It ends before it begins.")
     if slot.begins_ms < case.wanted.now_ms and case.wanted.kind is Kind.USE:
         return Turned("past", f"{shown(slot.begins_ms, case.zone)} is over.")
     return None

@@ -189,8 +189,11 @@ class In(At):
         return next((n for n, name in enumerate(NAMES) if len(word) >= 3 and name.startswith(word)), -1)
 
     def date(self, value: object, key: str) -> date:
-        """Read a date."""
-        return self.day(value, key)
+        """Read a date of the years 1970 to 9998."""
+        day = self.day(value, key)
+        if not 1970 <= day.year <= 9998:
+            raise self.error(key, f"is {day}", "Write a date of the years 1970 to 9998.")
+        return day
 
     def machines(self, table: Table, groups: Mapping[str, Machines]) -> Machines:
         """Read `machines` (ids and globs), `kinds` and `groups` of a table."""

@@ -6,11 +6,26 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from floor.reservation import calendar, opening
-from floor.reservation.calendar import Times_ms
+from floor.reservation.calendar import DAY_MS, LAST_MS, Times_ms
 from floor.reservation.model import Block, Policies, Policy
-from floor.reservation.terms import Kind, Reservation, Slot, Standing, Wanted
+from floor.reservation.terms import Kind, Reservation, Slot, Standing, Turned, Wanted
 
+LENGTH_MAX_MS = 366 * DAY_MS
 KEEPS = (Standing.BOOKED, Standing.BEGUN)
+
+
+def impossible(slot: Slot) -> Turned | None:
+    """Refuse a slot that is none, longer than a year, or outside of the years 1970 to 9997.
+
+    Ask this of what somebody wrote before anything else here is asked.
+    """
+    if slot.ends_ms <= slot.begins_ms:
+        return Turned("length", "It ends before it begins.")
+    if slot.length_ms > LENGTH_MAX_MS:
+        return Turned("length", "It is longer than a year.")
+    if not 0 <= slot.begins_ms <= LAST_MS - LENGTH_MAX_MS:
+        return Turned("length", "It is in no year that the calendar here knows.")
+    return None
 
 
 def released_ms(reservation: Reservation, policy: Policy) -> int:
