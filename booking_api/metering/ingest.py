@@ -44,8 +44,8 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
     if planned.apply:
         gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply, now_ms).gathered
         _write_records(session, batch, planned.apply, now_ms)
-        _write_facts(session, gathered, now_ms)
         arrived(session, [gathered.sessions[id] for id in sorted(gathered.touched)], now_ms)
+        _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)
     if planned.misfits:
         _quarantine(session, batch, planned.misfits, now_ms)

@@ -25,8 +25,11 @@ def arrived(session: Session, sessions: Iterable[Mapping[str, Any]], now_ms: int
         col(Reserved.begins_ms) <= now_ms,
         col(Reserved.ends_ms) > min(row["started_ms"] for row in used),
     )
+    rows = list(session.exec(query))
     diary = Diary(session, now_ms, SERVER, "")
-    for row in list(session.exec(query)):
+    if rows:
+        diary.hold()  # the book before rosters, as everywhere
+    for row in rows:
         began = [
             max(one["started_ms"], row.begins_ms)
             for one in used

@@ -12,7 +12,7 @@ from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.reservations import charging, facts, release, waiting
 from booking_api.reservations.diary import Diary, refusal
-from booking_api.reservations.models import Reserved
+from booking_api.reservations.models import Reserved, Waiting
 from floor.errors import Refused
 from floor.reservation import extension, fees, hand_over
 from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Turned, Wanted
@@ -85,6 +85,16 @@ def book(diary: Diary, details: BookingDetails, series: str | None = None) -> Re
     asked = wanted(diary, details, details.member or diary.by)
     release.settle(diary, details.machine)
     displaces = _allowed(diary, asked, details.reason)
+    return _write(diary, asked, details, displaces, series)
+
+
+def _write(
+    diary: Diary,
+    asked: Wanted,
+    details: BookingDetails,
+    displaces: tuple[str, ...],
+    series: str | None = None,
+) -> Reserved:
     row = Reserved(
         id=diary.new_id(),
         machine=details.machine,
@@ -247,10 +257,18 @@ def _called(diary: Diary, text: str) -> str:
 
 
 def accept(diary: Diary, id: str) -> Reserved:
-    """Take what is offered: it is booked by the rules as any other slot."""
+    """Take what is offered: what was waited for, from now on where the slot runs already."""
     diary.hold()
     one = waiting.stands(diary, id)
-    return book(diary, BookingDetails(**one.model_dump(include=set(SlotDetails.model_fields) | {"member"})))
+    begins_ms = max(one.begins_ms, diary.now_ms)
+    length_ms = diary.session.get_one(Waiting, one.waiting).length_ms
+    slot = SlotDetails(
+        machine=one.machine, begins_ms=begins_ms, ends_ms=min(begins_ms + length_ms, one.ends_ms)
+    )
+    asked = wanted(diary, slot, one.member)
+    if turned := waiting.refused(diary, asked):
+        raise refusal(turned)
+    return _write(diary, asked, BookingDetails(**slot.model_dump()), ())
 
 
 def _displace(diary: Diary, ids: tuple[str, ...], by: Reserved) -> None:

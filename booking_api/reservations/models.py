@@ -89,7 +89,10 @@ class OfferState(StrEnum):
 
 
 class Offer(SQLModel, table=True):
-    """A freed slot, kept for one who waits until `until_ms`; then the next in line has it."""
+    """A freed slot, kept for one who waits until `until_ms`; then the next in line has it.
+
+    Of a slot that runs already it is as much as holds what they wait for whenever they accept.
+    """
 
     __tablename__ = "reservation_offer"
 

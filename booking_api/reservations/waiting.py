@@ -15,7 +15,8 @@ from booking_api.reservations.diary import Diary, refusal
 from booking_api.reservations.models import Offer, OfferState, Reserved, Waiting
 from floor.errors import Refused
 from floor.reservation import queue
-from floor.reservation.terms import Allowed, Slot, Turned, Wanted
+from floor.reservation.decide import case_of, own, standing
+from floor.reservation.terms import Slot, Turned, Wanted
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
 WAITING_MAX = 20
@@ -160,12 +161,25 @@ def _offer_one(diary: Diary, freed: Slot, at_ms: int) -> Offer | None:
         row = line[one.id]
         begins_ms = max(freed.begins_ms, row.from_ms, at_ms)
         slot = Slot(freed.machine, begins_ms, begins_ms + row.length_ms)
-        wanted = Wanted(slot, row.member, one.tier, min(at_ms, begins_ms))
-        if isinstance(diary.decide(wanted), Allowed):
-            until_ms = queue.offer_until_ms(one, slot, diary.policies, at_ms)
-            return _write(diary, row, slot, at_ms, until_ms)
+        if refused(diary, Wanted(slot, row.member, one.tier, at_ms)) is None:
+            until_ms = queue.offer_until_ms(one, freed, diary.policies, at_ms)
+            ends_ms = min(max(begins_ms, until_ms) + row.length_ms, freed.ends_ms, row.to_ms)
+            return _write(diary, row, Slot(freed.machine, begins_ms, ends_ms), at_ms, until_ms)
         del asked[one.id]
     return None
+
+
+def refused(diary: Diary, wanted: Wanted) -> Turned | None:
+    """Return why somebody may not have a slot that is offered, or None.
+
+    What is left of a slot that runs already is theirs whatever length or lead the rules ask of a new one.
+    """
+    if wanted.slot.begins_ms > wanted.now_ms:
+        decision = diary.decide(wanted)
+        return decision if isinstance(decision, Turned) else None
+    known = facts.known(diary.session, diary.policies, wanted, diary.zone)
+    case = case_of(diary.policies, wanted, known, diary.zone)
+    return standing(case) or own(case)
 
 
 def _as_asked(diary: Diary, row: Waiting, freed: Slot) -> queue.Waiting:
@@ -173,7 +187,7 @@ def _as_asked(diary: Diary, row: Waiting, freed: Slot) -> queue.Waiting:
     had = select(Offer.begins_ms, Offer.ends_ms).where(
         Offer.waiting == row.id, col(Offer.state).in_((OfferState.DECLINED, OfferState.LAPSED))
     )
-    refused = any(freed.overlaps(begins_ms, ends_ms) for begins_ms, ends_ms in diary.session.exec(had))
+    let_go = any(freed.overlaps(begins_ms, ends_ms) for begins_ms, ends_ms in diary.session.exec(had))
     return queue.Waiting(
         id=row.id,
         member=row.member,
@@ -183,7 +197,7 @@ def _as_asked(diary: Diary, row: Waiting, freed: Slot) -> queue.Waiting:
         to_ms=row.to_ms,
         asked_ms=row.asked_ms,
         length_ms=row.length_ms,
-        declined=frozenset({(freed.machine, freed.begins_ms)} if refused else ()),
+        declined=frozenset({(freed.machine, freed.begins_ms)} if let_go else ()),
     )
 
 

@@ -24,17 +24,21 @@ from booking_api.certifications import service as certifications
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.db import Database
+from booking_api.ledger.accounts import member_account
 from booking_api.live import LiveFloor
 from booking_api.members.models import Member
-from booking_api.reservations import policies
+from booking_api.reservations import policies, waiting
+from booking_api.reservations.booking import BookingDetails, accept, book
 from booking_api.reservations.diary import Diary
-from booking_api.reservations.models import Reserved
+from booking_api.reservations.models import Offer, Reserved
+from booking_api.reservations.release import sweep
+from booking_api.reservations.waiting import WaitDetails
 from booking_api.settings import read_settings
 from floor.errors import ConfigError, Refused
 from floor.reservation.terms import Standing
 from floor.timescale import TimeScale
 from tests.kit.reservations import API, HOUR, POLICY
-from tests.kit.server import NOW_MS, Floor
+from tests.kit.server import MINUTE_MS, NOW_MS, Floor
 from tests.peers.postgres import PostgresPeer
 
 ASKED = 50
@@ -148,6 +152,33 @@ def test_the_service_says_clearly_what_the_database_refused(floor: Floor) -> Non
     with pytest.raises(Refused, match="taken") as refused, floor.db.write() as session:
         Diary(session, NOW_MS, floor.ada, "EUR").write(row("laser-1", begins + 1, ends))
     assert refused.value.code == "reservation_overlap"
+
+
+def test_a_no_show_is_charged_and_its_slot_offered_and_taken(floor: Floor) -> None:
+    hour = NOW_MS // HOUR * HOUR + 2 * HOUR
+
+    def at(minutes: int, member: str) -> Diary:
+        return Diary(session, hour + minutes * MINUTE_MS, member, "EUR")
+
+    with floor.db.write() as session:
+        policies.put(session, POLICY, "test", NOW_MS)
+        certifications.grant(session, floor.ben, "laser-1", floor.ada, NOW_MS)
+    with floor.db.write() as session:
+        slot = BookingDetails(machine="laser-1", begins_ms=hour, ends_ms=hour + 2 * HOUR)
+        missed = book(at(-60, floor.ada), slot).id
+        wish = {"machine": "laser-1", "from_ms": hour, "to_ms": hour + 2 * HOUR, "length_ms": HOUR}
+        waiting.join(at(-50, floor.ben), WaitDetails.model_validate(wish))
+    with floor.db.write() as session:
+        assert sweep(at(20, "")) == 1
+    with floor.db.write() as session:
+        (offer,) = session.exec(select(Offer)).all()
+        assert (offer.member, offer.begins_ms, offer.until_ms) == (
+            floor.ben, hour + 15 * MINUTE_MS, hour + 45 * MINUTE_MS,
+        )  # fmt: skip
+        made = accept(at(21, floor.ben), offer.id)  # an hour, from when it was accepted
+        assert (made.begins_ms, made.ends_ms) == (hour + 21 * MINUTE_MS, hour + 81 * MINUTE_MS)
+        assert session.get_one(Reserved, missed).standing is Standing.RELEASED
+    assert floor.balances()[member_account(floor.ada), "EUR"] == 5_000_000
 
 
 def test_without_the_right_to_an_extension_the_migration_says_what_to_do(
