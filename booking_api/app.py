@@ -36,6 +36,8 @@ from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
 from booking_api.reports import endpoints as reports
+from booking_api.reservations import endpoints as reservations
+from booking_api.reservations import line_endpoints, notices
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
@@ -43,6 +45,7 @@ from booking_api.web import (
     badge,
     badge_reading,
     bank,
+    calendars,
     cash_desk,
     classes,
     closing,
@@ -52,6 +55,7 @@ from booking_api.web import (
     pages,
     phone,
     quizzes,
+    reserve,
     shop,
     staff,
     training,
@@ -61,17 +65,21 @@ from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
+from booking_api.web import reservations as reservation_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships, courses)
-FLOOR = (machines, sessions, tariffs, gateways, prints)
+FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
 TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
+CALENDAR_PAGES = (calendars, reservation_pages, reserve)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *CALENDAR_PAGES, *MONEY_PAGES)
+ROUNDS = (rounds, notices)
+"""What looks by itself, beside requests."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -145,7 +153,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with asyncio.TaskGroup() as group:
         # Whoever holds the link is the one worker that looks after what nobody asks for.
-        beside = (context.link.run(), rounds.run(context)) if context.link else ()
+        beside = (context.link.run(), *(room.run(context) for room in ROUNDS)) if context.link else ()
         tasks = [group.create_task(work) for work in beside]
         yield
         for task in tasks:

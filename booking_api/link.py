@@ -20,7 +20,7 @@ from sqlmodel import func, select
 
 from booking_api.clock import Clock
 from booking_api.db import Database, StorageFull
-from booking_api.gateways import versions
+from booking_api.gateways import bookings, versions
 from booking_api.gateways.changes import newest_change
 from booking_api.gateways.keys import Signer
 from booking_api.gateways.office import Office
@@ -80,6 +80,7 @@ class Link:
         self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained = -1
         self._month = ""
+        self._booked: tuple[int, str] = (0, "")
         self._mark = chain.Mark()
         self._quiet = Quiet(log)
         self._failures = 0
@@ -320,6 +321,7 @@ class Link:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
                 await self._notice_month()
+                await self._notice_bookings()
                 if self._signer.refresh():
                     for gateway in sorted(self._online):
                         await self._tell_keys(client, gateway)
@@ -339,6 +341,15 @@ class Link:
         if month != self._month:
             await self._db.transact(lambda session: self._office.turn_month(session, now_ms))
             self._month = month
+
+    async def _notice_bookings(self) -> None:
+        """Rosters carry the reservations of some days: as time goes on, others come into sight."""
+        now_ms = self._clock.now_ms()
+        with self._db.read() as session:
+            mark = bookings.mark(session, now_ms)
+        if mark != self._booked:
+            await self._db.transact(lambda session: self._office.turn_bookings(session, now_ms))
+            self._booked = mark
 
     async def _update(self, client: aiomqtt.Client, gateway: str) -> None:
         now_ms = self._clock.now_ms()

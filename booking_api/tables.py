@@ -21,6 +21,7 @@ from booking_api.metering import models as _metering
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
+from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
 
@@ -44,6 +45,7 @@ NOUNS = (
     _payments,
     _periods,
     _prints,
+    _reservations,
     _sessions,
     _tariffs,
 )

@@ -92,7 +92,7 @@ NAMES = {
         "mandate": "Leave to collect by SEPA direct debit.",
         "debit": "Files of direct debits.",
     },
-    "reservations_try": {
+    "reservations": {
         "reservations": "Reservations: who may book a machine and when.",
     },
     "disputes": {

@@ -23,6 +23,7 @@ from booking_api.happenings.words import Happening
 from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.memberships.days import day_of
+from booking_api.reservations.blocks import class_changed
 from booking_api.tariffs import service as tariffs
 from floor import training
 from floor.errors import Refused
@@ -215,6 +216,7 @@ def sign_up(session: Session, id: str, member: str, author: str, now_ms: int) ->
     made.charge = charges[0].id if charges else None
     session.add(made)
     session.flush()
+    class_changed(session, id, author, now_ms)
     return made
 
 
@@ -233,6 +235,7 @@ def cancel(
     if early or is_staff:
         _give_back(session, mine[0], "The place was given up in time", author, now_ms)
     settle(session, row, now_ms)
+    class_changed(session, id, author, now_ms)
     return early or is_staff
 
 
@@ -314,6 +317,7 @@ def call_off(session: Session, id: str, author: str, now_ms: int, reason: str = 
         row.cancelled_ms = now_ms
         session.add(row)
         session.flush()
+        class_changed(session, id, author, now_ms)
         why = {"course": row.course, "reason": reason.strip()[:200]}
         for member in sorted(told):
             happened(session, Happening.CLASS_CALLED_OFF, id, now_ms, member, starts_ms=row.starts_ms, **why)

@@ -12,6 +12,7 @@ from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications import standing
 from booking_api.db import zone_of
+from booking_api.gateways import bookings
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
@@ -71,6 +72,7 @@ class Writer:
     ) -> RosterDelta:
         """Return what these members and machines are now, and what is left of these teams' budgets."""
         mine, versions = self._tools()
+        touched = {*machines, *bookings.machines_of(self.session, members, self.now_ms)}
         badges = self._badges(members)
         found = self._read_members(self._who_tap(badges, members), members)
         purse = self._purse(found, versions, teams, version)
@@ -83,7 +85,7 @@ class Writer:
             issued_ms=self.now_ms,
             members=standings,
             badges=dict(badges),
-            machines=self._entries([one for one in mine if one.id in machines], versions),
+            machines=self._entries([one for one in mine if one.id in touched], versions),
             budgets=purse.budgets,
         )
 
@@ -163,7 +165,9 @@ class Writer:
     def _entries(
         self, machines: list[Machine], versions: dict[str, list[TariffVersion]]
     ) -> list[RosterMachine]:
-        prints = for_roster(self.session, self.vault, [machine.id for machine in machines])
+        ids = [machine.id for machine in machines]
+        prints = for_roster(self.session, self.vault, ids)
+        booked = bookings.for_roster(self.session, ids, self.now_ms)
         return [
             RosterMachine(
                 id=machine.id,
@@ -172,6 +176,7 @@ class Writer:
                 tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
                 lockout=machine.lockout_reason,
                 prints=prints.get(machine.id, []),
+                bookings=booked.get(machine.id, []),
             )
             for machine in machines
         ]

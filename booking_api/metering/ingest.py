@@ -16,6 +16,7 @@ from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
 from booking_api.prints import applied as prints
+from booking_api.reservations.arrivals import arrived
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
 from floor.errors import PeerError
 from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
@@ -44,6 +45,7 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
     if planned.apply:
         gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply, now_ms).gathered
         _write_records(session, batch, planned.apply, now_ms)
+        arrived(session, [gathered.sessions[id] for id in sorted(gathered.touched)], now_ms)
         _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)
     if planned.misfits:

@@ -36,7 +36,13 @@ GUARDS = (
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
     *(
         (f"{table}_no_{event.lower()}", table, event, "")
-        for table in ("cost_version", "supplier_invoice", "supplier_cost", "period_reopening")
+        for table in (
+            "cost_version",
+            "supplier_invoice",
+            "supplier_cost",
+            "period_reopening",
+            "reservation_policy",
+        )
         for event in ("UPDATE", "DELETE")
     ),
     ("dispute_event_no_delete", "dispute_event", "DELETE", ""),

@@ -67,6 +67,15 @@ NOTICES: dict[str, tuple[str, str]] = {
     "withdrawn": ("good", "The dispute is withdrawn."),
     "print_queued": ("good", "Queued: it begins at your next tap at the machine."),
     "print_cancelled": ("good", "The print is taken out of the queue."),
+    "reserved": ("good", "It is reserved."),
+    "reservation_cancelled": ("good", "The reservation is given up."),
+    "reservation_changed": ("good", "The reservation is changed."),
+    "reservation_handed_over": ("good", "The reservation is handed over."),
+    "waits_for_slot": ("good", "You wait: what comes free is offered to you here."),
+    "waits_no_more": ("good", "You wait no more."),
+    "offer_declined": ("good", "The offer goes to the next in line."),
+    "calendar_revoked": ("good", "The calendar address shows nothing any more."),
+    "blocked": ("good", "The machine is taken."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -79,6 +88,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
             ("/membership", "My membership", Permission.ME_READ),
             ("/training", "My training", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
+            ("/reservations", "Reservations", Permission.ME_READ),
             ("/prints", "Print queue", Permission.ME_READ),
         ),
     ),

@@ -17,6 +17,8 @@ from booking_api.web import (
     explain,
     phone,
     render,
+    reserve,
+    reserve_words,
     vocabulary,
     wording,
 )
@@ -39,6 +41,7 @@ WEB_SOURCES = (
     "booking_api/costing",
     "booking_api/periods",
     "booking_api/prints",
+    "booking_api/reservations",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -90,7 +93,8 @@ def of_tables() -> set[str]:
         pdf.NO_FONT,
         CUT_SHORT,
     }
-    said |= set(alarms.ALARMS.values())
+    said |= set(alarms.ALARMS.values()) | set(reserve.KINDS.values())
+    said |= set(reserve_words.RULES.values()) | set(reserve_words.STANDINGS.values())
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
