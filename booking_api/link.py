@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import TypeVar
 
 import aiomqtt
@@ -26,6 +27,7 @@ from booking_api.gateways.keys import Signer
 from booking_api.gateways.office import Office
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
+from booking_api.memberships.days import day_of
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
 from booking_api.periods.calendar import month_at
@@ -80,6 +82,7 @@ class Link:
         self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained = -1
         self._month = ""
+        self._day: date | None = None
         self._mark = chain.Mark()
         self._quiet = Quiet(log)
         self._failures = 0
@@ -89,7 +92,7 @@ class Link:
         """Hold the link until cancelled."""
         if await self._db.transact(versions.check_restored):
             log.warning("the database was restored: rosters begin a new epoch")
-        await self._notice_month()
+        await self._notice_day()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
             group.create_task(self._watch_books())
@@ -319,7 +322,7 @@ class Link:
         while True:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
-                await self._notice_month()
+                await self._notice_day()
                 if self._signer.refresh():
                     for gateway in sorted(self._online):
                         await self._tell_keys(client, gateway)
@@ -332,13 +335,17 @@ class Link:
             except (StorageFull, SQLAlchemyError) as error:
                 self._quiet.warn("database", error)
 
-    async def _notice_month(self) -> None:
-        """Limits and allowances are of a calendar month: rosters are written anew when one begins."""
+    async def _notice_day(self) -> None:
+        """A month begins with new limits, a day with who came of age or has to sign: rosters follow."""
         now_ms = self._clock.now_ms()
         month = month_at(now_ms, self._db.zone)
         if month != self._month:
             await self._db.transact(lambda session: self._office.turn_month(session, now_ms))
             self._month = month
+        day = day_of(now_ms, self._db.zone)
+        if day != self._day:
+            await self._db.transact(lambda session: self._office.turn_day(session, now_ms))
+            self._day = day
 
     async def _update(self, client: aiomqtt.Client, gateway: str) -> None:
         now_ms = self._clock.now_ms()

@@ -1,7 +1,7 @@
 """Triggers that refuse to change or delete what was posted; one sentence for each database.
 
 Of an entry only the memo may change, and only to nothing: a name is erased and the chain still holds.
-A tariff version may be deleted while no charge was made by it. The numbers of invoices go on by one.
+A tariff version may be deleted while no charge was made by it; a waiver's never: people signed it. The numbers of invoices go on by one.
 """
 
 from alembic import op
@@ -32,6 +32,8 @@ GUARDS = (
     ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
     ("plan_version_no_update", "plan_version", "UPDATE", ""),
     ("plan_version_no_delete", "plan_version", "DELETE", ""),
+    ("waiver_version_no_update", "waiver_version", "UPDATE", ""),
+    ("waiver_version_no_delete", "waiver_version", "DELETE", ""),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
     *(
