@@ -5,7 +5,7 @@ from sqlmodel import Field, SQLModel
 
 
 class Household(SQLModel, table=True):
-    """Members who belong together. `account` is the team's account that pays for them, None: each their own."""
+    """Members who belong together. `account` is the team that pays for them, None: each pays their own."""
 
     __tablename__ = "household"
 

@@ -84,10 +84,10 @@ def set_guardianship(session: Session, member: str, given: Guardianship, now_ms:
 
 def birthdays(session: Session, members: Collection[str] | None = None) -> dict[str, date]:
     """Return of these members (None: of all) who are or were minors the day on which they come of age."""
-    query = select(MemberCare.member, MemberCare.minor_until).where(col(MemberCare.minor_until).is_not(None))
+    query = select(MemberCare).where(col(MemberCare.minor_until).is_not(None))
     if members is not None:
         query = query.where(col(MemberCare.member).in_(members))
-    return {member: day for member, day in session.exec(query) if day is not None}
+    return {row.member: row.minor_until for row in session.exec(query) if row.minor_until is not None}
 
 
 def minors(session: Session, members: Collection[str] | None, today: date) -> set[str]:

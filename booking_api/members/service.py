@@ -28,6 +28,8 @@ def _printable(text: str) -> str:
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Named = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+MaybeNamed = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+"""A last name: some people have one name only."""
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
 Limit = Annotated[int, Field(ge=0, lt=1 << 62)]
 
@@ -38,7 +40,7 @@ class MemberDetails(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     first_name: Named
-    last_name: Named
+    last_name: MaybeNamed = ""
     number: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_printable)] | None = None
     shown_name: Named | None = None
     email: Email | None = None
@@ -55,7 +57,7 @@ class MemberChanges(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     first_name: Named = ""
-    last_name: Named = ""
+    last_name: MaybeNamed = ""
     shown_name: Named = ""
     email: Email | None = None
     tier: Word = "member"
@@ -87,12 +89,12 @@ def add(
     session: Session, details: MemberDetails, now_ms: int, kind: AccountKind = AccountKind.MEMBER
 ) -> Member:
     """Admit a member with an account of their own; raises Refused when number or email are another's."""
-    number = details.number or _next_number(session)
+    number = details.number or next_number(session)
     _check_free(session, None, number, details.email)
     id = make_id(now_ms)
     given = details.model_dump(exclude={"number", "shown_name", "credit_limit_micro"})
     shown = details.shown_name or details.first_name
-    name, limit = _whole_name(details.first_name, details.last_name), details.credit_limit_micro
+    name, limit = whole_name(details.first_name, details.last_name), details.credit_limit_micro
     accounts.open_account(session, id, kind, name, now_ms, credit_limit_micro=limit)
     member = Member(id=id, account=id, number=number, shown_name=shown, created_ms=now_ms, **given)
     session.add(member)
@@ -111,7 +113,7 @@ def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Me
     if "credit_limit_micro" in given:
         account.credit_limit_micro = given.pop("credit_limit_micro")
     member.sqlmodel_update(given)
-    account.name = _whole_name(member.first_name, member.last_name)
+    account.name = whole_name(member.first_name, member.last_name)
     session.add(member)
     session.add(account)
     changed(session, Subject.MEMBER, id, now_ms)
@@ -198,11 +200,12 @@ def listed(session: Session, text: str = "", limit: int = 200, offset: int = 0) 
     return list(session.exec(query.limit(limit).offset(offset)))
 
 
-def _whole_name(first: str, last: str) -> str:
-    return f"{first} {last}"[:100]
+def whole_name(first: str, last: str) -> str:
+    """Return a name as accounts are called by it: of who has one name only, that."""
+    return f"{first} {last}".strip()[:100]
 
 
-def _next_number(session: Session) -> str:
+def next_number(session: Session) -> str:
     """Return the number after the greatest that is all digits."""
     numbers = [int(number) for number in session.exec(select(Member.number)) if number.isdecimal()]
     return str(max(numbers, default=0) + 1)

@@ -1,7 +1,7 @@
 """Triggers that refuse to change or delete what was posted; one sentence for each database.
 
 Of an entry only the memo may change, and only to nothing: a name is erased and the chain still holds.
-A tariff version may be deleted while no charge was made by it; a waiver's never: people signed it. The numbers of invoices go on by one.
+A tariff version may be deleted while no charge was made by it. The numbers of invoices go on by one.
 """
 
 from alembic import op
