@@ -103,7 +103,8 @@ def import_members(
         counts, unknown = plan.counts, ", ".join(plan.unknown)
     if unknown:
         typer.echo(f"Not read: {unknown}.")
-    words = f"{counts['add']} members were admitted, {counts['change']} changed, {counts['same']} are as they were."
+    words = f"{counts['add']} members were admitted, {counts['change']} changed, "
+    words += f"{counts['same']} are as they were."
     typer.echo(f"{words} Nothing was kept: this was a rehearsal." if dry_run else words)
 
 
