@@ -119,6 +119,11 @@ def newest(session: Session) -> list[WaiverVersion]:
     return [row for row in last if row.required]
 
 
+def is_newest(session: Session, id: str) -> bool:
+    """Whether no version of the same kind has followed this one."""
+    return versions(session, get(session, id).kind)[-1].id == id
+
+
 def text_of(row: WaiverVersion, language: str) -> tuple[str, str, str]:
     """Return name and text of a version, and their language: the wanted one where there is one."""
     chosen = language if language in row.texts else next(iter(row.texts))
@@ -139,7 +144,7 @@ def sign(session: Session, member: str, version: str, signing: Signing, now_ms: 
     name = " ".join(signing.name.split())
     if not 1 <= len(name) <= 200:
         raise Refused("name_length", "Write your whole name to sign.")
-    if versions(session, row.kind)[-1].id != row.id:
+    if not is_newest(session, row.id):
         raise Refused("waiver_old", "There is a newer version of this text. Read and sign that one.")
     is_minor = care.is_minor(session, person.id, day_of(now_ms, zone_of(session)))
     if is_minor and not signing.guardian:
