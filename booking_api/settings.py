@@ -144,7 +144,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
-    people: PeopleSettings = PeopleSettings()
+    people: PeopleSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"

@@ -1,4 +1,4 @@
-"""What is done with households. One that pays together is charged as a team's account, which one of it owns."""
+"""What is done with households. One that pays together has a team's account, which one of it owns."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _decide(session: Session, row: Registration, state: RegistrationState, by: s
 def _minor_until(wanted: Wanted, today: date, of_age: int) -> date | None:
     if wanted.born is None:
         return None
-    if not 1900 <= wanted.born.year or wanted.born > today:
+    if wanted.born.year < 1900 or wanted.born > today:
         raise Refused("date_malformed", "Write a date of birth that can be.")
     day = care.of_age_on(wanted.born, of_age)
     if day <= today:
