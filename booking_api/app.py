@@ -24,18 +24,23 @@ from booking_api.disputes import endpoints as disputes
 from booking_api.documents import endpoints as documents
 from booking_api.exports import endpoints as exports
 from booking_api.gateways import endpoints as gateways
+from booking_api.households import endpoints as households
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
+from booking_api.members import file_endpoints as member_files
 from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
 from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
 from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
+from booking_api.privacy import endpoints as privacy
+from booking_api.registrations import endpoints as registrations
 from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
+from booking_api.waivers import endpoints as waivers
 from booking_api.web import accounts as account_pages
 from booking_api.web import (
     badge,
@@ -60,10 +65,11 @@ from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
+PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
+API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)

