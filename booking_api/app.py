@@ -50,9 +50,12 @@ from booking_api.web import (
     classes,
     closing,
     errors,
+    join,
     machine,
     me,
+    member_import,
     pages,
+    people,
     phone,
     shop,
     staff,
@@ -62,6 +65,7 @@ from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
+from booking_api.web import waivers as waiver_pages
 from booking_api.web.render import WEB
 
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
@@ -71,8 +75,9 @@ BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
+PERSON_PAGES = (people, waiver_pages, join, member_import)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *PERSON_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -130,6 +135,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.desk = Desk()
     app.state.uploads = Uploads()
     app.state.badge_door = badge.Door()
+    app.state.front_door = join.FrontDoor()
     app.state.exposition = Exposition()
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
