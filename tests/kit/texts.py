@@ -8,6 +8,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from booking_api.documents import pdf
+from booking_api.members import cells
 from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import (
     alarms,
@@ -15,6 +16,7 @@ from booking_api.web import (
     closing,
     documents,
     explain,
+    join,
     phone,
     render,
     vocabulary,
@@ -39,6 +41,11 @@ WEB_SOURCES = (
     "booking_api/costing",
     "booking_api/periods",
     "booking_api/prints",
+    "booking_api/households",
+    "booking_api/members",
+    "booking_api/privacy",
+    "booking_api/registrations",
+    "booking_api/waivers",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -90,7 +97,9 @@ def of_tables() -> set[str]:
         pdf.NO_FONT,
         CUT_SHORT,
     }
-    said |= set(alarms.ALARMS.values())
+    said |= (
+        set(alarms.ALARMS.values()) | set(join.WRONG.values()) | {join.OTHERWISE} | set(cells.RIGHT.values())
+    )
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
