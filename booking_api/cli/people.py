@@ -1,6 +1,7 @@
 """Commands for members, their badges and certifications, sign-ins and money."""
 
 import secrets
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +12,19 @@ from booking_api.auth.service import issue_token, set_password
 from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
 from booking_api.certifications import service as certifications
-from booking_api.cli.base import Desk, app, day_ms, desk, reading, rehearsal, validated, write_secret
+from booking_api.cli.base import (
+    Desk,
+    app,
+    day_ms,
+    desk,
+    read_text,
+    reading,
+    rehearsal,
+    validated,
+    write_secret,
+)
 from booking_api.cli.floor import AUTHOR
+from booking_api.clock import Clock
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
 from booking_api.members import service as members
@@ -21,7 +33,11 @@ from booking_api.members.exporting import export
 from booking_api.members.importing import Importer
 from booking_api.members.models import Member
 from booking_api.members.service import MemberChanges, MemberDetails
+from booking_api.memberships.days import day_of
+from booking_api.privacy import service as privacy
 from booking_api.vault import open_vault
+from booking_api.waivers import service as waivers
+from booking_api.waivers.service import WaiverDetails
 from floor.errors import ConfigError, Refused
 from floor.money import parse, plain
 from floor.words import BadgeKind, Role
@@ -32,6 +48,8 @@ COLUMNS = ("first_name", "last_name", "number", "shown_name", "email", "tier", "
 member = typer.Typer(help="Members.", no_args_is_help=True)
 badge = typer.Typer(help="Badges.", no_args_is_help=True)
 user = typer.Typer(help="Who signs in, and as what.", no_args_is_help=True)
+waiver = typer.Typer(help="Texts that members sign.", no_args_is_help=True)
+app.add_typer(waiver, name="waiver")
 app.add_typer(member, name="member")
 app.add_typer(badge, name="badge")
 app.add_typer(user, name="user")
@@ -116,6 +134,62 @@ def export_members(
     with reading(ctx) as (settings, database), database.read() as session:
         write_secret(out, "".join(export(session, open_vault(settings.data))))
     typer.echo(f"{out} is written.")
+
+
+@member.command("erase")
+def erase_member(
+    ctx: typer.Context,
+    who: Who,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    number: Annotated[
+        str, typer.Option(prompt="The member's number again; this cannot be undone", help="Typed again.")
+    ],
+) -> None:
+    """Forget a member for good; the books keep amounts and an id without a name."""
+    with desk(ctx) as at:
+        owner = members.find(at.session, who)
+        privacy.erase(at.session, owner.id, number, reason, AUTHOR, at.now_ms)
+        years = at.settings.people.keep_years
+    typer.echo(f"The member is forgotten. The law keeps invoices for {years} years.")
+
+
+@member.command("forget-left")
+def forget_left(
+    ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who; forget nobody.")] = False,
+) -> None:
+    """Forget whose access ended `people.forget_after_months` ago, and who has nothing open."""
+    with rehearsal(ctx, dry_run) as at:
+        found = privacy.who_left(at.session, at.settings.people.forget_after_months, at.now_ms)
+        for one in found:
+            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
+            privacy.forget(at.session, one, AUTHOR, at.now_ms)
+    words = f"{len(found)} members are forgotten."
+    typer.echo(f"{words} Nobody was: this was a rehearsal." if dry_run else words)
+
+
+@waiver.command("publish")
+def publish_waiver(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(help="TOML; docs/people.md shows one.")]
+) -> None:
+    """Publish a version of a text that members sign."""
+    try:
+        table = tomllib.loads(read_text(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
+    with desk(ctx) as at:
+        row = waivers.publish(at.session, validated(WaiverDetails, table), AUTHOR, at.now_ms)
+    typer.echo(f"{row.id} is published; it must be signed from {row.due} on.")
+
+
+@waiver.command("missing")
+def list_missing(ctx: typer.Context) -> None:
+    """List who uses no machine because a text is not signed."""
+    with reading(ctx) as (_, database), database.read() as session:
+        today = day_of(Clock().now_ms(), database.zone)
+        for id in waivers.missing(session, None, today):
+            one = members.get(session, id)
+            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
 
 
 def _read(file: Path) -> bytes:

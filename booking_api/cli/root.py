@@ -38,6 +38,7 @@ NAMES = {
         "certify": "Let a member use a machine.",
         "payment": "Post cash that a member paid.",
         "member": "Members.",
+        "waiver": "Texts that members sign.",
         "user": "Who signs in, and as what.",
     },
     "badges": {

@@ -171,11 +171,17 @@ def get_care(session: Reading, who: SignedIn, id: str) -> CareSeen:
     return CareSeen.model_validate(care.of(session, service.get(session, id).id))
 
 
-@router.put("/{id}/contact")
-def set_contact(who: SignedIn, session: Writing, id: str, contact: care.Contact) -> CareSeen:
-    """Say how a member and their people are reached."""
+def _reaching(who: SignedIn, id: str) -> Who:
     if who.id != id or not who.may(Permission.ME_WRITE):
         require(who, Permission.MEMBERS_WRITE)
+    return who
+
+
+@router.put("/{id}/contact")
+def set_contact(
+    who: Annotated[Who, Depends(_reaching)], session: Writing, id: str, contact: care.Contact
+) -> CareSeen:
+    """Say how a member and their people are reached."""
     return CareSeen.model_validate(care.set_contact(session, id, contact))
 
 
