@@ -253,12 +253,12 @@ async def test_all_that_is_known_and_to_be_forgotten(web: WebFloor) -> None:
     page = await olga.get(f"/members/{web.people['mira']}/details")
     assert "The account is not settled" in page.text
     with web.context.database.write() as session:
-        eve = members.add(session, members.MemberDetails(first_name="Eve"), NOW_MS)
+        eve = members.add(session, members.MemberDetails(first_name="Zora"), NOW_MS)
     wrong = await olga.post(f"/members/{eve.id}/erase", data={"number": "0", "reason": "asked"})
     assert wrong.status_code == 422
     done = await olga.post(f"/members/{eve.id}/erase", data={"number": eve.number, "reason": "asked"})
     assert done.status_code == 303
-    assert "Eve" not in (await olga.get("/members", params={"text": "Eve"})).text.partition("<tbody>")[2]
+    assert "Zora" not in (await olga.get("/members", params={"text": "Zora"})).text.partition("<tbody>")[2]
 
 
 async def test_who_has_to_sign_is_on_a_page_and_a_text_is_published_there(web: WebFloor) -> None:
