@@ -13,6 +13,7 @@ from booking_api.disputes import models as _disputes
 from booking_api.documents import models as _documents
 from booking_api.gateways import models as _gateways
 from booking_api.happenings import models as _happenings
+from booking_api.households import models as _households
 from booking_api.ledger import models as _ledger
 from booking_api.machines import models as _machines
 from booking_api.members import models as _members
@@ -21,9 +22,11 @@ from booking_api.metering import models as _metering
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
+from booking_api.registrations import models as _registrations
 from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
+from booking_api.waivers import models as _waivers
 
 NOUNS = (
     _accounts,
@@ -37,6 +40,7 @@ NOUNS = (
     _documents,
     _gateways,
     _happenings,
+    _households,
     _ledger,
     _machines,
     _members,
@@ -46,7 +50,9 @@ NOUNS = (
     _periods,
     _prints,
     _reservations,
+    _registrations,
     _sessions,
     _tariffs,
+    _waivers,
 )
 METADATA = SQLModel.metadata

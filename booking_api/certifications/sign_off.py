@@ -38,7 +38,7 @@ def at_machine(session: Session, member: str, machine: str, by: str, at_ms: int)
     """
     instructor = members.get(session, by)
     over = instructor.valid_until_ms is not None and instructor.valid_until_ms <= at_ms
-    if over or instructor.suspended_reason is not None:
+    if over or members.is_suspended(instructor, at_ms):
         raise Refused("sign_off_refused", "This instructor is suspended, or no member any more.")
     if by == member:
         raise Refused("sign_off_refused", "Nobody signs themselves off.")

@@ -37,6 +37,7 @@ NAMES = {
     "people": {
         "payment": "Post cash that a member paid.",
         "member": "Members.",
+        "waiver": "Texts that members sign.",
         "user": "Who signs in, and as what.",
     },
     "badges": {

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlmodel import Session, col, select
@@ -17,12 +17,16 @@ from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
+from booking_api.members import care
 from booking_api.members.models import Member
+from booking_api.members.service import is_suspended
+from booking_api.memberships.days import day_of
 from booking_api.payments import overdue
 from booking_api.prints.service import for_roster
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
+from booking_api.waivers import service as waivers
 from floor.access import BadgeStanding, MemberStanding
 from floor.badge_keys import PROOF_KEY
 from floor.errors import ConfigError
@@ -152,9 +156,15 @@ class Writer:
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
         late = overdue.blocked(self.session, None, self.now_ms)
         since = since_of(self.session, [member.id for member in members], zone_of(self.session))
+        today = day_of(self.now_ms, zone_of(self.session))
+        minors = care.minors(self.session, told, today)
+        unsigned = waivers.missing(self.session, told, today)
         return {
-            member.id: _standing(
-                member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]
+            member.id: replace(
+                _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]),
+                suspended=is_suspended(member, self.now_ms) or member.account in late,
+                supervised=member.id in minors,
+                waiver_missing=member.id in unsigned,
             )
             for member in members
         }
@@ -185,7 +195,7 @@ class Writer:
 def _standing(
     member: Member, purse: Purse, allowed: dict[str, int], late: set[str], since: date
 ) -> MemberStanding:
-    """Say what a member may do; who is overdue uses no machine, and nobody charges to an overdue team."""
+    """Say what a member may do and spend; nobody charges to an overdue team."""
     charged, others = purse.accounts_of(member)
     return MemberStanding(
         id=member.id,
@@ -194,7 +204,6 @@ def _standing(
         account=charged.id,
         language=member.language,
         until_ms=member.valid_until_ms,
-        suspended=member.suspended_reason is not None or member.account in late,
         spendable_micro=0 if charged.id in late else charged.spendable_micro,
         allowed=allowed,
         technician=member.role in STAFF,

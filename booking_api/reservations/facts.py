@@ -9,6 +9,7 @@ from datetime import tzinfo
 from sqlmodel import Session, col, or_, select
 
 from booking_api.certifications import service as certifications
+from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.payments import overdue
 from booking_api.reservations.models import Offer, OfferState, Reserved, Waiting
@@ -163,7 +164,7 @@ def offers(session: Session, machine: str, now_ms: int) -> tuple[Kept, ...]:
 
 
 def _suspended(session: Session, member: Member, now_ms: int) -> bool:
-    return member.suspended_reason is not None or bool(overdue.blocked(session, [member.account], now_ms))
+    return members.is_suspended(member, now_ms) or bool(overdue.blocked(session, [member.account], now_ms))
 
 
 def _uses(

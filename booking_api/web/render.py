@@ -76,6 +76,16 @@ NOTICES: dict[str, tuple[str, str]] = {
     "offer_declined": ("good", "The offer goes to the next in line."),
     "calendar_revoked": ("good", "The calendar address shows nothing any more."),
     "blocked": ("good", "The machine is taken."),
+    "contact": ("good", "It is kept."),
+    "suspended": ("good", "The member is suspended, at every machine."),
+    "restored": ("good", "The suspension is over."),
+    "household": ("good", "The household is changed."),
+    "erased": ("good", "The member is forgotten. What the law keeps has no name any more."),
+    "published": ("good", "The text is published. Who has to sign it is told."),
+    "signed": ("good", "Signed. Thank you."),
+    "admitted": ("good", "Admitted: this is their page."),
+    "declined": ("good", "Declined. The letter says why."),
+    "brought_in": ("good", "The file is brought in."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""

@@ -18,6 +18,7 @@ from booking_api.idempotency import once
 from booking_api.ledger import service as ledger
 from booking_api.ledger.endpoints import Posted
 from booking_api.machines import service as machines
+from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.web.me import MonthText, account_values
@@ -68,6 +69,8 @@ def member_page(who: Reads, page: Paged, id: str, month: MonthText = "") -> Resp
             values = _without_account(session, page, member)
         values["machines"] = machines.listed(session)
         values["skills"] = skill_choices(session, page.f)
+        values["care"] = care.of(session, id)
+        values["suspended"] = members.is_suspended(member, page.context.clock.now_ms())
     values["payment_key"] = make_id(page.context.wall.now_ms())
     return page.answer("member.html", values)
 

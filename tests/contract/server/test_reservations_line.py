@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from booking_api.courses.classes import ClassDetails
 from icalendar import Calendar
 
 from booking_api.certifications import service as certifications
+from booking_api.courses import classes
+from booking_api.courses.classes import ClassDetails
+from booking_api.courses.models import Course, SignUp
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.members import service as members
 from booking_api.members.service import MemberChanges
-from booking_api.courses import classes
-from booking_api.memberships.models import Course, SignUp
 from booking_api.reservations.blocks import class_changed
 from booking_api.reservations.booking import BookingDetails, book
 from booking_api.reservations.diary import Diary

@@ -20,6 +20,7 @@ from tests.kit.access_books import BOOKS
 from tests.kit.access_disputes import DISPUTES
 from tests.kit.access_memberships import MEMBERSHIPS
 from tests.kit.access_payments import PAYMENTS
+from tests.kit.access_people import PEOPLE
 from tests.kit.access_prints import PRINTS
 from tests.kit.access_reservations import RESERVATIONS
 from tests.kit.access_training import TRAINING
@@ -100,7 +101,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation"): "tpa",
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
-MAY |= PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS | TRAINING | RESERVATIONS
+MAY |= PEOPLE | PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS | TRAINING | RESERVATIONS
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""
