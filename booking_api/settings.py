@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.auth import settings as sign_in
+from booking_api.auth.settings import SignInSettings
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -51,6 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_address",
     ),
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
+    "sign_in": sign_in.KEYS,
 }
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
@@ -141,6 +144,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
+    sign_in: SignInSettings = SignInSettings()
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -176,6 +180,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
+        sign_in=sign_in.read(tables),
     )
 
 
@@ -264,6 +269,15 @@ class _Tables:
         self.file = file
         self._tables = tables
         self._environment = environment
+
+    def environment(self, name: str) -> str | None:
+        return self._environment.get(name)
+
+    def table(self, key: str) -> Table:
+        value = self._value(key, {})
+        if not isinstance(value, Mapping):
+            raise self.error(key, "is not a table", f"Write [{key}.NAME] and its keys below.")
+        return value
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(str(self.file), key, problem, remedy)

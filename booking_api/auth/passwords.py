@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Iterable
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -11,8 +13,13 @@ from floor.errors import Refused
 
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200
+ESTIMATED = 72
+"""So many characters are estimated: the estimate takes longer than in proportion, and more are enough."""
+SCORE_MIN = 3
+"""zxcvbn's scale of 0 to 4: 3 takes at least 10⁸ guesses."""
 
 _hasher = PasswordHasher()
+_estimating = threading.Lock()
 
 
 @functools.cache
@@ -21,12 +28,36 @@ def _nobodys() -> str:
     return _hasher.hash("nobody has this password")
 
 
-def check_password(password: str) -> None:
-    """Refuse a password that is too short or too long, or one character said again and again."""
+def check_password(password: str, about: Iterable[str] = ()) -> None:
+    """Refuse a password that guessers try early; `about` is what they may know of the person.
+
+    The lists of common passwords, names and words, and the estimate, are those of zxcvbn.
+    """
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
         raise Refused("password_length", f"A password has {PASSWORD_MIN} to {PASSWORD_MAX} characters.")
     if len(set(password)) < 4:
         raise Refused("password_simple", "This password is too simple.")
+    words = {part for text in about for part in (text, *text.replace("@", " ").replace(".", " ").split())}
+    parts, score = _estimate(password[:ESTIMATED], sorted(word for word in words if len(word) > 2))
+    if score >= SCORE_MIN:
+        return
+    if "user_inputs" in parts:
+        raise Refused("password_simple", "This password is made of your name or address. Choose another one.")
+    if "passwords" in parts:
+        raise Refused(
+            "password_simple",
+            "This password, or most of it, stands in lists of leaked passwords. Choose another one.",
+        )
+    raise Refused("password_simple", "This password is easy to guess. Take a few words more.")
+
+
+def _estimate(password: str, about: list[str]) -> tuple[set[str], int]:
+    """Return the lists that parts of a password stand in, and its score."""
+    from zxcvbn import zxcvbn  # half a megabyte of lists: only for who chooses a password
+
+    with _estimating:  # it keeps what it is told of a person in a table of its module
+        found = zxcvbn(password, about)
+    return {part.get("dictionary_name", "") for part in found["sequence"]}, int(found["score"])
 
 
 def hash_password(password: str) -> str:
@@ -42,3 +73,8 @@ def verify_password(kept: str | None, password: str) -> bool:
         return _hasher.verify(kept or _nobodys(), password) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+def renewed_hash(kept: str, password: str) -> str | None:
+    """Return the right password's new hash where the kept one was made with other parameters, else None."""
+    return _hasher.hash(password) if _hasher.check_needs_rehash(kept) else None
