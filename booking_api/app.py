@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
 from booking_api.auth import endpoints as tokens
+from booking_api.auth import staff_endpoints as sign_ins
 from booking_api.auth.desk import Desk
+from booking_api.auth.oidc import SingleSignOn
 from booking_api.badges import endpoints as badges
 from booking_api.billing import endpoints as billing
 from booking_api.certifications import endpoints as certifications
@@ -45,11 +47,14 @@ from booking_api.web import (
     classes,
     closing,
     errors,
+    letters,
     machine,
     me,
     pages,
     phone,
+    security,
     shop,
+    sign_in,
     staff,
     workshop,
 )
@@ -57,14 +62,18 @@ from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
+from booking_api.web import sign_ins as sign_in_pages
+from booking_api.web.limits import Bounded
 from booking_api.web.render import WEB
+from booking_api.web.renewal import Renewal
 
-PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
+PEOPLE = (tokens, sign_ins, members, badges, certifications, accounts, memberships)
 FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
+SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
+PEOPLE_PAGES = (*SIGN_IN_PAGES, account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
@@ -123,13 +132,15 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.desk = Desk()
     app.state.uploads = Uploads()
-    app.state.badge_door = badge.Door()
+    app.state.single_sign_on = SingleSignOn()
     app.state.exposition = Exposition()
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
+    app.add_middleware(Renewal)
+    app.add_middleware(Bounded)
     app.add_middleware(Timed)
     app.add_middleware(Guarded, https=context.https)
     return app

@@ -144,7 +144,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
-    sign_in: SignInSettings = SignInSettings()
+    sign_in: SignInSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"

@@ -72,8 +72,12 @@ class Desk:
         if not allowed:
             raise Refused("sign_in_often", OFTEN)
         async with self.hashing:
-            right = await asyncio.to_thread(verify_password, kept and kept.password_hash, password)
-            fresh = await asyncio.to_thread(renewed_hash, kept.password_hash, password) if kept and right else None
+            right = await asyncio.to_thread(verify_password, kept.password_hash if kept else None, password)
+            fresh = (
+                await asyncio.to_thread(renewed_hash, kept.password_hash, password)
+                if kept and right
+                else None
+            )
         if not right or kept is None:
             raise Refused("sign_in_failed", "This name and password do not belong together.")
         member = kept.member
@@ -96,7 +100,7 @@ class Desk:
         ):
             raise Refused("sign_in_often", OFTEN)
         async with self.hashing:
-            right = await asyncio.to_thread(verify_password, kept and kept.password_hash, password)
+            right = await asyncio.to_thread(verify_password, kept.password_hash if kept else None, password)
         if not right or kept is None:
             raise Refused("password_wrong_invalid", "This is not your present password.")
         login = kept.login

@@ -1,4 +1,4 @@
-"""Links that go out by letter: invitations, forgotten passwords, new addresses. Each opens once, and not long.
+"""Links that go out by letter: invitations, forgotten passwords, new addresses. Each opens once, for a time.
 
 Opening a link only shows a form: programs that look at mail open links too.
 """
@@ -80,9 +80,7 @@ def forgotten(session: Session, typed: str, address: str, now_ms: int) -> None:
         return
     if member is None or not member.email or session.get(Credential, member.id) is None:
         return
-    _, token = _link(
-        session, LetterKind.PASSWORD_RESET, member, member.email, member.id, now_ms, HOUR_MS
-    )
+    _, token = _link(session, LetterKind.PASSWORD_RESET, member, member.email, member.id, now_ms, HOUR_MS)
     link = _address(address, token)
     write_letter(session, LetterKind.PASSWORD_RESET, member.email, member.language, now_ms, link=link)
 
@@ -127,7 +125,7 @@ def accept(
     session: Session, token: str, first_name: str, last_name: str, password: str, language: str,
     now_ms: int, floor_ms: int,
 ) -> str:  # fmt: skip
-    """Use an invitation up: the member is admitted where they are new, and may sign in. Returns the member."""
+    """Use an invitation up: who is new is admitted, and may sign in. Returns the member."""
     kept = look(session, token, now_ms)
     if kept.kind is not LetterKind.INVITATION:
         raise Refused("link_over_not_found", OVER)
@@ -163,7 +161,13 @@ def confirm_email(session: Session, token: str, now_ms: int, floor_ms: int) -> N
         session.add(credential)
     if before:
         write_letter(
-            session, LetterKind.EMAIL_CHANGED, before, member.language, now_ms, link="", new_address=kept.email
+            session,
+            LetterKind.EMAIL_CHANGED,
+            before,
+            member.language,
+            now_ms,
+            link="",
+            new_address=kept.email,
         )
     service.tell(session, member.id, "email", now_ms)
 

@@ -115,7 +115,10 @@ class SingleSignOn:
         claims = await self._verified(provider, token, nonce)
         if "email" not in claims and isinstance(access, str) and known.about["userinfo_endpoint"]:
             more = await self._ask(
-                provider, "GET", known.about["userinfo_endpoint"], headers={"authorization": f"Bearer {access}"}
+                provider,
+                "GET",
+                known.about["userinfo_endpoint"],
+                headers={"authorization": f"Bearer {access}"},
             )
             if more.get("sub") == claims["sub"]:
                 claims = {**more, **claims}
@@ -200,7 +203,7 @@ def _signed(token: str, keys: KeySet) -> dict[str, object] | None:
 
 
 def _fits(provider: OidcProvider, claims: Mapping[str, object], nonce: str, now_s: float) -> bool:
-    """Whether claims are of this provider, for this server, of this sign-in, and still good (Core 3.1.3.7)."""
+    """Whether claims are of this provider, for this server, of this sign-in, and good (Core 3.1.3.7)."""
     audience = claims.get("aud")
     many = isinstance(audience, list) and len(audience) > 1
     for_us = audience == provider.client_id or (isinstance(audience, list) and provider.client_id in audience)
@@ -264,7 +267,9 @@ def _quoted(text: str) -> str:
 
 
 def _unreachable(provider: OidcProvider) -> Refused:
-    return Refused("provider_unreachable", f"{provider.label} cannot be reached just now. Sign in another way.")
+    return Refused(
+        "provider_unreachable", f"{provider.label} cannot be reached just now. Sign in another way."
+    )
 
 
 def _unproven(provider: OidcProvider) -> Refused:

@@ -183,10 +183,8 @@ def rename(session: Session, member: str, id: str, name: str) -> None:
     session.add(kept)
 
 
-def remove(
-    session: Session, settings: SignInSettings, member: str, role: Role, id: str, now_ms: int
-) -> None:
-    """Remove one of a member's passkeys; Refused where their role needs a second factor and it is the last."""
+def remove(session: Session, settings: SignInSettings, member: str, role: Role, id: str, now_ms: int) -> None:
+    """Remove one of a member's passkeys; Refused where it is the last that their role needs."""
     kept = _own(session, member, id)
     others = select(Passkey.id).where(Passkey.member == member, col(Passkey.id) != id)
     if (

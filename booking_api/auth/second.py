@@ -100,9 +100,7 @@ def renew_recovery(session: Session, vault: Vault, member: str) -> list[str]:
 def recovery_left(session: Session, member: str) -> int:
     """Return how many recovery codes a member has not used."""
     left = select(func.count()).select_from(RecoveryCode)
-    return session.exec(
-        left.where(RecoveryCode.member == member, col(RecoveryCode.used_ms).is_(None))
-    ).one()
+    return session.exec(left.where(RecoveryCode.member == member, col(RecoveryCode.used_ms).is_(None))).one()
 
 
 def has_codes(session: Session, member: str) -> bool:
@@ -118,9 +116,7 @@ def has_passkey(session: Session, member: str) -> bool:
 
 def is_asked(session: Session, settings: SignInSettings, member: str, role: Role) -> bool:
     """Whether a sign-in without a passkey takes a second step."""
-    return has_codes(session, member) or (
-        settings.must_have_second(role) and has_passkey(session, member)
-    )
+    return has_codes(session, member) or (settings.must_have_second(role) and has_passkey(session, member))
 
 
 def remove_codes(session: Session, settings: SignInSettings, member: str, role: Role) -> None:
@@ -138,7 +134,9 @@ def remove_codes(session: Session, settings: SignInSettings, member: str, role: 
 def forget(session: Session, member: str) -> None:
     """Forget every second factor of a member, passkeys too: for one who lost them, or is erased."""
     for table in (RecoveryCode, SecondFactor, Passkey):
-        session.execute(delete(table).where(col(table.member) == member))
+        for kept in session.exec(select(table).where(col(table.member) == member)):
+            session.delete(kept)
+    session.flush()
 
 
 def remind(session: Session, settings: SignInSettings, member: str, role: Role, now_ms: int) -> bool:

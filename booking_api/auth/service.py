@@ -174,8 +174,10 @@ def end_own(session: Session, member: str, id: str) -> None:
 
 def sign_out(session: Session, member: str, but: str = "") -> None:
     """Sign a member out in every browser, `but` one session's."""
-    mine = delete(BrowserSession).where(col(BrowserSession.member) == member)
-    session.execute(mine.where(col(BrowserSession.id) != but))
+    mine = select(BrowserSession).where(BrowserSession.member == member, col(BrowserSession.id) != but)
+    for kept in session.exec(mine):
+        session.delete(kept)
+    session.flush()
 
 
 def sessions_of(session: Session, member: str, now_ms: int) -> list[BrowserSession]:
@@ -194,9 +196,7 @@ def _session_of(session: Session, token: str, now_ms: int) -> BrowserSession | N
     return session.exec(query.where(col(BrowserSession.expires_ms) > now_ms)).first()
 
 
-def by_cookie(
-    session: Session, token: str, now_ms: int, settings: SignInSettings = DEFAULTS
-) -> Who | None:
+def by_cookie(session: Session, token: str, now_ms: int, settings: SignInSettings = DEFAULTS) -> Who | None:
     """Return who holds a browser's token, None when it is unknown or expired, or their role has changed.
 
     Without the second factor that their role needs, they have the rights of a plain member.
@@ -211,30 +211,41 @@ def by_cookie(
     return Who(member, rights, kept.csrf, kept.id, kept.created_ms)
 
 
-def renew(session: Session, token: str, now_ms: int, settings: SignInSettings) -> str | None:
-    """Note that a browser was here; return the new token that it is given now and then, else None."""
-    kept = session.exec(select(BrowserSession).where(BrowserSession.token_hash == digest(token))).first()
-    if kept is None or kept.expires_ms <= now_ms or kept.seen_ms > now_ms - SEEN_MS:
+def is_unseen(session: Session, secret: str, now_ms: int) -> bool:
+    """Whether it is time to note that a browser or a program was here; it only looks."""
+    seen = select(BrowserSession.seen_ms).where(BrowserSession.token_hash == digest(secret))
+    used = select(ApiToken.used_ms).where(ApiToken.token_hash == digest(secret))
+    return any((at_ms or 0) <= now_ms - SEEN_MS for at_ms in (*session.exec(seen), *session.exec(used)))
+
+
+def note_use(session: Session, secret: str, now_ms: int, settings: SignInSettings) -> str | None:
+    """Note that a browser or a program was here; return the token that a browser is given now and then."""
+    hashed = digest(secret)
+    program = session.exec(select(ApiToken).where(ApiToken.token_hash == hashed)).first()
+    if program is not None:
+        _note_program(session, program, now_ms)
+        return None
+    kept = session.exec(
+        select(BrowserSession).where(BrowserSession.token_hash == hashed).with_for_update()
+    ).first()
+    if kept is None or kept.expires_ms <= now_ms:
         return None
     kept.seen_ms, kept.expires_ms = now_ms, _end_ms(kept.created_ms, now_ms, settings)
     session.add(kept)
     if kept.renewed_ms > now_ms - RENEWED_MS:
         return None
     fresh = secrets.token_urlsafe(32)
-    kept.previous_hash, kept.token_hash, kept.renewed_ms = kept.token_hash, digest(fresh), now_ms
+    kept.previous_hash, kept.token_hash, kept.renewed_ms = hashed, digest(fresh), now_ms
     return fresh
 
 
-def note_use(session: Session, secret: str, now_ms: int) -> None:
-    """Note that a program used its token, and once tell its owner that it ends soon."""
-    kept = session.exec(select(ApiToken).where(ApiToken.token_hash == digest(secret))).first()
-    if kept is None or kept.revoked_ms is not None or (kept.used_ms or 0) > now_ms - SEEN_MS:
-        return
-    kept.used_ms = now_ms
-    if ends_soon(kept, now_ms) and kept.warned_ms is None:
-        kept.warned_ms = now_ms
-        tell(session, kept.member, "token_ends_soon", now_ms)
-    session.add(kept)
+def _note_program(session: Session, token: ApiToken, now_ms: int) -> None:
+    """Note a program's use, and once tell its owner that its token ends soon."""
+    token.used_ms = now_ms
+    if ends_soon(token, now_ms) and token.warned_ms is None:
+        token.warned_ms = now_ms
+        tell(session, token.member, "token_ends_soon", now_ms)
+    session.add(token)
 
 
 def ends_soon(token: ApiToken, now_ms: int) -> bool:

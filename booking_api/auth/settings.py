@@ -83,7 +83,7 @@ class SignInSettings:
         return min(asked_ms, now_ms + self.token_max_days * DAY_MS)
 
 
-class Tables(Protocol):
+class _Reader(Protocol):
     """The reader of settings, as far as this section uses it."""
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError: ...
@@ -94,7 +94,7 @@ class Tables(Protocol):
     def choice(self, key: str, default: str, words: tuple[str, ...]) -> str: ...
 
 
-def read(tables: Tables) -> SignInSettings:
+def read(tables: _Reader) -> SignInSettings:
     """Read the section; raises ConfigError with key and remedy."""
     contact = tables.text("sign_in.security_contact", "")
     if contact and not contact.startswith(("mailto:", "https://")):
@@ -118,7 +118,7 @@ def read(tables: Tables) -> SignInSettings:
     )
 
 
-def _provider(tables: Tables, name: str, values: object) -> OidcProvider:
+def _provider(tables: _Reader, name: str, values: object) -> OidcProvider:
     key = f"sign_in.oidc.{name}"
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         raise tables.error(key, "is no name", "Use a short word of small letters, digits and hyphens.")
@@ -156,7 +156,7 @@ def _provider(tables: Tables, name: str, values: object) -> OidcProvider:
     )
 
 
-def _issuer(tables: Tables, key: str, issuer: str) -> str:
+def _issuer(tables: _Reader, key: str, issuer: str) -> str:
     parts = urlsplit(issuer)
     safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
     if not parts.hostname or not safe or parts.query or parts.fragment:

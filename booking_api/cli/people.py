@@ -1,16 +1,12 @@
-"""Commands for members, their badges and certifications, sign-ins and money."""
+"""Commands for members, their badges and certifications, and money."""
 
 import csv
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from booking_api.auth.permissions import GRANTS, Permission
-from booking_api.auth.service import issue_token, set_password
-from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
 from booking_api.certifications import service as certifications
 from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, validated
@@ -19,10 +15,10 @@ from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.members.service import MemberChanges, MemberDetails
+from booking_api.members.service import MemberDetails
 from floor.errors import ConfigError, FloorError, Refused
 from floor.money import parse, plain
-from floor.words import BadgeKind, Role
+from floor.words import BadgeKind
 
 WHO = typer.Argument(help="Number, email or id.", metavar="MEMBER")
 Who = Annotated[str, WHO]
@@ -30,10 +26,8 @@ COLUMNS = ("first_name", "last_name", "number", "shown_name", "email", "tier", "
 MORE_COLUMNS = ("valid_until", "credit_limit", "badge", "badge_kind")
 member = typer.Typer(help="Members.", no_args_is_help=True)
 badge = typer.Typer(help="Badges.", no_args_is_help=True)
-user = typer.Typer(help="Who signs in, and as what.", no_args_is_help=True)
 app.add_typer(member, name="member")
 app.add_typer(badge, name="badge")
-app.add_typer(user, name="user")
 
 
 @member.command("add")
@@ -154,57 +148,6 @@ def certify(
         end_ms = day_ms(until, at.settings.timezone)
         certifications.grant(at.session, owner.id, machine, AUTHOR, at.now_ms, end_ms)
     print(f"{owner.first_name} {owner.last_name} may use {machine}.")
-
-
-@user.command("add")
-def add_user(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str | None, typer.Option(help="The sign-in name; else the email.")] = None,
-    role: Annotated[Role | None, typer.Option()] = None,
-) -> None:
-    """Let a member sign in; the password is made and printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        if role is not None:
-            members.change(at.session, owner.id, MemberChanges(role=role), at.now_ms)
-        name = login or owner.email
-        if name is None:
-            raise Refused("login_missing", "This member has no email. Give a sign-in name with --login.")
-        password = secrets.token_urlsafe(12)
-        set_password(at.session, owner.id, name, password, at.now_ms)
-    print(f"{name}  {password}")
-
-
-@user.command("password")
-def change_password(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str, typer.Option(help="The sign-in name.")],
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
-) -> None:
-    """Give a member another password, and sign them out everywhere."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        set_password(at.session, owner.id, login, password, at.now_ms)
-    print("The password was changed.")
-
-
-@user.command("token")
-def make_token(
-    ctx: typer.Context,
-    who: Who,
-    name: Annotated[str, typer.Argument(help="What the program is called.")],
-    scope: Annotated[list[Permission], typer.Option(help="A right that it is given; repeat it.")],
-    until: Annotated[str | None, typer.Option(help="The day from which it is dead.")] = None,
-) -> None:
-    """Make a key for a program, with some of a member's rights; it is printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        end_ms = day_ms(until, at.settings.timezone)
-        stands_for = Stands(owner, GRANTS[owner.role])
-        _, secret = issue_token(at.session, stands_for, name, frozenset(scope), end_ms, at.now_ms)
-    print(secret)
 
 
 @app.command()

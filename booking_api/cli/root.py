@@ -38,6 +38,8 @@ NAMES = {
         "certify": "Let a member use a machine.",
         "payment": "Post cash that a member paid.",
         "member": "Members.",
+    },
+    "users": {
         "user": "Who signs in, and as what.",
     },
     "badges": {
