@@ -18,6 +18,9 @@ ESTIMATED = 72
 SCORE_MIN = 3
 """zxcvbn's scale of 0 to 4: 3 takes at least 10⁸ guesses."""
 
+BESIDES_MIN = 5
+"""So many letters and digits a password has besides what is known of its person."""
+
 _hasher = PasswordHasher()
 _estimating = threading.Lock()
 
@@ -38,12 +41,16 @@ def check_password(password: str, about: Iterable[str] = ()) -> None:
     if len(set(password)) < 4:
         raise Refused("password_simple", "This password is too simple.")
     words = {part for text in about for part in (text, *text.replace("@", " ").replace(".", " ").split())}
-    parts, score = _estimate(password[:ESTIMATED], sorted(word for word in words if len(word) > 2))
+    known = sorted((word.casefold() for word in words if len(word) > 2), key=len, reverse=True)
+    rest = password.casefold()
+    for word in known:
+        rest = rest.replace(word, "")
+    if sum(letter.isalnum() for letter in rest) < BESIDES_MIN:
+        raise Refused("password_simple", "This password is made of your name or address. Choose another one.")
+    lists, score = _estimate(password[:ESTIMATED], known)
     if score >= SCORE_MIN:
         return
-    if "user_inputs" in parts:
-        raise Refused("password_simple", "This password is made of your name or address. Choose another one.")
-    if "passwords" in parts:
+    if "passwords" in lists:
         raise Refused(
             "password_simple",
             "This password, or most of it, stands in lists of leaked passwords. Choose another one.",
@@ -51,13 +58,13 @@ def check_password(password: str, about: Iterable[str] = ()) -> None:
     raise Refused("password_simple", "This password is easy to guess. Take a few words more.")
 
 
-def _estimate(password: str, about: list[str]) -> tuple[set[str], int]:
+def _estimate(password: str, known: list[str]) -> tuple[set[str], int]:
     """Return the lists that parts of a password stand in, and its score."""
     # Half a megabyte of lists, so only where somebody chooses a password.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped] # it has no types
 
     with _estimating:  # it keeps what it is told of a person in a table of its module
-        found = zxcvbn(password, about)
+        found = zxcvbn(password, known)
     return {part.get("dictionary_name", "") for part in found["sequence"]}, int(found["score"])
 
 
