@@ -156,8 +156,14 @@ def confirm_email(session: Session, token: str, now_ms: int, floor_ms: int) -> N
     _use(session, kept, now_ms)
     members.change(session, member.id, MemberChanges(email=kept.email), floor_ms)
     credential = session.get(Credential, member.id)
-    if credential is not None and before and credential.login == service.folded(before):
-        credential.login = service.folded(kept.email)
+    login = service.folded(kept.email)
+    if (
+        credential is not None
+        and before
+        and credential.login == service.folded(before)
+        and service.credential_of(session, login) is None
+    ):
+        credential.login = login
         session.add(credential)
     if before:
         write_letter(

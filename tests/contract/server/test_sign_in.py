@@ -249,6 +249,14 @@ async def test_another_role_asks_for_another_sign_in(house: House) -> None:
     assert (await again.get(f"{API}/gateways")).status_code == 200
 
 
+async def test_an_operator_sends_no_letter_of_an_admin_to_themselves(house: House) -> None:
+    async with house.web.program("olga") as operator:
+        at = f"{API}/members/{house.web.people['ada']}"
+        assert (await operator.patch(at, json={"email": "olga@else.test"})).status_code == 403
+        mine = f"{API}/members/{house.web.people['mira']}"
+        assert (await operator.patch(mine, json={"email": "mira@else.test"})).status_code == 200
+
+
 async def test_tokens_end_are_counted_and_warn_before(house: House) -> None:
     house.settle(token_days=10, token_max_days=20)
     browser = await house.web.signed_in("mira")
