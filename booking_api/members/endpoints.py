@@ -115,7 +115,7 @@ def change_member(
     if "role" in changes.model_fields_set:
         require_recent(who, context)
         _check_role(who, changes.role, service.get(session, id))
-    if "email" in changes.model_fields_set and id != who.id:
+    if "email" in changes.model_fields_set:
         _check_role(who, Role.MEMBER, service.get(session, id))  # a new password is sent there
     return _whole(session, service.change(session, id, changes, context.clock.now_ms()))
 
