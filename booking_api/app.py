@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
 from booking_api.auth import endpoints as tokens
+from booking_api.auth import staff_endpoints as sign_ins
 from booking_api.auth.desk import Desk
+from booking_api.auth.oidc import SingleSignOn
 from booking_api.badges import endpoints as badges
 from booking_api.billing import endpoints as billing
 from booking_api.certifications import endpoints as certifications
@@ -56,6 +58,7 @@ from booking_api.web import (
     closing,
     errors,
     join,
+    letters,
     machine,
     me,
     member_import,
@@ -64,7 +67,9 @@ from booking_api.web import (
     phone,
     quizzes,
     reserve,
+    security,
     shop,
+    sign_in,
     staff,
     training,
     workshop,
@@ -74,21 +79,25 @@ from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web import reservations as reservation_pages
+from booking_api.web import sign_ins as sign_in_pages
 from booking_api.web import waivers as waiver_pages
+from booking_api.web.limits import Bounded
 from booking_api.web.render import WEB
+from booking_api.web.renewal import Renewal
 
-PEOPLE = (tokens, members, badges, certifications, accounts, memberships, courses)
+PEOPLE = (tokens, sign_ins, members, badges, certifications, accounts, memberships, courses)
 PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS)
+SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
 PERSON_PAGES = (people, waiver_pages, join, member_import)
 CALENDAR_PAGES = (calendars, reservation_pages, reserve)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-ALL_PEOPLE = (*PEOPLE_PAGES, *PERSON_PAGES)
+ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *ALL_PEOPLE, *CALENDAR_PAGES, *MONEY_PAGES)
 ROUNDS = (rounds, notices)
 """What looks by itself, beside requests."""
@@ -148,14 +157,15 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.desk = Desk()
     app.state.uploads = Uploads()
-    app.state.badge_door = badge.Door()
-    app.state.front_door = join.FrontDoor()
+    app.state.single_sign_on = SingleSignOn()
     app.state.exposition = Exposition()
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
+    app.add_middleware(Renewal)
+    app.add_middleware(Bounded)
     app.add_middleware(Timed)
     app.add_middleware(Guarded, https=context.https)
     return app

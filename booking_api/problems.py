@@ -18,9 +18,14 @@ STATUS: dict[str, int] = {
     "csrf_failed": 403,
     "sign_in_often": 429,
     "join_often": 429,
+    "sign_in_again": 403,
+    "provider_unreachable": 503,
+    "identity_unknown": 403,
     "readers_many": 503,
 }
 """The HTTP status of a refusal's code; else `…_not_found` is 404, a wrong request 422, anything else 409."""
+CODES = {404: "path_not_found", 405: "method_not_allowed", 408: "body_late", 413: "body_too_large"}
+"""The codes of errors of HTTP itself."""
 _WRONG = ("_malformed", "_invalid", "_missing", "_length", "_simple", "_past")
 
 
@@ -61,7 +66,7 @@ async def on_floor_error(_request: Request, error: Exception) -> Response:
 async def on_http_error(_request: Request, error: Exception) -> Response:
     """Answer an error of HTTP itself: no such path, no such method."""
     assert isinstance(error, HTTPException)
-    code = {404: "path_not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    code = CODES.get(error.status_code, "http_error")
     return problem(error.status_code, code, str(error.detail))
 
 

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.auth import settings as sign_in
+from booking_api.auth.settings import SignInSettings
 from booking_api.members.settings import KEYS as PEOPLE_KEYS
 from booking_api.members.settings import PeopleSettings, read_people
 from floor.errors import ConfigError
@@ -54,6 +56,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     ),
     "people": PEOPLE_KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
+    "sign_in": sign_in.KEYS,
 }
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
@@ -145,6 +148,7 @@ class Settings:
     payments: PaymentSettings
     prints: PrintSettings
     people: PeopleSettings
+    sign_in: SignInSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -181,6 +185,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
         people=read_people(tables),
+        sign_in=sign_in.read(tables),
     )
 
 
@@ -269,6 +274,15 @@ class _Tables:
         self.file = file
         self._tables = tables
         self._environment = environment
+
+    def environment(self, name: str) -> str | None:
+        return self._environment.get(name)
+
+    def table(self, key: str) -> Table:
+        value = self._value(key, {})
+        if not isinstance(value, Mapping):
+            raise self.error(key, "is not a table", f"Write [{key}.NAME] and its keys below.")
+        return value
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(str(self.file), key, problem, remedy)

@@ -48,9 +48,10 @@ Writing = Annotated[Session, Depends(_writing, scope="function")]
 """A session whose transaction commits before the answer; it begins by taking the database's write lock."""
 
 
-def cookie_name(context: Context) -> str:
-    """Return the cookie's name; with https a browser holds it to this very host."""
-    return f"__Host-{COOKIE}" if context.https else COOKIE
+def cookie_name(context: Context, step: str = "") -> str:
+    """Return the name of the session's cookie, or of a step's; with https a browser holds it to this host."""
+    name = f"{COOKIE}-{step}" if step else COOKIE
+    return f"__Host-{name}" if context.https else name
 
 
 def who_asks(request: Request, context: Ctx) -> Who | None:
@@ -66,7 +67,7 @@ def who_asks(request: Request, context: Ctx) -> Who | None:
             if who is None:
                 raise Refused("not_signed_in", "This token is not known, has expired or was revoked.")
             return who
-        return service.by_cookie(session, cookie or "", now_ms)
+        return service.by_cookie(session, cookie or "", now_ms, context.settings.sign_in)
 
 
 MaybeWho = Annotated[Who | None, Depends(who_asks)]
@@ -120,6 +121,25 @@ def require(who: Who, permission: Permission) -> None:
     """Raise Refused for whoever has not the right."""
     if not who.may(permission):
         raise Refused("forbidden", f"You may not do this: it takes the right {permission}.")
+
+
+RECENT_MS = 15 * 60_000
+"""So long after a sign-in it counts as recent."""
+
+
+def require_recent(who: Who, context: Context) -> None:
+    """Raise Refused for a browser whose sign-in is too long ago for what cannot be taken back easily.
+
+    A token needs no newer sign-in: it took one to be made.
+    """
+    if who.session and who.signed_in_ms <= context.wall.now_ms() - RECENT_MS:
+        raise Refused("sign_in_again", "This needs a sign-in of the last 15 minutes. Sign in again.")
+
+
+def in_browser(who: Who) -> None:
+    """Raise Refused for a program: what concerns a sign-in is done by its person."""
+    if not who.session:
+        raise Refused("forbidden", "This is done in a signed-in browser.")
 
 
 def own_or(who: Who, member: str, others: Permission) -> None:

@@ -1,15 +1,11 @@
-"""Commands for members, their badges, sign-ins and money."""
+"""Commands for members, their badges, waivers and money."""
 
-import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from booking_api.auth.permissions import GRANTS, Permission
-from booking_api.auth.service import issue_token, set_password
-from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
 from booking_api.cli.base import (
     Desk,
@@ -31,7 +27,7 @@ from booking_api.members import sheet
 from booking_api.members.exporting import export
 from booking_api.members.importing import Importer
 from booking_api.members.models import Member
-from booking_api.members.service import MemberChanges, MemberDetails
+from booking_api.members.service import MemberDetails
 from booking_api.memberships.days import day_of
 from booking_api.privacy import service as privacy
 from booking_api.vault import open_vault
@@ -39,19 +35,17 @@ from booking_api.waivers import service as waivers
 from booking_api.waivers.service import WaiverDetails
 from floor.errors import ConfigError, Refused
 from floor.money import parse, plain
-from floor.words import BadgeKind, Role
+from floor.words import BadgeKind
 
 WHO = typer.Argument(help="Number, email or id.", metavar="MEMBER")
 Who = Annotated[str, WHO]
 COLUMNS = ("first_name", "last_name", "number", "shown_name", "email", "tier", "language")
 member = typer.Typer(help="Members.", no_args_is_help=True)
 badge = typer.Typer(help="Badges.", no_args_is_help=True)
-user = typer.Typer(help="Who signs in, and as what.", no_args_is_help=True)
 waiver = typer.Typer(help="Texts that members sign.", no_args_is_help=True)
 app.add_typer(waiver, name="waiver")
 app.add_typer(member, name="member")
 app.add_typer(badge, name="badge")
-app.add_typer(user, name="user")
 
 
 @member.command("add")
@@ -237,57 +231,6 @@ def add_badge(
         owner = members.find(at.session, who)
         badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), _kind(kind), label, at.now_ms)
     print(f"{owner.first_name} {owner.last_name} has the badge.")
-
-
-@user.command("add")
-def add_user(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str | None, typer.Option(help="The sign-in name; else the email.")] = None,
-    role: Annotated[Role | None, typer.Option()] = None,
-) -> None:
-    """Let a member sign in; the password is made and printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        if role is not None:
-            members.change(at.session, owner.id, MemberChanges(role=role), at.now_ms)
-        name = login or owner.email
-        if name is None:
-            raise Refused("login_missing", "This member has no email. Give a sign-in name with --login.")
-        password = secrets.token_urlsafe(12)
-        set_password(at.session, owner.id, name, password, at.now_ms)
-    print(f"{name}  {password}")
-
-
-@user.command("password")
-def change_password(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str, typer.Option(help="The sign-in name.")],
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
-) -> None:
-    """Give a member another password, and sign them out everywhere."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        set_password(at.session, owner.id, login, password, at.now_ms)
-    print("The password was changed.")
-
-
-@user.command("token")
-def make_token(
-    ctx: typer.Context,
-    who: Who,
-    name: Annotated[str, typer.Argument(help="What the program is called.")],
-    scope: Annotated[list[Permission], typer.Option(help="A right that it is given; repeat it.")],
-    until: Annotated[str | None, typer.Option(help="The day from which it is dead.")] = None,
-) -> None:
-    """Make a key for a program, with some of a member's rights; it is printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        end_ms = day_ms(until, at.settings.timezone)
-        stands_for = Stands(owner, GRANTS[owner.role])
-        _, secret = issue_token(at.session, stands_for, name, frozenset(scope), end_ms, at.now_ms)
-    print(secret)
 
 
 @app.command()

@@ -38,6 +38,8 @@ NAMES = {
         "payment": "Post cash that a member paid.",
         "member": "Members.",
         "waiver": "Texts that members sign.",
+    },
+    "users": {
         "user": "Who signs in, and as what.",
     },
     "badges": {

@@ -127,7 +127,7 @@ def _first_administrator(file: Path) -> str:
     with database.write() as session:
         details = MemberDetails(first_name="First", last_name="Administrator", role=Role.ADMIN)
         member = add_member(session, details, now_ms)
-        set_password(session, member.id, "admin", password, now_ms)
+        set_password(session, member.id, "admin", password, now_ms, chosen=False)
     database.close()
     return password
 
@@ -186,9 +186,14 @@ def _serve(context: Context, door: socket.socket) -> None:
     import uvicorn
 
     from booking_api.app import create_app
+    from booking_api.patience import Patient
 
     config = uvicorn.Config(
-        create_app(context), log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        create_app(context),
+        http=Patient,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     try:
         uvicorn.Server(config).run(sockets=[door])

@@ -61,7 +61,7 @@ def seed(session: Session, vault: Vault, sign_ins: Mapping[str, str], now_ms: in
         _admit(session, vault, member, author, now_ms)
         if member.signs_in:
             id = members.find(session, str(member.number)).id
-            auth.set_password(session, id, member.signs_in, sign_ins[member.signs_in], now_ms)
+            auth.set_password(session, id, member.signs_in, sign_ins[member.signs_in], now_ms, chosen=False)
     return True
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 
 from booking_api.accounts import service as accounts
 from booking_api.auth import service as auth
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require, require_recent
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.members import care, service
@@ -138,7 +138,10 @@ def change_member(
 ) -> MemberWhole:
     """Change what is given of a member."""
     if "role" in changes.model_fields_set:
+        require_recent(who, context)
         _check_role(who, changes.role, service.get(session, id))
+    if "email" in changes.model_fields_set:
+        _check_role(who, Role.MEMBER, service.get(session, id))  # a new password is sent there
     return _whole(session, service.change(session, id, changes, context.clock.now_ms()))
 
 
@@ -196,6 +199,7 @@ def set_guardianship(
 @router.put("/{id}/sign-in", status_code=204)
 def set_sign_in(who: Writes, session: Writing, context: Ctx, id: str, details: SignInDetails) -> None:
     """Give a member a sign-in name and a password; whoever was signed in as them is signed out."""
+    require_recent(who, context)
     _check_role(who, Role.MEMBER, service.get(session, id))
     auth.set_password(session, id, details.login, details.password, context.wall.now_ms())
 

@@ -8,7 +8,8 @@ from sqlalchemy import Update
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from booking_api.accounts.models import Account, AccountMember
-from booking_api.auth.models import ApiToken, BrowserSession, Credential, IdempotentAnswer
+from booking_api.auth import service as sign_in
+from booking_api.auth.models import IdempotentAnswer
 from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
 from booking_api.billing.models import Fee
 from booking_api.certifications.models import Certification, QuizTry
@@ -72,10 +73,9 @@ def forget_badges(session: Session, member: Member, _now_ms: int) -> None:
     session.exec(delete(PhoneCodeUsed).where(col(PhoneCodeUsed.member) == member.id))
 
 
-def forget_sign_in(session: Session, member: Member, _now_ms: int) -> None:
+def forget_sign_in(session: Session, member: Member, now_ms: int) -> None:
     """Delete how they signed in, where they are signed in, and their programs' keys."""
-    for table in (BrowserSession, ApiToken, Credential):
-        session.exec(delete(table).where(col(table.member) == member.id))
+    sign_in.forget(session, member.id, now_ms)
     session.exec(delete(IdempotentAnswer).where(col(IdempotentAnswer.author) == member.id))
 
 

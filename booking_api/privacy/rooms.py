@@ -34,7 +34,21 @@ ERASERS: tuple[Eraser, ...] = (
     Eraser(("member_care", "suspension", "member_import"), erasers.forget_care),
     Eraser(("waiver_signature",), erasers.blank_signatures),
     Eraser(("badge", "badge_reading", "phone_code_used"), erasers.forget_badges),
-    Eraser(("credential", "browser_session", "api_token", "idempotent_answer"), erasers.forget_sign_in),
+    Eraser(
+        (
+            "credential",
+            "browser_session",
+            "api_token",
+            "passkey",
+            "second_factor",
+            "recovery_code",
+            "linked_identity",
+            "mailed_link",
+            "ceremony",
+            "idempotent_answer",
+        ),
+        erasers.forget_sign_in,
+    ),
     Eraser(("certification",), erasers.forget_certifications),
     Eraser(("quiz_try", "class_waiting"), erasers.forget_training),
     Eraser(

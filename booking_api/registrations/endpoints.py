@@ -7,10 +7,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import Session
 
+from booking_api.auth import letters
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.context import Context
 from booking_api.registrations import service
 from booking_api.registrations.models import RegistrationState
 
@@ -67,7 +70,15 @@ def list_registrations(session: Reading, who: Writes) -> list[RegistrationSeen]:
 @router.post("/{id}/approve")
 def approve(who: Writes, session: Writing, context: Ctx, id: str, answer: Approval) -> RegistrationSeen:
     """Admit somebody."""
-    service.approve(session, id, who.id, context.wall.now_ms(), context.clock.now_ms(), plan=answer.plan)
+    service.approve(
+        session,
+        id,
+        who.id,
+        context.wall.now_ms(),
+        context.clock.now_ms(),
+        welcome(session, context),
+        plan=answer.plan,
+    )
     return RegistrationSeen.model_validate(service.get(session, id))
 
 
@@ -78,3 +89,10 @@ def decline(who: Writes, session: Writing, context: Ctx, id: str, answer: Declin
     return RegistrationSeen.model_validate(
         service.decline(session, id, who.id, answer.reason, real_ms, now_ms)
     )
+
+
+def welcome(session: Session, context: Context) -> service.Welcome:
+    """Return what writes to each new member how they sign in from now on."""
+    settings = context.settings
+    days, now_ms = settings.sign_in.invitation_days, context.wall.now_ms()
+    return lambda member: letters.welcome(session, member, settings.address, days, now_ms)

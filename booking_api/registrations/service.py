@@ -37,8 +37,8 @@ DECLINED_KEPT_MS = 90 * 86_400_000
 """For so long it is kept who was declined, and why."""
 LETTERS_AN_HOUR = 200
 HOUR_MS = 3_600_000
-welcomes: list[Callable[[Session, Member, int], None]] = []
-"""Called with each member who joined and real time: the room of sign-in writes an invitation here."""
+Welcome = Callable[[Member], object]
+"""Called with each member who joined: the room of sign-in writes an invitation here."""
 
 
 class Wanted(BaseModel):
@@ -107,7 +107,9 @@ def write(
     )
 
 
-def confirm(session: Session, secret: str, real_ms: int, now_ms: int, *, is_open: bool) -> Registration:
+def confirm(
+    session: Session, secret: str, real_ms: int, now_ms: int, welcome: Welcome, *, is_open: bool
+) -> Registration:
     """Take that the letter arrived: staff are asked, or where joining is open the member is admitted.
 
     Again it changes nothing. Raises Refused for a link that is none, or too old.
@@ -121,7 +123,7 @@ def confirm(session: Session, secret: str, real_ms: int, now_ms: int, *, is_open
         session.flush()
         happened(session, Happening.MEMBER_ASKED, row.id, now_ms)
         if is_open:
-            approve(session, row.id, "", real_ms, now_ms)
+            approve(session, row.id, "", real_ms, now_ms, welcome)
     return row
 
 
@@ -144,7 +146,9 @@ def listed(session: Session) -> list[Registration]:
     return list(session.exec(query.order_by(*order).limit(200)))
 
 
-def approve(session: Session, id: str, by: str, real_ms: int, now_ms: int, plan: str | None = None) -> Member:
+def approve(
+    session: Session, id: str, by: str, real_ms: int, now_ms: int, welcome: Welcome, plan: str | None = None
+) -> Member:
     """Admit somebody, with what they signed and the plan that they wish for (`plan`: another, "" for none).
 
     `by` is "" where joining is open. Raises Refused where they were answered, where the address is a
@@ -177,8 +181,8 @@ def approve(session: Session, id: str, by: str, real_ms: int, now_ms: int, plan:
         memberships.join(session, member.id, Wish(plan=wish), By(by or member.id, now_ms, bool(by)))
     _decide(session, row, RegistrationState.APPROVED, by, now_ms)
     row.member = member.id
-    for welcome in welcomes:
-        welcome(session, member, real_ms)
+    session.flush()
+    welcome(member)
     return member
 
 

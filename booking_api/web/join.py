@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated
 
@@ -15,12 +13,13 @@ from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import Reading, Writing, holds
 from booking_api.auth.permissions import Permission
-from booking_api.auth.throttle import Throttle
+from booking_api.auth.throttle import Throttle, place_of
 from booking_api.auth.who import Who
 from booking_api.memberships import plans
 from booking_api.memberships.days import begin_ms, day_of
 from booking_api.problems import status_of
 from booking_api.registrations import service
+from booking_api.registrations.endpoints import welcome
 from booking_api.registrations.service import Wanted
 from booking_api.waivers import service as waivers
 from booking_api.web.pages import Paged, check_own_site
@@ -48,18 +47,8 @@ WRONG: dict[str, str] = {
 OTHERWISE = "Something in the form is missing or not as it should be."
 
 
-@dataclass(slots=True)
-class FrontDoor:
-    """Counts who writes, by address: a space shares one, so it is generous."""
-
-    by_address: Throttle = field(default_factory=lambda: Throttle(tries=20, window_s=3600.0))
-
-    def check(self, address: str) -> None:
-        """Count one; raises Refused where there were too many."""
-        now_s = time.monotonic()
-        if self.by_address.wait_s(address, now_s):
-            raise Refused("join_often", "Very many people are joining. Try again in an hour.")
-        self.by_address.failed(address, now_s)
+BY_PLACE = Throttle("join", tries=20, window_ms=3_600_000)
+"""Who writes is counted by address: a space shares one, so it is generous."""
 
 
 @router.get("/join")
@@ -80,10 +69,11 @@ async def join(request: Request, page: Paged) -> Response:
     form = await request.form(max_files=0, max_fields=60)
     given = {name: str(form.get(name, "")).strip() for name in FIELDS}
     read = [str(one) for one in form.getlist("waiver")][:20]
-    door: FrontDoor = request.app.state.front_door
     context = page.context
+    place, real_ms = place_of(request.client.host if request.client else ""), page.context.wall.now_ms()
     try:
-        door.check(request.client.host if request.client else "")
+        if not await context.database.transact(lambda session: BY_PLACE.count(session, place, real_ms)):
+            raise Refused("join_often", "Very many people are joining. Try again in an hour.")
         wanted = _wanted(given, read, page.f.language)
         if not form.get("website"):
             await context.database.transact(
@@ -120,7 +110,12 @@ def confirm(
     check_own_site(request)
     context = page.context
     row = service.confirm(
-        session, token, context.wall.now_ms(), context.clock.now_ms(), is_open=not _by_staff(page)
+        session,
+        token,
+        context.wall.now_ms(),
+        context.clock.now_ms(),
+        welcome(session, context),
+        is_open=not _by_staff(page),
     )
     return page.answer(
         "join_confirm.html", {"token": "", "done": row.first_name, "by_staff": row.member is None}
@@ -145,7 +140,9 @@ def approve(
 ) -> Response:
     """Admit somebody, on a plan or on none."""
     context = page.context
-    made = service.approve(session, id, who.id, context.wall.now_ms(), context.clock.now_ms(), plan)
+    made = service.approve(
+        session, id, who.id, context.wall.now_ms(), context.clock.now_ms(), welcome(session, context), plan
+    )
     return RedirectResponse(f"/members/{made.id}?notice=admitted", 303)
 
 

@@ -86,6 +86,18 @@ NOTICES: dict[str, tuple[str, str]] = {
     "admitted": ("good", "Admitted: this is their page."),
     "declined": ("good", "Declined. The letter says why."),
     "brought_in": ("good", "The file is brought in."),
+    "second_factor": ("accent", "Your role needs a second factor: set up a passkey or one-time codes."),
+    "passkey_added": ("good", "The passkey is yours: sign in with it from now on."),
+    "link_added": ("good", "Linked: you can sign in there from now on."),
+    "new_password": ("good", "The new password holds; you were signed out everywhere else."),
+    "new_email": ("good", "The new address is yours; the old one was told."),
+    "letter": ("accent", "A letter with a link is on its way."),
+    "signed_out": ("good", "Signed out there."),
+    "invited": ("good", "The invitation is on its way."),
+    "second_reset": (
+        "accent",
+        "The second factor is taken away. They sign in with their password, and set one up anew.",
+    ),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -106,6 +118,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         "People",
         (
             ("/members", "Members", Permission.MEMBERS_READ),
+            ("/invitations", "Invitations", Permission.MEMBERS_WRITE),
             ("/memberships", "Plans", Permission.MEMBERS_WRITE),
             ("/skills", "Skills", Permission.CERTIFICATIONS_READ),
             ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),

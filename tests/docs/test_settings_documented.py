@@ -170,6 +170,13 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
         "people.of_age": str(read.people.of_age),
         "people.keep_years": str(read.people.keep_years),
         "people.forget_after_months": str(read.people.forget_after_months),
+        "sign_in.idle_days": str(read.sign_in.idle_days),
+        "sign_in.longest_days": str(read.sign_in.longest_days),
+        "sign_in.second_factor": read.sign_in.second_factor,
+        "sign_in.second_factor_grace_days": str(read.sign_in.second_factor_grace_days),
+        "sign_in.token_days": str(read.sign_in.token_days),
+        "sign_in.token_max_days": str(read.sign_in.token_max_days),
+        "sign_in.invitation_days": str(read.sign_in.invitation_days),
     }
     assert {key: said[key][0] for key in hold} == hold
     assert read.data == tmp_path / said["server.data"][0]
@@ -179,7 +186,8 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
 
 PRINTS = (f"prints.{key}" for key in KEYS["prints"])
 PEOPLE = ("people.of_age", "people.keep_years", "people.forget_after_months")
-WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PEOPLE, *PRINTS)
+SIGN_IN = (f"sign_in.{key}" for key in KEYS["sign_in"] if key.endswith("_days"))
+WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PEOPLE, *PRINTS, *SIGN_IN)
 
 
 @pytest.mark.parametrize("key", WHOLE)

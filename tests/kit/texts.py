@@ -7,6 +7,7 @@ from pathlib import Path
 
 from babel.messages.extract import extract
 
+from booking_api.auth import desk, identities, letters
 from booking_api.documents import pdf
 from booking_api.members import cells
 from booking_api.prints.applied import CUT_SHORT
@@ -15,12 +16,14 @@ from booking_api.web import (
     badge_reading,
     closing,
     documents,
+    errors,
     explain,
     join,
     phone,
     render,
     reserve,
     reserve_words,
+    sign_in,
     vocabulary,
     wording,
 )
@@ -105,6 +108,8 @@ def of_tables() -> set[str]:
     said |= (
         set(alarms.ALARMS.values()) | set(join.WRONG.values()) | {join.OTHERWISE} | set(cells.RIGHT.values())
     )
+    said |= set(alarms.ALARMS.values()) | set(errors.SENTENCES.values())
+    said |= {desk.OFTEN, identities.UNKNOWN, letters.OVER, sign_in.NOT_PROVEN}
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}

@@ -277,7 +277,7 @@ def _people(session: Session, floor: WebFloor) -> None:
         details = MemberDetails(first_name=first, last_name=last, role=role, email=f"{name}@kelp.test")
         member = members.add(session, details, NOW_MS)
         floor.people[name] = member.id
-        auth.set_password(session, member.id, name, PASSWORD, real_ms)
+        auth.set_password(session, member.id, name, PASSWORD, real_ms, chosen=False)
         who = Who(member, GRANTS[role])
         floor.tokens[name] = auth.issue_token(session, who, "test", GRANTS[role], None, real_ms)[1]
         uid = len(floor.people).to_bytes(4, "big")

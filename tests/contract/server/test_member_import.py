@@ -64,7 +64,7 @@ def test_a_file_in_chinese_brings_a_family_in_and_changes_nothing_again(floor: F
         assert (str(kept.minor_until), kept.guardian, kept.phone) == ("2033-03-01", mother.id, "+86 10")
         assert len(badges.of_member(session, child.id)) == 2
         (held,) = certifications.of_member(session, child.id)
-        assert held.machine == "laser-1"
+        assert held.skill == "laser-1"
         assert held.expires_ms
     assert plan(floor, FILE).counts == {"add": 0, "change": 0, "same": 2}
     assert plan(floor, exported(floor)).counts == {"add": 0, "change": 0, "same": 4}
