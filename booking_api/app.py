@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -13,6 +13,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.audit import acting
+from booking_api.audit import endpoints as audit
 from booking_api.auth import endpoints as tokens
 from booking_api.auth.desk import Desk
 from booking_api.badges import endpoints as badges
@@ -59,11 +61,12 @@ from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
 
+WATCH = (audit,)
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
 FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
+API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
@@ -83,10 +86,14 @@ FOR_A_YEAR = "max-age=31536000"
 
 
 class Guarded:
-    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache."""
+    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache.
 
-    def __init__(self, app: ASGIApp, https: bool) -> None:
+    Each request also gets its own place for who acts.
+    """
+
+    def __init__(self, app: ASGIApp, https: bool, floor_now: Callable[[], int]) -> None:
         self._app = app
+        self._floor_now = floor_now
         self._headers = HEADERS | ({"Strict-Transport-Security": FOR_A_YEAR} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +111,8 @@ class Guarded:
                 headers.setdefault("Cache-Control", "no-cache" if is_asset else "no-store")
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        with acting.scope(floor_now=self._floor_now):
+            await self._app(scope, receive, with_headers)
 
 
 def create_app(context: Context) -> FastAPI:
@@ -131,7 +139,7 @@ def create_app(context: Context) -> FastAPI:
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
     app.add_middleware(Timed)
-    app.add_middleware(Guarded, https=context.https)
+    app.add_middleware(Guarded, https=context.https, floor_now=context.clock.now_ms)
     return app
 
 

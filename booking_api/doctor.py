@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from booking_api import migrations
 from booking_api.accounts import checks as accounts
+from booking_api.audit import service as audit
 from booking_api.badges import checks as badges
 from booking_api.billing import checks as billing
 from booking_api.db import DATA, Database
@@ -169,6 +170,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(accounts.check_months),
     _of_room(documents.check_invoices),
     _of_room(badges.check_masters),
+    _of_room(audit.check_chain),
     check_tariffs,
     check_journals,
 )

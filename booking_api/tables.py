@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from booking_api.accounts import models as _accounts
+from booking_api.audit import models as _audit
 from booking_api.auth import models as _auth
 from booking_api.badges import models as _badges
 from booking_api.billing import models as _billing
@@ -25,6 +26,7 @@ from booking_api.tariffs import models as _tariffs
 
 NOUNS = (
     _accounts,
+    _audit,
     _auth,
     _badges,
     _billing,

@@ -6,8 +6,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, select
 
+from booking_api.audit import notes
 from booking_api.auth.models import ApiToken, BrowserSession, Credential
 from booking_api.auth.passwords import check_password, hash_password
 from booking_api.auth.permissions import GRANTS, Permission
@@ -16,6 +17,7 @@ from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members.models import Member
 from floor.errors import Refused
+from floor.words import Role
 
 TOKEN_PREFIX = "mf_"
 SESSION_MS = 14 * 86_400_000
@@ -76,6 +78,9 @@ def begin_session(session: Session, member: str, old_token: str | None, now_ms: 
         end_session(session, digest(old_token))
     session.exec(delete(BrowserSession).where(col(BrowserSession.expires_ms) < now_ms))
     token = secrets.token_urlsafe(32)
+    person = session.get(Member, member)
+    if person is not None and person.role is not Role.MEMBER:
+        notes.signed_in(session, member, f"{person.first_name} {person.last_name}", now_ms)
     session.add(
         BrowserSession(
             token_hash=digest(token),
@@ -115,7 +120,7 @@ def by_token(session: Session, token: str, now_ms: int) -> Who | None:
     if member is None:
         return None
     scopes = frozenset(Permission(scope) for scope in kept.scopes.split() if scope in set(Permission))
-    return Who(member, scopes & GRANTS[member.role])
+    return Who(member, scopes & GRANTS[member.role], token=kept.name)
 
 
 def issue_token(
@@ -149,10 +154,8 @@ def tokens_of(session: Session, member: str) -> list[ApiToken]:
 
 def revoke_token(session: Session, member: str, id: str, now_ms: int) -> None:
     """End one of a member's own tokens. Raises Refused when it is not theirs."""
-    mine = (
-        update(ApiToken)
-        .where(col(ApiToken.id) == id, col(ApiToken.member) == member, col(ApiToken.revoked_ms).is_(None))
-        .values(revoked_ms=now_ms)
-    )
-    if session.exec(mine).rowcount == 0:
+    token = session.get(ApiToken, id)
+    if token is None or token.member != member or token.revoked_ms is not None:
         raise Refused("token_not_found", "You have no such token.")
+    token.revoked_ms = now_ms
+    session.add(token)

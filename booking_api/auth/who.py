@@ -13,13 +13,14 @@ class Who:
     """A signed-in person, or a program with a part of a person's permissions.
 
     `csrf` is what the forms of a browser carry, "" for a program; `session` is the hash of the browser's
-    token, "" for a program.
+    token, "" for a program; `token` is what a program's token is called, "" for a browser.
     """
 
     member: Member
     permissions: frozenset[Permission]
     csrf: str = ""
     session: str = ""
+    token: str = ""
 
     @property
     def id(self) -> str:

@@ -97,6 +97,9 @@ NAMES = {
         "close": "Close a month: state what each pool cost and recovered, carry it forward or give it back.",
         "costs": "What machines cost: cost files and suppliers' invoices.",
     },
+    "audit": {
+        "audit": "What staff and commands did.",
+    },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "
         "the file is for its owner alone.",

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
+from booking_api.audit import notes
 from booking_api.clock import make_id
 from booking_api.db import DATA, after_commit, zone_of
 from booking_api.gateways.changes import credit_changed
@@ -51,6 +52,7 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     overdue.settled(session, touched, entries[-1].posted_ms)
     newest = heads.Head(book, seq, previous, entries[-1].posted_ms)
     after_commit(session, functools.partial(heads.append, session.info[DATA], newest))
+    notes.posted(session, [entry.id for entry in entries])
     return sealed
 
 
