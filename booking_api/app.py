@@ -116,7 +116,8 @@ class Guarded:
 
 
 def create_app(context: Context) -> FastAPI:
-    """Build the application; its lifespan holds the link to the gateways, when there is one."""
+    """Build the application; its lifespan holds the link to the gateways, when there is one, and tells of
+    what happens."""
     app = FastAPI(
         title="Makerfloor",
         summary="Members, machines, sessions and the books of a makerspace.",
@@ -146,11 +147,15 @@ def create_app(context: Context) -> FastAPI:
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    from booking_api.happenings.telling import Teller  # it brings an HTTP client along
+
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        tasks = [group.create_task(Teller(context).run())]
+        if context.link:
+            tasks.append(group.create_task(context.link.run()))
         yield
-        if link is not None:
-            link.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:

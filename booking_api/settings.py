@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.notices import settings as notices
+from booking_api.notices.settings import NoticeSettings
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -22,7 +24,7 @@ SECRETS = {
     "broker.password": "MAKERFLOOR_BROKER_PASSWORD",
     "payments.stripe_key": "MAKERFLOOR_STRIPE_KEY",
     "payments.stripe_webhook_secret": "MAKERFLOOR_STRIPE_WEBHOOK_SECRET",
-}
+} | notices.SECRETS
 KEYS: dict[str, tuple[str, ...]] = {
     "space": ("name", "timezone", "language", "currency", "decimals"),
     "server": ("data", "host", "port", "address"),
@@ -51,7 +53,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_address",
     ),
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
-}
+} | notices.KEYS
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
 PREFIX_WORDS = "at most 12 letters, digits, hyphens and dots"
@@ -141,6 +143,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
+    notices: NoticeSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -176,6 +179,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
+        notices=notices.read(tables),
     )
 
 
@@ -309,3 +313,15 @@ class _Tables:
         if value not in words:
             raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(words)}.")
         return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"is {value!r}", "Write true or false.")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.error(key, f"is {value!r}, which is no list of texts", 'Write a list, such as ["a"].')
+        return tuple(value)

@@ -18,11 +18,13 @@ from booking_api.machines import models as _machines
 from booking_api.members import models as _members
 from booking_api.memberships import models as _memberships
 from booking_api.metering import models as _metering
+from booking_api.notices import models as _notices
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
+from booking_api.webhooks import models as _webhooks
 
 NOUNS = (
     _accounts,
@@ -41,10 +43,12 @@ NOUNS = (
     _members,
     _memberships,
     _metering,
+    _notices,
     _payments,
     _periods,
     _prints,
     _sessions,
     _tariffs,
+    _webhooks,
 )
 METADATA = SQLModel.metadata
