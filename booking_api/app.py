@@ -31,6 +31,7 @@ from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
 from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
+from booking_api.notices import endpoints as notices
 from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
 from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
@@ -53,6 +54,7 @@ from booking_api.web import (
     phone,
     shop,
     staff,
+    watch,
     workshop,
 )
 from booking_api.web import disputes as dispute_pages
@@ -60,8 +62,9 @@ from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web.render import WEB
+from booking_api.webhooks import endpoints as webhooks
 
-WATCH = (audit,)
+WATCH = (audit, webhooks, notices)
 PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
 FLOOR = (machines, sessions, tariffs, gateways, prints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
@@ -69,7 +72,7 @@ PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES, watch)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -22,6 +22,7 @@ from booking_api.ledger import chain, heads
 from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerPosting
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.migrations.guards import GUARDS
+from booking_api.notices import trying as notices
 from booking_api.tariffs.models import TariffVersion
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
@@ -156,6 +157,15 @@ def _record_holds(row: JournalRecord, last: str) -> bool:
 def _of_room(check: Callable[[Session], Iterator[tuple[str, str]]]) -> Check:
     """Return a room's own check as one of the doctor's."""
     return lambda session: (Finding(where, words) for where, words in check(session))
+
+
+def letters_waiting(session: Session, now_ms: int) -> Iterator[str]:
+    """Say whether letters and notices do not go out, which is no damage; `now_ms` is real time."""
+    waiting, given_up = notices.stuck(session, now_ms)
+    if waiting:
+        yield f"{waiting} letters and notices wait for an hour or more: is [notices] right?"
+    if given_up:
+        yield f"{given_up} letters and notices were given up in the last 30 days."
 
 
 CHECKS: tuple[Check, ...] = (

@@ -100,6 +100,9 @@ NAMES = {
     "audit": {
         "audit": "What staff and commands did.",
     },
+    "notices": {
+        "notices": "Mails and notices to people.",
+    },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "
         "the file is for its owner alone.",

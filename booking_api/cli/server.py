@@ -228,6 +228,9 @@ def doctor(ctx: typer.Context) -> None:
             waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
             kept = select(func.count()).select_from(Quarantined).where(col(Quarantined.resolved_ms).is_(None))
             exceptions, quarantined = session.exec(waiting).one(), session.exec(kept).one()
+        with database.read() as session:
+            for words in examination.letters_waiting(session, Clock().now_ms()):
+                print(words)
     if exceptions:
         print(f"{exceptions} sessions wait for an operator.")
     if quarantined:

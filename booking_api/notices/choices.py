@@ -57,7 +57,8 @@ def set_push(
 
 def check_push(url: str, settings: NoticeSettings) -> str:
     """Return the scheme of a push address; raises Refused for one that is not allowed or no address."""
-    scheme = urlsplit(url).scheme.lower() if url.isascii() and url.isprintable() else ""
+    parts = urlsplit(url) if url.isascii() and url.isprintable() and "[" not in url else None
+    scheme = parts.scheme.lower() if parts and parts.netloc else ""
     if scheme not in settings.push:
         known = ", ".join(f"{one}://" for one in settings.push) or "none"
         raise Refused("push_invalid", f"This kind of address is not allowed here. Allowed: {known}.")

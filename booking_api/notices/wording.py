@@ -14,6 +14,7 @@ from booking_api.web.formats import Formats
 
 TITLE_MAX = 150
 VALUE_MAX = 300
+_YEAR_9999_MS = 253_370_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ def letter(kind: LetterKind, values: Mapping[str, Any], language: str, place: Pl
     title, sentence = LETTERS[kind]
     links = [one_line(values[name], 1000) for name in LINKS if values.get(name)]
     rest = {key: value for key, value in values.items() if key not in LINKS and key != "name"}
-    hello = [f.texts.gettext("Hello %(name)s,") % {"name": one_line(values["name"], 100)}]
-    parts = [*(hello if values.get("name") else []), f.texts.gettext(sentence), *links]
+    name = one_line(values.get("name", ""), 100)
+    hello = [f.texts.gettext("Hello %(name)s,") % {"name": name}] if name else []
+    parts = [*hello, f.texts.gettext(sentence), *links]
     return _said(title, [*parts, *_details(rest, {}, f, place), f.texts.gettext(UNASKED)], f, place)
 
 
@@ -104,7 +106,7 @@ def _details(data: Mapping[str, Any], machines: Mapping[str, str], f: Formats, p
 def _value(
     key: str, value: Any, data: Mapping[str, Any], machines: Mapping[str, str], f: Formats, place: Place
 ) -> str:
-    if key.endswith("_ms") and isinstance(value, int):
+    if key.endswith("_ms") and isinstance(value, int) and 0 <= value < _YEAR_9999_MS:
         return f.when(value)
     if key.endswith("_micro") and isinstance(value, int):
         return f.money(value, str(data.get("commodity") or place.currency))

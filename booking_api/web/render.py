@@ -63,6 +63,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "withdrawn": ("good", "The dispute is withdrawn."),
     "print_queued": ("good", "Queued: it begins at your next tap at the machine."),
     "print_cancelled": ("good", "The print is taken out of the queue."),
+    "told": ("good", "Your choice is kept."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -75,6 +76,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
             ("/membership", "My membership", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
             ("/prints", "Print queue", Permission.ME_READ),
+            ("/me/notices", "What I am told", Permission.ME_READ),
         ),
     ),
     (
@@ -100,6 +102,13 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/workshop", "Workshop", Permission.GATEWAYS_READ),
             ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+        ),
+    ),
+    (
+        "Watch",
+        (
+            ("/audit", "Audit log", Permission.AUDIT_READ),
+            ("/webhooks", "Webhooks", Permission.WEBHOOKS_WRITE),
         ),
     ),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from booking_api.documents import pdf
+from booking_api.notices import kinds
 from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import (
     alarms,
@@ -18,6 +19,7 @@ from booking_api.web import (
     phone,
     render,
     vocabulary,
+    watch,
     wording,
 )
 from floor.tariff.model import UNITS
@@ -39,6 +41,9 @@ WEB_SOURCES = (
     "booking_api/costing",
     "booking_api/periods",
     "booking_api/prints",
+    "booking_api/audit",
+    "booking_api/webhooks",
+    "booking_api/notices",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -94,6 +99,10 @@ def of_tables() -> set[str]:
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
+    said |= {text for row in kinds.MEMBER.values() for text in row[1:]} | {*kinds.DETAILS.values()}
+    said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
+    said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
+    said |= set(watch.CHANGES.values())
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

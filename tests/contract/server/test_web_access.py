@@ -21,6 +21,7 @@ from tests.kit.access_disputes import DISPUTES
 from tests.kit.access_memberships import MEMBERSHIPS
 from tests.kit.access_payments import PAYMENTS
 from tests.kit.access_prints import PRINTS
+from tests.kit.access_watch import WATCH
 from tests.kit.web import WebFloor, build
 
 NAMES = {"-": "", "m": "mira", "o": "otto", "i": "ines", "t": "tomas", "p": "olga", "a": "ada"}
@@ -104,7 +105,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation"): "tpa",
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
-MAY |= PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS
+MAY |= PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS | WATCH
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""

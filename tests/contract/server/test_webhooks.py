@@ -17,7 +17,6 @@ from aiohttp import web as http
 from sqlmodel import col, select
 
 from booking_api.broker.certificates import make_certificates
-from booking_api.clock import Clock
 from booking_api.happenings.models import Happened
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
@@ -29,18 +28,9 @@ from booking_api.webhooks.resolver import CheckedResolver
 from booking_api.webhooks.service import GIVE_UP_MS, WebhookDetails
 from floor.errors import Refused
 from tests.kit.server import NOW_MS, Floor, make_floor
+from tests.kit.wall import Wall
 
 HERE = Reach(loopback=True)
-
-
-class Wall(Clock):
-    """A clock that tests set."""
-
-    at_ms = NOW_MS
-
-    def now_ms(self) -> int:
-        """Return the time that was set."""
-        return self.at_ms
 
 
 @dataclass
