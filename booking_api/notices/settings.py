@@ -19,6 +19,7 @@ SECRETS = {
 }
 _SCHEME = re.compile(r"[a-z][a-z0-9]{1,15}")
 _URL = r"[a-zA-Z][a-zA-Z0-9]*://\S+"
+_FROM = r"[^@\s<>]+@[^@\s<>]+|[^@<>\r\n]{1,60} <[^@\s<>]+@[^@\s<>]+>"
 _MAIL = r"mailtos?://\S+"
 _QUIET = r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
 FORBIDDEN = frozenset({"mailto", "mailtos", "syslog", "dbus", "file", "exec", "gnome", "windows", "macosx"})
@@ -84,7 +85,7 @@ def read(tables: Tables) -> NoticeSettings:
     quiet = tables.matching("notices.quiet", "", _QUIET, 'hours such as "22:00-07:00"')
     return NoticeSettings(
         mail=tables.matching("notices.mail", "", _MAIL, '"mailtos://user:password@mail.example.org"'),
-        sender=tables.matching("notices.from", "", r"[^@\s]+@[^@\s]+", 'an address, "floor@example.org"'),
+        sender=tables.matching("notices.from", "", _FROM, 'an address, "floor@example.org"'),
         push=schemes,
         staff=tables.matching("notices.staff", "", _URL, 'an address of Apprise, "ntfys://host/topic"'),
         quiet=_minutes(quiet),

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from booking_api.happenings.words import LetterKind
 from booking_api.notices.kinds import DETAILS, LETTERS, LINKS, MEMBER, STAFF, UNASKED
+from booking_api.web.alarms import alarm_title
 from booking_api.web.formats import Formats
 
 TITLE_MAX = 150
@@ -113,5 +114,5 @@ def _value(
     if key == "machine":
         return one_line(machines.get(str(value), value))
     if key == "code":
-        return one_line(f.alarm(str(value)))
+        return one_line(alarm_title(str(value), f.texts))
     return one_line(value)

@@ -166,6 +166,10 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
         "prints.max_total_mib": str(read.prints.max_total_bytes >> 20),
         "prints.keep_days": str(read.prints.keep_days),
         "prints.expire_days": str(read.prints.expire_days),
+        "notices.remind_min": str(read.notices.remind_min),
+        "notices.mail": read.notices.mail or "empty",
+        "webhooks.private": str(read.notices.reach.private).lower(),
+        "webhooks.loopback": str(read.notices.reach.loopback).lower(),
     }
     assert {key: said[key][0] for key in hold} == hold
     assert read.data == tmp_path / said["server.data"][0]
@@ -174,7 +178,7 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
 
 
 PRINTS = (f"prints.{key}" for key in KEYS["prints"])
-WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PRINTS)
+WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", "notices.remind_min", *PRINTS)
 
 
 @pytest.mark.parametrize("key", WHOLE)

@@ -16,17 +16,23 @@ import pytest
 from aiohttp import web as http
 from sqlmodel import col, select
 
+from booking_api.badges import service as badges
 from booking_api.broker.certificates import make_certificates
+from booking_api.gateways.models import Gateway
 from booking_api.happenings.models import Happened
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
+from booking_api.notices import choices
+from booking_api.notices.settings import NoticeSettings
+from booking_api.vault import Vault
 from booking_api.webhooks import service, signing, trying
 from booking_api.webhooks.addresses import Reach, check, may_reach
 from booking_api.webhooks.deliverer import Deliverer
 from booking_api.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from booking_api.webhooks.resolver import CheckedResolver
 from booking_api.webhooks.service import GIVE_UP_MS, WebhookDetails
-from floor.errors import Refused
+from floor.errors import ConfigError, Refused
+from floor.words import BadgeKind
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.kit.wall import Wall
 
@@ -313,3 +319,27 @@ def free_port() -> int:
         door.bind(("127.0.0.1", 0))
         port: int = door.getsockname()[1]
         return port
+
+
+def test_a_copied_database_tells_no_secret(shop: Floor, tmp_path: Path) -> None:
+    """What only the key file opens: badge numbers, gateways' passwords, webhooks' secrets, push addresses."""
+    _, secret = register(shop, "https://example.org/hook")
+    url, uid = "ntfys://ntfy.sh/a-topic-that-nobody-guesses", bytes.fromhex("04a1b2c3d4e5f6")
+    with shop.db.write() as session:
+        choices.set_push(session, shop.vault, shop.ada, url, NoticeSettings(push=("ntfys",)), NOW_MS)
+        badges.enrol(session, shop.vault, shop.ada, uid, BadgeKind.UID_13MHZ, "x", NOW_MS)
+        gateway = session.exec(select(Gateway)).one()
+        password = shop.vault.open(gateway.broker_password_sealed)
+    shop.db.close()
+    copied = b"".join(path.read_bytes() for path in tmp_path.glob("floor.db*"))
+    for kept in (
+        secret.encode(),
+        url.encode(),
+        uid,
+        uid.hex().encode(),
+        uid.hex().upper().encode(),
+        password,
+    ):
+        assert kept not in copied
+    with pytest.raises(ConfigError):
+        Vault(bytes(32)).open(gateway.broker_password_sealed)
