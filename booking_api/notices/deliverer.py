@@ -19,6 +19,7 @@ from booking_api.notices.settings import NoticeSettings
 from booking_api.notices.trying import NotSent, Try
 from booking_api.quiet import Quiet
 from booking_api.vault import Vault
+from floor.errors import FloorError
 
 log = logging.getLogger(__name__)
 LIMIT_S = 60.0
@@ -83,7 +84,7 @@ class Deliverer:
             work = functools.partial(self._send, one)
             async with asyncio.timeout(LIMIT_S):
                 await asyncio.get_running_loop().run_in_executor(pool, work)
-        except NotSent as error:
+        except FloorError as error:  # NotSent, or a key file that does not open what is sealed
             problem = str(error)
         except TimeoutError:
             problem = f"it took more than {LIMIT_S:.0f} s"

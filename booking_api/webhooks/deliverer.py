@@ -22,7 +22,7 @@ from booking_api.webhooks.addresses import Reach, check
 from booking_api.webhooks.models import DeliveryState
 from booking_api.webhooks.resolver import CheckedResolver
 from booking_api.webhooks.trying import Try
-from floor.errors import Refused
+from floor.errors import FloorError
 
 log = logging.getLogger(__name__)
 TIMEOUT_S = 10
@@ -104,9 +104,9 @@ class Deliverer:
 
     async def _send(self, client: aiohttp.ClientSession, one: Try) -> tuple[int | None, str]:
         """Return the answer's status, and what is wrong with it; "" for one that was taken."""
-        secret = self._vault.open(one.secret_sealed).decode()
-        headers = signing.headers(secret, one.id, self._wall.now_ms() // 1000, one.body)
         try:
+            secret = self._vault.open(one.secret_sealed).decode()
+            headers = signing.headers(secret, one.id, self._wall.now_ms() // 1000, one.body)
             check(one.address, self._reach)  # again: the settings may have become stricter
             async with client.post(
                 one.address, data=one.body.encode(), headers=headers, allow_redirects=False
@@ -114,7 +114,7 @@ class Deliverer:
                 status = answer.status
         except TimeoutError:
             return None, f"no answer within {self._timeout.total} s"
-        except (Refused, aiohttp.ClientError, OSError, ValueError) as error:
+        except (FloorError, aiohttp.ClientError, OSError, ValueError) as error:
             return None, str(error) or type(error).__name__
         if 300 <= status < 400:
             return status, f"answered {status}: it is not followed elsewhere"

@@ -6,14 +6,16 @@ import asyncio
 import csv
 import io
 import json
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import Session
 
-from booking_api import doctor
+from booking_api import cli, doctor
 from booking_api.audit import acting, chain, service
 from booking_api.audit.acting import Actor, Via
 from booking_api.audit.export import Form, export
@@ -262,3 +264,23 @@ def test_an_export_of_all_is_written_in_order(web: WebFloor) -> None:
     seqs = [json.loads(line)["seq"] for line in lines]
     assert seqs == sorted(seqs)
     assert seqs
+
+
+def test_commands_are_recorded_and_the_log_is_exported(
+    web: WebFloor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "log.jsonl"
+    monkeypatch.setenv("MAKERFLOOR_CONFIG", str(web.context.settings.file))
+    for words in (
+        ["certify", web.people["ines"], "saw-1"],
+        ["audit", "export", str(out), "--as", "jsonl", "--about", web.people["ines"]],
+    ):
+        monkeypatch.setattr(sys, "argv", ["makerfloor", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code, capsys.readouterr().err
+    (line,) = out.read_text().splitlines()
+    told = json.loads(line)
+    assert (told["via"], told["member"], told["name"]) == ("command", "", acting.os_user())
+    assert (told["act"], told["reason"]) == ("makerfloor certify", "")
+    assert out.stat().st_mode & 0o077 == 0
