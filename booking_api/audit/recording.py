@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel, col
 from booking_api.audit import chain
 from booking_api.audit.acting import ACTOR, Actor
 from booking_api.audit.models import AuditAct, AuditHead, AuditPart
-from booking_api.audit.tables import EVERYBODY, NOT_RECORDED, is_secret
+from booking_api.audit.tables import EVERYBODY, NOT_RECORDED, PERSONS, is_secret
 from booking_api.db import DATA, after_commit
 
 _GATHERED = "audit"
@@ -64,7 +64,7 @@ class _Shape:
     table: str
     key: tuple[str, ...]
     columns: tuple[str, ...]
-    about: str
+    about: tuple[str, ...]
 
 
 @cache
@@ -72,8 +72,11 @@ def _shape(mapper: Mapper[Any]) -> _Shape:
     columns = tuple(attribute.key for attribute in mapper.column_attrs)
     key = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
     table = str(mapper.local_table.name)  # type: ignore[attr-defined] # a mapped table has a name
-    about = "id" if table in {"member", "account"} else ""
-    about = about or next((name for name in ("member", "account") if name in columns), "")
+    about: tuple[str, ...] = tuple(name for name in ("member", "account") if name in columns)
+    if table in {"member", "account"}:
+        about = ("id",)
+    elif table in PERSONS:
+        about = (*about, "id")
     return _Shape(table, key, columns, about)
 
 
@@ -106,7 +109,7 @@ def _take(into: Gathered, shape: _Shape, row: SQLModel, change: str) -> None:
     if change == CHANGED and not after:
         return
     object = " ".join(str(getattr(row, name)) for name in shape.key if not is_secret(name))[:200]
-    about = str(getattr(row, shape.about) or "") if shape.about else ""
+    about = next((str(found) for name in shape.about if (found := getattr(row, name))), "")
     _merge(into, Change(shape.table, object, about, change, before, after))
 
 

@@ -12,8 +12,8 @@ EVERYBODY = frozenset(
         "passkey",
         "second_factor",
         "recovery_code",
-        "sso_identity",
-        "invitation",
+        "linked_identity",
+        "mailed_link",
     }
 )
 """Recorded whoever does it: how somebody signs in, and who may spend a team's money."""
@@ -25,7 +25,9 @@ RECORDED = EVERYBODY | {
     "membership", "membership_pause", "payment_block", "period", "period_reopening", "plan_version",
     "print_job", "reminder", "sale", "sale_item", "stock_change", "supplier_cost", "supplier_invoice",
     "tariff_version", "alarm", "journal_quarantine", "machine_session", "webhook", "webhook_delivery",
-    "notice", "notice_choice", "notice_push", "letter",
+    "notice", "notice_choice", "notice_push", "letter", "household", "household_member", "member_care",
+    "registration", "suspension", "waiver_version", "waiver_signature", "skill", "quiz_try", "class_waiting",
+    "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
 }  # fmt: skip
 
 _LEDGER = "the books have a chain of their own; the act names the entry"
@@ -48,7 +50,11 @@ NOT_RECORDED: dict[str, str] = {
     "invoice_series": _DERIVED,
     "credit_slice": _DERIVED,
     "roster_change": _DERIVED,
+    "reservation_offer": _DERIVED,
+    "member_import": "the file as it came; whom it brings in is recorded one by one",
     "roster_state": _MACHINERY,
+    "ceremony": _MACHINERY,
+    "throttled": _MACHINERY,
     "happened": _DERIVED,
     "notice_reminded": _MACHINERY,
     "idempotent_answer": _MACHINERY,
@@ -70,6 +76,9 @@ NOT_RECORDED: dict[str, str] = {
     "audit_head": "the log itself",
 }
 """Each other table, with the reason."""
+
+PERSONS = frozenset({"member", "account", "registration", "household", "bank_line"})
+"""Tables whose rows are a person's under their own key, where no column names a member or an account."""
 
 _SECRET = ("hash", "sealed", "secret", "password", "lookup", "csrf", "token", "nonce", "iban", "public_key")
 _NO_SECRET = frozenset({"sha256"})

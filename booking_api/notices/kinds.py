@@ -140,16 +140,27 @@ LETTERS: dict[LetterKind, tuple[str, str]] = {
         "Please confirm that this mail address is yours:",
     ),
     LetterKind.EMAIL_CHANGED: (
-        "Your mail address is to be changed",
-        "The mail address of your membership is to be changed. If that was not you, write to the space.",
+        "Please confirm your new address",
+        "Please confirm that your mails go to this address from now on:",
     ),
 }
+DECLINED = ("Your request was declined", "Your request to become a member was declined.")
+KNOWN = (
+    "You are a member already",
+    "Somebody, probably you, asked to become a member with this address, which a member has. Sign in here:",
+)
+MOVED = (
+    "Your mail address was changed",
+    "The mail address of your membership was changed. If that was not you, write to the space at once.",
+)
+"""What letters say instead: to who is not admitted, to who is a member, and to the address that was left."""
 UNASKED = "If you did not ask for this, do nothing."
-"""What letters end with."""
+"""What letters with a link end with."""
 
 DETAILS: dict[str, str] = {
     "name": "Name",
     "machine": "Machine",
+    "skill": "Certification",
     "course": "Course",
     "class": "Class",
     "place": "Place",
@@ -165,11 +176,13 @@ DETAILS: dict[str, str] = {
     "reason": "Reason",
     "problem": "Problem",
     "what": "What",
+    "change": "What",
+    "new_address": "New address",
     "number": "Number",
     "amount_micro": "Amount",
     "total_micro": "Amount",
     "login": "Sign-in name",
 }
 """The data of a happening that people are told, by what it is called, in order; all else is for programs."""
-LINKS = ("link", "url", "address")
-"""The values of a letter that are its address."""
+LINK = "link"
+"""The value of a letter that is its address."""

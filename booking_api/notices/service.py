@@ -33,7 +33,7 @@ def plan(
     for row in rows:
         member = members.get(row.member or "")
         if member is not None and row.what in MEMBER:
-            tell(session, member, row.what, row.data, machines, settings, place, now_ms)
+            tell(session, member, row.what, _told(row), machines, settings, place, now_ms)
         if row.what in STAFF and settings.staff:
             said = to_staff(row.what, _told(row), machines, language, place)
             session.add(_notice(row.what, None, Way.PUSH, said, now_ms, now_ms))
@@ -100,8 +100,10 @@ def _notice(what: str, member: str | None, way: Way, said: Said, now_ms: int, ne
 
 
 def _told(row: Happened) -> Mapping[str, Any]:
-    """Return the data of a happening; of one to a machine, with the machine."""
-    return {"machine": row.subject} | row.data if row.what.startswith("machine.") else row.data
+    """Return the data of a happening, with what it happened to where that has a name for people."""
+    about = row.what.partition(".")[0]
+    named = {"machine": "machine", "certification": "skill"}.get(about)
+    return {named: row.subject} | row.data if named else row.data
 
 
 def _members(session: Session, rows: Sequence[Happened]) -> dict[str, Member]:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from booking_api.happenings.words import LetterKind
-from booking_api.notices.kinds import DETAILS, LETTERS, LINKS, MEMBER, STAFF, UNASKED
+from booking_api.notices.kinds import DECLINED, DETAILS, KNOWN, LETTERS, LINK, MEMBER, MOVED, STAFF, UNASKED
 from booking_api.web.alarms import alarm_title
 from booking_api.web.formats import Formats
 
@@ -70,13 +70,22 @@ def to_staff(
 def letter(kind: LetterKind, values: Mapping[str, Any], language: str, place: Place) -> Said:
     """Word a letter: its link stands in a line of its own."""
     f = place.formats(language)
-    title, sentence = LETTERS[kind]
-    links = [one_line(values[name], 1000) for name in LINKS if values.get(name)]
-    rest = {key: value for key, value in values.items() if key not in LINKS and key != "name"}
-    name = one_line(values.get("name", ""), 100)
-    hello = [f.texts.gettext("Hello %(name)s,") % {"name": name}] if name else []
-    parts = [*hello, f.texts.gettext(sentence), *links]
-    return _said(title, [*parts, *_details(rest, {}, f, place), f.texts.gettext(UNASKED)], f, place)
+    title, sentence = _letter(kind, values)
+    name, link = one_line(values.get("name", ""), 100), one_line(values.get(LINK, ""), 1000)
+    hello = f.texts.gettext("Hello %(name)s,") % {"name": name} if name else ""
+    rest = {key: value for key, value in values.items() if key not in {LINK, "name"}}
+    parts = [hello, f.texts.gettext(sentence), link, *_details(rest, {}, f, place)]
+    return _said(title, [*parts, f.texts.gettext(UNASKED) if link else ""], f, place)
+
+
+def _letter(kind: LetterKind, values: Mapping[str, Any]) -> tuple[str, str]:
+    if kind is LetterKind.REGISTRATION and values.get("declined"):
+        return DECLINED
+    if kind is LetterKind.REGISTRATION and values.get("known"):
+        return KNOWN
+    if kind is LetterKind.EMAIL_CHANGED and not values.get(LINK):
+        return MOVED
+    return LETTERS[kind]
 
 
 def footer(language: str, place: Place, stop: str) -> str:

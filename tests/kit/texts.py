@@ -101,6 +101,7 @@ def of_tables() -> set[str]:
     said |= {name for _, links in render._NAV for _, name, _ in links}
     said |= {text for row in kinds.MEMBER.values() for text in row[1:]} | {*kinds.DETAILS.values()}
     said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
+    said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values())
     units = {unit for units in UNITS.values() for unit in units}

@@ -26,16 +26,15 @@ from booking_api.happenings.models import Happened, Letter
 from booking_api.happenings.service import happened, write_letter
 from booking_api.happenings.words import Happening, LetterKind
 from booking_api.members import service as members
-from booking_api.notices import choices, reminders, sending, service, trying, wording
+from booking_api.notices import choices, reminders, sending, service, trying
 from booking_api.notices.deliverer import Deliverer
-from booking_api.notices.kinds import LETTERS, MEMBER, NAMES, STAFF, Kind, Way
+from booking_api.notices.kinds import Kind, Way
 from booking_api.notices.models import Notice
 from booking_api.notices.settings import NoticeSettings
 from booking_api.notices.trying import NotSent
 from booking_api.notices.wording import Place, one_line
-from booking_api.settings import read_settings
 from booking_api.webhooks.addresses import Reach
-from floor.errors import ConfigError, Refused
+from floor.errors import Refused
 from floor.reservation.terms import Reservation, Slot
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.kit.wall import Wall
@@ -318,24 +317,6 @@ def test_a_reservation_is_reminded_of_once(shop: Floor, post: Post) -> None:
         assert (notice.member, notice.what) == (shop.ben, "reservation.reminder")
 
 
-def test_quiet_hours_end_when_the_space_wakes() -> None:
-    at_night = NOW_MS - 14 * 3_600_000  # 00:13 UTC, 01:13 in Dublin
-    woken = service.after_quiet(at_night, (22 * 60, 7 * 60), PLACE)
-    assert PLACE.formats("en").clock(woken) == "07:00"
-    assert service.after_quiet(NOW_MS, (22 * 60, 7 * 60), PLACE) == NOW_MS
-    assert service.after_quiet(NOW_MS, (0, 0), PLACE) == NOW_MS
-
-
-def test_every_happening_of_a_person_has_its_texts_in_both_languages() -> None:
-    untold = {Happening.MEMBER_CHANGED, Happening.MEMBER_ERASED}
-    assert {what.value for what in Happening} - set(MEMBER) - set(STAFF) == untold
-    assert set(LETTERS) == set(LetterKind)
-    assert set(NAMES) == set(Kind)
-    for what in MEMBER:
-        english, chinese = (wording.to_member(what, {}, "A", {}, one, PLACE).body for one in ("en", "zh"))
-        assert english != chinese
-
-
 def test_an_erased_member_leaves_no_notice(shop: Floor, post: Post) -> None:
     tell(shop, settings_of(post), Happening.BADGE_LOST, shop.ben)
     with shop.db.write() as session:
@@ -364,30 +345,3 @@ def test_the_command_sends_a_test_or_says_what_is_wrong(
         assert words in written.out + written.err, (text, address)
     (message,) = post.got
     assert message["Subject"] == "Makerfloor: test"
-
-
-@pytest.mark.parametrize(
-    ("line", "words"),
-    [
-        ('mail = "smtp://x"', "notices.mail"),
-        ('from = "nobody"', "notices.from"),
-        ('push = "ntfys"', "notices.push"),
-        ('push = ["mailto"]', "notices.push"),
-        ('staff = "somewhere"', "notices.staff"),
-        ('quiet = "25:00-07:00"', "notices.quiet"),
-        ("remind_min = -1", "notices.remind_min"),
-    ],
-)
-def test_settings_that_are_wrong_are_named(tmp_path: Path, line: str, words: str) -> None:
-    file = tmp_path / "makerfloor.toml"
-    file.write_text(f"[notices]\n{line}\n")
-    with pytest.raises(ConfigError, match=re.escape(words)):
-        read_settings(file, {})
-    file.write_text("[webhooks]\nloopback = 1\n")
-    with pytest.raises(ConfigError, match=r"webhooks\.loopback"):
-        read_settings(file, {})
-    file.write_text('[notices]\nquiet = "22:00-07:30"\npush = ["ntfys"]\n[webhooks]\nprivate = true\n')
-    read = read_settings(file, {"MAKERFLOOR_NOTICES_MAIL": "mailtos://u:p@mail.kelp.test"}).notices
-    assert (read.quiet, read.push, read.reach) == ((1320, 450), ("ntfys",), Reach(private=True))
-    assert read.mail == "mailtos://u:p@mail.kelp.test"
-    assert "u:p" not in repr(read)
