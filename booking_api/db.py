@@ -6,6 +6,7 @@ that they happened; in an event loop they go through `transact`, which runs them
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
+from booking_api.audit import acting
 from floor.errors import ConfigError, FloorError
 
 log = logging.getLogger(__name__)
@@ -67,6 +69,9 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Give a session whose block is one transaction, committed at its end. Raises StorageFull."""
         info: dict[Any, Any] = {DATA: self.data, ZONE: self.zone, AFTER_COMMIT: []}
+        actor = acting.current()
+        if actor is not None:
+            info[acting.ACTOR] = actor
         try:
             with Session(self._begins_writing, expire_on_commit=False, info=info) as session:
                 yield session
@@ -82,9 +87,11 @@ class Database:
     async def transact(self, work: Callable[[Session], T]) -> T:
         """Run `work` as one transaction in the writer's thread; what it returns is durable when this returns.
 
-        A caller that is cancelled does not stop the transaction: it commits or fails as a whole.
+        A caller that is cancelled does not stop the transaction: it commits or fails as a whole. It is the
+        caller's actor who acts.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._run, work)
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._writer, run, self._run, work)
 
     def _run(self, work: Callable[[Session], T]) -> T:
         with self.write() as session:

@@ -16,6 +16,8 @@ from booking_api.auth import settings as sign_in
 from booking_api.auth.settings import SignInSettings
 from booking_api.members.settings import KEYS as PEOPLE_KEYS
 from booking_api.members.settings import PeopleSettings, read_people
+from booking_api.notices import settings as notices
+from booking_api.notices.settings import NoticeSettings
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -26,7 +28,7 @@ SECRETS = {
     "broker.password": "MAKERFLOOR_BROKER_PASSWORD",
     "payments.stripe_key": "MAKERFLOOR_STRIPE_KEY",
     "payments.stripe_webhook_secret": "MAKERFLOOR_STRIPE_WEBHOOK_SECRET",
-}
+} | notices.SECRETS
 KEYS: dict[str, tuple[str, ...]] = {
     "space": ("name", "timezone", "language", "currency", "decimals"),
     "server": ("data", "host", "port", "address"),
@@ -57,7 +59,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "people": PEOPLE_KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
     "sign_in": sign_in.KEYS,
-}
+} | notices.KEYS
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
 PREFIX_WORDS = "at most 12 letters, digits, hyphens and dots"
@@ -149,6 +151,7 @@ class Settings:
     prints: PrintSettings
     people: PeopleSettings
     sign_in: SignInSettings
+    notices: NoticeSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -186,6 +189,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         ),
         people=read_people(tables),
         sign_in=sign_in.read(tables),
+        notices=notices.read(tables),
     )
 
 
@@ -328,3 +332,15 @@ class _Tables:
         if value not in words:
             raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(words)}.")
         return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"is {value!r}", "Write true or false.")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.error(key, f"is {value!r}, which is no list of texts", 'Write a list, such as ["a"].')
+        return tuple(value)

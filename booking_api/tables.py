@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from booking_api.accounts import models as _accounts
+from booking_api.audit import models as _audit
 from booking_api.auth import models as _auth
 from booking_api.badges import models as _badges
 from booking_api.billing import models as _billing
@@ -19,6 +20,7 @@ from booking_api.machines import models as _machines
 from booking_api.members import models as _members
 from booking_api.memberships import models as _memberships
 from booking_api.metering import models as _metering
+from booking_api.notices import models as _notices
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
@@ -27,9 +29,11 @@ from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
 from booking_api.waivers import models as _waivers
+from booking_api.webhooks import models as _webhooks
 
 NOUNS = (
     _accounts,
+    _audit,
     _auth,
     _badges,
     _billing,
@@ -46,6 +50,7 @@ NOUNS = (
     _members,
     _memberships,
     _metering,
+    _notices,
     _payments,
     _periods,
     _prints,
@@ -54,5 +59,6 @@ NOUNS = (
     _sessions,
     _tariffs,
     _waivers,
+    _webhooks,
 )
 METADATA = SQLModel.metadata

@@ -7,21 +7,26 @@ a client would be told 201 although the commit failed.
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.concurrency import contextmanager_in_threadpool
 from sqlmodel import Session
 
+from booking_api.audit import acting
+from booking_api.audit.acting import Actor, Via
 from booking_api.auth import service
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
 from floor.errors import Refused
+from floor.words import Role
 
 COOKIE = "makerfloor"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+REASONS = ("reason", "words", "memo")
+"""The fields in which staff say why they act."""
 
 
 def context_of(request: Request) -> Context:
@@ -30,22 +35,6 @@ def context_of(request: Request) -> Context:
 
 
 Ctx = Annotated[Context, Depends(context_of)]
-
-
-def _reading(context: Ctx) -> Iterator[Session]:
-    with context.database.read() as session:
-        yield session
-
-
-async def _writing(context: Ctx) -> AsyncIterator[Session]:
-    async with context.writes, contextmanager_in_threadpool(context.database.write()) as session:
-        yield session
-
-
-Reading = Annotated[Session, Depends(_reading, scope="function")]
-"""A session for reading only."""
-Writing = Annotated[Session, Depends(_writing, scope="function")]
-"""A session whose transaction commits before the answer; it begins by taking the database's write lock."""
 
 
 def cookie_name(context: Context, step: str = "") -> str:
@@ -66,20 +55,77 @@ def who_asks(request: Request, context: Ctx) -> Who | None:
             who = service.by_token(session, secret.strip(), now_ms) if scheme.lower() == "bearer" else None
             if who is None:
                 raise Refused("not_signed_in", "This token is not known, has expired or was revoked.")
-            return who
-        return service.by_cookie(session, cookie or "", now_ms, context.settings.sign_in)
+        else:
+            who = service.by_cookie(session, cookie or "", now_ms, context.settings.sign_in)
+    if who is not None and request.method not in SAFE:
+        acting.set_actor(_actor(request, context, who, now_ms))
+    return who
+
+
+def _actor(request: Request, context: Context, who: Who, now_ms: int) -> Actor:
+    member, route = who.member, getattr(request.scope.get("route"), "path", request.url.path)
+    actor = Actor(
+        via=Via.BROWSER if who.session else Via.TOKEN,
+        member=member.id,
+        name=f"{member.first_name} {member.last_name}",
+        act=f"{request.method} {route}",
+        is_staff=member.role is not Role.MEMBER,
+        at_ms=now_ms,
+        floor_ms=context.clock.now_ms(),
+        token=who.token,
+    )
+    actor.because(request.query_params.get("reason"))
+    return actor
 
 
 MaybeWho = Annotated[Who | None, Depends(who_asks)]
 """Who asks, or nobody."""
 
 
+def _reading(context: Ctx) -> Iterator[Session]:
+    with context.database.read() as session:
+        yield session
+
+
+async def _writing(context: Ctx, who: MaybeWho) -> AsyncIterator[Session]:
+    async with context.writes, contextmanager_in_threadpool(context.database.write()) as session:
+        yield session
+
+
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+"""A session for reading only."""
+Writing = Annotated[Session, Depends(_writing, scope="function")]
+"""A session whose transaction commits before the answer; it begins by taking the database's write lock.
+
+Who asks is known before, so that the audit log knows who acts."""
+
+
 async def signed_in(request: Request, who: MaybeWho) -> Who:
     """Return who asks; raises Refused for nobody, and for a write that a page of ours did not send."""
     known = somebody(who)
-    if known.session and request.method not in SAFE:
-        check_csrf(known, await _sent_csrf(request))
+    if request.method not in SAFE:
+        if known.session:
+            check_csrf(known, await _sent_csrf(request))
+        await _keep_reason(request)
     return known
+
+
+async def _keep_reason(request: Request) -> None:
+    """Keep why somebody acts, as form or JSON say it, for the audit log; a body was read before this runs."""
+    actor = acting.current()
+    if actor is None or not actor.is_staff:
+        return
+    kind = request.headers.get("content-type", "")
+    sent: object = None
+    if kind.startswith("application/x-www-form-urlencoded"):
+        sent = await request.form()
+    elif "json" in kind:
+        try:
+            sent = await request.json()
+        except ValueError:
+            return
+    if isinstance(sent, Mapping):
+        actor.because(next((sent[name] for name in REASONS if sent.get(name)), None))
 
 
 def somebody(who: MaybeWho) -> Who:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlmodel import Session, col, delete, or_, select, update
+from sqlmodel import Session, col, delete, or_, select
 
+from booking_api.audit import notes
 from booking_api.auth import second
 from booking_api.auth.models import (
     ApiToken,
@@ -135,6 +136,8 @@ def begin_session(
     person = session.get(Member, member)
     if person is None:
         raise Refused("member_not_found", f"There is no member {member}.")
+    if person.role is not Role.MEMBER:
+        notes.signed_in(session, member, f"{person.first_name} {person.last_name}", now_ms)
     token, id = secrets.token_urlsafe(32), make_id(now_ms)
     session.add(
         BrowserSession(
@@ -267,7 +270,7 @@ def by_token(session: Session, token: str, now_ms: int) -> Who | None:
     if member is None:
         return None
     scopes = frozenset(Permission(scope) for scope in kept.scopes.split() if scope in set(Permission))
-    return Who(member, scopes & GRANTS[member.role])
+    return Who(member, scopes & GRANTS[member.role], token=kept.name)
 
 
 def issue_token(
@@ -301,13 +304,11 @@ def tokens_of(session: Session, member: str) -> list[ApiToken]:
 
 def revoke_token(session: Session, member: str, id: str, now_ms: int) -> None:
     """End one of a member's own tokens. Raises Refused when it is not theirs."""
-    mine = (
-        update(ApiToken)
-        .where(col(ApiToken.id) == id, col(ApiToken.member) == member, col(ApiToken.revoked_ms).is_(None))
-        .values(revoked_ms=now_ms)
-    )
-    if session.exec(mine).rowcount == 0:
+    token = session.get(ApiToken, id)
+    if token is None or token.member != member or token.revoked_ms is not None:
         raise Refused("token_not_found", "You have no such token.")
+    token.revoked_ms = now_ms
+    session.add(token)
 
 
 def forget(session: Session, member: str, now_ms: int) -> None:

@@ -13,7 +13,8 @@ class Who:
     """A signed-in person, or a program with a part of a person's permissions.
 
     `csrf` is what the forms of a browser carry, "" for a program; `session` is the id of the
-    browser's session, "" for a program. `signed_in_ms` is when they signed in there (UTC milliseconds).
+    browser's session, "" for a program; `token` is what a program's token is called, "" for a browser.
+    `signed_in_ms` is when they signed in there (UTC milliseconds).
     """
 
     member: Member
@@ -21,6 +22,7 @@ class Who:
     csrf: str = ""
     session: str = ""
     signed_in_ms: int = 0
+    token: str = ""
 
     @property
     def id(self) -> str:

@@ -109,6 +109,12 @@ NAMES = {
         "close": "Close a month: state what each pool cost and recovered, carry it forward or give it back.",
         "costs": "What machines cost: cost files and suppliers' invoices.",
     },
+    "audit": {
+        "audit": "What staff and commands did.",
+    },
+    "notices": {
+        "notices": "Mails and notices to people.",
+    },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "
         "the file is for its owner alone.",

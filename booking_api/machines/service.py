@@ -8,6 +8,8 @@ from sqlmodel import Session, col, select
 from booking_api.certifications.models import Skill
 from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.models import Gateway
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
 from booking_api.tariffs.models import TariffVersion
 from floor import training
@@ -134,12 +136,16 @@ def lock_out(session: Session, id: str, reason: str, by: str, now_ms: int) -> Ma
     machine.lockout_by, machine.lockout_ms = by, now_ms
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
+    why = machine.lockout_reason
+    happened(session, Happening.MACHINE_LOCKED_OUT, id, now_ms, machine=id, reason=why, by=by)
     return machine
 
 
 def clear(session: Session, id: str, now_ms: int) -> Machine:
     """Put a machine in order again."""
     machine = get(session, id)
+    if machine.lockout_ms is not None:
+        happened(session, Happening.MACHINE_CLEARED, id, now_ms, machine=id)
     machine.lockout_reason = machine.lockout_by = machine.lockout_ms = None
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)

@@ -11,6 +11,9 @@ from booking_api.billing.settle import settle
 from booking_api.certifications import used
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
+from booking_api.happenings import journal
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
 from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
@@ -137,6 +140,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     changed = settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
     for id in changed.keys() & gathered.sessions.keys():
         gathered.sessions[id]["total_micro"] = changed[id]
+    journal.tell(session, gathered, now_ms)
     touched = {id: gathered.sessions[id] for id in gathered.touched}
     _insert(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
     old = [row for id, row in touched.items() if id in gathered.known]
@@ -162,6 +166,8 @@ def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, no
     machine.lockout_by, machine.lockout_ms = (by, at_ms) if reason is not None else (None, None)
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
+    what = Happening.MACHINE_CLEARED if reason is None else Happening.MACHINE_LOCKED_OUT
+    happened(session, what, id, now_ms, machine=id, reason=reason, by=by)
 
 
 def _quarantine(session: Session, batch: JournalBatch, misfits: Sequence[Misfit], now_ms: int) -> None:

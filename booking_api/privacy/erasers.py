@@ -8,6 +8,7 @@ from sqlalchemy import Update
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from booking_api.accounts.models import Account, AccountMember
+from booking_api.audit import service as audit
 from booking_api.auth import service as sign_in
 from booking_api.auth.models import IdempotentAnswer
 from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
@@ -21,6 +22,7 @@ from booking_api.happenings.models import Happened, Letter
 from booking_api.households.models import Household, HouseholdMember
 from booking_api.ledger.models import LedgerEntry, LedgerPosting
 from booking_api.members.models import Member, MemberCare, MemberImport, Suspension
+from booking_api.notices import choices
 from booking_api.payments.models import Debit, Mandate
 from booking_api.prints.models import PrintJob
 from booking_api.registrations.models import Registration
@@ -148,3 +150,11 @@ def forget_training(session: Session, member: Member, _now_ms: int) -> None:
     """Delete their tries at quizzes, and where they waited for a place."""
     session.exec(delete(QuizTry).where(col(QuizTry.member) == member.id))
     session.exec(delete(ClassWaiting).where(col(ClassWaiting.member) == member.id))
+
+
+def forget_told(session: Session, member: Member, _now_ms: int) -> None:
+    """Blank what the audit log says of them, and what they were told; forget what they chose."""
+    audit.blank(session, member.id)
+    choices.blank(session, member.id)
+    for id in session.exec(select(Registration.id).where(col(Registration.member) == member.id)).all():
+        audit.blank(session, id)

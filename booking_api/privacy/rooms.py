@@ -29,6 +29,10 @@ class Eraser:
 
 
 ERASERS: tuple[Eraser, ...] = (
+    Eraser(
+        ("audit_act", "audit_part", "notice", "notice_choice", "notice_push", "notice_reminded"),
+        erasers.forget_told,
+    ),
     Eraser(("registration", "letter", "happened"), erasers.forget_letters),
     Eraser(("household_member", "household", "account_member"), erasers.leave_groups),
     Eraser(("member_care", "suspension", "member_import"), erasers.forget_care),

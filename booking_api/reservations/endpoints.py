@@ -19,7 +19,7 @@ from booking_api.reservations.blocks import BlockDetails
 from booking_api.reservations.booking import BookingDetails, ChangeDetails, Millis, Reason
 from booking_api.reservations.diary import Diary
 from booking_api.reservations.models import Reserved
-from booking_api.reservations.notices import look
+from booking_api.reservations.rounds import look
 from booking_api.reservations.seen import ReservationSeen, seen, sees_all
 from booking_api.reservations.series import SeriesDetails
 from floor.errors import ConfigError, Refused

@@ -186,3 +186,9 @@ def _uses(
         )
         found.append(Use(one.machine, one.started_ms, ends_ms, walk_in))
     return tuple(found)
+
+
+def upcoming(session: Session, from_ms: int, to_ms: int) -> Iterable[Reservation]:
+    """Return the reservations that begin in a time, from `from_ms` to before `to_ms`, and stand."""
+    found = rows(session, None, from_ms, to_ms, standings=(Standing.BOOKED,))
+    return [reservation(row) for row in found if row.member and from_ms <= row.begins_ms < to_ms]

@@ -98,6 +98,7 @@ NOTICES: dict[str, tuple[str, str]] = {
         "accent",
         "The second factor is taken away. They sign in with their password, and set one up anew.",
     ),
+    "told": ("good", "Your choice is kept."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -112,6 +113,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
             ("/shop", "Materials", Permission.ME_READ),
             ("/reservations", "Reservations", Permission.ME_READ),
             ("/prints", "Print queue", Permission.ME_READ),
+            ("/me/notices", "What I am told", Permission.ME_READ),
         ),
     ),
     (
@@ -139,6 +141,13 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/workshop", "Workshop", Permission.GATEWAYS_READ),
             ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+        ),
+    ),
+    (
+        "Watch",
+        (
+            ("/audit", "Audit log", Permission.AUDIT_READ),
+            ("/webhooks", "Webhooks", Permission.WEBHOOKS_WRITE),
         ),
     ),
 )

@@ -10,6 +10,7 @@ from babel.messages.extract import extract
 from booking_api.auth import desk, identities, letters
 from booking_api.documents import pdf
 from booking_api.members import cells
+from booking_api.notices import kinds
 from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import (
     alarms,
@@ -25,6 +26,7 @@ from booking_api.web import (
     reserve_words,
     sign_in,
     vocabulary,
+    watch,
     wording,
 )
 from floor.tariff.model import UNITS
@@ -52,6 +54,9 @@ WEB_SOURCES = (
     "booking_api/privacy",
     "booking_api/registrations",
     "booking_api/waivers",
+    "booking_api/audit",
+    "booking_api/webhooks",
+    "booking_api/notices",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -113,6 +118,11 @@ def of_tables() -> set[str]:
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
+    said |= {text for row in kinds.MEMBER.values() for text in row[1:]} | {*kinds.DETAILS.values()}
+    said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
+    said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
+    said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
+    said |= set(watch.CHANGES.values())
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -16,7 +16,7 @@ from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
 from booking_api.members.models import Member
 from booking_api.reservations.models import Reserved
-from booking_api.reservations.notices import look
+from booking_api.reservations.rounds import look
 from floor.timescale import TimeScale
 from floor.wire.journal import SessionEnded, SessionStarted
 from floor.words import StopType

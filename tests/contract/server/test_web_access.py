@@ -10,9 +10,9 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from booking_api.app import API as API_ROOMS
-from booking_api.app import PAGES
 from booking_api.auth.permissions import GRANTS, Permission
+from booking_api.rooms import API as API_ROOMS
+from booking_api.rooms import PAGES
 from booking_api.web import live
 from floor.words import Role
 from tests.kit.access_accounts import ACCOUNTS
@@ -25,6 +25,7 @@ from tests.kit.access_prints import PRINTS
 from tests.kit.access_reservations import RESERVATIONS
 from tests.kit.access_signin import SIGN_INS
 from tests.kit.access_training import TRAINING
+from tests.kit.access_watch import WATCH
 from tests.kit.web import WebFloor, build
 
 NAMES = {"-": "", "m": "mira", "o": "otto", "i": "ines", "t": "tomas", "p": "olga", "a": "ada"}
@@ -100,7 +101,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
 PERSONAL = PEOPLE | SIGN_INS | TRAINING | RESERVATIONS | MEMBERSHIPS
-MAY |= PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS
+MAY |= PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""
