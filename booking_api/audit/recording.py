@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel, col
 from booking_api.audit import chain
 from booking_api.audit.acting import ACTOR, Actor
 from booking_api.audit.models import AuditAct, AuditHead, AuditPart
-from booking_api.audit.tables import EVERYBODY, NOT_RECORDED, PERSONS, is_secret
+from booking_api.audit.tables import DERIVED, EVERYBODY, NOT_RECORDED, PERSONS, is_secret
 from booking_api.db import DATA, after_commit
 
 _GATHERED = "audit"
@@ -69,9 +69,10 @@ class _Shape:
 
 @cache
 def _shape(mapper: Mapper[Any]) -> _Shape:
-    columns = tuple(attribute.key for attribute in mapper.column_attrs)
-    key = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
     table = str(mapper.local_table.name)  # type: ignore[attr-defined] # a mapped table has a name
+    told = (attribute.key for attribute in mapper.column_attrs)
+    columns = tuple(name for name in told if (table, name) not in DERIVED)
+    key = tuple(mapper.get_property_by_column(column).key for column in mapper.primary_key)
     about: tuple[str, ...] = tuple(name for name in ("member", "account") if name in columns)
     if table in {"member", "account"}:
         about = ("id",)

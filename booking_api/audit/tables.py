@@ -80,6 +80,9 @@ NOT_RECORDED: dict[str, str] = {
 PERSONS = frozenset({"member", "account", "registration", "household", "bank_line"})
 """Tables whose rows are a person's under their own key, where no column names a member or an account."""
 
+DERIVED = frozenset({("member", "sort"), ("member", "search")})
+"""Columns that follow from others of the same row, and so are not recorded."""
+
 _SECRET = ("hash", "sealed", "secret", "password", "lookup", "csrf", "token", "nonce", "iban", "public_key")
 _NO_SECRET = frozenset({"sha256"})
 

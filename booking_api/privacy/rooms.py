@@ -101,6 +101,7 @@ KEPT: dict[str, str] = {
     "supplier_invoice": ACTS,
     "tariff_version": ACTS,
     "waiver_version": ACTS,
+    "webhook": ACTS,
 }
 """Tables that stay as they are, and why."""
 

@@ -23,7 +23,8 @@ LARGE = (
     ("/api/v1/prints", 1025 * MIB),
     ("/desk/bank", 40 * MIB),
     ("/api/v1/bank", 40 * MIB),
-    ("/members/import", 10 * MIB),
+    ("/member-import", 6 * MIB),
+    ("/api/v1/member-imports", 6 * MIB),
 )
 """Where larger bodies may go, by the begin of the path: a print is bounded by its own settings."""
 TOO_LARGE = "What was sent is too large."
