@@ -21,6 +21,7 @@ from booking_api.payments import items as sales
 from booking_api.payments import price_list
 from booking_api.payments.models import SaleItem
 from booking_api.presets import tables
+from booking_api.reservations import policies
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from floor.errors import ConfigError, Refused
@@ -111,6 +112,13 @@ def _costs(work: Work, text: str, file: str) -> Iterator[Step]:
     yield Step("costs", f"from {version.valid_from}", SAME if version.n in before else ADDED)
 
 
+def _reservations(work: Work, text: str, file: str) -> Iterator[Step]:
+    before = policies.in_force(work.session, work.now_ms)
+    version = policies.put(work.session, text, work.author, work.now_ms, file=file)
+    is_same = before is not None and before.id == version.id
+    yield Step("reservations", "rules", ADDED if before is None else SAME if is_same else CHANGED)
+
+
 def _items(work: Work, text: str, file: str) -> Iterator[Step]:
     for details in price_list.read(text, file):
         known = work.session.get(SaleItem, details.id)
@@ -137,5 +145,6 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("classes.toml", _classes),
     ("items.toml", _items),
     ("costs/*.toml", _costs),
+    ("reservations.toml", _reservations),
 )
 """Which files are applied, in this order: each names only what stands before it."""
