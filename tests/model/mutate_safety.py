@@ -17,11 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mutations import RULES, Mutation
+from mutations_people import PEOPLE
 from mutations_proof import PROOFS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MUTATIONS = [*RULES, *PROOFS]
+MUTATIONS = [*RULES, *PROOFS, *PEOPLE]
 DEADLINE_S = 60
 KILLED, SURVIVED = 3, 0
 RUN = """
@@ -38,6 +39,13 @@ try:
     access.test_a_phone_which_may_be_anywhere_is_its_members_and_no_more()
     access.test_an_account_is_chosen_while_something_of_it_is_left()
     access.test_a_hold_grows_out_of_what_is_left()
+    import test_floor_at_machine as booked
+    booked.test_who_is_let_in_and_who_is_refused()
+    booked.test_a_no_show_holds_no_more()
+    booked.test_what_a_session_begins()
+    booked.test_a_class_lets_its_guests_in_and_no_further()
+    booked.test_who_is_supervised_is_above_nothing()
+    booked.test_who_signs_off_and_who_is_signed_off()
     import session_rules
     session_rules.check_kinds()
 except AssertionError as error:
