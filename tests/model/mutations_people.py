@@ -14,9 +14,7 @@ def _booked(rule: str, old: str, new: str) -> Mutation:
 
 
 PEOPLE = [
-    session_rule(
-        "a hand-over is confirmed", "if _handing(state, tap.at_ms, confirmed=True):", "if state.handing:"
-    ),
+    session_rule("a hand-over is confirmed", "and handing.confirmed is confirmed", ""),
     session_rule("a hand-over ends", "and at_ms < handing.until_ms and handing", "and handing"),
     session_rule(
         "a copy confirms no hand-over", "or policy.card_must_stay or confirms", "or policy.card_must_stay"
@@ -71,12 +69,8 @@ PEOPLE = [
         "(policy.needs_supervisor or tap.supervised)",
         "policy.needs_supervisor",
     ),
+    _access("who has to sign waits", "    if member.waiver_missing:", "    if False:"),
     _access("what is reserved is another's", "if request.reserved else None", "if False else None"),
-    _access(
-        "a class lets in only while it runs",
-        "and request.now_ms < request.class_ends_ms",
-        "and request.class_ends_ms",
-    ),
     _access("a class stands above training alone", "untrained in UNTRAINED and", "untrained and"),
     _access(
         "a class needs to be there",
