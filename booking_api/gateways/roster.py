@@ -11,6 +11,7 @@ from booking_api.auth.models import Credential
 from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications.models import Certification
+from booking_api.certifications.sign_off import signs_off
 from booking_api.db import zone_of
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
@@ -206,6 +207,7 @@ def _standing(
         allowed=allowed,
         technician=member.role in STAFF,
         supervisor=member.role is Role.INSTRUCTOR or member.role in STAFF,
+        signs_off=signs_off(member.role),
         positions=charged.positions,
         budgets=charged.budgets,
         others=tuple(other for other in others if other.id not in late),
