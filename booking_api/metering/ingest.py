@@ -154,14 +154,14 @@ def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEn
             "epoch": batch.epoch,
             "seq": entry.seq,
             "at_ms": entry.recorded_ms,
-            "machine": machine,
-            "code": "sign_off_refused",
-            "words": words,
+            "machine": alarm.machine,
+            "code": alarm.code,
+            "words": alarm.words,
             "seen_ms": None,
             "seen_by": None,
             "received_ms": now_ms,
         }
-        for entry, machine, words in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
+        for entry, alarm in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
     ]
     _insert(session, Alarm, rows)
 

@@ -10,10 +10,10 @@ from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.metering.retold import retold
 from floor.errors import Refused
-from floor.wire.journal import JournalEntry, SignedOff
+from floor.wire.journal import AlarmRaised, JournalEntry, SignedOff
 
-Problem = tuple[JournalEntry, str, str]
-"""An entry that was not applied, its machine, and why."""
+Problem = tuple[JournalEntry, AlarmRaised]
+"""An entry that was not applied, and what staff are told."""
 
 
 def apply(
@@ -30,7 +30,8 @@ def apply(
             _apply(session, gateway, fact, at_ms)
         except Refused as refused:
             words = f"{fact.by} signed {fact.member} off: {refused}"
-            problems.append((entry, fact.machine, words[:400]))
+            alarm = AlarmRaised(machine=fact.machine, code="sign_off_refused", words=words[:400])
+            problems.append((entry, alarm))
     return problems
 
 

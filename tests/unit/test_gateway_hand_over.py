@@ -14,6 +14,7 @@ from floor.session import Free, Running
 from floor.wire.journal import JobFinished, SessionEnded, SessionStarted, TapRefused
 from floor.words import Activity, DenialReason, InputRole, JobOutcome, StopType
 from hardware.events import ButtonPressed
+from hardware.simulated import SimulatedPanel, SimulatedReader, SimulatedRelay
 from tests.kit.gateway import ADA, BEN
 from tests.unit.test_gateway_reservations import IVY, MEMBERS, Booked
 
@@ -133,3 +134,18 @@ async def test_where_the_card_must_stay_nothing_is_handed_over(tmp_path):
     await bench.hand()
     assert bench.user == "ada"
     bench.journal.close()
+
+
+class Box(SimulatedReader, SimulatedRelay, SimulatedPanel):
+    """A box in the field, in so far as a hand-over sees one."""
+
+    fail_safe = True
+
+    def __init__(self) -> None:
+        SimulatedReader.__init__(self, "box")
+
+
+async def test_a_box_in_the_field_gives_its_power_to_the_badge_that_it_read(bench):
+    bench.station.devices = replace(bench.station.devices, node=Box())
+    await bench.press()
+    assert bench.station.state.handing is None
