@@ -72,6 +72,7 @@ class Reservations:
         self._told = ("", "")
         self._drawn = ""
         self._entry: RosterMachine | None = None
+        self._past, self._past_ms = 0, 0
 
     @property
     def bookings(self) -> Sequence[Booking]:
@@ -83,7 +84,19 @@ class Reservations:
         bookings, clock = self.bookings, self._station.services.clock
         if not bookings or not clock.known():
             return NOTHING
-        return look(bookings, member, clock.wall_ms(), self._begun)
+        now_ms = clock.wall_ms()
+        return look(self._left(now_ms), member, now_ms, self._begun)
+
+    def _left(self, now_ms: int) -> Sequence[Booking]:
+        """Return the bookings that are not over: a gateway that is alone keeps those that are."""
+        self._forget()
+        bookings = self.bookings
+        if now_ms < self._past_ms:
+            self._past = 0
+        self._past_ms = now_ms
+        while self._past < len(bookings) and bookings[self._past].ends_ms <= now_ms:
+            self._past += 1
+        return bookings[self._past :] if self._past else bookings
 
     def _of_id(self, member: str | None) -> Reserved:
         return self._of(self._station.services.roster.member(member) if member else None)
@@ -105,7 +118,8 @@ class Reservations:
         if not self.bookings or not clock.known() or not isinstance(self._station.state, Free | RunOn):
             return None
         now_ms = clock.wall_ms()
-        running = (one for one in self.bookings if one.opens and holds(one, now_ms, self._begun))
+        left = self._left(now_ms)
+        running = (one for one in left if one.opens and holds(one, now_ms, self._begun))
         return next((one for one in running if one.id not in self._openers), None)
 
     def opened_by(self, supervisor: str) -> bool:
@@ -143,11 +157,11 @@ class Reservations:
     def _use(self, lease: Lease) -> None:
         clock, member = self._station.services.clock, self._station.services.roster.member(lease.member)
         if member and clock.known():
-            self._begun |= begins(self.bookings, member, lease.granted_ms, clock.wall_ms())
+            now_ms = clock.wall_ms()
+            self._begun |= begins(self._left(now_ms), member, lease.granted_ms, now_ms)
 
     async def tick(self, since: float) -> None:
         """Tell whoever uses the machine that they must end, and end it when that is due."""
-        self._forget()
         lease = self._station.lease
         if lease is None:
             self._redraw()
@@ -166,7 +180,7 @@ class Reservations:
         entry = machine.entry if machine else None
         if entry is self._entry:
             return
-        self._entry = entry
+        self._entry, self._past = entry, 0
         kept = {one.id for one in self.bookings}
         self._begun &= kept
         self._openers = {id: who for id, who in self._openers.items() if id in kept}
