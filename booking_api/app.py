@@ -20,53 +20,78 @@ from booking_api.billing import endpoints as billing
 from booking_api.certifications import endpoints as certifications
 from booking_api.context import Context
 from booking_api.costing import endpoints as costing
+from booking_api.courses import endpoints as courses
+from booking_api.courses import rounds
 from booking_api.disputes import endpoints as disputes
 from booking_api.documents import endpoints as documents
 from booking_api.exports import endpoints as exports
 from booking_api.gateways import endpoints as gateways
+from booking_api.households import endpoints as households
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
 from booking_api.members import endpoints as members
+from booking_api.members import file_endpoints as member_files
 from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
 from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
 from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
+from booking_api.privacy import endpoints as privacy
+from booking_api.registrations import endpoints as registrations
 from booking_api.reports import endpoints as reports
+from booking_api.reservations import endpoints as reservations
+from booking_api.reservations import line_endpoints, notices
 from booking_api.sessions import endpoints as sessions
 from booking_api.tariffs import endpoints as tariffs
+from booking_api.waivers import endpoints as waivers
 from booking_api.web import accounts as account_pages
 from booking_api.web import (
     badge,
     badge_reading,
     bank,
+    calendars,
     cash_desk,
     classes,
     closing,
     errors,
+    join,
     machine,
     me,
+    member_import,
     pages,
+    people,
     phone,
+    quizzes,
+    reserve,
     shop,
     staff,
+    training,
     workshop,
 )
 from booking_api.web import disputes as dispute_pages
 from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
+from booking_api.web import reservations as reservation_pages
+from booking_api.web import waivers as waiver_pages
 from booking_api.web.render import WEB
 
-PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
-FLOOR = (machines, sessions, tariffs, gateways, prints)
+PEOPLE = (tokens, members, badges, certifications, accounts, memberships, courses)
+PERSONS = (member_files, households, registrations, waivers, privacy)
+FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
+API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS)
+TRAINING_PAGES = (training, quizzes, classes)
+PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
+PERSON_PAGES = (people, waiver_pages, join, member_import)
+CALENDAR_PAGES = (calendars, reservation_pages, reserve)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+ALL_PEOPLE = (*PEOPLE_PAGES, *PERSON_PAGES)
+PAGES = (pages, me, badge, machine, staff, workshop, reports, *ALL_PEOPLE, *CALENDAR_PAGES, *MONEY_PAGES)
+ROUNDS = (rounds, notices)
+"""What looks by itself, beside requests."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -124,6 +149,7 @@ def create_app(context: Context) -> FastAPI:
     app.state.desk = Desk()
     app.state.uploads = Uploads()
     app.state.badge_door = badge.Door()
+    app.state.front_door = join.FrontDoor()
     app.state.exposition = Exposition()
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
@@ -139,10 +165,12 @@ def create_app(context: Context) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        # Whoever holds the link is the one worker that looks after what nobody asks for.
+        beside = (context.link.run(), *(room.run(context) for room in ROUNDS)) if context.link else ()
+        tasks = [group.create_task(work) for work in beside]
         yield
-        if link is not None:
-            link.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Enum, create_engine, event
+from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
@@ -28,6 +28,8 @@ BUSY_TIMEOUT_MS = 30_000
 AFTER_COMMIT = "after_commit"
 DATA = "data"
 ZONE = "zone"
+JSON_OR_NULL = JSON(none_as_null=True)
+"""The type of a JSON column in which nothing is NULL, not the JSON word."""
 _FULL = ("disk is full", "no space left", "could not extend file")
 
 

@@ -17,6 +17,7 @@ STATUS: dict[str, int] = {
     "forbidden": 403,
     "csrf_failed": 403,
     "sign_in_often": 429,
+    "join_often": 429,
     "readers_many": 503,
 }
 """The HTTP status of a refusal's code; else `…_not_found` is 404, a wrong request 422, anything else 409."""

@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.members.settings import KEYS as PEOPLE_KEYS
+from booking_api.members.settings import PeopleSettings, read_people
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -50,6 +52,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_webhook_secret",
         "stripe_address",
     ),
+    "people": PEOPLE_KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
 }
 Table = Mapping[str, object]
@@ -141,6 +144,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
+    people: PeopleSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -176,6 +180,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
+        people=read_people(tables),
     )
 
 

@@ -8,10 +8,12 @@ from booking_api.badges import models as _badges
 from booking_api.billing import models as _billing
 from booking_api.certifications import models as _certifications
 from booking_api.costing import models as _costing
+from booking_api.courses import models as _courses
 from booking_api.disputes import models as _disputes
 from booking_api.documents import models as _documents
 from booking_api.gateways import models as _gateways
 from booking_api.happenings import models as _happenings
+from booking_api.households import models as _households
 from booking_api.ledger import models as _ledger
 from booking_api.machines import models as _machines
 from booking_api.members import models as _members
@@ -20,8 +22,11 @@ from booking_api.metering import models as _metering
 from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
+from booking_api.registrations import models as _registrations
+from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
+from booking_api.waivers import models as _waivers
 
 NOUNS = (
     _accounts,
@@ -30,10 +35,12 @@ NOUNS = (
     _billing,
     _certifications,
     _costing,
+    _courses,
     _disputes,
     _documents,
     _gateways,
     _happenings,
+    _households,
     _ledger,
     _machines,
     _members,
@@ -42,7 +49,10 @@ NOUNS = (
     _payments,
     _periods,
     _prints,
+    _reservations,
+    _registrations,
     _sessions,
     _tariffs,
+    _waivers,
 )
 METADATA = SQLModel.metadata

@@ -8,6 +8,7 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col, select
 
 from booking_api.billing.settle import settle
+from booking_api.certifications import used
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
 from booking_api.machines.models import Machine
@@ -16,6 +17,7 @@ from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
 from booking_api.prints import applied as prints
+from booking_api.reservations.arrivals import arrived
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
 from floor.errors import PeerError
 from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
@@ -44,6 +46,7 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
     if planned.apply:
         gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply, now_ms).gathered
         _write_records(session, batch, planned.apply, now_ms)
+        arrived(session, [gathered.sessions[id] for id in sorted(gathered.touched)], now_ms)
         _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)
         _sign_off(session, batch, planned.apply, now_ms)
@@ -144,6 +147,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)
+    used.moved(session, [gathered.sessions[id] for id in gathered.ended], now_ms)
 
 
 def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int) -> None:

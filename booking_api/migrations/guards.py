@@ -32,11 +32,19 @@ GUARDS = (
     ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
     ("plan_version_no_update", "plan_version", "UPDATE", ""),
     ("plan_version_no_delete", "plan_version", "DELETE", ""),
+    ("waiver_version_no_update", "waiver_version", "UPDATE", ""),
+    ("waiver_version_no_delete", "waiver_version", "DELETE", ""),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
     *(
         (f"{table}_no_{event.lower()}", table, event, "")
-        for table in ("cost_version", "supplier_invoice", "supplier_cost", "period_reopening")
+        for table in (
+            "cost_version",
+            "supplier_invoice",
+            "supplier_cost",
+            "period_reopening",
+            "reservation_policy",
+        )
         for event in ("UPDATE", "DELETE")
     ),
     ("dispute_event_no_delete", "dispute_event", "DELETE", ""),

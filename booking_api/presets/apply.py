@@ -12,9 +12,11 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
+from booking_api.certifications import skills
 from booking_api.costing import versions as costs
 from booking_api.costing.models import CostVersion
-from booking_api.memberships import classes, plans
+from booking_api.courses import classes
+from booking_api.memberships import plans
 from booking_api.payments import items as sales
 from booking_api.payments import price_list
 from booking_api.payments.models import SaleItem
@@ -93,6 +95,11 @@ def _plans(work: Work, text: str, file: str) -> Iterator[Step]:
         yield Step("plan", added.plan.id, ADDED if added.is_new else SAME)
 
 
+def _skills(work: Work, text: str, file: str) -> Iterator[Step]:
+    for skill, what in skills.put_file(work.session, text, file, work.now_ms):
+        yield Step("skill", skill.id, what)
+
+
 def _classes(work: Work, text: str, file: str) -> Iterator[Step]:
     for course, what in classes.put_file(work.session, text, file, work.currency, work.author, work.now_ms):
         yield Step("course", course.id, what)
@@ -122,6 +129,7 @@ def _table(kind: str, put: tables.Put) -> Reader:
 
 READERS: tuple[tuple[str, Reader], ...] = (
     ("tariffs/*.toml", _tariff),
+    ("training.toml", _skills),
     ("machines.toml", _table("machine", tables.MACHINES)),
     ("funds.toml", _table("fund", tables.FUNDS)),
     ("teams.toml", _table("team", tables.TEAMS)),

@@ -166,6 +166,10 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
         "prints.max_total_mib": str(read.prints.max_total_bytes >> 20),
         "prints.keep_days": str(read.prints.keep_days),
         "prints.expire_days": str(read.prints.expire_days),
+        "people.join": read.people.join,
+        "people.of_age": str(read.people.of_age),
+        "people.keep_years": str(read.people.keep_years),
+        "people.forget_after_months": str(read.people.forget_after_months),
     }
     assert {key: said[key][0] for key in hold} == hold
     assert read.data == tmp_path / said["server.data"][0]
@@ -174,7 +178,8 @@ def test_the_defaults_of_a_server_are_those_of_the_page(tmp_path: Path) -> None:
 
 
 PRINTS = (f"prints.{key}" for key in KEYS["prints"])
-WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PRINTS)
+PEOPLE = ("people.of_age", "people.keep_years", "people.forget_after_months")
+WHOLE = ("space.decimals", "server.port", "broker.port", "invoice.term_days", *PEOPLE, *PRINTS)
 
 
 @pytest.mark.parametrize("key", WHOLE)

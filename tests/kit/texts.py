@@ -8,6 +8,7 @@ from pathlib import Path
 from babel.messages.extract import extract
 
 from booking_api.documents import pdf
+from booking_api.members import cells
 from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import (
     alarms,
@@ -15,8 +16,11 @@ from booking_api.web import (
     closing,
     documents,
     explain,
+    join,
     phone,
     render,
+    reserve,
+    reserve_words,
     vocabulary,
     wording,
 )
@@ -39,6 +43,12 @@ WEB_SOURCES = (
     "booking_api/costing",
     "booking_api/periods",
     "booking_api/prints",
+    "booking_api/reservations",
+    "booking_api/households",
+    "booking_api/members",
+    "booking_api/privacy",
+    "booking_api/registrations",
+    "booking_api/waivers",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -90,7 +100,11 @@ def of_tables() -> set[str]:
         pdf.NO_FONT,
         CUT_SHORT,
     }
-    said |= set(alarms.ALARMS.values())
+    said |= set(alarms.ALARMS.values()) | set(reserve.KINDS.values())
+    said |= set(reserve_words.RULES.values()) | set(reserve_words.STANDINGS.values())
+    said |= (
+        set(alarms.ALARMS.values()) | set(join.WRONG.values()) | {join.OTHERWISE} | set(cells.RIGHT.values())
+    )
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}

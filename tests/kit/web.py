@@ -162,8 +162,8 @@ class WebFloor:
         browser.headers["x-csrf-token"] = who.csrf
         return browser
 
-    def journal(self, *facts: tuple[int, Fact]) -> None:
-        """Let the gateway record facts at instants (UTC ms), as ingest takes them."""
+    def journal(self, *facts: tuple[int, Fact], heard_ms: int = NOW_MS) -> None:
+        """Let the gateway record facts at instants (UTC ms), as ingest takes them when they are heard of."""
         entries: list[JournalEntry] = []
         for at_ms, fact in facts:
             self._seq += 1
@@ -181,7 +181,7 @@ class WebFloor:
             self._hash = entries[-1].hash
         batch = JournalBatch(gateway=GATEWAY, epoch=1, entries=entries)
         with self.context.database.write() as session:
-            ingest(session, batch, NOW_MS)
+            ingest(session, batch, heard_ms)
 
     def session(self, id: str, name: str, machine: str, ended_ms: int, minutes: int, **counters: int) -> None:
         """Let somebody have used a machine."""

@@ -81,10 +81,10 @@ def test_who_may_not_sign_off_raises_an_alarm(floor: Floor) -> None:
     floor.apply(journal.batch(8), LATER_MS)
     assert held(floor) is None
     assert [words.split(" ")[-1] for words in alarms(floor)] == [
-        "off.",
-        "off.",
+        "member.",
+        "member.",
         "nobody.",
-        "off.",
+        "nobody.",
         "elsewhere.",
         "nobody.",
         "off.",
@@ -120,7 +120,7 @@ def test_what_staff_said_since_stands(floor: Floor, late: bool) -> None:
             certifications.revoke(session, floor.ben, "laser-1", floor.ada, at_ms + 1)
     floor.apply(journal.batch(), LATER_MS)
     assert held(floor) == (floor.ada, at_ms, at_ms + 1 if late else None)
-    assert alarms(floor) == (["It was revoked after that."] if late else [])
+    assert alarms(floor) == (["What the machine asks for was revoked since."] if late else [])
 
 
 def test_told_again_in_a_new_epoch_or_without_a_clock(floor: Floor) -> None:

@@ -20,7 +20,10 @@ from tests.kit.access_books import BOOKS
 from tests.kit.access_disputes import DISPUTES
 from tests.kit.access_memberships import MEMBERSHIPS
 from tests.kit.access_payments import PAYMENTS
+from tests.kit.access_people import PEOPLE
 from tests.kit.access_prints import PRINTS
+from tests.kit.access_reservations import RESERVATIONS
+from tests.kit.access_training import TRAINING
 from tests.kit.web import WebFloor, build
 
 NAMES = {"-": "", "m": "mira", "o": "otto", "i": "ines", "t": "tomas", "p": "olga", "a": "ada"}
@@ -45,8 +48,6 @@ MAY: dict[tuple[str, str], str] = {
     ("POST", "/machines/{id}/identify"): "tpa",
     ("GET", "/members"): STAFF,
     ("GET", "/members/{id}"): STAFF,
-    ("POST", "/members/{id}/certify"): "ipa",
-    ("POST", "/members/{id}/certifications/{machine}/revoke"): "ipa",
     ("POST", "/members/{id}/payments"): "pa",
     ("POST", "/members/{id}/badges/{badge}/{state}"): "pa",
     ("POST", "/members/{id}/reading"): "pa",
@@ -79,10 +80,6 @@ MAY: dict[tuple[str, str], str] = {
     ("POST", f"{API}/badges/{{id}}/keys"): "pa",
     ("GET", f"{API}/badges/{{id}}/keys"): "pa",
     ("DELETE", f"{API}/badges/{{id}}"): "pa",
-    ("GET", f"{API}/members/{{member}}/certifications"): "mitpa",
-    ("GET", f"{API}/machines/{{machine}}/certifications"): STAFF,
-    ("PUT", f"{API}/members/{{member}}/certifications/{{machine}}"): "ipa",
-    ("DELETE", f"{API}/members/{{member}}/certifications/{{machine}}"): "ipa",
     ("GET", f"{API}/machines"): SIGNED_IN,
     ("GET", f"{API}/machines/{{id}}"): SIGNED_IN,
     ("POST", f"{API}/machines"): "pa",
@@ -104,7 +101,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation"): "tpa",
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
-MAY |= PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS
+MAY |= PEOPLE | PAYMENTS | ACCOUNTS | DISPUTES | MEMBERSHIPS | BOOKS | PRINTS | TRAINING | RESERVATIONS
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""
@@ -132,6 +129,7 @@ def address(web: WebFloor, path: str) -> str:
     id = "laser-1" if machine else web.badge["mira"] if "badges/{id}" in path else web.people["mira"]
     id = "use-1" if "/sessions/" in path else id
     filled = path.replace("{id}", id).replace("{member}", web.people["mira"]).replace("{machine}", "laser-1")
+    filled = filled.replace("{skill}", "laser-1")
     filled = (
         filled.replace("{badge}", web.badge["mira"]).replace("{state}", "lost").replace("{entry}", "none")
     )
