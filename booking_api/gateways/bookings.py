@@ -95,6 +95,7 @@ def _booking(
         ends_ms=row.ends_ms,
         member=row.member or "",
         guests=guests[:200],
+        opens=row.class_session is not None,
         shown=(shown.get(row.member, "") if row.member else row.words)[:SHOWN_MAX],
         released_ms=slots.released_ms(one, policy),
         begun=one.begun_ms > 0,

@@ -8,6 +8,7 @@ from datetime import date
 from sqlmodel import Session, col, select
 
 from booking_api.auth.models import Credential
+from booking_api.auth.permissions import GRANTS, Permission
 from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications import standing
@@ -208,6 +209,7 @@ def _standing(
         allowed=allowed,
         technician=member.role in STAFF,
         supervisor=member.role is Role.INSTRUCTOR or member.role in STAFF,
+        signs_off=Permission.CERTIFICATIONS_WRITE in GRANTS[member.role],
         positions=charged.positions,
         budgets=charged.budgets,
         others=tuple(other for other in others if other.id not in late),

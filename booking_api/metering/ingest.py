@@ -15,6 +15,7 @@ from booking_api.happenings import journal
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
+from booking_api.metering import signed_off
 from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
@@ -51,6 +52,7 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
         arrived(session, [gathered.sessions[id] for id in sorted(gathered.touched)], now_ms)
         _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)
+        _sign_off(session, batch, planned.apply, now_ms)
     if planned.misfits:
         _quarantine(session, batch, planned.misfits, now_ms)
         gateway.quarantined_ms = now_ms
@@ -150,6 +152,26 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)
     used.moved(session, [gathered.sessions[id] for id in gathered.ended], now_ms)
+
+
+def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int) -> None:
+    """Apply what instructors said at machines; what may not be is an alarm."""
+    rows = [
+        {
+            "gateway": batch.gateway,
+            "epoch": batch.epoch,
+            "seq": entry.seq,
+            "at_ms": entry.recorded_ms,
+            "machine": alarm.machine,
+            "code": alarm.code,
+            "words": alarm.words,
+            "seen_ms": None,
+            "seen_by": None,
+            "received_ms": now_ms,
+        }
+        for entry, alarm in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
+    ]
+    _insert(session, Alarm, rows)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:

@@ -176,6 +176,7 @@ async def test_a_class_lets_in_who_has_a_place(web: WebFloor, peer: Peer) -> Non
     assert (await ask(web, "mira", "GET", f"/reservations/{mine['id']}")).json()["standing"] == "cancelled"
     (one,) = peer.told()
     assert (one.member, one.guests, one.shown) == ("", [web.people["ines"]], "Intro to lasers")
+    assert one.opens, "its people need no training, once it was opened at the machine"
     with web.context.database.write() as session:
         session.add(
             SignUp(id="u", session=planned, member=web.people["otto"], signed_ms=NOW_MS, changed_ms=NOW_MS)
