@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from sqlmodel import Session, col, select
 
-from booking_api.courses.models import ClassSession, SignUp, SignUpState
+from booking_api.courses.models import ClassSession, Course, SignUp, SignUpState
 from booking_api.db import zone_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members.models import Member
@@ -39,11 +39,12 @@ def for_roster(session: Session, machines: Collection[str], now_ms: int) -> dict
         if one.standing in facts.HOLDS and row.ends_ms > now_ms
     ]
     shown = _shown(session, {row.member for row, _ in told if row.member})
-    guests = _guests(session, {row.class_session for row, _ in told if row.class_session})
+    classes = {row.class_session for row, _ in told if row.class_session}
+    guests, opening = _guests(session, classes), _opening(session, classes)
     found: dict[str, list[Booking]] = {}
     for row, one in told:
         found.setdefault(row.machine, []).append(
-            _booking(row, one, rules, shown, guests.get(row.class_session or "", []))
+            _booking(row, one, rules, shown, guests.get(row.class_session or "", []), opening)
         )
     for machine in machines:
         blocks = _blocks(rules, machine, now_ms, zone_of(session))
@@ -86,7 +87,12 @@ def turn(session: Session, now_ms: int) -> None:
 
 
 def _booking(
-    row: Reserved, one: Reservation, rules: Policies, shown: dict[str, str], guests: list[str]
+    row: Reserved,
+    one: Reservation,
+    rules: Policies,
+    shown: dict[str, str],
+    guests: list[str],
+    opening: set[str],
 ) -> Booking:
     policy = rules.of(row.machine)
     return Booking(
@@ -95,7 +101,7 @@ def _booking(
         ends_ms=row.ends_ms,
         member=row.member or "",
         guests=guests[:200],
-        opens=row.class_session is not None,
+        opens=row.class_session in opening,
         shown=(shown.get(row.member, "") if row.member else row.words)[:SHOWN_MAX],
         released_ms=slots.released_ms(one, policy),
         begun=one.begun_ms > 0,
@@ -125,6 +131,12 @@ def _blocks(rules: Policies, machine: str, now_ms: int, zone: tzinfo) -> list[Bo
 def _shown(session: Session, members: set[str]) -> dict[str, str]:
     query = select(Member.id, Member.shown_name).where(col(Member.id).in_(members))
     return dict(session.exec(query).all())
+
+
+def _opening(session: Session, classes: set[str]) -> set[str]:
+    """Return the classes whose course opens its machines to students without training."""
+    query = select(ClassSession.id, Course.opens_machines).join(Course, col(Course.id) == ClassSession.course)
+    return {id for id, opens in session.exec(query.where(col(ClassSession.id).in_(classes))) if opens}
 
 
 def _guests(session: Session, classes: set[str]) -> dict[str, list[str]]:

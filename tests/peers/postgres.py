@@ -82,7 +82,7 @@ def run_postgres() -> Iterator[PostgresPeer]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c shared_buffers=16MB -c max_connections=40"
+        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c shared_buffers=16MB -c max_connections=120"
         control = [*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S)]
         _run([*control, "-l", str(home / "log"), "-o", options, "start"], home)
         try:

@@ -163,7 +163,16 @@ async def test_what_is_far_ahead_is_told_as_time_goes_on(web: WebFloor, peer: Pe
 
 async def test_a_class_lets_in_who_has_a_place(web: WebFloor, peer: Peer) -> None:
     with web.context.database.write() as session:
-        session.add(Course(id="intro", names={"en": "Intro"}, minutes=60, capacity=3, updated_ms=NOW_MS))
+        session.add(
+            Course(
+                id="intro",
+                names={"en": "Intro"},
+                minutes=60,
+                capacity=3,
+                updated_ms=NOW_MS,
+                opens_machines=True,
+            )
+        )
         session.flush()
         details = ClassDetails(course="intro", instructor=web.people["ines"], starts_ms=TEN)
         planned = classes.plan(session, details, NOW_MS).id
