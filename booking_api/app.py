@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.api.common import given
 from booking_api.auth import endpoints as tokens
 from booking_api.auth.desk import Desk
 from booking_api.badges import endpoints as badges
@@ -118,7 +119,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         # As they are: `include_router` would build every route of the floor again at the first request.
-        routes=[route for room in (*API, *PAGES) for route in room.router.routes],
+        routes=[given(route) for room in (*API, *PAGES) for route in room.router.routes],
     )
     app.state.context = context
     app.state.desk = Desk()

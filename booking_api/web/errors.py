@@ -54,8 +54,15 @@ async def on_data_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DataError)
     log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, type(error.orig))
     if not _is_page(request):
-        return problems.problem(422, "value_invalid", "A value is of a kind that cannot be kept.")
+        return problems.problem(422, "value_invalid", problems.OTHERS["value_invalid"][1], request)
     return await on_invalid(request, error)
+
+
+async def on_server_error(request: Request, error: Exception) -> Response:
+    """Answer what is our fault."""
+    if not _is_page(request):
+        return await problems.on_server_error(request, error)
+    return await _page(request, 500, "Something went wrong here; it is in the server's log.")
 
 
 def install(app: FastAPI) -> None:
@@ -64,6 +71,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(DataError, on_data_error)
+    app.add_exception_handler(Exception, on_server_error)
 
 
 def _is_page(request: Request) -> bool:
