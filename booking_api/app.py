@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
 from booking_api.api.common import given
+from booking_api.api.openapi import Application
 from booking_api.auth import endpoints as tokens
 from booking_api.auth.desk import Desk
 from booking_api.badges import endpoints as badges
@@ -110,7 +111,7 @@ class Guarded:
 
 def create_app(context: Context) -> FastAPI:
     """Build the application; its lifespan holds the link to the gateways, when there is one."""
-    app = FastAPI(
+    app = Application(
         title="Makerfloor",
         summary="Members, machines, sessions and the books of a makerspace.",
         version="1",
