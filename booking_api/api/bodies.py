@@ -37,8 +37,8 @@ def read_json(body: bytes) -> object:
     except ValueError:  # Python bounds the digits of a number that it reads
         raise Refused("json_malformed", "A number in the body has too many digits.") from None
     for part in _parts(value):
-        if isinstance(part, float) and not math.isfinite(part):
-            raise Refused("json_malformed", "A number in the body is too large.")
+        if isinstance(part, int | float) and not _fits(part):
+            raise Refused("number_invalid", "A number in the body is too large.")
         if isinstance(part, str):
             check_text(part)
     return value
@@ -65,6 +65,11 @@ def is_json(content_type: str) -> bool:
     """Whether a Content-Type says JSON: application/json or application/…+json."""
     kind = content_type.partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _fits(number: float) -> bool:
+    """Whether a number fits a column of 64 bits."""
+    return math.isfinite(number) if isinstance(number, float) else -(1 << 63) <= number < 1 << 63
 
 
 def _check_length(length: int, most: int) -> None:

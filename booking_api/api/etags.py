@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from fastapi import Request
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message, Scope
 
@@ -67,5 +68,8 @@ async def _read(request: Request, state: dict[str, object]) -> tuple[int, bytes]
         elif len(body) <= bodies.BYTES_MAX:
             body.extend(message.get("body", b""))
 
-    await request.app.router({**request.scope, **own}, receive, send)
+    try:
+        await request.app.router({**request.scope, **own}, receive, send)
+    except HTTPException as error:  # nothing can be read there
+        status = error.status_code
     return status, bytes(body)

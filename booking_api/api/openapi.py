@@ -199,7 +199,7 @@ def _answers(operation: Json, route: APIRoute, method: str) -> None:
         if not _transacts(route):
             statuses |= {429, 503, 504}
     answers: Json = operation["responses"]
-    for status in sorted(statuses | {int(code) for code in answers if code.startswith("4")}):
+    for status in sorted(statuses | {int(code) for code in answers if code >= "4"}):
         content = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         answers[str(status)] = {"description": STATUSES[status], "content": content}
     if not writes:

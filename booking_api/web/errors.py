@@ -50,9 +50,9 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def on_data_error(request: Request, error: Exception) -> Response:
-    """Answer what no column can hold, such as a text with a NUL in it, which PostgreSQL alone refuses."""
-    assert isinstance(error, DataError)
-    log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, type(error.orig))
+    """Answer what no column can hold: a NUL in a text, which PostgreSQL alone refuses; more than 64 bits."""
+    kind = type(error.orig) if isinstance(error, DataError) else type(error)
+    log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, kind)
     if not _is_page(request):
         return problems.problem(422, "value_invalid", problems.OTHERS["value_invalid"][1], request)
     return await on_invalid(request, error)
@@ -71,6 +71,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(DataError, on_data_error)
+    app.add_exception_handler(OverflowError, on_data_error)
     app.add_exception_handler(Exception, on_server_error)
 
 
