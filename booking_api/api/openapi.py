@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,22 +17,6 @@ from booking_api.paging import LIMIT_MAX
 from booking_api.problems import MEDIA
 
 Json = dict[str, Any]
-TAGS = {
-    "accounts": "Which account pays; teams, guests and funds.",
-    "badges": "Badges: enrolled, lost, found, and their keys.",
-    "certifications": "Who may use which machine.",
-    "gateways": "The boxes that the machines are wired to.",
-    "ledger": "Balances, statements, payments and reversals.",
-    "machines": "Machines, what they show now, and orders to them.",
-    "members": "The people of the space.",
-    "memberships": "Plans, memberships and classes.",
-    "payments": "The cash desk, materials, the bank and payment online.",
-    "prints": "The print queue.",
-    "reports": "What machines did with their time.",
-    "sessions": "Who used which machine, and what it cost.",
-    "tariffs": "Price lists, and what another one would cost.",
-    "tokens": "Keys for programs.",
-}
 STATUSES = {
     304: "It is what you have: no body.",
     400: "The request cannot be read.",
@@ -150,7 +135,7 @@ def _finished(document: Json, routes: list[Any]) -> Json:
     known.pop("ValidationError", None)
     known["Problem"] = PROBLEM
     document["components"]["securitySchemes"] = SECURITY
-    used: set[str] = set()
+    tags: dict[str, str] = {}
     for route in routes:
         if not isinstance(route, APIRoute) or not route.include_in_schema:
             continue
@@ -159,9 +144,15 @@ def _finished(document: Json, routes: list[Any]) -> Json:
             _describe(operation, route, method)
             _answers(operation, route, method)
             _show(operation, known)
-            used |= set(operation.get("tags", ()))
-    document["tags"] = [{"name": tag, "description": TAGS.get(tag, tag)} for tag in sorted(used)]
+            for tag in operation.get("tags", ()):
+                tags.setdefault(tag, _room(route))
+    document["tags"] = [{"name": tag, "description": tags[tag]} for tag in sorted(tags)]
     return document
+
+
+def _room(route: APIRoute) -> str:
+    """Return what the module of an endpoint says of itself."""
+    return (inspect.getdoc(inspect.getmodule(route.endpoint)) or "").partition("\n")[0]
 
 
 def _describe(operation: Json, route: APIRoute, method: str) -> None:

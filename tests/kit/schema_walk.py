@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import schemathesis
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as seeded
 from schemathesis.core.failures import Failure, FailureGroup
@@ -138,3 +139,8 @@ def _note(done: Walk, case: Any, answer: httpx.Response, failure: Failure) -> No
         + (answer.json().get("code", "") if "problem" in answer.headers.get("content-type", "") else ""),
         f"{told}\n  {str(failure)[:300]}\n  {sent.method} {sent.url} {sent.content[:300]!r}",
     )
+
+
+def api_routes(web: WebFloor) -> list[APIRoute]:
+    """Return every route that the document names."""
+    return [one for one in web.app.routes if isinstance(one, APIRoute) and one.include_in_schema]

@@ -1,0 +1,96 @@
+"""Every operation of the OpenAPI document is asked what schemathesis thinks of: no failure of ours, and no
+answer that the document does not name, in its status, its kind, its headers and its shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from booking_api.api.common import is_plain_list
+from tests.kit.furnished import furnish
+from tests.kit.schema_walk import api_routes, walk
+from tests.kit.web import WebFloor, build
+
+SEED = 6
+EACH = {"ada": 1, "": 1}
+"""How many requests of each kind an operation gets; `make campaign` asks more."""
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFloor]:
+    made = build(tmp_path_factory.mktemp("schema"))
+    yield made
+    made.context.database.close()
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_no_answer_is_a_failure_or_a_surprise(
+    web: WebFloor, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    with asyncio.Runner() as runner:
+        transport = httpx.ASGITransport(web.app, raise_app_exceptions=False)
+        client = httpx.AsyncClient(transport=transport, base_url="http://floor.test")
+        if name:
+            client.headers["authorization"] = f"Bearer {web.tokens[name]}"
+        known = runner.run(furnish(web, client)) if name else {}
+        done = walk(web, client, runner.get_loop(), EACH[name], SEED, known)
+    assert done.wrong == {}, f"seed {SEED}"
+    assert done.asked > len(api_routes(web))
+
+
+def test_each_operation_says_what_a_reader_needs(web: WebFloor) -> None:
+    document = web.app.openapi()
+    names: list[str] = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            label = f"{method} {path}"
+            names.append(operation["operationId"])
+            assert operation["summary"].strip(), label
+            assert operation["tags"], label
+            assert "x-rights" in operation, label
+            for code, answer in operation["responses"].items():
+                if code >= "400":
+                    assert list(answer["content"]) == ["application/problem+json"], label
+                elif code not in {"204", "304"}:
+                    assert answer["content"], f"{label} says not what it answers"
+            for one in operation.get("parameters", ()):
+                if one["in"] in {"query", "path"} and one["schema"].get("type") == "integer":
+                    assert {"maximum", "exclusiveMaximum"} & set(one["schema"]), f"{label} {one['name']}"
+    assert len(names) == len(set(names))
+    assert all(tag["description"] for tag in document["tags"])
+
+
+def test_examples_are_what_the_models_take(web: WebFloor) -> None:
+    document = web.app.openapi()
+    wrong: list[str] = []
+    for route in api_routes(web):
+        for method in route.methods or ():
+            operation = document["paths"][route.path_format][method.lower()]
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+            if body is not None and route.body_field is not None:
+                _, errors = route.body_field.validate(body["example"], {}, loc=("body",))
+                wrong += [f"{method} {route.path} takes {body['example']}: {errors}"] if errors else []
+            for code, answer in operation["responses"].items():
+                told = answer.get("content", {}).get("application/json")
+                if code < "300" and told and "example" in told:
+                    schema = told["schema"] | {"components": document["components"]}
+                    wrong += [
+                        f"{method} {route.path} answers {error.instance_path}: {error.message}"
+                        for error in Draft202012Validator(schema).iter_errors(told["example"])
+                    ]
+    assert wrong == []
+
+
+def test_lists_without_pages_can_be_told_in_parts(web: WebFloor) -> None:
+    document = web.app.openapi()
+    for route in api_routes(web):
+        if is_plain_list(route):
+            parameters = document["paths"][route.path_format]["get"]["parameters"]
+            assert {"limit", "cursor"} <= {one["name"] for one in parameters}, route.path
