@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.api import pages as api_pages
 from booking_api.api.common import given
 from booking_api.api.openapi import Application
 from booking_api.auth import endpoints as tokens
@@ -37,6 +38,7 @@ from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
 from booking_api.reports import endpoints as reports
 from booking_api.sessions import endpoints as sessions
+from booking_api.spaceapi import endpoints as spaceapi
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.web import accounts as account_pages
 from booking_api.web import (
@@ -68,7 +70,19 @@ PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
+PAGES = (
+    api_pages,
+    spaceapi,
+    pages,
+    me,
+    badge,
+    machine,
+    staff,
+    workshop,
+    reports,
+    *PEOPLE_PAGES,
+    *MONEY_PAGES,
+)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.spaceapi import settings as spaceapi
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -51,6 +52,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_address",
     ),
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
+    "spaceapi": spaceapi.KEYS,
 }
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
@@ -141,6 +143,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
+    spaceapi: spaceapi.SpaceApiSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -176,6 +179,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
+        spaceapi=spaceapi.read_spaceapi(tables),
     )
 
 
@@ -303,6 +307,14 @@ class _Tables:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.error(key, f"is {value!r}", f"Write a whole number from {low} to {high}.")
         return value
+
+    def number(self, key: str, low: float, high: float) -> float | None:
+        value = self._value(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise self.error(key, f"is {value!r}", f"Write a number from {low} to {high}.")
+        return float(value)
 
     def choice(self, key: str, default: str, words: tuple[str, ...]) -> str:
         value = self.text(key, default)

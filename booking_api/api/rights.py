@@ -73,5 +73,5 @@ def _mentioned(call: Callable[..., Any], levels: int) -> Iterator[Permission]:
         inner = function.__globals__.get(name)
         if inner is own_or:
             yield Permission.ME_READ
-        elif levels > 1 and isinstance(inner, FunctionType) and "endpoints" in inner.__module__:
+        elif levels > 1 and isinstance(inner, FunctionType) and "who" in inner.__code__.co_varnames:
             yield from _mentioned(inner, levels - 1)

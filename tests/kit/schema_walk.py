@@ -34,6 +34,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+_KEYS = itertools.count()
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
@@ -54,7 +55,6 @@ def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLo
     schema = schemathesis.openapi.from_dict(document)
     done = Walk(known)
     chance = random.Random(seed)
-    keys = itertools.count()
     for result in schema.get_all_operations():
         operation = result.ok()
         if only and operation.label not in only:
@@ -73,7 +73,7 @@ def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLo
             def ask(case: Any) -> None:
                 _real_ids(case, done.known, chance)
                 if "Idempotency-Key" in case.headers:
-                    case.headers["Idempotency-Key"] = f"key-{seed}-{next(keys):06}"
+                    case.headers["Idempotency-Key"] = f"key-{seed}-{next(_KEYS):06}"
                 if chance.random() < 0.7:
                     case.headers.pop("If-Match", None)
                 loop.run_until_complete(_ask(client, case, done))
