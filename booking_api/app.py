@@ -70,19 +70,8 @@ PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
 PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-PAGES = (
-    api_pages,
-    spaceapi,
-    pages,
-    me,
-    badge,
-    machine,
-    staff,
-    workshop,
-    reports,
-    *PEOPLE_PAGES,
-    *MONEY_PAGES,
-)
+OPEN = (api_pages, spaceapi)
+PAGES = (*OPEN, pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -29,7 +29,7 @@ V15: dict[str, Any] = {
             "minProperties": 1,
             "properties": {
                 **dict.fromkeys(("address", "timezone", "country_code", "hint"), TEXT),
-                **dict.fromkeys(("lat", "lon"), {"type": "number"}),
+                **{key: {"type": "number"} for key in ("lat", "lon")},
             },
             "dependentRequired": {"lat": ["lon"], "lon": ["lat"]},
         },
