@@ -41,7 +41,7 @@ def read_sources(root: Path) -> list[Code]:
                 if status is not None:
                     statuses[code] = status
     return [
-        Code(code, statuses.get(code, status_of(code)), tuple(sorted(words - {""})))
+        Code(code, statuses.get(code, status_of(code)), tuple(sorted(words - {"", "…", "…."})))
         for code, words in sorted(said.items())
     ]
 

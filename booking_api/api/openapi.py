@@ -17,6 +17,12 @@ from booking_api.paging import LIMIT_MAX
 from booking_api.problems import MEDIA
 
 Json = dict[str, Any]
+DONE = {
+    "200": "Here it is.",
+    "201": "It is made.",
+    "202": "It is asked for.",
+    "204": "Done; there is nothing to say.",
+}
 STATUSES = {
     304: "It is what you have: no body.",
     400: "The request cannot be read.",
@@ -190,6 +196,9 @@ def _answers(operation: Json, route: APIRoute, method: str) -> None:
         if not _transacts(route):
             statuses |= {429, 503, 504}
     answers: Json = operation["responses"]
+    for code, words in DONE.items():
+        if code in answers:
+            answers[code]["description"] = words
     for status in sorted(statuses | {int(code) for code in answers if code >= "4"}):
         content = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         answers[str(status)] = {"description": STATUSES[status], "content": content}

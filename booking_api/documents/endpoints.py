@@ -179,7 +179,7 @@ def get_statement_pdf(
     context: Ctx,
     who: SignedIn,
     account: str,
-    month: Annotated[str, Query(max_length=7)] = "",
+    month: Annotated[str, Query(pattern=r"^(20[0-9]{2}-(0[1-9]|1[0-2]))?$")] = "",
     language: Annotated[str, Query(pattern="^(en|zh)$")] = "en",
 ) -> Response:
     """Return an account's month as PDF."""
