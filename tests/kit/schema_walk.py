@@ -35,6 +35,8 @@ CHECKS = [
     response_schema_conformance,
 ]
 _KEYS = itertools.count()
+REAL = 0.5
+"""How many ids are of things that there are."""
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
 
@@ -90,7 +92,7 @@ def _real_ids(case: Any, known: dict[str, list[str]], chance: random.Random) -> 
         for name in container or {}:
             room = case.path.split("/")[3]
             ids = known.get(f"{room}/{name}") or known.get(name)
-            if ids and chance.random() < 0.5:
+            if ids and chance.random() < REAL:
                 container[name] = chance.choice(ids)
 
 
