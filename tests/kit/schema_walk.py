@@ -51,7 +51,7 @@ class Walk:
 
 
 def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop, each: int, seed: int,
-         known: dict[str, list[str]], only: Sequence[str] = ()) -> Walk:  # fmt: skip
+         known: dict[str, list[str]], modes: Sequence[GenerationMode] = MODES) -> Walk:  # fmt: skip
     """Ask every operation `each` times in each mode; one seed makes the same requests again."""
     document = web.app.openapi()
     schema = schemathesis.openapi.from_dict(document)
@@ -59,9 +59,7 @@ def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLo
     chance = random.Random(seed)
     for result in schema.get_all_operations():
         operation = result.ok()
-        if only and operation.label not in only:
-            continue
-        for mode in MODES:
+        for mode in modes:
             try:
                 strategy = operation.as_strategy(generation_mode=mode)
             except Exception as error:  # noqa: BLE001

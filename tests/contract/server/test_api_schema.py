@@ -13,13 +13,15 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from booking_api.api.common import is_plain_list
+from tests.kit import schema_walk
 from tests.kit.furnished import furnish
 from tests.kit.schema_walk import api_routes, walk
 from tests.kit.web import WebFloor, build
 
 SEED = 6
-EACH = {"ada": 1, "": 1}
+EACH = 1
 """How many requests of each kind an operation gets; `make campaign` asks more."""
+MODES = {"ada": schema_walk.MODES, "": schema_walk.MODES[:1]}
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFloor]:
     made.context.database.close()
 
 
-@pytest.mark.parametrize("name", EACH)
+@pytest.mark.parametrize("name", MODES)
 def test_no_answer_is_a_failure_or_a_surprise(
     web: WebFloor, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -40,9 +42,9 @@ def test_no_answer_is_a_failure_or_a_surprise(
         if name:
             client.headers["authorization"] = f"Bearer {web.tokens[name]}"
         known = runner.run(furnish(web, client)) if name else {}
-        done = walk(web, client, runner.get_loop(), EACH[name], SEED, known)
+        done = walk(web, client, runner.get_loop(), EACH, SEED, known, MODES[name])
     assert done.wrong == {}, f"seed {SEED}"
-    assert done.asked > len(api_routes(web))
+    assert done.asked >= len(api_routes(web)) * 0.9
 
 
 def test_each_operation_says_what_a_reader_needs(web: WebFloor) -> None:
