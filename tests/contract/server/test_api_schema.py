@@ -47,6 +47,28 @@ def test_no_answer_is_a_failure_or_a_surprise(
     assert done.asked >= len(api_routes(web)) * 0.9
 
 
+async def test_what_was_sold_beyond_the_count_is_still_listed(web: WebFloor) -> None:
+    """An answer is not bound by what may be sent: it was a failure of the whole list."""
+    item = {"id": "oak", "name": "Oak", "unit": "board", "price_micro": 4_000_000, "stock_milli": 500}
+    async with web.program("olga") as client:
+        assert (await client.put("/api/v1/items/oak", json=item)).status_code == 200
+        sold = {"item": "oak", "quantity_milli": 1000, "account": web.people["mira"]}
+        key = {"Idempotency-Key": "beyond-the-count"}
+        assert (await client.post("/api/v1/sales", json=sold, headers=key)).status_code == 201
+        listed = {one["id"]: one["stock_milli"] for one in (await client.get("/api/v1/items")).json()}
+        assert listed["oak"] == -500
+        most = {"more_milli": (1 << 50) - 1}
+        assert (await client.post("/api/v1/items/oak/stock", json=most)).status_code == 200
+        assert (await client.post("/api/v1/items/oak/stock", json=most)).json()["code"] == "count_malformed"
+
+
+async def test_a_statement_of_no_month_is_refused(web: WebFloor) -> None:
+    async with web.program("olga") as client:
+        path = f"/api/v1/accounts/{web.people['mira']}/statement/pdf"
+        answer = await client.get(path, params={"month": "五月"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "request_invalid")
+
+
 def test_each_operation_says_what_a_reader_needs(web: WebFloor) -> None:
     document = web.app.openapi()
     names: list[str] = []
