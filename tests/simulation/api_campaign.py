@@ -14,9 +14,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.kit import extremes
 from tests.kit.furnished import furnish
 from tests.kit.schema_walk import walk
-from tests.kit.web import build
+from tests.kit.web import WebFloor, build
 from tests.peers.postgres import run_postgres
 
 WHO = ("ada", "mira", "")
@@ -25,22 +26,30 @@ WHO = ("ada", "mira", "")
 def run(url: str, each: int, seed: int) -> dict[str, str]:
     """Walk over the API in one database, SQLite where no other is named; return what was wrong."""
     wrong: dict[str, str] = {}
+    where = url.partition(":")[0] or "sqlite"
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         web = build(Path(folder), url)
         transport = httpx.ASGITransport(web.app, raise_app_exceptions=False)
         known = runner.run(furnish(web, web.program("ada")))
         for name in WHO:
-            client = httpx.AsyncClient(transport=transport, base_url="http://floor.test")
-            if name:
-                client.headers["authorization"] = f"Bearer {web.tokens[name]}"
-            done = walk(web, client, runner.get_loop(), each, seed, known)
+            done = walk(web, _client(web, transport, name), runner.get_loop(), each, seed, known)
             wrong |= done.wrong
             print(
                 f"{url.partition(':')[0] or 'sqlite'} as {name or 'nobody'}: {done.asked} requests",
                 flush=True,
             )
+        far = runner.run(extremes.walk(web, _client(web, transport, "ada"), known))
+        print(f"{where} with values at the end: {far.asked} requests", flush=True)
+        wrong |= far.wrong
         web.context.database.close()
     return wrong
+
+
+def _client(web: WebFloor, transport: httpx.ASGITransport, name: str) -> httpx.AsyncClient:
+    client = httpx.AsyncClient(transport=transport, base_url="http://floor.test")
+    if name:
+        client.headers["authorization"] = f"Bearer {web.tokens[name]}"
+    return client
 
 
 def main() -> int:

@@ -118,3 +118,5 @@ def test_lists_without_pages_can_be_told_in_parts(web: WebFloor) -> None:
         if is_plain_list(route):
             parameters = document["paths"][route.path_format]["get"]["parameters"]
             assert {"limit", "cursor"} <= {one["name"] for one in parameters}, route.path
+            own = {one.alias for one in route.dependant.query_params}
+            assert not own & {"limit", "cursor"}, f"{route.path} cuts its list before it is told in parts"
