@@ -1,10 +1,10 @@
-"""The server's application: every router, the answers' headers, and the link that runs beside them."""
+"""The server's application: what its answers carry, and what runs beside them. Routers stand in rooms.py."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
@@ -12,66 +12,21 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from booking_api.accounts import endpoints as accounts
-from booking_api.api import pages as api_pages
 from booking_api.api.common import given
 from booking_api.api.openapi import Application
-from booking_api.auth import endpoints as tokens
+from booking_api.audit import acting
 from booking_api.auth.desk import Desk
-from booking_api.badges import endpoints as badges
-from booking_api.billing import endpoints as billing
-from booking_api.certifications import endpoints as certifications
+from booking_api.auth.oidc import SingleSignOn
 from booking_api.context import Context
-from booking_api.costing import endpoints as costing
-from booking_api.disputes import endpoints as disputes
-from booking_api.documents import endpoints as documents
-from booking_api.exports import endpoints as exports
-from booking_api.gateways import endpoints as gateways
-from booking_api.ledger import endpoints as ledger
-from booking_api.machines import endpoints as machines
-from booking_api.members import endpoints as members
-from booking_api.memberships import endpoints as memberships
 from booking_api.metrics import Exposition, Timed
-from booking_api.payments import bank_endpoints, item_endpoints, online_endpoints
-from booking_api.payments import endpoints as payments
-from booking_api.prints import endpoints as prints
 from booking_api.prints.upload import Uploads
-from booking_api.reports import endpoints as reports
-from booking_api.sessions import endpoints as sessions
-from booking_api.spaceapi import endpoints as spaceapi
-from booking_api.tariffs import endpoints as tariffs
-from booking_api.web import accounts as account_pages
-from booking_api.web import (
-    badge,
-    badge_reading,
-    bank,
-    cash_desk,
-    classes,
-    closing,
-    errors,
-    machine,
-    me,
-    pages,
-    phone,
-    shop,
-    staff,
-    workshop,
-)
-from booking_api.web import disputes as dispute_pages
-from booking_api.web import documents as document_pages
-from booking_api.web import memberships as membership_pages
-from booking_api.web import prints as print_pages
+from booking_api.reservations.facts import upcoming
+from booking_api.rooms import API, PAGES, ROUNDS
+from booking_api.web import errors
+from booking_api.web.limits import Bounded
 from booking_api.web.render import WEB
+from booking_api.web.renewal import Renewal
 
-PEOPLE = (tokens, members, badges, certifications, accounts, memberships)
-FLOOR = (machines, sessions, tariffs, gateways, prints)
-BOOKS = (ledger, billing, costing, documents, disputes, exports)
-PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-API = (*PEOPLE, *FLOOR, *BOOKS, *PAYMENTS)
-PEOPLE_PAGES = (account_pages, membership_pages, classes, print_pages, badge_reading, phone)
-MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
-OPEN = (api_pages, spaceapi)
-PAGES = (*OPEN, pages, me, badge, machine, staff, workshop, reports, *PEOPLE_PAGES, *MONEY_PAGES)
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -88,10 +43,14 @@ FOR_A_YEAR = "max-age=31536000"
 
 
 class Guarded:
-    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache."""
+    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache.
 
-    def __init__(self, app: ASGIApp, https: bool) -> None:
+    Each request also gets its own place for who acts.
+    """
+
+    def __init__(self, app: ASGIApp, https: bool, floor_now: Callable[[], int]) -> None:
         self._app = app
+        self._floor_now = floor_now
         self._headers = HEADERS | ({"Strict-Transport-Security": FOR_A_YEAR} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -109,11 +68,13 @@ class Guarded:
                 headers.setdefault("Cache-Control", "no-cache" if is_asset else "no-store")
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        with acting.scope(floor_now=self._floor_now):
+            await self._app(scope, receive, with_headers)
 
 
 def create_app(context: Context) -> FastAPI:
-    """Build the application; its lifespan holds the link to the gateways, when there is one."""
+    """Build the application; its lifespan holds the link to the gateways, when there is one, and tells of
+    what happens."""
     app = Application(
         title="Makerfloor",
         summary="Members, machines, sessions and the books of a makerspace.",
@@ -128,26 +89,34 @@ def create_app(context: Context) -> FastAPI:
     app.state.context = context
     app.state.desk = Desk()
     app.state.uploads = Uploads()
-    app.state.badge_door = badge.Door()
+    app.state.single_sign_on = SingleSignOn()
     app.state.exposition = Exposition()
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
+    app.add_middleware(Renewal)
+    app.add_middleware(Bounded)
     app.add_middleware(Timed)
-    app.add_middleware(Guarded, https=context.https)
+    app.add_middleware(Guarded, https=context.https, floor_now=context.clock.now_ms)
     return app
 
 
 @contextlib.asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
+    from booking_api.happenings.telling import Teller  # it brings an HTTP client along
+
     async with asyncio.TaskGroup() as group:
-        link = group.create_task(context.link.run()) if context.link else None
+        tasks = [group.create_task(Teller(context, upcoming).run())]
+        if context.link:
+            # Whoever holds the link is the one worker that looks after what nobody asks for.
+            beside = (context.link.run(), *(room.run(context) for room in ROUNDS))
+            tasks += [group.create_task(work) for work in beside]
         yield
-        if link is not None:
-            link.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 async def _metrics(request: Request) -> Response:

@@ -6,6 +6,7 @@ that they happened; in an event loop they go through `transact`, which runs them
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -15,11 +16,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Enum, create_engine, event
+from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
+from booking_api.audit import acting
 from floor.errors import ConfigError, FloorError
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,8 @@ BUSY_TIMEOUT_MS = 30_000
 AFTER_COMMIT = "after_commit"
 DATA = "data"
 ZONE = "zone"
+JSON_OR_NULL = JSON(none_as_null=True)
+"""The type of a JSON column in which nothing is NULL, not the JSON word."""
 _FULL = ("disk is full", "no space left", "could not extend file")
 
 
@@ -65,6 +69,9 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Give a session whose block is one transaction, committed at its end. Raises StorageFull."""
         info: dict[Any, Any] = {DATA: self.data, ZONE: self.zone, AFTER_COMMIT: []}
+        actor = acting.current()
+        if actor is not None:
+            info[acting.ACTOR] = actor
         try:
             with Session(self._begins_writing, expire_on_commit=False, info=info) as session:
                 yield session
@@ -80,9 +87,11 @@ class Database:
     async def transact(self, work: Callable[[Session], T]) -> T:
         """Run `work` as one transaction in the writer's thread; what it returns is durable when this returns.
 
-        A caller that is cancelled does not stop the transaction: it commits or fails as a whole.
+        A caller that is cancelled does not stop the transaction: it commits or fails as a whole. It is the
+        caller's actor who acts.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self._run, work)
+        run = contextvars.copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self._writer, run, self._run, work)
 
     def _run(self, work: Callable[[Session], T]) -> T:
         with self.write() as session:

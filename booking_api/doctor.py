@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from booking_api import migrations
 from booking_api.accounts import checks as accounts
+from booking_api.audit import service as audit
 from booking_api.badges import checks as badges
 from booking_api.billing import checks as billing
 from booking_api.db import DATA, Database
@@ -21,6 +22,7 @@ from booking_api.ledger import chain, heads
 from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerPosting
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.migrations.guards import GUARDS
+from booking_api.notices import trying as notices
 from booking_api.tariffs.models import TariffVersion
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
@@ -157,6 +159,15 @@ def _of_room(check: Callable[[Session], Iterator[tuple[str, str]]]) -> Check:
     return lambda session: (Finding(where, words) for where, words in check(session))
 
 
+def letters_waiting(session: Session, now_ms: int) -> Iterator[str]:
+    """Say whether letters and notices do not go out, which is no damage; `now_ms` is real time."""
+    waiting, given_up = notices.stuck(session, now_ms)
+    if waiting:
+        yield f"{waiting} letters and notices wait for an hour or more: is [notices] right?"
+    if given_up:
+        yield f"{given_up} letters and notices were given up in the last 30 days."
+
+
 CHECKS: tuple[Check, ...] = (
     check_storage,
     check_chain,
@@ -169,6 +180,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(accounts.check_months),
     _of_room(documents.check_invoices),
     _of_room(badges.check_masters),
+    _of_room(audit.check_chain),
     check_tariffs,
     check_journals,
 )

@@ -24,11 +24,11 @@ from booking_api.gateways import versions
 from booking_api.gateways.changes import newest_change
 from booking_api.gateways.keys import Signer
 from booking_api.gateways.office import Office
+from booking_api.gateways.turns import Turns
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
-from booking_api.periods.calendar import month_at
 from booking_api.quiet import Quiet
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import BrokerSettings
@@ -79,7 +79,7 @@ class Link:
         self._held: dict[str, RosterVersion] = {}
         self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained = -1
-        self._month = ""
+        self._turns = Turns(self._db, self._office, clock)
         self._mark = chain.Mark()
         self._quiet = Quiet(log)
         self._failures = 0
@@ -89,7 +89,7 @@ class Link:
         """Hold the link until cancelled."""
         if await self._db.transact(versions.check_restored):
             log.warning("the database was restored: rosters begin a new epoch")
-        await self._notice_month()
+        await self._turns.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
             group.create_task(self._watch_books())
@@ -319,7 +319,7 @@ class Link:
         while True:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
-                await self._notice_month()
+                await self._turns.look()
                 if self._signer.refresh():
                     for gateway in sorted(self._online):
                         await self._tell_keys(client, gateway)
@@ -331,14 +331,6 @@ class Link:
                     self._drained = newest
             except (StorageFull, SQLAlchemyError) as error:
                 self._quiet.warn("database", error)
-
-    async def _notice_month(self) -> None:
-        """Limits and allowances are of a calendar month: rosters are written anew when one begins."""
-        now_ms = self._clock.now_ms()
-        month = month_at(now_ms, self._db.zone)
-        if month != self._month:
-            await self._db.transact(lambda session: self._office.turn_month(session, now_ms))
-            self._month = month
 
     async def _update(self, client: aiomqtt.Client, gateway: str) -> None:
         now_ms = self._clock.now_ms()

@@ -28,6 +28,10 @@ STATUS: dict[str, int] = {
     "body_too_large": 413,
     "content_type_wrong": 415,
     "sign_in_often": 429,
+    "join_often": 429,
+    "sign_in_again": 403,
+    "provider_unreachable": 503,
+    "identity_unknown": 403,
     "readers_many": 503,
 }
 """The HTTP status of a refusal's code; else `…_not_found` is 404, a wrong request 422, anything else 409."""
@@ -35,6 +39,7 @@ OF_HTTP: dict[int, tuple[str, str]] = {
     400: ("request_malformed", "The request cannot be read."),
     404: ("path_not_found", "There is nothing at this address."),
     405: ("method_not_allowed", "This address takes another method: see the Allow header."),
+    408: ("body_late", "The body came too slowly."),
     413: ("body_too_large", "The body is too large."),
     415: ("content_type_wrong", "The body is of a kind that this address does not take."),
 }

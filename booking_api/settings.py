@@ -12,6 +12,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from stdnum import bic, iban
 from stdnum.eu import at_02 as creditor_id
 
+from booking_api.auth import settings as sign_in
+from booking_api.auth.settings import SignInSettings
+from booking_api.members.settings import KEYS as PEOPLE_KEYS
+from booking_api.members.settings import PeopleSettings, read_people
+from booking_api.notices import settings as notices
+from booking_api.notices.settings import NoticeSettings
 from booking_api.spaceapi import settings as spaceapi
 from floor.errors import ConfigError
 from floor.money import Commodity
@@ -23,7 +29,7 @@ SECRETS = {
     "broker.password": "MAKERFLOOR_BROKER_PASSWORD",
     "payments.stripe_key": "MAKERFLOOR_STRIPE_KEY",
     "payments.stripe_webhook_secret": "MAKERFLOOR_STRIPE_WEBHOOK_SECRET",
-}
+} | notices.SECRETS
 KEYS: dict[str, tuple[str, ...]] = {
     "space": ("name", "timezone", "language", "currency", "decimals"),
     "server": ("data", "host", "port", "address"),
@@ -51,9 +57,11 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_webhook_secret",
         "stripe_address",
     ),
+    "people": PEOPLE_KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
+    "sign_in": sign_in.KEYS,
     "spaceapi": spaceapi.KEYS,
-}
+} | notices.KEYS
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
 PREFIX_WORDS = "at most 12 letters, digits, hyphens and dots"
@@ -143,6 +151,9 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
+    people: PeopleSettings
+    sign_in: SignInSettings
+    notices: NoticeSettings
     spaceapi: spaceapi.SpaceApiSettings
 
     def __repr__(self) -> str:
@@ -179,6 +190,9 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
+        people=read_people(tables),
+        sign_in=sign_in.read(tables),
+        notices=notices.read(tables),
         spaceapi=spaceapi.read_spaceapi(tables),
     )
 
@@ -269,6 +283,15 @@ class _Tables:
         self._tables = tables
         self._environment = environment
 
+    def environment(self, name: str) -> str | None:
+        return self._environment.get(name)
+
+    def table(self, key: str) -> Table:
+        value = self._value(key, {})
+        if not isinstance(value, Mapping):
+            raise self.error(key, "is not a table", f"Write [{key}.NAME] and its keys below.")
+        return value
+
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(str(self.file), key, problem, remedy)
 
@@ -321,3 +344,15 @@ class _Tables:
         if value not in words:
             raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(words)}.")
         return value
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise self.error(key, f"is {value!r}", "Write true or false.")
+        return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise self.error(key, f"is {value!r}, which is no list of texts", 'Write a list, such as ["a"].')
+        return tuple(value)

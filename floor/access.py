@@ -1,7 +1,8 @@
 """May this badge use this machine now? Pure: the same request has the same answer, whatever else is down.
 
 Rules are tried in a fixed order and the first that says no gives the reason, so that a member is told
-what to mend first: the badge, then the person, then the machine, then the training, then the money.
+what to mend first: the badge, then the person, then the machine, then the training, then somebody else's
+reservation, then the money.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class MemberStanding:
     first day of the membership, from which its years and billing months count. `number` is the member's, as
     the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
     `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign.
+    `signs_off` may sign others off, at machines that they may use themselves.
     """
 
     id: str
@@ -87,6 +89,7 @@ class MemberStanding:
     supervisor: bool = False
     supervised: bool = False
     waiver_missing: bool = False
+    signs_off: bool = False
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
@@ -137,6 +140,8 @@ class Denied:
 Decision = Granted | Denied
 
 
+UNTRAINED = frozenset({DenialReason.NOT_CERTIFIED, DenialReason.CERTIFICATION_EXPIRED})
+"""Reasons that a class stands above for its guests."""
 OF_THE_BADGE = frozenset(
     {DenialReason.BADGE_LOST, DenialReason.BADGE_NOT_PROVEN, DenialReason.BADGE_TOO_WEAK}
 )
@@ -150,6 +155,8 @@ class Request:
     `proven` is what the reader saw of the badge, `badge.kind` what it must be.
     `session_id` and `now_ms` come from the caller: rules make no ids and read no clock. `out_of_order` says
     that the machine is locked out, and that nothing holds it there but what a technician may look into.
+    `reserved`: somebody else's reservation holds now, and refuses others (floor.reservation.at_machine). A
+    class that runs, opened by `class_opener`, lets its guest in without training until `class_ends_ms`, or 0.
     """
 
     machine: str
@@ -166,6 +173,9 @@ class Request:
     power_proven_off: bool = True
     out_of_order: bool = False
     closing: bool = False
+    reserved: bool = False
+    class_ends_ms: int = 0
+    class_opener: str = ""
 
 
 def decide(request: Request) -> Decision:
@@ -178,23 +188,32 @@ def decide(request: Request) -> Decision:
     badge, member = request.badge, request.member
     if badge is None or member is None:
         return Denied(DenialReason.UNKNOWN_BADGE)
+    untrained = _certification_refuses(request, member)
+    guest = untrained in UNTRAINED and request.now_ms < request.class_ends_ms
     reason = (
         _badge_refuses(request, badge)
         or _member_refuses(request, member)
         or _machine_refuses(request)
-        or _certification_refuses(request, member)
+        or (None if guest else untrained)
+        or (DenialReason.RESERVED if request.reserved else None)
     )
     if reason is None and member.spendable_micro is not None and member.spendable_micro <= 0:
         reason = DenialReason.NO_CREDIT
-    if member.technician and (purpose := _overrides(request, reason)):
+    if member.technician and (purpose := _overrides(request, member, reason)):
         reason = _badge_refuses(request, badge) or _never_overridden(request, member)
         return Denied(reason, member.id) if reason else Granted(_for(_lease(request, member), purpose))
-    return Denied(reason, member.id) if reason else Granted(_lease(request, member))
+    if reason:
+        return Denied(reason, member.id)
+    lease = _lease(request, member)
+    return Granted(_of_class(lease, request) if guest else lease)
 
 
-def _overrides(request: Request, reason: DenialReason | None) -> Purpose | None:
-    """Return what a technician's tap is for, where it is not one as a member's; no phone's is."""
-    if request.proven is BadgeKind.PHONE:
+def _overrides(request: Request, member: MemberStanding, reason: DenialReason | None) -> Purpose | None:
+    """Return what a technician's tap is for, where it is not one as a member's.
+
+    No phone's is, nor that of somebody who needs another beside them.
+    """
+    if request.proven is BadgeKind.PHONE or member.supervised:
         return None
     alone = reason in {DenialReason.ROSTER_TOO_OLD, DenialReason.CLOCK_UNKNOWN}
     if alone and not request.policy.break_glass:
@@ -220,18 +239,48 @@ def _for(lease: Lease, purpose: Purpose) -> Lease:
     return replace(lease, purpose=purpose, limit_micro=None, max_duration_s=longest_s)
 
 
+def _of_class(lease: Lease, request: Request) -> Lease:
+    """Return the lease of who is let in by a class alone: it ends with the class, whatever runs then."""
+    left_s = max(1, (request.class_ends_ms - request.now_ms) // 1000)
+    return replace(lease, max_duration_s=min(lease.max_duration_s, left_s), supervisor=request.class_opener)
+
+
 def may_supervise(request: Request) -> bool:
     """Whether whoever taps may stand by another at this machine: all but the money is asked of them too.
 
-    No phone stands by: a picture of a code, sent to it, would do from anywhere.
+    Whose reservation it is does not matter. No phone stands by: a picture of a code, sent to it, would do
+    from anywhere.
     """
     member = request.member
     if request.proven is BadgeKind.PHONE:
         return False
-    if member is None or not (member.supervisor or member.technician):
+    if member is None or not (member.supervisor or member.technician) or member.supervised:
         return False
-    decision = decide(replace(request, member=replace(member, spendable_micro=None), out_of_order=False))
+    freed = replace(request, out_of_order=False, reserved=False, class_ends_ms=0)
+    decision = decide(replace(freed, member=replace(member, spendable_micro=None)))
     return isinstance(decision, Granted) and decision.lease.purpose is Purpose.USE
+
+
+def may_sign_off(request: Request) -> bool:
+    """Whether whoever taps may sign others off at this machine: they may, and could stand by there too."""
+    member = request.member
+    if member is None or not member.signs_off:
+        return False
+    return may_supervise(replace(request, machine_reachable=True))
+
+
+def not_signed_off(request: Request) -> DenialReason | None:
+    """Return why it is not certain who this is that is to be signed off, or why they are not; None: they are.
+
+    No phone is signed off: it may be anywhere.
+    """
+    badge, member = request.badge, request.member
+    if badge is None or member is None:
+        return DenialReason.UNKNOWN_BADGE
+    if request.proven is BadgeKind.PHONE:
+        return DenialReason.BADGE_NOT_PROVEN
+    suspended = DenialReason.MEMBER_SUSPENDED if member.suspended else None
+    return _badge_refuses(request, badge) or suspended
 
 
 def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | None:

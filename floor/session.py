@@ -11,6 +11,9 @@ stand in floor.session_states, the events in floor.session_events, the effects i
 
 Where a supervisor is needed, a granted tap leads to Waiting, and their tap within SUPERVISOR_MS to Running. A
 technician's repair is Running with `out_of_order`: it ends in LockedOut again, until staff clear the machine.
+
+A hand-over is asked for, confirmed by a tap of the running member, and done by the next member's: the power
+stays, and one session ends at the instant at which the other begins.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from floor.session_effects import (
     Effect,
     EndSession,
     Extraction,
+    HandOver,
     HoldSession,
     KeepRelay,
     OpenRelay,
@@ -48,19 +52,33 @@ from floor.session_events import (
     EndPressed,
     Event,
     Faulted,
+    HandOverAsked,
     HoldGrew,
     JobChanged,
     LockOutOrdered,
     Proven,
+    ReservationDue,
     Stopped,
     Tapped,
     Ticked,
 )
-from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, State, Waiting
+from floor.session_states import (
+    Free,
+    Handing,
+    Holding,
+    LockedOut,
+    Proving,
+    Running,
+    RunOn,
+    State,
+    Waiting,
+)
 from floor.words import DenialReason, Purpose, StopType
 
 SUPERVISOR_MS = 30_000
 """For so long a supervisor may tap after the member."""
+HAND_OVER_MS = 30_000
+"""For so long each of the two taps of a hand-over is waited for."""
 
 
 Step = tuple[State, tuple[Effect, ...]]
@@ -190,6 +208,8 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
     if isinstance(tap.decision, Denied):
         return state, (Refuse(tap.decision.reason, tap.member),)
     if isinstance(state, InSession):
+        if _handing(state, tap.at_ms, confirmed=True):
+            return _hand_over(state, tap, tap.decision.lease, policy)
         if not _yields(state, tap, policy):
             return state, (Refuse(DenialReason.IN_USE, tap.member),)
         freed, ended = _end(state, StopType.TAKEOVER, tap.at_ms, policy)
@@ -198,10 +218,30 @@ def _tapped(state: State, tap: Tapped, policy: MachinePolicy) -> Step:
         return _second_tap(state, tap, policy)
     if isinstance(state, Proving):
         return state, (Refuse(DenialReason.IN_USE, tap.member),)
-    alone = tap.supervises or purpose is not Purpose.USE
-    if policy.needs_supervisor and not alone and isinstance(state, Free | RunOn):
+    if not (_alone(tap, policy) or purpose is not Purpose.USE) and isinstance(state, Free | RunOn):
         return Waiting(tap.decision.lease, tap.at_ms + SUPERVISOR_MS, state), (Warn("supervisor"),)
     return _begin(state, tap.decision.lease, tap, policy)
+
+
+def _alone(tap: Tapped, policy: MachinePolicy) -> bool:
+    """Whether whoever taps may begin by themselves: nobody has to stand by, or they may stand by others."""
+    return tap.supervises or not (policy.needs_supervisor or tap.supervised)
+
+
+def _handing(state: InSession, at_ms: int, *, confirmed: bool) -> bool:
+    """Whether a session is being handed over just now, as far as that."""
+    handing = state.handing if isinstance(state, Running) else None
+    return handing is not None and at_ms < handing.until_ms and handing.confirmed is confirmed
+
+
+def _hand_over(state: InSession, tap: Tapped, lease: Lease, policy: MachinePolicy) -> Step:
+    """Let another member go on, as they may begin here: nobody need stand by them, and what must run runs."""
+    if not tap.proven:
+        return state, (Refuse(DenialReason.PROOF_MISSING, tap.member),)
+    if lease.purpose is not Purpose.USE or not _alone(tap, policy):
+        return state, (Refuse(DenialReason.IN_USE, tap.member),)
+    begun = Running(lease, tap.at_ms, tap.at_ms, state.busy, isinstance(state, Running) and state.job)
+    return begun, (HandOver(state.lease, lease, tap.at_ms),)
 
 
 def _second_tap(state: Waiting, tap: Tapped, policy: MachinePolicy) -> Step:
@@ -215,9 +255,8 @@ def _second_tap(state: Waiting, tap: Tapped, policy: MachinePolicy) -> Step:
 
 def _yields(state: InSession, tap: Tapped, policy: MachinePolicy) -> bool:
     """Whether a session ends for another member's: never a repair, nor for one who needs a supervisor."""
-    alone = not policy.needs_supervisor or tap.supervises
     repairs = isinstance(state, Running) and bool(state.out_of_order)
-    return policy.takeover and alone and not repairs and not _works(state)
+    return policy.takeover and _alone(tap, policy) and not repairs and not _works(state)
 
 
 def _after(first: tuple[Effect, ...], then: Step) -> Step:
@@ -254,7 +293,8 @@ def _works(state: InSession) -> bool:
 
 def _copied(state: InSession, tap: Tapped, policy: MachinePolicy) -> bool:
     """Whether a tap that would keep a session going may be of a copy of its badge."""
-    goes_on = isinstance(state, Holding) or policy.card_must_stay
+    confirms = _handing(state, tap.at_ms, confirmed=False)
+    goes_on = isinstance(state, Holding) or policy.card_must_stay or confirms
     return goes_on and isinstance(tap.decision, Denied) and tap.decision.reason in OF_THE_BADGE
 
 
@@ -264,6 +304,11 @@ def _tapped_again(state: InSession, at_ms: int, policy: MachinePolicy) -> Step:
         return back, ()
     if policy.card_must_stay:  # its reader was lost and found it again; only taking it out is leaving
         return replace(state, active_ms=at_ms, warned=False), ()
+    if _handing(state, at_ms, confirmed=False):
+        offered = Handing(at_ms + HAND_OVER_MS, confirmed=True)
+        return replace(state, active_ms=at_ms, warned=False, handing=offered), (Warn("hand_over_now"),)
+    if _handing(state, at_ms, confirmed=True):
+        return replace(state, active_ms=at_ms, warned=False, handing=None), (Warn("kept"),)
     return _leave(state, StopType.TAP_OUT, at_ms, policy)
 
 
@@ -275,6 +320,8 @@ def _leave(state: Running, stop_type: StopType, at_ms: int, policy: MachinePolic
 
 
 def _ticked(state: State, at_ms: int, policy: MachinePolicy) -> Step:
+    if isinstance(state, Running) and state.handing and at_ms >= state.handing.until_ms:
+        state = replace(state, handing=None)
     match state:
         case RunOn(until_ms) if at_ms >= until_ms:
             return Free(), (Extraction(False),)
@@ -310,6 +357,10 @@ def _running(state: Running, event: Event, policy: MachinePolicy) -> Step:
             return _quiet(replace(state, job=running, active_ms=at_ms, warned=False), at_ms, policy)
         case ClosingDue(at_ms) if not _works(state):
             return _end(state, StopType.CLOSING, at_ms, policy)
+        case ReservationDue(at_ms) if not (_works(state) or state.out_of_order):
+            return _end(state, StopType.RESERVATION, at_ms, policy)
+        case HandOverAsked(at_ms) if not (policy.card_must_stay or state.out_of_order):
+            return replace(state, handing=Handing(at_ms + HAND_OVER_MS)), (Warn("hand_over"),)
         case CreditSpent(at_ms) if not state.spent:
             return _spent(replace(state, spent=True), at_ms, policy)
     return state, ()

@@ -74,6 +74,15 @@ class EndSession:
 
 
 @dataclass(frozen=True, slots=True)
+class HandOver:
+    """Record a session's end, as taken over, and the next one's start at the same instant; power stays."""
+
+    ended: Lease
+    begun: Lease
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Say no at the panel, and record it."""
 
@@ -83,8 +92,9 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Warn:
-    """Say at the panel that the session ends soon, or owes from here: `code` is
-    `idle` or `credit`; `supervisor` asks for a second tap.
+    """Say at the panel that the session ends soon, or owes from here: `code` is `idle` or `credit`;
+    `supervisor` asks for a second tap. `hand_over` asks the member to confirm that, `hand_over_now` the next
+    one to tap, `kept` says that the session is handed to nobody.
     """
 
     code: str
@@ -113,6 +123,7 @@ Effect = (
     | RecordAccount
     | RecordHold
     | EndSession
+    | HandOver
     | Refuse
     | Warn
     | RecordLockout

@@ -13,7 +13,7 @@ class Tapped:
     """A badge was tapped; `member` is None for an unknown badge. `job`: one runs at the machine already.
 
     `supervises`: whoever tapped may stand by another at this machine. `proven`: what must run before the
-    machine has power runs.
+    machine has power runs. `supervised`: who taps needs somebody who stands by, whatever the machine asks.
     """
 
     decision: Decision
@@ -22,6 +22,7 @@ class Tapped:
     job: bool = False
     supervises: bool = False
     proven: bool = True
+    supervised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,20 @@ class ClosingDue:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class ReservationDue:
+    """Somebody else's reservation, which lets nobody else in, has begun."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOverAsked:
+    """Somebody wants to hand the session over; its member has to confirm that."""
+
+    at_ms: int
+
+
 Event = (
     Tapped
     | Adopted
@@ -168,6 +183,8 @@ Event = (
     | Proven
     | DecidedAnew
     | ClosingDue
+    | ReservationDue
+    | HandOverAsked
     | LockOutOrdered
     | ClearOrdered
 )

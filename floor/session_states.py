@@ -13,10 +13,18 @@ class Free:
 
 
 @dataclass(frozen=True, slots=True)
+class Handing:
+    """A session may be handed over until `until_ms`; `confirmed` by its member: the next tap takes it."""
+
+    until_ms: int
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """A member uses the machine. `active_ms` is the last instant at which it was busy or touched.
 
-    `out_of_order` is why the machine is locked out while a technician repairs it.
+    `out_of_order` is why the machine is locked out while a technician repairs it; `handing`: see there.
     """
 
     lease: Lease
@@ -27,6 +35,7 @@ class Running:
     warned: bool = False
     spent: bool = False
     out_of_order: str = ""
+    handing: Handing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ class InputRole(StrEnum):
     CHILLER = "chiller"
     CLOSING = "closing"
     FIRE_ALARM = "fire_alarm"
+    HAND_OVER = "hand_over"
+    SIGN_OFF = "sign_off"
 
     @property
     def safety(self) -> bool:
@@ -100,7 +102,7 @@ class InputRole(StrEnum):
     @property
     def button(self) -> bool:
         """Whether it is pressed, rather than being in a state."""
-        return self in {InputRole.END, InputRole.OOPS}
+        return self in {InputRole.END, InputRole.OOPS, InputRole.HAND_OVER, InputRole.SIGN_OFF}
 
 
 class Activity(StrEnum):

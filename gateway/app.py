@@ -114,7 +114,7 @@ class Gateway:
     def _recover(self, roster_problem: str | None) -> None:
         """Take up where the last process stopped: locked out stays locked out, cut sessions end."""
         lockouts = self.journal.lockouts()
-        cut_off = recall(self.journal, self.roster, self.credit, self.prices)
+        cut_off = recall(self.journal, self.roster, self.credit, self.prices, self._booked)
         kept = self._keepers(cut_off, lockouts)
         booted = GatewayBooted(
             boot_id=self.clock.boot_id,
@@ -136,6 +136,10 @@ class Gateway:
         for machine, reason in lockouts.items():
             if machine in self.stations:
                 self.stations[machine].lock_out(reason)
+
+    def _booked(self, record: SessionRecord) -> None:
+        if station := self.stations.get(record.started.machine):
+            station.reservations.recall(record)
 
     def _keepers(self, cut_off: list[SessionRecord], lockouts: dict[str, str]) -> dict[str, SessionRecord]:
         """Return the sessions that may go on; whatever else was found on is off after this."""

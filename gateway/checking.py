@@ -39,6 +39,8 @@ INPUT_STATES = {
     InputRole.DOOR: ("closed", "open"),
     InputRole.END: ("not pressed", "pressed"),
     InputRole.OOPS: ("not pressed", "pressed"),
+    InputRole.HAND_OVER: ("not pressed", "pressed"),
+    InputRole.SIGN_OFF: ("not pressed", "pressed"),
     InputRole.EXTRACTION: ("not proven", "proven to run"),
     InputRole.CHILLER: ("not proven", "proven to run"),
     InputRole.CLOSING: ("the building is open", "the building closes"),

@@ -278,6 +278,8 @@ class Inputs:
                 await self._step(session_events.EndPressed(self._now()), since)
             case ButtonPressed(InputRole.OOPS):
                 await self._oops(since)
+            case ButtonPressed():
+                await self._pressed(event, since)
             case InputChanged(name, True) if self._role(name) is InputRole.CLOSING:
                 self._station.view.say("closing")
                 self._station.view.refresh()
@@ -289,6 +291,16 @@ class Inputs:
                 self._station.door.hear(event)
                 if active and not self._station.lease and not self._station.door.pulse_s:
                     self._station.alarm("door_opened", f"{name}: nobody had tapped")
+
+    async def _pressed(self, button: ButtonPressed, since: float) -> None:
+        """Begin what the next taps are for: handing over what runs, signing somebody off where nothing does.
+
+        A box in the field gives its power to the badge that it read: nothing is handed over there.
+        """
+        if button.name == InputRole.HAND_OVER and self._station.devices.node is None:
+            await self._step(session_events.HandOverAsked(self._now()), since)
+        elif button.name == InputRole.SIGN_OFF:
+            self._station.signing.begin()
 
     def _report(self, name: str, event: InputEvent | ButtonPressed) -> None:
         """Tell staff of a proof that is lost where that locks nothing out."""

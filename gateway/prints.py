@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from firmware_bridge.driver import Driver, TakesFiles
+from floor.access import Lease
 from floor.errors import MachineError, MachineUnreachable
 from floor.wire.journal import PrintFailed, PrintSent
 from floor.wire.roster import QueuedPrint
@@ -44,6 +45,7 @@ class Prints:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._start: _Start | None = None
+        self._runs: tuple[str, str] = ("", "")
         self._takes_files = isinstance(station.devices.driver, TakesFiles)
 
     @property
@@ -111,8 +113,17 @@ class Prints:
             self._failed(start, "the session ended while its file was on the way")
             return
         self._start = None
+        self._runs = (start.session_id, start.print.id)
         station.services.journal.append(PrintSent(print_id=start.print.id, session_id=start.session_id))
         await station.services.prints.sent(start.print)
+
+    def handed(self, ended: Lease, begun: Lease) -> None:
+        """Take note that a session was handed over: a print that runs goes on in the other's."""
+        session_id, print_id = self._runs
+        if session_id == ended.session_id and self._station.side.job is not None:
+            self._runs = (begun.session_id, print_id)
+            sent = PrintSent(print_id=print_id, session_id=begun.session_id)
+            self._station.services.journal.append(sent)
 
     def _failed(self, start: _Start, why: str) -> None:
         station, self._start = self._station, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from floor.access import AccountStanding
@@ -13,14 +14,21 @@ from gateway.prices import Prices
 from gateway.roster import RosterStore
 
 
-def recall(journal: Journal, roster: RosterStore, credit: Credit, prices: Prices) -> list[SessionRecord]:
+def recall(
+    journal: Journal,
+    roster: RosterStore,
+    credit: Credit,
+    prices: Prices,
+    told: Callable[[SessionRecord], None] = lambda record: None,
+) -> list[SessionRecord]:
     """Hold and count again what the server cannot know yet; return the sessions that have no end.
 
-    Call it before anything is appended to the journal.
+    Call it before anything is appended to the journal. `told` hears of each session.
     """
     cut_off: list[SessionRecord] = []
     for record in journal.sessions():
         _hold(record, journal, roster, credit)
+        told(record)
         if record.ended is None:
             cut_off.append(record)
         else:

@@ -86,6 +86,11 @@ class RosterStore:
         """Return a member as the roster has them."""
         return self._roster.members.get(id) if self._roster else None
 
+    def signs_off(self, machine: str) -> bool:
+        """Whether anybody could sign others off at a machine."""
+        members = self._roster.members.values() if self._roster else ()
+        return any(one.signs_off and machine in one.allowed for one in members)
+
     def account(self, member: str, account: str) -> AccountStanding | None:
         """Return an account as it stands for a member; None when it is not one that they may charge to."""
         standing = self.member(member)

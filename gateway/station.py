@@ -36,7 +36,9 @@ from gateway.metering import Mark
 from gateway.paying import Paying
 from gateway.prints import Prints
 from gateway.reading import Reading
+from gateway.reservations import Reservations
 from gateway.roster_age import RosterAge
+from gateway.signing_off import SigningOff
 from gateway.stray import Stray
 from gateway.tab import Tab
 from gateway.taps import Taps
@@ -92,6 +94,8 @@ class Station:
         self.adoption = Adoption(self, self._step)
         self.roster_age = RosterAge(self)
         self.reading = Reading(self)
+        self.signing = SigningOff(self)
+        self.reservations = Reservations(self, self._step)
         self._server_lockout: str | None = None
         self._by = "machine"
         self._checkpoint_ms = 0
@@ -262,6 +266,8 @@ class Station:
         self.box.look(self.policy)
         self.door.tick(at_ms)
         self.reading.tick()
+        self.signing.tick()
+        await self.reservations.tick(since)
         self.view.follow(at_ms)
         if isinstance(self.state, Running | Holding):
             if at_ms - self._checkpoint_ms >= self.services.checkpoint_ms:
@@ -308,16 +314,19 @@ class Station:
             case effects.CloseRelay():
                 self._switch(self.devices.relay, True)
                 self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
-                self.services.metrics.taps.labels(self.machine, "granted").inc()
                 self.prints.begin(self._now())
                 self.door.again()
             case effects.Extraction(on):
                 if self.devices.extraction:
                     self._switch(self.devices.extraction, on)
             case effects.StartSession(lease):
-                await self._start(lease)
+                await self._start(lease, self._now())
             case effects.EndSession(lease, stop_type):
-                self._end(lease, stop_type, before)
+                self._end(lease, stop_type, before, self._now())
+            case effects.HandOver(ended, begun, at_ms):
+                self._end(ended, StopType.TAKEOVER, before, at_ms)
+                await self._start(begun, at_ms)
+                self.prints.handed(ended, begun)
             case effects.Refuse(reason, member):
                 badge = before.lease.badge if isinstance(before, Waiting) and not reference else reference
                 self._refuse(reason, member, badge)
@@ -358,8 +367,8 @@ class Station:
         except MachineError as error:
             self.alarm("relay_failed", str(error))
 
-    async def _start(self, lease: access.Lease) -> None:
-        self._checkpoint_ms = at_ms = self._now()
+    async def _start(self, lease: access.Lease, at_ms: int) -> None:
+        self._checkpoint_ms = at_ms
         self.side.measure(at_ms, whole_job=self.stray.claim(at_ms, self.policy))
         if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
@@ -369,8 +378,7 @@ class Station:
     def _elapsed(state: State, at_ms: int) -> int:
         return at_ms - state.since_ms if isinstance(state, Running | Holding) else 0
 
-    def _end(self, lease: access.Lease, stop_type: StopType, before: State) -> None:
-        at_ms = self._now()
+    def _end(self, lease: access.Lease, stop_type: StopType, before: State, at_ms: int) -> None:
         mark = Mark(self._elapsed(before, at_ms), self.side.used(at_ms))
         price = self.tab.close(lease, mark, stop_type, self.side.words)
         if not self.door.pulse_s:

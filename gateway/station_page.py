@@ -36,6 +36,8 @@ WORDS = {
     "left": ("Time left", "剩余时间"),
     "end": ("End the session", "结束使用"),
     "report": ("Report a fault", "报修"),
+    "hand_over": ("Hand over to another member", "交接给其他会员"),
+    "sign_off": ("Sign somebody off", "培训签核"),
     "locks": (
         "The machine loses its power at once, and stays out of order until staff clear it.",
         "设备将立即断电，并保持停用，直到工作人员解除。",
@@ -77,8 +79,9 @@ def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
     """Return the page of a station; `nonce` goes back with a choice of account, `phone` is HTML."""
     state, notice = shown.view.state, shown.view.notice(language)
     parts = [f'<p class="state {TONES[state]}">{escape(texts.say(state, language))}</p>']
-    if shown.reading.waits():
-        parts = [f'<p class="state wait">{HOLD[0]}<br><span lang="zh-Hans">{HOLD[1]}</span></p>']
+    asks = HOLD if shown.reading.waits() else shown.signing.asks if shown.signing.waits() else None
+    if asks:
+        parts = [f'<p class="state wait">{asks[0]}<br><span lang="zh-Hans">{asks[1]}</span></p>']
         notice = ""
     if notice:
         parts.append(f"<p>{escape(notice)}</p>")
@@ -91,9 +94,31 @@ def station(shown: Station, language: str, nonce: str, phone: str = "") -> str:
             parts.append(_accounts(lease, accounts, language, nonce))
         if isinstance(shown.state, Running):
             parts.append(_press("end", nonce, language))
+            if _may_hand_over(shown):
+                parts.append(_press("hand_over", nonce, language))
+    elif shown.signing.possible and not asks:
+        parts.append(_press("sign_off", nonce, language))
+    parts.append(_reserved(shown, language))
     if not isinstance(shown.state, LockedOut):
         parts.append(f'<p><a href="?report">{word("report", language)}</a></p>')
     return _page(shown.view.name, "\n".join((*parts, phone)), language, again=True)
+
+
+def _may_hand_over(shown: Station) -> bool:
+    """Whether the running session could be handed over, and is not just being so."""
+    state = shown.state
+    repairs = isinstance(state, Running) and (state.out_of_order or state.handing)
+    return not (repairs or shown.policy.card_must_stay or shown.devices.node or shown.door.pulse_s)
+
+
+def _reserved(shown: Station, language: str) -> str:
+    """Return the next reservations of the machine; nothing where there are none."""
+    heading, rows, hint = shown.reservations.listed(language)
+    if not rows:
+        return ""
+    items = "".join(f"<li><span>{escape(when)}</span> <span>{escape(who)}</span></li>" for when, who in rows)
+    said = f'<p class="hint">{hint}</p>' if hint else ""
+    return f"<h2>{heading}</h2><ul>{items}</ul>{said}"
 
 
 def report(shown: Station, language: str, nonce: str) -> str:

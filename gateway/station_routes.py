@@ -22,7 +22,7 @@ from hardware.events import ButtonPressed
 
 STYLE = Path(__file__).with_name("station_page.css").read_text(encoding="utf-8")
 ANSWER_S = 5.0
-PRESSED = frozenset({InputRole.END, InputRole.OOPS})
+PRESSED = frozenset(role for role in InputRole if role.button)
 """The buttons of the page: they are as those that are wired to the station."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "

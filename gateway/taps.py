@@ -14,6 +14,7 @@ from floor.words import BadgeKind, DenialReason, Purpose, Trip
 from gateway import boxes
 from gateway.wiring import PhoneTap, TapAnswer
 from hardware.events import BadgeRemoved, BadgeTapped
+from hardware.ports import Sound
 
 if TYPE_CHECKING:
     from gateway.station import Station
@@ -67,6 +68,9 @@ class Taps:
         if time.perf_counter() - since > LATE_S:
             tap.answer("code_over")
             return
+        if station.signing.waits():  # it may be anywhere: it signs nobody off
+            tap.answer("code_over")
+            return
         badge = BadgeStanding(tap.member, BadgeKind.PHONE)
         member = station.services.roster.member
         self.refusal = None
@@ -93,18 +97,33 @@ class Taps:
         await station.inputs.prove(since)
         seen = look()
         request = self._request(seen)
-        supervises = station.policy.needs_supervisor and access.may_supervise(request)
+        if station.signing.takes(request):
+            station.services.journal.flush()
+            return
+        supervises = self._asked_for_supervisor(seen.member) and access.may_supervise(request)
         who = seen.member.id if seen.member else None
         if supervises and not await self._still_waits(who, since):
+            return
+        if supervises and who and station.reservations.opened_by(who):
+            station.services.journal.flush()
             return
         decision = self._decide(request, supervises)
         who = await station.door.tapped(decision, who, supervises, since)
         at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
-        tapped = session_events.Tapped(decision, who, at_ms, job, supervises, station.inputs.proven)
+        supervised = seen.member is not None and seen.member.supervised
+        proven = station.inputs.proven
+        tapped = session_events.Tapped(decision, who, at_ms, job, supervises, proven, supervised)
         await self._step(tapped, since, seen.reference)
         if isinstance(station.state, Proving | Waiting) and station.state.lease.badge == seen.reference:
             self._look_again = look
         station.services.journal.flush()
+
+    def _asked_for_supervisor(self, member: MemberStanding | None) -> bool:
+        """Whether it matters of a tap that whoever taps may stand by another: few machines ask at all."""
+        station = self._station
+        if station.policy.needs_supervisor or isinstance(station.state, Waiting):
+            return True
+        return member is not None and member.supervisor and station.reservations.class_runs is not None
 
     async def _still_waits(self, supervisor: str | None, since: float) -> bool:
         """Decide anew of the member who waits for this supervisor, if one does; False: they are refused."""
@@ -132,6 +151,7 @@ class Taps:
     def _request(self, seen: _Seen) -> access.Request:
         station = self._station
         services, state = station.services, station.state
+        terms = station.reservations.terms(seen.member)
         repairs = isinstance(state, LockedOut) or (isinstance(state, Proving) and bool(state.out_of_order))
         return access.Request(
             machine=station.machine,
@@ -148,13 +168,17 @@ class Taps:
             power_proven_off=station.contact.obeys and station.box.fit(station.policy),
             out_of_order=repairs and station.inputs.latched in REPAIRABLE,
             closing=station.inputs.closing,
+            reserved=terms.refuses,
+            class_ends_ms=terms.class_ends_ms,
+            class_opener=terms.class_opener,
         )
 
     def _decide(self, request: access.Request, supervises: bool) -> access.Decision:
         """Decide what is asked; who stands by another needs no credit and no job of their own."""
         station, member = self._station, request.member
         if supervises and member and isinstance(station.state, Waiting):
-            return access.decide(replace(request, member=replace(member, spendable_micro=None)))
+            stands_by = replace(member, spendable_micro=None)
+            return access.decide(replace(request, member=stands_by, reserved=False))
         decision = station.stray.admit(access.decide(request), member)
         if station.adoption.session_id and isinstance(decision, Granted):
             return Denied(DenialReason.IN_USE, decision.lease.member)
@@ -162,7 +186,12 @@ class Taps:
 
     def tell(self, lease: Lease) -> None:
         """Say at the panel what a session is for; staff are told at once when the glass was broken."""
-        self._station.view.say("granted" if lease.purpose is Purpose.USE else lease.purpose)
+        self._station.services.metrics.taps.labels(lease.machine, "granted").inc()
+        booked = self._station.reservations.began(lease)
+        if booked and lease.purpose is Purpose.USE:
+            self._station.view.put(booked, lease.member, Sound.WARN)
+        else:
+            self._station.view.say("granted" if lease.purpose is Purpose.USE else lease.purpose)
         if lease.purpose is Purpose.BREAK_GLASS:
             roster_s, minutes = self._station.services.roster.age_s(), lease.max_duration_s // 60
             words = f"{lease.shown} ({lease.member}), session {lease.session_id}, for {minutes} min at most"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from floor import money, texts
@@ -38,12 +40,18 @@ NOTES = {
     "no_credit": ("Nothing is left on that account", "该账户余额不足"),
     "not_theirs": ("That account is not yours to charge", "您不能使用该账户付款"),
     "over": ("That session is over", "该会话已结束"),
+    "hand_over": ("To hand over, tap your badge within 30 s", "如需交接，请在30秒内刷卡"),
+    "hand_over_now": ("Now the next member taps, within 30 s", "请接手的会员在30秒内刷卡"),
+    "kept": ("Your session goes on", "您的会话继续"),
 }
+Words = Callable[[str], str]
+"""A text by its language."""
 NOTE_MS = 5_000
 """How long a note stands on a panel that follows the session, until the member's name takes its place."""
 OWN_ACCOUNT = ("Own account", "个人账户")
 WARNS = frozenset(
     {"supervisor", "break_glass", "idle", "credit", "no_credit", "not_theirs", "print_failed", "closing"}
+    | {"hand_over", "hand_over_now"}
 )
 LAMPS = {
     StationState.FREE: Lamp.BLUE,
@@ -95,12 +103,16 @@ class View:
         )
         self._note = (text, english, Sound.WARN if code in WARNS else Sound.OK)
 
+    def put(self, words: Words, member: str | None, sound: Sound) -> None:
+        """Show a note in a member's language."""
+        self._note = (words(self._language(member)), words("en"), sound)
+
     def refused(self, reason: DenialReason, member: str | None) -> None:
         """Show why a tap was refused, in the member's language."""
-        trip, language = self._station.inputs.latched, self._language(member)
+        trip = self._station.inputs.latched
         tripped = trip if reason is DenialReason.MACHINE_LOCKED_OUT else None
-        why = tripped or reason
-        self._note = (texts.say(why, language), texts.say(why, "en"), Sound.REFUSED)
+        by_bookings = self._station.reservations.why(reason, member)
+        self.put(by_bookings or partial(texts.say, tripped or reason), member, Sound.REFUSED)
 
     def ended(self, stop_type: StopType, price: Price | None, member: str) -> None:
         """Show that the session is over, and its price."""
@@ -131,9 +143,10 @@ class View:
             self._since_ms = self._station.services.clock.wall_ms()
         if self._station.devices.panel is None:
             return
-        if self._station.reading.waits():
-            self._station.devices.panel.show(self._station.reading.screen(self.name))
-            return
+        for asks in (self._station.reading, self._station.signing):
+            if asks.waits():
+                self._station.devices.panel.show(asks.screen(self.name))
+                return
         note, english, sound = self._note or ("", "", Sound.NONE)
         if isinstance(self._station.state, LockedOut) and sound is not Sound.REFUSED:
             note = english = self._station.state.reason
@@ -166,6 +179,7 @@ class View:
         _, left_s = self._station.side.progress
         if left_s is None:
             left_s = lease.max_duration_s - self._station.mark(at_ms).elapsed_ms // 1000
+            left_s = min(left_s, self._station.reservations.left_s(lease))
         return f"{-(-max(0, left_s) // 60)} min"
 
     def waits_for(self, language: str) -> str:
@@ -180,7 +194,9 @@ class View:
             case Running(lease=Lease(purpose=Purpose.REPAIR | Purpose.BREAK_GLASS as purpose)):
                 return NOTES[purpose][language.startswith("zh")]
             case Running() | Holding():
-                return NOTES["closing"][language.startswith("zh")] if self._station.inputs.closing else ""
+                if self._station.inputs.closing:
+                    return NOTES["closing"][language.startswith("zh")]
+                return self._handing(language) or self._station.reservations.notice(language)
         return self.default_note(language)
 
     def default_note(self, language: str) -> str:
@@ -190,7 +206,16 @@ class View:
             return self.waits_for(language)
         if lease is None:
             return self._without_session(language)
+        if handing := self._handing(language):
+            return handing
         return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
+
+    def _handing(self, language: str) -> str:
+        """Return what a hand-over waits for, "" where none does."""
+        handing = self._station.state.handing if isinstance(self._station.state, Running) else None
+        if handing is None:
+            return ""
+        return NOTES["hand_over_now" if handing.confirmed else "hand_over"][language.startswith("zh")]
 
     def _without_session(self, language: str) -> str:
         station = self._station
@@ -204,6 +229,8 @@ class View:
             code = "roster_ages"
         else:
             code = "job_waits" if station.stray.waits else "tap"
+        if code == "tap" and (booked := station.reservations.free_note(language)):
+            return booked
         return NOTES[code][language.startswith("zh")]
 
     @property

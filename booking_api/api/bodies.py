@@ -14,8 +14,8 @@ from fastapi import Request
 
 from floor.errors import Refused
 
-BYTES_MAX = 8 << 20
-"""The longest JSON that is read: a file of costs or of a class list fits."""
+BYTES_MAX = 6 << 20
+"""The longest JSON that is read anywhere; most addresses are bounded closer, before this (web/limits.py)."""
 DEPTH_MAX = 32
 _STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS = re.compile(r"[\[{\]}]")

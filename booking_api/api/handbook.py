@@ -9,9 +9,9 @@ from fastapi.routing import APIRoute
 
 from booking_api.api import PREFIX, codes
 from booking_api.api.rights import rights_of
-from booking_api.app import API
-from booking_api.app import PAGES as ROOMS_OF_PAGES
 from booking_api.auth.permissions import GRANTS, Permission
+from booking_api.rooms import API
+from booking_api.rooms import PAGES as ROOMS_OF_PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
 SECURITY = "docs/security.md"

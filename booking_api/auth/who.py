@@ -12,14 +12,17 @@ from booking_api.members.models import Member
 class Who:
     """A signed-in person, or a program with a part of a person's permissions.
 
-    `csrf` is what the forms of a browser carry, "" for a program; `session` is the hash of the browser's
-    token, "" for a program.
+    `csrf` is what the forms of a browser carry, "" for a program; `session` is the id of the
+    browser's session, "" for a program; `token` is what a program's token is called, "" for a browser.
+    `signed_in_ms` is when they signed in there (UTC milliseconds).
     """
 
     member: Member
     permissions: frozenset[Permission]
     csrf: str = ""
     session: str = ""
+    signed_in_ms: int = 0
+    token: str = ""
 
     @property
     def id(self) -> str:

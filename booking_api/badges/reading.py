@@ -14,6 +14,8 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
+from booking_api.audit import acting
+from booking_api.audit.acting import Actor
 from booking_api.badges import service
 from booking_api.clock import Clock
 from booking_api.db import Database
@@ -65,13 +67,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading:
-    """What came of it so far. `holder` is who has the badge already, a member's id."""
+    """What came of it so far. `holder` is who has the badge already, a member's id; `actor` asked for it."""
 
     id: str
     wanted: Wanted
     ends_s: float
     state: ReadingState = ReadingState.WAITING
     holder: str = ""
+    actor: Actor | None = None
 
 
 class Readings:
@@ -104,7 +107,8 @@ class Readings:
         for other in self._of_member.values():
             if other.wanted.machine == wanted.machine or other.wanted.member == wanted.member:
                 self._end(other, ReadingState.REPLACED)
-        reading = Reading(self._clock.new_id(), wanted, self._now_s() + READ_S + GRACE_S)
+        ends_s, actor = self._now_s() + READ_S + GRACE_S, acting.current()
+        reading = Reading(self._clock.new_id(), wanted, ends_s, actor=actor)
         self._of_member.pop(wanted.member, None)
         self._of_member[wanted.member] = reading
         while len(self._of_member) > KEPT_MAX:
@@ -140,7 +144,8 @@ class Readings:
             raise PeerError(f"{gateway} read a badge that nobody waits for")
         if self.of_member(reading.wanted.member) is not reading or reading.state is not ReadingState.WAITING:
             raise PeerError(f"{gateway} read a badge too late, or twice")
-        done = await self._db.transact(lambda session: self._enrol(session, reading, read))
+        with acting.scope(reading.actor):
+            done = await self._db.transact(lambda session: self._enrol(session, reading, read))
         reading.state, reading.holder = done  # also when somebody cancelled meanwhile: it is enrolled
         self._live.touch(reading.wanted.machine)
 

@@ -6,6 +6,8 @@ from sqlmodel import Session, col, delete, func, select
 from booking_api.badges.models import Badge, BadgeEvent, BadgeReading
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.members import service as members
 from booking_api.vault import Vault
 from floor.badge_keys import UID_BYTES
@@ -106,6 +108,8 @@ def report_lost(session: Session, id: str, now_ms: int, by: str = "") -> Badge:
         badge.lost_ms = now_ms
         session.add(badge)
         _record(session, badge, "lost", by, now_ms)
+        told = {"member": badge.member, "label": badge.label, "by": by}
+        happened(session, Happening.BADGE_LOST, id, now_ms, **told)
         changed(session, Subject.MEMBER, badge.member, now_ms)
     return badge
 

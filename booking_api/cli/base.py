@@ -13,6 +13,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 from sqlmodel import Session
 
+from booking_api.audit import acting
 from booking_api.cli.root import app as app
 from booking_api.clock import Clock
 from booking_api.db import Database
@@ -45,7 +46,8 @@ def desk(ctx: typer.Context) -> Iterator[Desk]:
     settings = settings_of(ctx)
     database = open_database(settings)
     try:
-        with database.write() as session:
+        actor = acting.command(ctx.command_path, ctx.params.get("reason"), Clock().now_ms())
+        with acting.scope(actor), database.write() as session:
             yield Desk(settings, session, open_vault(settings.data))
     finally:
         database.close()

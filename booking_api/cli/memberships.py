@@ -1,4 +1,4 @@
-"""Commands for memberships and classes."""
+"""Commands for memberships."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session
 
-from booking_api.cli.base import Desk, app, desk, reading, rehearsal, shown_day
+from booking_api.cli.base import Desk, app, desk, reading, rehearsal
 from booking_api.cli.floor import AUTHOR
 from booking_api.members import service as members
-from booking_api.members.models import Member
-from booking_api.memberships import billing, classes, plans, service
-from booking_api.memberships.classes import ClassDetails
+from booking_api.memberships import billing, plans, service
 from booking_api.memberships.days import day_of, read_day
 from booking_api.memberships.models import Membership
 from booking_api.memberships.service import By, Wish
@@ -23,13 +21,10 @@ from floor.membership import Plan
 from floor.money import Commodity, parse, plain
 
 memberships = typer.Typer(help="Memberships: plans, who has one, and their bills.", no_args_is_help=True)
-class_app = typer.Typer(help="Classes: planned, signed up for, attended.", no_args_is_help=True)
 app.add_typer(memberships, name="memberships")
-app.add_typer(class_app, name="class")
 Who = Annotated[str, typer.Argument(help="Number, email or id.", metavar="MEMBER")]
 Day = Annotated[str, typer.Option(help="A day, such as 2026-12-31.")]
 Id = Annotated[str, typer.Argument(help="The membership's id, as `memberships list` shows it.")]
-ClassId = Annotated[str, typer.Argument(help="The class's id, as `class list` shows it.", metavar="CLASS")]
 
 
 @memberships.command()
@@ -198,82 +193,3 @@ def _amount(text: str) -> int | None:
         return parse(text)
     except ValueError as error:
         raise Refused("amount_malformed", f"{error}.") from None
-
-
-@class_app.command("list")
-def list_classes(ctx: typer.Context) -> None:
-    """List the classes to come, and who has a place."""
-    with desk(ctx) as at:
-        for seen in classes.listed(at.session, at.now_ms):
-            when, name = shown_day(seen.row.starts_ms, at.settings.timezone), seen.course.names
-            print(f"{seen.row.id}  {when}  {next(iter(name.values()))}  {seen.taken} of {seen.row.capacity}")
-            for one in classes.people(at.session, seen.row.id):
-                print(f"    {_name(members.get(at.session, one.member))}  {one.state}")
-
-
-def _name(who: Member) -> str:
-    return f"{who.number} {who.first_name} {who.last_name}"
-
-
-@class_app.command("plan")
-def plan_class(
-    ctx: typer.Context,
-    course: Annotated[str, typer.Argument(help="A course's id.")],
-    instructor: Annotated[str, typer.Argument(help="Number, email or id.")],
-    starts: Annotated[str, typer.Argument(help="Such as 2026-12-31T18:00, on the space's clock.")],
-    capacity: Annotated[int | None, typer.Option(help="How many places; else the course's.")] = None,
-    place: Annotated[str, typer.Option(help="Where.")] = "",
-) -> None:
-    """Plan a class."""
-    with desk(ctx) as at:
-        details = ClassDetails(
-            course=course,
-            instructor=members.find(at.session, instructor).id,
-            starts_ms=_instant(starts, at.settings.timezone),
-            capacity=capacity,
-            place=place,
-        )
-        print(classes.plan(at.session, details, at.now_ms).id)
-
-
-def _instant(text: str, timezone: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", f"{text!r} is not a time. Write it like 2026-12-31T18:00.") from None
-    return round(moment.replace(tzinfo=moment.tzinfo or ZoneInfo(timezone)).timestamp() * 1000)
-
-
-@class_app.command("sign-up")
-def sign_up(ctx: typer.Context, id: ClassId, who: Who) -> None:
-    """Give a member a place, and charge it."""
-    with desk(ctx) as at:
-        member = members.find(at.session, who)
-        classes.sign_up(at.session, id, member.id, AUTHOR, at.now_ms)
-    print(f"{_name(member)} has a place.")
-
-
-@class_app.command("attended")
-def attended(
-    ctx: typer.Context,
-    id: ClassId,
-    who: Who,
-    missed: Annotated[bool, typer.Option("--missed", help="They did not come.")] = False,
-) -> None:
-    """Note who came: they are certified for the course's machines."""
-    with desk(ctx) as at:
-        member = members.find(at.session, who)
-        classes.attend(at.session, id, member.id, at.now_ms, came=not missed)
-    print(f"{_name(member)} {'missed it' if missed else 'attended'}.")
-
-
-@class_app.command("cancel")
-def cancel_place(ctx: typer.Context, id: ClassId, who: Annotated[str, typer.Argument()] = "") -> None:
-    """Give up a member's place, or without a member call the class off; what was charged is given back."""
-    with desk(ctx) as at:
-        if who:
-            member = members.find(at.session, who).id
-            classes.cancel(at.session, id, member, AUTHOR, at.now_ms, is_staff=True)
-        else:
-            classes.call_off(at.session, id, AUTHOR, at.now_ms)
-    print("Cancelled.")

@@ -1,39 +1,51 @@
-"""Commands for members, their badges and certifications, sign-ins and money."""
+"""Commands for members, their badges, waivers and money."""
 
-import csv
-import secrets
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from booking_api.auth.permissions import GRANTS, Permission
-from booking_api.auth.service import issue_token, set_password
-from booking_api.auth.who import Who as Stands
 from booking_api.badges import service as badges
-from booking_api.certifications import service as certifications
-from booking_api.cli.base import Desk, app, day_ms, desk, read_text, reading, validated
+from booking_api.cli.base import (
+    Desk,
+    app,
+    day_ms,
+    desk,
+    read_text,
+    reading,
+    rehearsal,
+    validated,
+    write_secret,
+)
 from booking_api.cli.floor import AUTHOR
+from booking_api.clock import Clock
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
 from booking_api.members import service as members
+from booking_api.members import sheet
+from booking_api.members.exporting import export
+from booking_api.members.importing import Importer
 from booking_api.members.models import Member
-from booking_api.members.service import MemberChanges, MemberDetails
-from floor.errors import ConfigError, FloorError, Refused
+from booking_api.members.service import MemberDetails
+from booking_api.memberships.days import day_of
+from booking_api.privacy import service as privacy
+from booking_api.vault import open_vault
+from booking_api.waivers import service as waivers
+from booking_api.waivers.service import WaiverDetails
+from floor.errors import ConfigError, Refused
 from floor.money import parse, plain
-from floor.words import BadgeKind, Role
+from floor.words import BadgeKind
 
 WHO = typer.Argument(help="Number, email or id.", metavar="MEMBER")
 Who = Annotated[str, WHO]
 COLUMNS = ("first_name", "last_name", "number", "shown_name", "email", "tier", "language")
-MORE_COLUMNS = ("valid_until", "credit_limit", "badge", "badge_kind")
 member = typer.Typer(help="Members.", no_args_is_help=True)
 badge = typer.Typer(help="Badges.", no_args_is_help=True)
-user = typer.Typer(help="Who signs in, and as what.", no_args_is_help=True)
+waiver = typer.Typer(help="Texts that members sign.", no_args_is_help=True)
+app.add_typer(waiver, name="waiver")
 app.add_typer(member, name="member")
 app.add_typer(badge, name="badge")
-app.add_typer(user, name="user")
 
 
 @member.command("add")
@@ -70,36 +82,116 @@ def list_members(
 
 @member.command("import")
 def import_members(
-    ctx: typer.Context, file: Annotated[Path, typer.Argument(help="CSV with a header.")]
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="CSV with a heading; docs/people.md names the columns.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change; change nothing.")
+    ] = False,
+    column: Annotated[
+        list[str] | None, typer.Option(help="HEADING=COLUMN, for a heading that is not known; repeat it.")
+    ] = None,
 ) -> None:
-    """Admit all members of a CSV file, with their badges, or none when a line is wrong."""
-    count = 0
+    """Bring the members of a CSV file in, with badges and certifications: all of them, or none."""
+    mapping = dict(pair.rpartition("=")[::2] for pair in column or ())
+    with rehearsal(ctx, dry_run) as at:
+        try:
+            found = sheet.read(sheet.decode(_read(file)), mapping)
+        except Refused as refused:
+            raise ConfigError(str(file), "", refused.sentence, "Nothing was changed.") from None
+        importer = Importer(at.session, at.vault, at.now_ms)
+        plan = importer.plan(found)
+        if plan.problems:
+            for one in plan.problems[1:]:
+                typer.echo(f"{file}: line {one.line}, {one.column}: {one.value!r}. {one.words()}", err=True)
+            one = plan.problems[0]
+            remedy = f"{one.words()} Nothing was changed."
+            raise ConfigError(str(file), one.column, f"is {one.value!r}", remedy, one.line)
+        for row in plan.rows:
+            if row.what != "same" and dry_run:
+                said = "; ".join(f"{one.column}: {one.before} → {one.after}" for one in row.changes)
+                typer.echo(f"{row.line:5} {row.what:6} {row.number:8} {row.name} {said}".rstrip())
+        importer.apply(plan, AUTHOR)
+        counts, unknown = plan.counts, ", ".join(plan.unknown)
+    if unknown:
+        typer.echo(f"Not read: {unknown}.")
+    words = f"{counts['add']} members were admitted, {counts['change']} changed, "
+    words += f"{counts['same']} are as they were."
+    typer.echo(f"{words} Nothing was kept: this was a rehearsal." if dry_run else words)
+
+
+@member.command("export")
+def export_members(
+    ctx: typer.Context, out: Annotated[Path, typer.Option(help="A new file; its owner alone may read it.")]
+) -> None:
+    """Write all members as CSV, with the numbers of their badges; `import` reads it."""
+    with reading(ctx) as (settings, database), database.read() as session:
+        write_secret(out, "".join(export(session, open_vault(settings.data))))
+    typer.echo(f"{out} is written.")
+
+
+@member.command("erase")
+def erase_member(
+    ctx: typer.Context,
+    who: Who,
+    reason: Annotated[str, typer.Option(help="Why.")],
+    number: Annotated[
+        str, typer.Option(prompt="The member's number again; this cannot be undone", help="Typed again.")
+    ],
+) -> None:
+    """Forget a member for good; the books keep amounts and an id without a name."""
     with desk(ctx) as at:
-        for line, row in _rows(file):
-            try:
-                added = _admit(at, row)
-                if row.get("badge"):
-                    kind = _kind(row.get("badge_kind") or BadgeKind.UID_13MHZ)
-                    uid = badges.parse_uid(row["badge"] or "")
-                    badges.enrol(at.session, at.vault, added.id, uid, kind, "", at.now_ms)
-            except FloorError as error:
-                raise ConfigError(
-                    str(file), "", str(error), "Correct the line; nothing was kept.", line
-                ) from None
-            count += 1
-    print(f"{count} members were admitted.")
+        owner = members.find(at.session, who)
+        privacy.erase(at.session, owner.id, number, reason, AUTHOR, at.now_ms)
+        years = at.settings.people.keep_years
+    typer.echo(f"The member is forgotten. The law keeps invoices for {years} years.")
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
-    reader = csv.DictReader(read_text(file).lstrip("\ufeff").splitlines())
-    known = (*COLUMNS, *MORE_COLUMNS)
-    for column in reader.fieldnames or ():
-        if column not in known:
-            raise ConfigError(
-                str(file), column, "is not a column here", f"Use some of: {', '.join(known)}.", 1
-            )
-    for row in reader:
-        yield reader.line_num, {key: value.strip() or None for key, value in row.items() if key and value}
+@member.command("forget-left")
+def forget_left(
+    ctx: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who; forget nobody.")] = False,
+) -> None:
+    """Forget whose access ended `people.forget_after_months` ago, and who has nothing open."""
+    with rehearsal(ctx, dry_run) as at:
+        found = privacy.who_left(at.session, at.settings.people.forget_after_months, at.now_ms)
+        for one in found:
+            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
+            privacy.forget(at.session, one, AUTHOR, at.now_ms)
+    words = f"{len(found)} members are forgotten."
+    typer.echo(f"{words} Nobody was: this was a rehearsal." if dry_run else words)
+
+
+@waiver.command("publish")
+def publish_waiver(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(help="TOML; docs/people.md shows one.")]
+) -> None:
+    """Publish a version of a text that members sign."""
+    try:
+        table = tomllib.loads(read_text(file))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
+    with desk(ctx) as at:
+        row = waivers.publish(at.session, validated(WaiverDetails, table), AUTHOR, at.now_ms)
+    typer.echo(f"{row.id} is published; it must be signed from {row.due} on.")
+
+
+@waiver.command("missing")
+def list_missing(ctx: typer.Context) -> None:
+    """List who uses no machine because a text is not signed."""
+    with reading(ctx) as (_, database), database.read() as session:
+        today = day_of(Clock().now_ms(), database.zone)
+        for id in waivers.missing(session, None, today):
+            one = members.get(session, id)
+            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            str(file), "", f"cannot be read ({error.strerror})", "Name another file."
+        ) from error
 
 
 def _admit(at: Desk, row: dict[str, str | None]) -> Member:
@@ -139,72 +231,6 @@ def add_badge(
         owner = members.find(at.session, who)
         badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), _kind(kind), label, at.now_ms)
     print(f"{owner.first_name} {owner.last_name} has the badge.")
-
-
-@app.command()
-def certify(
-    ctx: typer.Context,
-    who: Who,
-    machine: Annotated[str, typer.Argument(help="The machine's short name.")],
-    until: Annotated[str | None, typer.Option(help="The day from which it has lapsed.")] = None,
-) -> None:
-    """Let a member use a machine."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        end_ms = day_ms(until, at.settings.timezone)
-        certifications.grant(at.session, owner.id, machine, AUTHOR, at.now_ms, end_ms)
-    print(f"{owner.first_name} {owner.last_name} may use {machine}.")
-
-
-@user.command("add")
-def add_user(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str | None, typer.Option(help="The sign-in name; else the email.")] = None,
-    role: Annotated[Role | None, typer.Option()] = None,
-) -> None:
-    """Let a member sign in; the password is made and printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        if role is not None:
-            members.change(at.session, owner.id, MemberChanges(role=role), at.now_ms)
-        name = login or owner.email
-        if name is None:
-            raise Refused("login_missing", "This member has no email. Give a sign-in name with --login.")
-        password = secrets.token_urlsafe(12)
-        set_password(at.session, owner.id, name, password, at.now_ms)
-    print(f"{name}  {password}")
-
-
-@user.command("password")
-def change_password(
-    ctx: typer.Context,
-    who: Who,
-    login: Annotated[str, typer.Option(help="The sign-in name.")],
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True)],
-) -> None:
-    """Give a member another password, and sign them out everywhere."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        set_password(at.session, owner.id, login, password, at.now_ms)
-    print("The password was changed.")
-
-
-@user.command("token")
-def make_token(
-    ctx: typer.Context,
-    who: Who,
-    name: Annotated[str, typer.Argument(help="What the program is called.")],
-    scope: Annotated[list[Permission], typer.Option(help="A right that it is given; repeat it.")],
-    until: Annotated[str | None, typer.Option(help="The day from which it is dead.")] = None,
-) -> None:
-    """Make a key for a program, with some of a member's rights; it is printed once."""
-    with desk(ctx) as at:
-        owner = members.find(at.session, who)
-        end_ms = day_ms(until, at.settings.timezone)
-        stands_for = Stands(owner, GRANTS[owner.role])
-        _, secret = issue_token(at.session, stands_for, name, frozenset(scope), end_ms, at.now_ms)
-    print(secret)
 
 
 @app.command()

@@ -35,9 +35,11 @@ NAMES = {
         "gateway": "Gateways: the Pis on the floor.",
     },
     "people": {
-        "certify": "Let a member use a machine.",
         "payment": "Post cash that a member paid.",
         "member": "Members.",
+        "waiver": "Texts that members sign.",
+    },
+    "users": {
         "user": "Who signs in, and as what.",
     },
     "badges": {
@@ -70,7 +72,14 @@ NAMES = {
     },
     "memberships": {
         "memberships": "Memberships: plans, who has one, and their bills.",
+    },
+    "courses": {
         "class": "Classes: planned, signed up for, attended.",
+    },
+    "training": {
+        "certify": "Give a member a skill, or let them use a machine.",
+        "revoke": "Take a skill from a member, at every gateway.",
+        "training": "Skills: what is trained, and who holds it.",
     },
     "payments": {
         "remind": "Write reminders to who is overdue, charge their fees, and block who is overdue too long.",
@@ -86,6 +95,9 @@ NAMES = {
         "mandate": "Leave to collect by SEPA direct debit.",
         "debit": "Files of direct debits.",
     },
+    "reservations": {
+        "reservations": "Reservations: who may book a machine and when.",
+    },
     "disputes": {
         "dispute": "Charges that members dispute.",
     },
@@ -96,6 +108,12 @@ NAMES = {
     "closing": {
         "close": "Close a month: state what each pool cost and recovered, carry it forward or give it back.",
         "costs": "What machines cost: cost files and suppliers' invoices.",
+    },
+    "audit": {
+        "audit": "What staff and commands did.",
+    },
+    "notices": {
+        "notices": "Mails and notices to people.",
     },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "

@@ -11,6 +11,7 @@ import typer
 from sqlmodel import col, func, select
 
 from booking_api import doctor as examination
+from booking_api.audit import acting
 from booking_api.auth.service import set_password
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
 from booking_api.cli.floor import AUTHOR
@@ -124,10 +125,11 @@ def _first_administrator(file: Path) -> str:
     database = open_database(settings, migrate=True)
     open_vault(settings.data)
     now_ms, password = Clock().now_ms(), secrets.token_urlsafe(12)
-    with database.write() as session:
+    actor = acting.command("makerfloor init", None, now_ms)
+    with acting.scope(actor), database.write() as session:
         details = MemberDetails(first_name="First", last_name="Administrator", role=Role.ADMIN)
         member = add_member(session, details, now_ms)
-        set_password(session, member.id, "admin", password, now_ms)
+        set_password(session, member.id, "admin", password, now_ms, chosen=False)
     database.close()
     return password
 
@@ -186,9 +188,14 @@ def _serve(context: Context, door: socket.socket) -> None:
     import uvicorn
 
     from booking_api.app import create_app
+    from booking_api.patience import Patient
 
     config = uvicorn.Config(
-        create_app(context), log_level="warning", access_log=False, timeout_graceful_shutdown=5
+        create_app(context),
+        http=Patient,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=5,
     )
     try:
         uvicorn.Server(config).run(sockets=[door])
@@ -226,6 +233,9 @@ def doctor(ctx: typer.Context) -> None:
             waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
             kept = select(func.count()).select_from(Quarantined).where(col(Quarantined.resolved_ms).is_(None))
             exceptions, quarantined = session.exec(waiting).one(), session.exec(kept).one()
+        with database.read() as session:
+            for words in examination.letters_waiting(session, Clock().now_ms()):
+                print(words)
     if exceptions:
         print(f"{exceptions} sessions wait for an operator.")
     if quarantined:

@@ -20,11 +20,13 @@ from booking_api.ledger import service as ledger
 from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.members.models import Member
+from booking_api.reservations import booking, policies
+from booking_api.reservations.diary import Diary
 from booking_api.tariffs import service as tariffs
 from booking_api.vault import Vault
 from floor.words import BadgeKind
 
-DAY_MS = 86_400_000
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 OPENING = {"guest": 25 * EUR, "student": 5 * EUR}
 TOKEN = "simulated staff"
 _SCOPES = frozenset(
@@ -57,17 +59,35 @@ def seed(session: Session, vault: Vault, sign_ins: Mapping[str, str], now_ms: in
         )
         machines.add(session, details, now_ms)
     session.flush()
+    policies.put(session, file_text("reservations.toml"), author, now_ms)
     for member in MEMBERS:
         _admit(session, vault, member, author, now_ms)
         if member.signs_in:
             id = members.find(session, str(member.number)).id
-            auth.set_password(session, id, member.signs_in, sign_ins[member.signs_in], now_ms)
+            auth.set_password(session, id, member.signs_in, sign_ins[member.signs_in], now_ms, chosen=False)
+    _reserve(session, now_ms)
     return True
+
+
+def _reserve(session: Session, now_ms: int) -> None:
+    """Book what the coming days begin with: who signs in as a member has something to look at."""
+    session.flush()
+    begins_ms = (now_ms // HOUR_MS + 27) * HOUR_MS
+    for name, machine in (("Juniper", "laser-1"), ("Hazel", "cnc-1"), ("桂花", "printer-1")):
+        number = next(one.number for one in MEMBERS if one.name == name)
+        holder = members.find(session, str(number)).id
+        slot = booking.BookingDetails(machine=machine, begins_ms=begins_ms, ends_ms=begins_ms + 2 * HOUR_MS)
+        booking.book(Diary(session, now_ms, holder, "EUR"), slot)
 
 
 def tariff_text(name: str) -> str:
     """Return the tariff file of a kind of machine."""
-    return (resources.files("booking_api.demo") / "tariffs" / f"{name}.toml").read_text(encoding="utf-8")
+    return file_text(f"tariffs/{name}.toml")
+
+
+def file_text(name: str) -> str:
+    """Return a file of the demonstration's space."""
+    return (resources.files("booking_api.demo") / name).read_text(encoding="utf-8")
 
 
 def _admit(session: Session, vault: Vault, one: DemoMember, author: str, now_ms: int) -> None:

@@ -19,6 +19,8 @@ from booking_api.documents.addresses import recipient
 from booking_api.documents.content import Bank, Content, Party
 from booking_api.documents.gather import Draft, Waiting, accounts_waiting, family, plan, waiting
 from booking_api.documents.models import Invoice, InvoiceItem, InvoiceKind, InvoiceSeries
+from booking_api.happenings.service import happened, holder
+from booking_api.happenings.words import Happening
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
 from booking_api.members.models import Member
@@ -255,7 +257,22 @@ def _keep(
     session.flush()
     rows = [*draft.shown, *draft.taken_along, *draft.own_units]
     session.execute(insert(InvoiceItem), [_item_row(one, kept.id) for one in rows])
+    _tell(session, kept, now_ms)
     return kept
+
+
+def _tell(session: Session, kept: Invoice, now_ms: int) -> None:
+    happened(
+        session,
+        Happening.INVOICE_ISSUED,
+        kept.id,
+        now_ms,
+        member=holder(session, kept.account),
+        number=kept.number,
+        kind=kept.kind,
+        total_micro=kept.total_micro,
+        commodity=kept.commodity,
+    )
 
 
 def _item_row(one: Waiting, invoice: str) -> dict[str, object]:

@@ -11,6 +11,9 @@ from booking_api.billing.models import AccountHistory, AllowanceLot
 from booking_api.gateways.models import RosterChange, RosterState
 from booking_api.members.models import Member
 
+MANY = 100
+"""So many members are told one by one; more are told by one whole roster."""
+
 
 class Subject(StrEnum):
     """What changed: a member (badges, certifications, credit too), a machine, a team's budgets by its own
@@ -36,6 +39,15 @@ def changed(session: Session, subject: Subject, ref: str, now_ms: int) -> None:
     """Record that gateways must learn of a change; `ref` is the id of what changed."""
     hold_rosters(session)
     session.add(RosterChange(subject=subject, ref=ref, at_ms=now_ms))
+
+
+def many_changed(session: Session, members: Collection[str], now_ms: int) -> None:
+    """Record that gateways must learn of these members; of very many by one whole roster."""
+    if len(members) > MANY:
+        changed(session, Subject.FLOOR, "members", now_ms)
+        return
+    for member in sorted(members):
+        changed(session, Subject.MEMBER, member, now_ms)
 
 
 def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> None:

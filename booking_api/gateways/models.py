@@ -49,7 +49,8 @@ class GatewayWiring(SQLModel, table=True):
 class RosterState(SQLModel, table=True):
     """One row: the last roster version that this database gave out.
 
-    `month` is the one whose limits the rosters carry, as "2026-10"; "" before the first.
+    `month` is the one whose limits the rosters carry, as "2026-10"; "" before the first. `day` is the one on
+    which they were looked through for who came of age, or has to sign, "2026-10-01".
     """
 
     __tablename__ = "roster_state"
@@ -58,6 +59,7 @@ class RosterState(SQLModel, table=True):
     epoch: int = Field(sa_type=BigInteger)
     n: int = Field(sa_type=BigInteger)
     month: str = Field(default="", max_length=7)
+    day: str = Field(default="", max_length=10, sa_column_kwargs={"server_default": ""})
 
 
 class RosterChange(SQLModel, table=True):

@@ -6,7 +6,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, delete, select
 
 from booking_api.db import zone_of
-from booking_api.gateways import credit, versions, wiring
+from booking_api.gateways import bookings, credit, turning, versions, wiring
 from booking_api.gateways.changes import Subject, changed, hold_rosters, newest_change
 from booking_api.gateways.models import Gateway, RosterChange
 from booking_api.gateways.roster import Writer
@@ -60,6 +60,14 @@ class Office:
             state.month = month
             session.add(state)
             changed(session, Subject.FLOOR, month, now_ms)
+
+    def turn_bookings(self, session: Session, now_ms: int) -> None:
+        """Have gateways told of the reservations that have come into sight."""
+        bookings.turn(session, now_ms)
+
+    def turn_day(self, session: Session, now_ms: int) -> None:
+        """Have gateways told of whom a day that has begun changed: minors, signatures, suspensions."""
+        turning.turn_day(session, now_ms)
 
     def confirm(self, session: Session, name: str, version: RosterVersion, now_ms: int) -> None:
         """Take that a gateway says that it holds a version."""

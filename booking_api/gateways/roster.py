@@ -2,26 +2,32 @@
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlmodel import Session, col, select
 
 from booking_api.auth.models import Credential
+from booking_api.auth.permissions import GRANTS, Permission
 from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
-from booking_api.certifications.models import Certification
+from booking_api.certifications import standing
 from booking_api.db import zone_of
+from booking_api.gateways import bookings
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
 from booking_api.machines.service import policy_of
+from booking_api.members import care
 from booking_api.members.models import Member
+from booking_api.members.service import is_suspended
+from booking_api.memberships.days import day_of
 from booking_api.payments import overdue
 from booking_api.prints.service import for_roster
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
+from booking_api.waivers import service as waivers
 from floor.access import BadgeStanding, MemberStanding
 from floor.badge_keys import PROOF_KEY
 from floor.errors import ConfigError
@@ -71,6 +77,7 @@ class Writer:
     ) -> RosterDelta:
         """Return what these members and machines are now, and what is left of these teams' budgets."""
         mine, versions = self._tools()
+        touched = {*machines, *bookings.machines_of(self.session, members, self.now_ms)}
         badges = self._badges(members)
         found = self._read_members(self._who_tap(badges, members), members)
         purse = self._purse(found, versions, teams, version)
@@ -83,7 +90,7 @@ class Writer:
             issued_ms=self.now_ms,
             members=standings,
             badges=dict(badges),
-            machines=self._entries([one for one in mine if one.id in machines], versions),
+            machines=self._entries([one for one in mine if one.id in touched], versions),
             budgets=purse.budgets,
         )
 
@@ -146,28 +153,22 @@ class Writer:
     def _standings(
         self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
     ) -> dict[str, MemberStanding]:
-        allowed = self._allowed(told, machines)
+        allowed = standing.allowed(self.session, told, machines, self.now_ms)
         open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
         late = overdue.blocked(self.session, None, self.now_ms)
         since = since_of(self.session, [member.id for member in members], zone_of(self.session))
+        today = day_of(self.now_ms, zone_of(self.session))
+        minors = care.minors(self.session, told, today)
+        unsigned = waivers.missing(self.session, told, today)
         return {
-            member.id: _standing(
-                member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]
+            member.id: replace(
+                _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]),
+                suspended=is_suspended(member, self.now_ms) or member.account in late,
+                supervised=member.id in minors,
+                waiver_missing=member.id in unsigned,
             )
             for member in members
         }
-
-    def _allowed(self, members: Collection[str] | None, machines: list[Machine]) -> dict[str, dict[str, int]]:
-        needed = [machine.id for machine in machines if machine.requires_certification]
-        query = select(Certification.member, Certification.machine, Certification.expires_ms).where(
-            col(Certification.machine).in_(needed), col(Certification.revoked_ms).is_(None)
-        )
-        if members is not None:
-            query = query.where(col(Certification.member).in_(members))
-        found: dict[str, dict[str, int]] = {}
-        for member, machine, expires_ms in self.session.exec(query):
-            found.setdefault(member, {})[machine] = expires_ms or 0
-        return found
 
     def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
         return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
@@ -175,7 +176,9 @@ class Writer:
     def _entries(
         self, machines: list[Machine], versions: dict[str, list[TariffVersion]]
     ) -> list[RosterMachine]:
-        prints = for_roster(self.session, self.vault, [machine.id for machine in machines])
+        ids = [machine.id for machine in machines]
+        prints = for_roster(self.session, self.vault, ids)
+        booked = bookings.for_roster(self.session, ids, self.now_ms)
         return [
             RosterMachine(
                 id=machine.id,
@@ -184,6 +187,7 @@ class Writer:
                 tariffs=_that_matter(versions.get(machine.tariff or "", []), self.now_ms),
                 lockout=machine.lockout_reason,
                 prints=prints.get(machine.id, []),
+                bookings=booked.get(machine.id, []),
             )
             for machine in machines
         ]
@@ -192,7 +196,7 @@ class Writer:
 def _standing(
     member: Member, purse: Purse, allowed: dict[str, int], late: set[str], since: date
 ) -> MemberStanding:
-    """Say what a member may do; who is overdue uses no machine, and nobody charges to an overdue team."""
+    """Say what a member may do and spend; nobody charges to an overdue team."""
     charged, others = purse.accounts_of(member)
     return MemberStanding(
         id=member.id,
@@ -201,11 +205,11 @@ def _standing(
         account=charged.id,
         language=member.language,
         until_ms=member.valid_until_ms,
-        suspended=member.suspended_reason is not None or member.account in late,
         spendable_micro=0 if charged.id in late else charged.spendable_micro,
         allowed=allowed,
         technician=member.role in STAFF,
         supervisor=member.role is Role.INSTRUCTOR or member.role in STAFF,
+        signs_off=Permission.CERTIFICATIONS_WRITE in GRANTS[member.role],
         positions=charged.positions,
         budgets=charged.budgets,
         others=tuple(other for other in others if other.id not in late),

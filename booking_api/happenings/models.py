@@ -13,6 +13,7 @@ class Happened(SQLModel, table=True):
     """One happening. `subject` is the id of what it happened to, `member` whom it concerns (None: nobody).
 
     `data` has what a program needs to know and no secret. `id` grows with time; `at_ms` is UTC milliseconds.
+    `told_ms` is when webhooks and notices were made of it (real time), None while they wait.
     """
 
     __tablename__ = "happened"
@@ -23,6 +24,7 @@ class Happened(SQLModel, table=True):
     member: str | None = Field(default=None, index=True, max_length=64)
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     at_ms: int = Field(sa_type=BigInteger)
+    told_ms: int | None = Field(default=None, sa_type=BigInteger, index=True)
 
 
 class Letter(SQLModel, table=True):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from booking_api.clock import make_id
 from booking_api.happenings.models import Happened, Letter
 from booking_api.happenings.words import Happening, LetterKind
+from booking_api.members.models import Member
 
 
 def happened(
@@ -36,3 +37,8 @@ def write_letter(
     )
     session.add(letter)
     return letter
+
+
+def holder(session: Session, account: str) -> str | None:
+    """Return the member whose own account this is, None for a team's or a guest's."""
+    return session.exec(select(Member.id).where(Member.account == account)).first()

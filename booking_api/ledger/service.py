@@ -11,9 +11,12 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, select
 
+from booking_api.audit import notes
 from booking_api.clock import make_id
 from booking_api.db import DATA, after_commit, zone_of
 from booking_api.gateways.changes import credit_changed
+from booking_api.happenings.service import happened, holder
+from booking_api.happenings.words import Happening
 from booking_api.ledger import heads
 from booking_api.ledger.accounts import CASH, member_account
 from booking_api.ledger.models import MAIN_BOOK, AccountBalance, Book, LedgerEntry, LedgerPosting
@@ -51,7 +54,29 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     overdue.settled(session, touched, entries[-1].posted_ms)
     newest = heads.Head(book, seq, previous, entries[-1].posted_ms)
     after_commit(session, functools.partial(heads.append, session.info[DATA], newest))
+    notes.posted(session, [entry.id for entry in entries])
+    _tell_of_payments(session, entries)
     return sealed
+
+
+def _tell_of_payments(session: Session, entries: Sequence[Entry]) -> None:
+    prefix = member_account("")
+    for entry in entries:
+        if entry.kind is not EntryKind.PAYMENT:
+            continue
+        for posting in entry.postings:
+            if posting.account.startswith(prefix) and posting.amount_micro < 0:
+                account = posting.account.removeprefix(prefix)
+                happened(
+                    session,
+                    Happening.PAYMENT_RECEIVED,
+                    entry.id,
+                    entry.posted_ms,
+                    member=holder(session, account),
+                    account=account,
+                    amount_micro=-posting.amount_micro,
+                    commodity=posting.commodity,
+                )
 
 
 def take_payment(

@@ -21,7 +21,10 @@ Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
 
 
 class MachineSeen(BaseModel):
-    """A machine. `policy` holds what differs from the defaults; `state` is what its station showed last."""
+    """A machine. `policy` holds what differs from the defaults; `state` is what its station showed last.
+
+    `requires` is what training it asks for, None: the skill of its own id, if any.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -33,6 +36,7 @@ class MachineSeen(BaseModel):
     policy: dict[str, Any]
     tariff: str | None
     requires_certification: bool
+    requires: Any = None
     lockout_reason: str | None
     archived_ms: int | None
     state: StationState = StationState.OFFLINE

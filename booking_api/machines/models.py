@@ -5,12 +5,15 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger
 from sqlmodel import Field, SQLModel
 
+from booking_api.db import JSON_OR_NULL
+
 
 class Machine(SQLModel, table=True):
     """A machine and its place on the floor.
 
     `id` is a short name such as `laser-1`. `policy` holds the keys of floor.policy that differ from its
     defaults. Without a tariff its use costs nothing. `lockout_reason` is set while it is out of order.
+    `requires` is what training it asks for (floor.training); None asks for the skill of its own id.
     """
 
     __tablename__ = "machine"
@@ -23,6 +26,7 @@ class Machine(SQLModel, table=True):
     policy: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     tariff: str | None = Field(default=None, max_length=64)
     requires_certification: bool = Field(default=True)
+    requires: Any = Field(default=None, sa_type=JSON_OR_NULL, nullable=True)
     lockout_reason: str | None = Field(default=None, max_length=400)
     lockout_by: str | None = Field(default=None, max_length=64)
     lockout_ms: int | None = Field(default=None, sa_type=BigInteger)

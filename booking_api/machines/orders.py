@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from booking_api.audit.notes import note
 from booking_api.context import Context
 from booking_api.machines import service
 from booking_api.machines.models import Machine
@@ -46,13 +47,16 @@ async def stop(context: Context, id: str, by: str) -> Outcome:
     station = context.live.station(id)
     if station is None or station.session_id is None:
         raise Refused("no_session", "Nobody uses this machine now.")
-    reply = await _send(context, machine, Stop(machine=id, session_id=station.session_id), by)
+    order = Stop(machine=id, session_id=station.session_id)
+    await _note(context, id, "stopped", station.session_id)
+    reply = await _send(context, machine, order, by)
     return Outcome(reply.done, False, reply.words)
 
 
 async def identify(context: Context, id: str, by: str) -> Outcome:
     """Make a station blink and beep."""
     machine = await _machine(context, id)
+    await _note(context, id, "identified")
     reply = await _send(context, machine, Identify(machine=id), by)
     return Outcome(reply.done, False, reply.words)
 
@@ -63,6 +67,12 @@ async def _machine(context: Context, id: str) -> Machine:
             return service.get(session, id)
 
     return await asyncio.to_thread(read)
+
+
+async def _note(context: Context, id: str, change: str, session: str | None = None) -> None:
+    """Record an order that changes no row, before it is sent."""
+    values = {"session": session} if session else {}
+    await context.database.transact(lambda at: note(at, "machine", id, change, **values))
 
 
 async def _after_record(context: Context, machine: Machine, order: Order, by: str) -> Outcome:

@@ -5,10 +5,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from sqlmodel import Session, col, select
 
+from booking_api.certifications.models import Skill
 from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.models import Gateway
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
 from booking_api.tariffs.models import TariffVersion
+from floor import training
 from floor.errors import Refused
 from floor.policy import POLICY_KEYS, MachinePolicy
 
@@ -17,7 +21,10 @@ _POLICY: TypeAdapter[MachinePolicy] = TypeAdapter(MachinePolicy)
 
 
 class MachineDetails(BaseModel):
-    """A new machine; `policy` holds keys of floor.policy that differ from their defaults."""
+    """A new machine; `policy` holds keys of floor.policy that differ from their defaults.
+
+    `requires` is what training it asks for, as docs/training.md writes it; None: the skill of its own id.
+    """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -29,6 +36,7 @@ class MachineDetails(BaseModel):
     policy: dict[str, Any] = Field(default_factory=dict)
     tariff: str | None = None
     requires_certification: bool = True
+    requires: Any = None
 
 
 class MachineChanges(BaseModel):
@@ -43,6 +51,7 @@ class MachineChanges(BaseModel):
     policy: dict[str, Any] = Field(default_factory=dict)
     tariff: str | None = None
     requires_certification: bool = True
+    requires: Any = None
 
 
 def policy_of(machine: Machine) -> MachinePolicy:
@@ -101,7 +110,7 @@ def change(session: Session, id: str, changes: MachineChanges, now_ms: int) -> M
     _check(session, given)
     machine.sqlmodel_update(given)
     session.add(machine)
-    whole = given.keys() & {"gateway", "requires_certification"}
+    whole = given.keys() & {"gateway", "requires_certification", "requires"}
     changed(session, Subject.FLOOR if whole else Subject.MACHINE, id, now_ms)
     return machine
 
@@ -127,12 +136,16 @@ def lock_out(session: Session, id: str, reason: str, by: str, now_ms: int) -> Ma
     machine.lockout_by, machine.lockout_ms = by, now_ms
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
+    why = machine.lockout_reason
+    happened(session, Happening.MACHINE_LOCKED_OUT, id, now_ms, machine=id, reason=why, by=by)
     return machine
 
 
 def clear(session: Session, id: str, now_ms: int) -> Machine:
     """Put a machine in order again."""
     machine = get(session, id)
+    if machine.lockout_ms is not None:
+        happened(session, Happening.MACHINE_CLEARED, id, now_ms, machine=id)
     machine.lockout_reason = machine.lockout_by = machine.lockout_ms = None
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
@@ -148,3 +161,27 @@ def _check(session: Session, given: dict[str, Any]) -> None:
         raise Refused("tariff_not_found", f"There is no tariff {tariff}. Add it first.")
     if "policy" in given:
         read_policy(given["policy"])
+    if given.get("requires") is not None:
+        asked = read_requirement(session, given["requires"])
+        given["requires"] = training.table(asked)
+
+
+def read_requirement(session: Session, value: object) -> training.Requirement:
+    """Read which skills are asked for; raises Refused for a form that is none, and for an unknown skill."""
+    try:
+        asked = training.read(value)
+    except ValueError as error:
+        raise Refused("requirement_malformed", str(error)) from None
+    wanted = set(training.names(asked))
+    known = set(session.exec(select(Skill.id).where(col(Skill.id).in_(wanted))))
+    known |= set(session.exec(select(Machine.id).where(col(Machine.id).in_(wanted))))
+    if unknown := sorted(wanted - known):
+        raise Refused("skill_not_found", f"There is no skill {unknown[0]}. Add it to training.toml first.")
+    return asked
+
+
+def requirement_of(machine: Machine) -> training.Requirement | None:
+    """Return what training a machine asks for; None: it is open to all."""
+    if not machine.requires_certification:
+        return None
+    return machine.id if machine.requires is None else training.read(machine.requires)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import or_
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from booking_api.accounts import service as accounts
 from booking_api.auth import service as auth
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require, require_recent
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.members import service
+from booking_api.members import care, service
 from booking_api.members.models import Member
+from booking_api.memberships.days import begin_ms
 from booking_api.paging import Cursor, Limit, Page, page
 from floor.errors import Refused
 from floor.words import Role
@@ -39,6 +40,7 @@ class MemberSeen(BaseModel):
     tier: str
     valid_until_ms: int | None
     suspended_reason: str | None
+    suspended_until_ms: int | None
 
 
 class MemberWhole(MemberSeen):
@@ -56,10 +58,36 @@ class MemberWhole(MemberSeen):
     created_ms: int
 
 
-class Suspension(BaseModel):
-    """Why a member is suspended."""
+class Suspending(BaseModel):
+    """Why a member is suspended, and the day from which they are not any more (None: until it is ended)."""
 
     reason: Annotated[str, Field(min_length=1, max_length=200)]
+    until: date | None = None
+
+
+class SuspensionSeen(BaseModel):
+    """A suspension: why, by whom ("" for nobody who signs in), since and until when (UTC milliseconds)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    reason: str
+    by: str
+    at_ms: int
+    until_ms: int | None
+    ended_ms: int | None
+    ended_by: str
+
+
+class CareSeen(care.Contact):
+    """Who is called in an emergency, until when a member is a minor, and who answers for them."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    member: str
+    minor_until: date | None
+    guardian: str | None
+    guardian_name: str
+    guardian_contact: str
 
 
 class SignInDetails(BaseModel):
@@ -75,10 +103,7 @@ def list_members(
     cursor: Cursor = "", limit: Limit = 50,
 ) -> Page[MemberSeen]:  # fmt: skip
     """List members in the order of their admission; `text` is a part of a name, a number or an email."""
-    query = select(Member)
-    if text:
-        parts = (Member.first_name, Member.last_name, Member.shown_name, Member.number, Member.email)
-        query = query.where(or_(*(col(part).icontains(text, autoescape=True) for part in parts)))
+    query = service.matching(select(Member), text)
     rows, following = page(session, query, Member.id, cursor, limit)
     return Page(items=[MemberSeen.model_validate(row) for row in rows], next=following)
 
@@ -113,25 +138,68 @@ def change_member(
 ) -> MemberWhole:
     """Change what is given of a member."""
     if "role" in changes.model_fields_set:
+        require_recent(who, context)
         _check_role(who, changes.role, service.get(session, id))
+    if "email" in changes.model_fields_set:
+        _check_role(who, Role.MEMBER, service.get(session, id))  # a new password is sent there
     return _whole(session, service.change(session, id, changes, context.clock.now_ms()))
 
 
 @router.post("/{id}/suspend")
-def suspend_member(who: Writes, session: Writing, context: Ctx, id: str, why: Suspension) -> MemberWhole:
+def suspend_member(who: Writes, session: Writing, context: Ctx, id: str, why: Suspending) -> MemberWhole:
     """Stop a member from using machines, at every gateway."""
-    return _whole(session, service.suspend(session, id, why.reason, context.clock.now_ms()))
+    until_ms = begin_ms(why.until, context.zone) if why.until else None
+    return _whole(session, service.suspend(session, id, why.reason, context.clock.now_ms(), until_ms, who.id))
 
 
 @router.post("/{id}/restore")
 def restore_member(who: Writes, session: Writing, context: Ctx, id: str) -> MemberWhole:
     """End a suspension."""
-    return _whole(session, service.restore(session, id, context.clock.now_ms()))
+    return _whole(session, service.restore(session, id, context.clock.now_ms(), who.id))
+
+
+@router.get("/{id}/suspensions")
+def list_suspensions(session: Reading, who: Reads, id: str) -> list[SuspensionSeen]:
+    """List a member's suspensions, the newest first."""
+    return [
+        SuspensionSeen.model_validate(row)
+        for row in service.suspensions(session, service.get(session, id).id)
+    ]
+
+
+@router.get("/{id}/care")
+def get_care(session: Reading, who: SignedIn, id: str) -> CareSeen:
+    """Return who is called in an emergency, and who answers for a minor: for themselves and for staff."""
+    own_or(who, id, Permission.MEMBERS_READ)
+    return CareSeen.model_validate(care.of(session, service.get(session, id).id))
+
+
+def _reaching(who: SignedIn, id: str) -> Who:
+    if who.id != id or not who.may(Permission.ME_WRITE):
+        require(who, Permission.MEMBERS_WRITE)
+    return who
+
+
+@router.put("/{id}/contact")
+def set_contact(
+    who: Annotated[Who, Depends(_reaching)], session: Writing, id: str, contact: care.Contact
+) -> CareSeen:
+    """Say how a member and their people are reached."""
+    return CareSeen.model_validate(care.set_contact(session, id, contact))
+
+
+@router.put("/{id}/guardianship")
+def set_guardianship(
+    who: Writes, session: Writing, context: Ctx, id: str, given: care.Guardianship
+) -> CareSeen:
+    """Say until when a member is a minor, and who answers for them."""
+    return CareSeen.model_validate(care.set_guardianship(session, id, given, context.clock.now_ms()))
 
 
 @router.put("/{id}/sign-in", status_code=204)
 def set_sign_in(who: Writes, session: Writing, context: Ctx, id: str, details: SignInDetails) -> None:
     """Give a member a sign-in name and a password; whoever was signed in as them is signed out."""
+    require_recent(who, context)
     _check_role(who, Role.MEMBER, service.get(session, id))
     auth.set_password(session, id, details.login, details.password, context.wall.now_ms())
 

@@ -2,21 +2,35 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from booking_api.accounts import service as accounts
 from booking_api.accounts.models import AccountKind
 from booking_api.clock import make_id
 from booking_api.gateways.changes import Subject, changed
-from booking_api.members.models import Member
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
+from booking_api.members.models import Member, Suspension
+from booking_api.members.names import folded
 from floor.errors import Refused
 from floor.words import Role
 
+
+def _printable(text: str) -> str:
+    """Refuse what no name has: control characters, which break lists, exports and one of the databases."""
+    if any(ord(one) < 32 or ord(one) == 127 for one in text):
+        raise ValueError("it has a control character")
+    return text
+
+
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Named = Annotated[str, Field(min_length=1, max_length=100)]
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
+Named = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+MaybeNamed = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+"""A last name: some people have one name only."""
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
 Limit = Annotated[int, Field(ge=0, lt=1 << 62)]
 
 
@@ -26,8 +40,8 @@ class MemberDetails(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     first_name: Named
-    last_name: Named
-    number: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    last_name: MaybeNamed = ""
+    number: Annotated[str, Field(min_length=1, max_length=32), AfterValidator(_printable)] | None = None
     shown_name: Named | None = None
     email: Email | None = None
     tier: Word = "member"
@@ -43,7 +57,7 @@ class MemberChanges(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     first_name: Named = ""
-    last_name: Named = ""
+    last_name: MaybeNamed = ""
     shown_name: Named = ""
     email: Email | None = None
     tier: Word = "member"
@@ -75,17 +89,18 @@ def add(
     session: Session, details: MemberDetails, now_ms: int, kind: AccountKind = AccountKind.MEMBER
 ) -> Member:
     """Admit a member with an account of their own; raises Refused when number or email are another's."""
-    number = details.number or _next_number(session)
+    number = details.number or next_number(session)
     _check_free(session, None, number, details.email)
     id = make_id(now_ms)
     given = details.model_dump(exclude={"number", "shown_name", "credit_limit_micro"})
     shown = details.shown_name or details.first_name
-    name, limit = _whole_name(details.first_name, details.last_name), details.credit_limit_micro
+    name, limit = whole_name(details.first_name, details.last_name), details.credit_limit_micro
     accounts.open_account(session, id, kind, name, now_ms, credit_limit_micro=limit)
     member = Member(id=id, account=id, number=number, shown_name=shown, created_ms=now_ms, **given)
     session.add(member)
     session.flush()
     changed(session, Subject.MEMBER, id, now_ms)
+    happened(session, Happening.MEMBER_ADDED, id, now_ms, member=id, number=number)
     return member
 
 
@@ -98,47 +113,99 @@ def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Me
     if "credit_limit_micro" in given:
         account.credit_limit_micro = given.pop("credit_limit_micro")
     member.sqlmodel_update(given)
-    account.name = _whole_name(member.first_name, member.last_name)
+    account.name = whole_name(member.first_name, member.last_name)
     session.add(member)
     session.add(account)
     changed(session, Subject.MEMBER, id, now_ms)
+    fields = ",".join(sorted(changes.model_fields_set))
+    happened(session, Happening.MEMBER_CHANGED, id, now_ms, member=id, fields=fields)
     return member
 
 
-def suspend(session: Session, id: str, reason: str, now_ms: int) -> Member:
-    """Stop a member from using machines, at every gateway; raises Refused without a reason."""
+def suspend(
+    session: Session, id: str, reason: str, now_ms: int, until_ms: int | None = None, by: str = ""
+) -> Member:
+    """Stop a member from using machines, at every gateway, until an instant or until it is ended.
+
+    What was said before is ended, and stays in the history. Raises Refused without a reason, and for an end
+    that is past.
+    """
     member = get(session, id)
     if not reason.strip():
         raise Refused("reason_missing", "Say why the member is suspended.")
-    member.suspended_reason = reason.strip()[:200]
+    if until_ms is not None and until_ms <= now_ms:
+        raise Refused("until_past", "This day is over. Choose a later one.")
+    _end_suspensions(session, id, now_ms, by)
+    row = Suspension(
+        id=make_id(now_ms), member=id, reason=reason.strip()[:200], by=by, at_ms=now_ms, until_ms=until_ms
+    )
+    session.add(row)
+    member.suspended_reason, member.suspended_until_ms = row.reason, until_ms
     session.add(member)
     changed(session, Subject.MEMBER, id, now_ms)
+    happened(session, Happening.MEMBER_SUSPENDED, id, now_ms, member=id, reason=row.reason, until_ms=until_ms)
     return member
 
 
-def restore(session: Session, id: str, now_ms: int) -> Member:
-    """End a suspension."""
+def restore(session: Session, id: str, now_ms: int, by: str = "") -> Member:
+    """End a suspension; for a member who is not suspended nothing happens."""
     member = get(session, id)
-    member.suspended_reason = None
+    if member.suspended_reason is None:
+        return member
+    _end_suspensions(session, id, now_ms, by)
+    member.suspended_reason = member.suspended_until_ms = None
     session.add(member)
     changed(session, Subject.MEMBER, id, now_ms)
+    happened(session, Happening.MEMBER_RESTORED, id, now_ms, member=id)
     return member
+
+
+def is_suspended(member: Member, now_ms: int) -> bool:
+    """Whether a member is suspended at an instant: also where the day has come and nobody wrote it yet."""
+    until_ms = member.suspended_until_ms
+    return member.suspended_reason is not None and (until_ms is None or until_ms > now_ms)
+
+
+def end_of_suspensions(session: Session, now_ms: int) -> None:
+    """Write that the suspensions are over whose day has come."""
+    query = select(Member.id).where(col(Member.suspended_until_ms) <= now_ms)
+    for id in session.exec(query).all():
+        restore(session, id, now_ms)
+
+
+def suspensions(session: Session, id: str) -> list[Suspension]:
+    """Return a member's suspensions, the newest first."""
+    query = select(Suspension).where(Suspension.member == id)
+    return list(session.exec(query.order_by(col(Suspension.at_ms).desc(), col(Suspension.id).desc())))
+
+
+def _end_suspensions(session: Session, id: str, now_ms: int, by: str) -> None:
+    for row in suspensions(session, id):
+        if row.ended_ms is None:
+            row.ended_ms, row.ended_by = now_ms, by
+            session.add(row)
+
+
+def matching(query: SelectOfScalar[Member], text: str) -> SelectOfScalar[Member]:
+    """Narrow a query to members whose names, number or email contain a text; those who were erased never."""
+    query = query.where(col(Member.erased_ms).is_(None))
+    for part in folded(text).split()[:8]:
+        query = query.where(col(Member.search).contains(part, autoescape=True))
+    return query
 
 
 def listed(session: Session, text: str = "", limit: int = 200, offset: int = 0) -> list[Member]:
-    """Return members by last name whose name, number or email contains the text."""
-    query = select(Member).order_by(col(Member.last_name), col(Member.first_name), col(Member.id))
-    if text:
-        parts = (Member.first_name, Member.last_name, Member.shown_name, Member.number, Member.email)
-        query = query.where(or_(*(col(part).icontains(text, autoescape=True) for part in parts)))
+    """Return members by last name, then first name, whose names, number or email contain the text."""
+    query = matching(select(Member), text).order_by(col(Member.sort), col(Member.id))
     return list(session.exec(query.limit(limit).offset(offset)))
 
 
-def _whole_name(first: str, last: str) -> str:
-    return f"{first} {last}"[:100]
+def whole_name(first: str, last: str) -> str:
+    """Return a name as accounts are called by it: of who has one name only, that."""
+    return f"{first} {last}".strip()[:100]
 
 
-def _next_number(session: Session) -> str:
+def next_number(session: Session) -> str:
     """Return the number after the greatest that is all digits."""
     numbers = [int(number) for number in session.exec(select(Member.number)) if number.isdecimal()]
     return str(max(numbers, default=0) + 1)

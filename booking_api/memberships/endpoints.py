@@ -1,4 +1,4 @@
-"""Memberships and classes over HTTP: members act for themselves and for teams that they own."""
+"""Memberships over HTTP: members act for themselves and for teams that they own."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ from booking_api.auth.who import Who
 from booking_api.context import Context
 from booking_api.db import zone_of
 from booking_api.idempotency import IdempotencyKey, once
-from booking_api.memberships import billing, classes, plans, service
-from booking_api.memberships.classes import ClassDetails
+from booking_api.memberships import billing, plans, service
 from booking_api.memberships.days import day_of
-from booking_api.memberships.models import Membership, SignUpState
+from booking_api.memberships.models import Membership
 from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import of_member
-from floor.errors import Refused
 from floor.membership import Cycle
 
 router = APIRouter(prefix="/api/v1", tags=["memberships"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
-Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 
 
@@ -107,36 +104,6 @@ class BillsSeen(BaseModel):
     """What a run charged; a run again charges nothing."""
 
     bills: list[BilledSeen]
-
-
-class ClassSeen(BaseModel):
-    """A class to come, with its free places. Times are UTC milliseconds."""
-
-    id: str
-    course: str
-    names: dict[str, str]
-    instructor: str
-    starts_ms: int
-    ends_ms: int
-    place: str
-    left: int
-
-
-class PlaceSeen(BaseModel):
-    """Somebody's place in a class."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    session: str
-    member: str
-    state: SignUpState
-
-
-class Attendance(BaseModel):
-    """Whether somebody came."""
-
-    came: bool = True
 
 
 def by(who: Who, context: Context) -> By:
@@ -254,75 +221,3 @@ def end(who: SignedIn, session: Writing, context: Ctx, id: str, days: Days) -> D
     """Cancel a membership; `until` comes back, the first day without it. Staff may name it."""
     mine(session, who, id)
     return Days(until=service.end(session, id, by(who, context), days.until))
-
-
-@router.get("/classes")
-def list_classes(session: Reading, context: Ctx, who: SignedIn) -> list[ClassSeen]:
-    """List the classes to come."""
-    return [
-        ClassSeen(
-            id=seen.row.id,
-            course=seen.course.id,
-            names=seen.course.names,
-            instructor=seen.row.instructor,
-            starts_ms=seen.row.starts_ms,
-            ends_ms=seen.row.ends_ms,
-            place=seen.row.place,
-            left=seen.left,
-        )
-        for seen in classes.listed(session, context.clock.now_ms())
-    ]
-
-
-@router.post("/classes", status_code=201)
-def plan_class(
-    who: Teaches, session: Writing, context: Ctx, details: ClassDetails, key: IdempotencyKey
-) -> ClassSeen:
-    """Plan a class."""
-
-    def make() -> ClassSeen:
-        made = classes.plan(session, details, context.clock.now_ms())
-        found = classes.listed(session, context.clock.now_ms())
-        names = next(seen.course.names for seen in found if seen.row.id == made.id)
-        return ClassSeen(names=names, left=made.capacity, **made.model_dump(exclude={"capacity"}))
-
-    request = f"class {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ClassSeen, make)
-
-
-@router.delete("/classes/{id}", status_code=204)
-def call_off(who: Teaches, session: Writing, context: Ctx, id: str) -> None:
-    """Call a class off; everybody gets back what they paid."""
-    classes.call_off(session, id, who.id, context.clock.now_ms())
-
-
-@router.get("/classes/{id}/places")
-def list_places(session: Reading, who: Teaches, id: str) -> list[PlaceSeen]:
-    """List who has a place in a class."""
-    return [PlaceSeen.model_validate(one) for one in classes.people(session, id)]
-
-
-@router.put("/classes/{id}/places/{member}", status_code=201)
-def sign_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> PlaceSeen:
-    """Take a place; somebody who has one keeps it, and is charged once."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
-    kept = [one for one in classes.people(session, id) if one.member == member]
-    made = kept[0] if kept else classes.sign_up(session, id, member, who.id, context.clock.now_ms())
-    return PlaceSeen.model_validate(made)
-
-
-@router.delete("/classes/{id}/places/{member}", status_code=204)
-def give_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> None:
-    """Give a place up; in time, the fee comes back."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
-    staff = who.may(Permission.MEMBERS_WRITE) and member != who.id
-    classes.cancel(session, id, member, who.id, context.clock.now_ms(), is_staff=staff)
-
-
-@router.put("/classes/{id}/places/{member}/attendance")
-def attend(who: Teaches, session: Writing, context: Ctx, id: str, member: str, seen: Attendance) -> PlaceSeen:
-    """Note who came: they are certified for the course's machines."""
-    now_ms = context.clock.now_ms()
-    if classes.get(session, id).instructor != who.id and not who.may(Permission.MEMBERS_WRITE):
-        raise Refused("forbidden", "This is another instructor's class.")
-    return PlaceSeen.model_validate(classes.attend(session, id, member, now_ms, came=seen.came))

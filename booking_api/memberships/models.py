@@ -1,13 +1,9 @@
-"""Tables of plans, memberships and what was billed for them, and of courses, classes and who takes part."""
+"""Tables of plans, memberships and what was billed for them."""
 
 from datetime import date
-from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy import BigInteger, Text
 from sqlmodel import Field, SQLModel
-
-from booking_api.db import word_column
 
 
 class PlanVersion(SQLModel, table=True):
@@ -88,61 +84,3 @@ class MembershipGrant(SQLModel, table=True):
     month: str = Field(primary_key=True, max_length=7)
     commodity: str = Field(primary_key=True, max_length=64)
     amount: str = Field(default="0", max_length=100)
-
-
-class Course(SQLModel, table=True):
-    """What is taught, and for which machines: `certifies` names them. Its prices are the tariff `class.ID`.
-
-    `names` are by language. Who cancels less than `cancel_hours` before the begin pays nevertheless.
-    A certification holds for `valid_months` (None: without end).
-    """
-
-    __tablename__ = "course"
-
-    id: str = Field(primary_key=True, max_length=40)
-    names: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
-    minutes: int
-    capacity: int
-    certifies: list[Any] = Field(default_factory=list, sa_type=JSON)
-    valid_months: int | None = None
-    cancel_hours: int = 24
-    updated_ms: int = Field(sa_type=BigInteger)
-
-
-class ClassSession(SQLModel, table=True):
-    """A class: a course at a time with an instructor. Times are UTC milliseconds."""
-
-    __tablename__ = "class_session"
-
-    id: str = Field(primary_key=True, max_length=64)
-    course: str = Field(foreign_key="course.id", index=True, max_length=40)
-    instructor: str = Field(foreign_key="member.id", index=True, max_length=64)
-    starts_ms: int = Field(sa_type=BigInteger, index=True)
-    ends_ms: int = Field(sa_type=BigInteger)
-    capacity: int
-    place: str = Field(default="", max_length=100)
-    cancelled_ms: int | None = Field(default=None, sa_type=BigInteger)
-    created_ms: int = Field(sa_type=BigInteger)
-
-
-class SignUpState(StrEnum):
-    """How somebody stands in a class."""
-
-    SIGNED_UP = "signed_up"
-    CANCELLED = "cancelled"
-    ATTENDED = "attended"
-    MISSED = "missed"
-
-
-class SignUp(SQLModel, table=True):
-    """A place in a class, and the charge for it (None where it costs nothing)."""
-
-    __tablename__ = "class_sign_up"
-
-    id: str = Field(primary_key=True, max_length=64)
-    session: str = Field(foreign_key="class_session.id", index=True, max_length=64)
-    member: str = Field(foreign_key="member.id", index=True, max_length=64)
-    state: SignUpState = Field(default=SignUpState.SIGNED_UP, sa_type=word_column(SignUpState))
-    charge: str | None = Field(default=None, foreign_key="charge.id", max_length=64)
-    signed_ms: int = Field(sa_type=BigInteger)
-    changed_ms: int = Field(sa_type=BigInteger)

@@ -9,7 +9,6 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from booking_api.memberships.class_file import names_of
 from booking_api.tariffs.source import at_line, parse
 from floor.costing.model import written
 from floor.errors import ConfigError
@@ -94,7 +93,7 @@ def load(table: Table, at: At, commodity: Commodity) -> Plan:
     price = at.below("choose").amount(choose, "suggested") if choose else at.amount(table, "price")
     plan = Plan(
         id=_id(at, table),
-        names=names_of(at, table),
+        names=at.names(table),
         commodity=commodity,
         cycle=cycle,
         price_micro=_price(at, tariff, price, minimum),

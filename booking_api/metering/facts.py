@@ -9,7 +9,8 @@ from sqlmodel import Session, col, select
 from booking_api.badges.readings import Replays
 from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
 from booking_api.metering import choices
-from booking_api.metering.models import BootClock, JournalRecord
+from booking_api.metering.models import BootClock
+from booking_api.metering.retold import retold
 from booking_api.prints.applied import about_prints
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.wire.journal import (
@@ -138,23 +139,12 @@ class Gatherer:
             and row["machine"]
             and row["id"] not in kept_on
         ]
-        if not open_ or self._retold(session, booted):
+        if not open_ or retold(session, self.gateway, self.epoch, booted):
             return
         for row in open_:
             row["stop_type"] = StopType.POWER_LOST
             self.gathered.touched.add(row["id"])
             self.gathered.ended.add(row["id"])
-
-    def _retold(self, session: Session, booted: JournalEntry) -> bool:
-        """Whether a start of the gateway was told before, in an epoch that a new one took the place of."""
-        told = select(JournalRecord.seq).where(
-            JournalRecord.gateway == self.gateway,
-            JournalRecord.epoch < self.epoch,
-            JournalRecord.kind == booted.fact.type,
-            JournalRecord.boot_id == booted.boot_id,
-            JournalRecord.monotonic_ms == booted.monotonic_ms,
-        )
-        return session.exec(told).first() is not None
 
     def _take(self, entry: JournalEntry) -> None:
         if about_prints(entry.fact):

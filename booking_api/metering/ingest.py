@@ -8,13 +8,19 @@ from sqlalchemy import insert, update
 from sqlmodel import Session, SQLModel, col, select
 
 from booking_api.billing.settle import settle
+from booking_api.certifications import used
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
+from booking_api.happenings import journal
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
+from booking_api.metering import signed_off
 from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
 from booking_api.prints import applied as prints
+from booking_api.reservations.arrivals import arrived
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
 from floor.errors import PeerError
 from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
@@ -43,8 +49,10 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
     if planned.apply:
         gathered = Gatherer(session, batch.gateway, batch.epoch, planned.apply, now_ms).gathered
         _write_records(session, batch, planned.apply, now_ms)
+        arrived(session, [gathered.sessions[id] for id in sorted(gathered.touched)], now_ms)
         _write_facts(session, gathered, now_ms)
         prints.apply(session, batch.gateway, gathered.prints, gathered.sessions, now_ms)
+        _sign_off(session, batch, planned.apply, now_ms)
     if planned.misfits:
         _quarantine(session, batch, planned.misfits, now_ms)
         gateway.quarantined_ms = now_ms
@@ -134,6 +142,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     changed = settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
     for id in changed.keys() & gathered.sessions.keys():
         gathered.sessions[id]["total_micro"] = changed[id]
+    journal.tell(session, gathered, now_ms)
     touched = {id: gathered.sessions[id] for id in gathered.touched}
     _insert(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
     old = [row for id, row in touched.items() if id in gathered.known]
@@ -142,6 +151,27 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)
+    used.moved(session, [gathered.sessions[id] for id in gathered.ended], now_ms)
+
+
+def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int) -> None:
+    """Apply what instructors said at machines; what may not be is an alarm."""
+    rows = [
+        {
+            "gateway": batch.gateway,
+            "epoch": batch.epoch,
+            "seq": entry.seq,
+            "at_ms": entry.recorded_ms,
+            "machine": alarm.machine,
+            "code": alarm.code,
+            "words": alarm.words,
+            "seen_ms": None,
+            "seen_by": None,
+            "received_ms": now_ms,
+        }
+        for entry, alarm in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
+    ]
+    _insert(session, Alarm, rows)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
@@ -158,6 +188,8 @@ def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, no
     machine.lockout_by, machine.lockout_ms = (by, at_ms) if reason is not None else (None, None)
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
+    what = Happening.MACHINE_CLEARED if reason is None else Happening.MACHINE_LOCKED_OUT
+    happened(session, what, id, now_ms, machine=id, reason=reason, by=by)
 
 
 def _quarantine(session: Session, batch: JournalBatch, misfits: Sequence[Misfit], now_ms: int) -> None:

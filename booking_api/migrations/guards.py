@@ -16,6 +16,7 @@ CHARGE_COLUMNS = (
     "since"
 )
 EVENT_COLUMNS = "dispute, n, state, author, at_ms, entry, amount_micro"
+PART_COLUMNS = "act, n, kind, object, change, about, body_hash"
 _USED = "EXISTS (SELECT 1 FROM charge_line WHERE charge_line.tariff_version = OLD.id)"
 _GAP = "NEW.n <> OLD.n + 1 OR NEW.series <> OLD.series OR NEW.year <> OLD.year"
 # (name, table, event, condition)
@@ -32,11 +33,19 @@ GUARDS = (
     ("charge_replaced_once", "charge", "UPDATE OF replaced_ms", "OLD.replaced_ms IS NOT NULL"),
     ("plan_version_no_update", "plan_version", "UPDATE", ""),
     ("plan_version_no_delete", "plan_version", "DELETE", ""),
+    ("waiver_version_no_update", "waiver_version", "UPDATE", ""),
+    ("waiver_version_no_delete", "waiver_version", "DELETE", ""),
     ("tariff_version_no_update", "tariff_version", "UPDATE", ""),
     ("tariff_version_no_delete", "tariff_version", "DELETE", _USED),
     *(
         (f"{table}_no_{event.lower()}", table, event, "")
-        for table in ("cost_version", "supplier_invoice", "supplier_cost", "period_reopening")
+        for table in (
+            "cost_version",
+            "supplier_invoice",
+            "supplier_cost",
+            "period_reopening",
+            "reservation_policy",
+        )
         for event in ("UPDATE", "DELETE")
     ),
     ("dispute_event_no_delete", "dispute_event", "DELETE", ""),
@@ -48,6 +57,12 @@ GUARDS = (
     ("invoice_item_no_update", "invoice_item", "UPDATE", ""),
     ("invoice_series_no_delete", "invoice_series", "DELETE", ""),
     ("invoice_series_counts_on", "invoice_series", "UPDATE", _GAP),
+    ("audit_act_no_delete", "audit_act", "DELETE", ""),
+    ("audit_act_no_update", "audit_act", "UPDATE", ""),
+    ("audit_part_no_delete", "audit_part", "DELETE", ""),
+    ("audit_part_no_update", "audit_part", f"UPDATE OF {PART_COLUMNS}", ""),
+    ("audit_part_only_erased", "audit_part", "UPDATE OF salt, body", "NEW.salt <> '' OR NEW.body <> ''"),
+    ("audit_part_of_a_person", "audit_part", "UPDATE OF salt, body", "OLD.about = ''"),
 )
 
 

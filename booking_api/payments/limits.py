@@ -6,6 +6,7 @@ from sqlmodel import Session
 
 from booking_api.accounts import choice, limits
 from booking_api.db import zone_of
+from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.payments import overdue
 from booking_api.periods.calendar import month_at
@@ -17,7 +18,7 @@ def check(
 ) -> None:
     """Raise Refused when a member may not charge so much more to an account; the caller holds the book."""
     choice.check_may_charge(session, member, account)
-    if member.suspended_reason is not None:
+    if members.is_suspended(member, now_ms):
         raise Refused("member_suspended", "Your membership is suspended.")
     if overdue.blocked(session, {account}, now_ms):
         raise Refused("account_overdue", "This account is overdue. Pay what is due first.")

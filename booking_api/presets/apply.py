@@ -12,13 +12,16 @@ from pathlib import Path
 
 from sqlmodel import Session, select
 
+from booking_api.certifications import skills
 from booking_api.costing import versions as costs
 from booking_api.costing.models import CostVersion
-from booking_api.memberships import classes, plans
+from booking_api.courses import classes
+from booking_api.memberships import plans
 from booking_api.payments import items as sales
 from booking_api.payments import price_list
 from booking_api.payments.models import SaleItem
 from booking_api.presets import tables
+from booking_api.reservations import policies
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from floor.errors import ConfigError, Refused
@@ -93,6 +96,11 @@ def _plans(work: Work, text: str, file: str) -> Iterator[Step]:
         yield Step("plan", added.plan.id, ADDED if added.is_new else SAME)
 
 
+def _skills(work: Work, text: str, file: str) -> Iterator[Step]:
+    for skill, what in skills.put_file(work.session, text, file, work.now_ms):
+        yield Step("skill", skill.id, what)
+
+
 def _classes(work: Work, text: str, file: str) -> Iterator[Step]:
     for course, what in classes.put_file(work.session, text, file, work.currency, work.author, work.now_ms):
         yield Step("course", course.id, what)
@@ -102,6 +110,13 @@ def _costs(work: Work, text: str, file: str) -> Iterator[Step]:
     before = set(work.session.exec(select(CostVersion.n)))
     version = costs.add(work.session, text, work.author, work.now_ms, file)
     yield Step("costs", f"from {version.valid_from}", SAME if version.n in before else ADDED)
+
+
+def _reservations(work: Work, text: str, file: str) -> Iterator[Step]:
+    before = policies.in_force(work.session, work.now_ms)
+    version = policies.put(work.session, text, work.author, work.now_ms, file=file)
+    is_same = before is not None and before.id == version.id
+    yield Step("reservations", "rules", ADDED if before is None else SAME if is_same else CHANGED)
 
 
 def _items(work: Work, text: str, file: str) -> Iterator[Step]:
@@ -122,6 +137,7 @@ def _table(kind: str, put: tables.Put) -> Reader:
 
 READERS: tuple[tuple[str, Reader], ...] = (
     ("tariffs/*.toml", _tariff),
+    ("training.toml", _skills),
     ("machines.toml", _table("machine", tables.MACHINES)),
     ("funds.toml", _table("fund", tables.FUNDS)),
     ("teams.toml", _table("team", tables.TEAMS)),
@@ -129,5 +145,6 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("classes.toml", _classes),
     ("items.toml", _items),
     ("costs/*.toml", _costs),
+    ("reservations.toml", _reservations),
 )
 """Which files are applied, in this order: each names only what stands before it."""

@@ -80,7 +80,9 @@ def _ends_later(facts: Sequence[About], sent: PrintSent) -> bool:
 
 
 def _sent(job: PrintJob, used: str, over: bool, now_ms: int) -> None:
-    if job.session is not None or job.state not in NOT_SENT:
+    cut_short = job.state is PrintState.FAILED and job.words == CUT_SHORT
+    handed_over = cut_short and job.session != used  # its first session ended, and the print did not
+    if not handed_over and (job.session is not None or job.state not in NOT_SENT):
         return
     job.session, job.words, job.closed_ms = used, "", None
     job.state = PrintState.PRINTING

@@ -294,8 +294,7 @@ def _data(session: Session) -> Path:
 
 
 def _certified(session: Session, member: str, machine: str, now_ms: int) -> bool:
-    held = certifications.of_machine(session, machine)
-    return any(one.member == member and (one.expires_ms or now_ms + 1) > now_ms for one in held)
+    return certifications.until_ms(session, member, machine, now_ms) is not None
 
 
 def _take_price(job: PrintJob, priced: Priced) -> None:

@@ -28,7 +28,10 @@ class MachineSession(SQLModel, table=True):
     """
 
     __tablename__ = "machine_session"
-    __table_args__ = (Index("ix_machine_session_held", "account", "state"),)
+    __table_args__ = (
+        Index("ix_machine_session_held", "account", "state"),
+        Index("ix_machine_session_used", "machine", "member", "ended_ms"),
+    )
 
     id: str = Field(primary_key=True, max_length=64)
     gateway: str = Field(index=True, max_length=32)

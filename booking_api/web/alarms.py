@@ -40,6 +40,7 @@ ALARMS = {
     "account_refused": "Another account could not be charged",
     "session_contradicted": "A session was told of twice, differently",
     "badge_replayed": "A badge's reading was shown again",
+    "sign_off_refused": "A sign-off at a machine does not count",
 }
 
 

@@ -6,15 +6,13 @@ Its address opens once. Whoever is not signed in learns that a badge is genuine,
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from booking_api.auth.permissions import Permission
-from booking_api.auth.throttle import Throttle
+from booking_api.auth.throttle import Throttle, place_of
 from booking_api.badges import readings
 from booking_api.badges.models import Badge
 from booking_api.badges.readings import Address, Judged, Outcome
@@ -28,13 +26,7 @@ router = APIRouter(include_in_schema=False)
 Part = Annotated[str, Query(max_length=64)]
 FAILURES = 30
 """So many addresses that prove nothing may come from one place in five minutes: a space shares one."""
-
-
-@dataclass(slots=True)
-class Door:
-    """Slows down whoever tries addresses."""
-
-    by_place: Throttle = field(default_factory=lambda: Throttle(tries=FAILURES))
+BY_PLACE = Throttle("badge", tries=FAILURES)
 
 
 @router.get("/b")
@@ -42,17 +34,17 @@ async def show_badge(
     request: Request, page: Paged, u: Part = "", c: Part = "", e: Part = "", m: Part = ""
 ) -> Response:
     """Say whether the badge that shows this address is genuine; the address opens nothing a second time."""
-    context, door = page.context, _door(request)
-    place, now_s = request.client.host if request.client else "", time.monotonic()
-    if door.by_place.wait_s(place, now_s):
+    context, real_ms = page.context, page.context.wall.now_ms()
+    place = place_of(request.client.host if request.client else "")
+    if await asyncio.to_thread(_waits, context, place, real_ms):
         return _plain(page, Outcome.TOO_OFTEN)
     address = readings.parse(context.vault.masters, u, c, e, m)
     if address is None:
-        door.by_place.failed(place, now_s)
+        await context.database.transact(lambda session: BY_PLACE.count(session, place, real_ms))
         return _plain(page, Outcome.MALFORMED)
     judged = await asyncio.to_thread(_judge, context, address)
     if judged.badge is None:
-        door.by_place.failed(place, now_s)
+        await context.database.transact(lambda session: BY_PLACE.count(session, place, real_ms))
         return _plain(page, judged.outcome)
     id, counter, now_ms = judged.badge.id, judged.counter, context.clock.now_ms()
     if not await context.database.transact(lambda session: readings.take(session, id, counter, now_ms)):
@@ -61,9 +53,9 @@ async def show_badge(
     return await asyncio.to_thread(_genuine, page, judged.badge)
 
 
-def _door(request: Request) -> Door:
-    door: Door = request.app.state.badge_door
-    return door
+def _waits(context: Context, place: str, now_ms: int) -> bool:
+    with context.database.read() as session:
+        return BY_PLACE.waits(session, place, now_ms)
 
 
 def _judge(context: Context, address: Address) -> Judged:

@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.courses import attendance, classes
+from booking_api.courses.classes import ClassDetails
+from booking_api.courses.models import Course, SignUpState
 from booking_api.members import service as members
-from booking_api.memberships import classes
-from booking_api.memberships.classes import ClassDetails
-from booking_api.memberships.models import Course
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from floor.errors import Refused
@@ -25,20 +25,36 @@ Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 RECENT_MS = 14 * 86_400_000
 
 
-@router.post("/membership/classes/{id}")
+@router.post("/training/classes/{id}")
 def sign_up(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
     """Take a place in a class."""
     require(who, Permission.ME_WRITE)
     classes.sign_up(session, id, who.id, who.id, page.context.clock.now_ms())
-    return RedirectResponse("/membership?notice=signed_up", 303)
+    return RedirectResponse("/training?notice=signed_up", 303)
 
 
-@router.post("/membership/classes/{id}/cancel")
+@router.post("/training/classes/{id}/cancel")
 def give_up(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
     """Give a place up."""
     require(who, Permission.ME_WRITE)
     early = classes.cancel(session, id, who.id, who.id, page.context.clock.now_ms())
-    return RedirectResponse(f"/membership?notice={'gave_up' if early else 'gave_up_late'}", 303)
+    return RedirectResponse(f"/training?notice={'gave_up' if early else 'gave_up_late'}", 303)
+
+
+@router.post("/training/classes/{id}/wait")
+def wait(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+    """Wait for a place in a full class."""
+    require(who, Permission.ME_WRITE)
+    classes.wait(session, id, who.id, page.context.clock.now_ms())
+    return RedirectResponse("/training?notice=waits", 303)
+
+
+@router.post("/training/classes/{id}/wait/cancel")
+def stop_waiting(who: SignedIn, session: Writing, page: Paged, id: str) -> Response:
+    """Wait no more, or refuse what was offered."""
+    require(who, Permission.ME_WRITE)
+    classes.stop_waiting(session, id, who.id, page.context.clock.now_ms())
+    return RedirectResponse("/training?notice=left", 303)
 
 
 @router.get("/classes")
@@ -46,7 +62,7 @@ def class_list(who: Teaches, page: Paged) -> Response:
     """Show the classes of the last days and those to come, with who has a place."""
     now_ms = page.context.clock.now_ms()
     with page.context.database.read() as session:
-        found = classes.listed(session, now_ms - RECENT_MS)
+        found = classes.listed(session, now_ms - RECENT_MS, now_ms)
         people = {seen.row.id: classes.people(session, seen.row.id) for seen in found}
         ids = {one.member for rows in people.values() for one in rows} | {one.row.instructor for one in found}
         values = {
@@ -57,6 +73,26 @@ def class_list(who: Teaches, page: Paged) -> Response:
             "now_ms": now_ms,
         }
     return page.answer("classes.html", values)
+
+
+@router.get("/classes/{id}")
+def class_page(who: Teaches, page: Paged, id: str) -> Response:
+    """Show one class as its instructor works with it: who comes, who waits; printed it is a list to sign."""
+    now_ms = page.context.clock.now_ms()
+    with page.context.database.read() as session:
+        seen = classes.seen(session, id, now_ms)
+        people, line = classes.people(session, id), classes.line_of(session, id, now_ms)
+        came = [one.member for one in people if one.state is SignUpState.ATTENDED]
+        ids = {one.member for one in people} | {one.member for one, _ in line} | {seen.row.instructor}
+        values = {
+            "seen": seen,
+            "people": people,
+            "line": line,
+            "lacking": {one: attendance.lacking(session, seen.row, one) for one in came},
+            "names": {one: members.get(session, one) for one in ids},
+            "now_ms": now_ms,
+        }
+    return page.answer("class.html", values)
 
 
 @router.post("/classes")
@@ -75,10 +111,16 @@ def plan(
 
 
 @router.post("/classes/{id}/cancel")
-def call_off(who: Teaches, session: Writing, page: Paged, id: str) -> Response:
+def call_off(
+    who: Teaches,
+    session: Writing,
+    page: Paged,
+    id: str,
+    reason: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
     """Call a class off."""
     _check_teaches(who, classes.get(session, id).instructor)
-    classes.call_off(session, id, who.id, page.context.clock.now_ms())
+    classes.call_off(session, id, who.id, page.context.clock.now_ms(), reason)
     return RedirectResponse("/classes?notice=called_off", 303)
 
 
@@ -93,8 +135,8 @@ def attend(
 ) -> Response:
     """Note whether somebody came."""
     _check_teaches(who, classes.get(session, id).instructor)
-    classes.attend(session, id, member, page.context.clock.now_ms(), came=came == "yes")
-    return RedirectResponse("/classes?notice=kept", 303)
+    attendance.attend(session, id, member, page.context.clock.now_ms(), came=came == "yes")
+    return RedirectResponse(f"/classes/{id}?notice=kept", 303)
 
 
 def _check_teaches(who: Who, instructor: str) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from booking_api import problems
 from booking_api.auth.guards import context_of, who_asks
@@ -19,6 +19,12 @@ from booking_api.web.render import make_page
 from floor.errors import FloorError, Refused
 
 log = logging.getLogger(__name__)
+SENTENCES = {
+    404: "There is no such page.",
+    408: "What was sent came too slowly. Try it again.",
+    413: "What was sent is too large for this page.",
+}
+"""What a page says of an error of HTTP itself; a catalogue has each text."""
 
 
 async def on_floor_error(request: Request, error: Exception) -> Response:
@@ -28,9 +34,18 @@ async def on_floor_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FloorError)
     status, code, sentence = problems.problem_of(error)
     if code == "not_signed_in" and request.method == "GET":
-        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?next={quote(asked)}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(_here(request))}", 303)
+    if code == "sign_in_again":
+        return RedirectResponse(f"/sign-in?again=1&next={quote(_here(request))}", 303)
     return await _page(request, status, sentence)
+
+
+def _here(request: Request) -> str:
+    """Return the page that a request was made from, or is: only a path of this server."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    if request.method != "GET":
+        return parts.path if parts.netloc == request.headers.get("host") and parts.path else "/me/security"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -38,7 +53,7 @@ async def on_http_error(request: Request, error: Exception) -> Response:
     if not _is_page(request):
         return await problems.on_http_error(request, error)
     assert isinstance(error, HTTPException)
-    sentence = "There is no such page." if error.status_code == 404 else "This is not possible here."
+    sentence = SENTENCES.get(error.status_code, "This is not possible here.")
     return await _page(request, error.status_code, sentence)
 
 
@@ -62,7 +77,7 @@ async def on_server_error(request: Request, error: Exception) -> Response:
     """Answer what is our fault."""
     if not _is_page(request):
         return await problems.on_server_error(request, error)
-    return await _page(request, 500, "Something went wrong here; it is in the server's log.")
+    return PlainTextResponse(f"{problems.OTHERS['server_error'][1]}\n", 500)  # a page would need the database
 
 
 def install(app: FastAPI) -> None:

@@ -22,7 +22,9 @@ from booking_api.web.board import draw, names_of, read_cards
 from booking_api.web.live import stream
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.training_words import asked_words
 from booking_api.web.wording import policy_words, tariff_words
+from floor import training
 from floor.tariff import Tariff, in_force
 from floor.texts import say
 
@@ -38,19 +40,20 @@ def machine_page(page: Paged, id: str) -> Response:
     with page.context.database.read() as session:
         machine = service.get(session, id)
         cards = read_cards(session, page, frozenset({id}))
-        held = certifications.of_machine(session, id)
+        now_ms = page.context.clock.now_ms()
+        held = certifications.of_machine(session, id, now_ms)
         staff = page.may(Permission.CERTIFICATIONS_READ)
-        mine = next((one for one in held if page.who is not None and one.member == page.who.id), None)
         values = {
             "machine": machine,
             "card": draw(cards[id], page.f.language) if id in cards else "",
             "price": _price_words(session, machine.tariff, page),
             "policy": policy_words(service.policy_of(machine), page.f),
-            "held": held if staff else [],
-            "mine": mine,
-            "people": names_of(session, {one.member for one in held}) if staff else {},
+            "held": held if staff else {},
+            "certified": page.who is not None and training.in_force(held.get(page.who.id), now_ms),
+            "asks": asked_words(session, machine, page.f),
+            "people": names_of(session, set(held)) if staff else {},
             "recent": _recent(session, page, id),
-            "now_ms": page.context.clock.now_ms(),
+            "now_ms": now_ms,
         }
     return page.answer("machine.html", values)
 

@@ -19,8 +19,10 @@ from booking_api.billing import service as billing
 from booking_api.certifications import service as certifications
 from booking_api.members import service as members
 from booking_api.members.models import Member
+from booking_api.memberships.days import begin_ms, day_of
 from booking_api.periods.calendar import MONTH
 from booking_api.sessions.models import MachineSession
+from booking_api.waivers import service as waivers
 from booking_api.web.badge_reading import badges_part
 from booking_api.web.board import Card, read_cards
 from booking_api.web.live import stream
@@ -44,6 +46,9 @@ def my_statement(who: SignedIn, page: Paged, month: MonthText = "") -> Response:
         values = account_values(session, page, member, month, own=True)
         chosen = month_of(month, page.context.clock.now_ms(), page.f)
         values["payer"] = read_payer(session, member, chosen, page.context.settings.currency.code)
+        values["asked"] = waivers.asked(session, member, day_of(page.context.clock.now_ms(), page.f.zone))
+        values["suspended"] = members.is_suspended(member, page.context.clock.now_ms())
+        values["begin"] = lambda one: page.f.day(begin_ms(one, page.f.zone))
         running = running_cards(session, page, who.id)
     values["running"] = page.part("part_running.html", cards=running, oob=False)
     return page.answer("me.html", values)
@@ -103,7 +108,7 @@ def account_values(
         "member": member,
         "view": view,
         "badge_list": badges_part(session, page, member, own=own),
-        "certifications": certifications.of_member(session, member.id),
+        "certifications": certifications.holdings(session, member.id, now_ms),
         "names": machine_names(session),
         "now_ms": now_ms,
     }

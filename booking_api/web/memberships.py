@@ -1,4 +1,4 @@
-"""Memberships as pages: my plan and my classes; for staff, who has which plan and who waits for an answer."""
+"""Memberships as pages: my plan; for staff, who has which plan and who waits for an answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.memberships import billing, classes, plans, service
+from booking_api.memberships import billing, plans, service
 from booking_api.memberships.days import begin_ms, day_of, read_day
 from booking_api.memberships.endpoints import by, mine
 from booking_api.memberships.models import Membership, MembershipBill
@@ -58,23 +58,17 @@ class Seen:
 
 @router.get("/membership")
 def my_membership(who: SignedIn, page: Paged) -> Response:
-    """Show the reader's memberships, the plans that there are, and classes to come."""
+    """Show the reader's memberships, and the plans that there are."""
     require(who, Permission.ME_READ)
     now_ms = page.context.clock.now_ms()
     with page.context.database.read() as session:
         found = _seen(session, page, of_member(session, who.id), who)
-        coming = classes.listed(session, now_ms)
         values = {
             "current": [one for one in found if one.state != "over"],
             "offered": plans.offered(session, day_of(now_ms, page.f.zone)),
             "teams": [one for one in teams.listed(session, who.id) if one.parent is None],
             "bills": billing.bills_of(session, [one.held.row for one in found])[:24],
             "last": [_last(page, one) for one in found],
-            "classes": coming,
-            "places": {one.session: one for one in classes.of_member(session, who.id)},
-            "names": {
-                id: members.get(session, id).shown_name for id in {one.row.instructor for one in coming}
-            },
             **_words(page, found),
         }
     return page.answer("membership.html", values)

@@ -1,4 +1,4 @@
-"""The floor board, and the ways in and out."""
+"""The floor board, and the language of pages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from booking_api.auth import service
-from booking_api.auth.desk import Desk
-from booking_api.auth.guards import Ctx, SignedIn, Writing, cookie_name
+from booking_api.auth.guards import Ctx
 from booking_api.auth.permissions import Permission
-from booking_api.auth.service import SESSION_MS
-from booking_api.problems import status_of
 from booking_api.web.board import gateways_down, read_areas, read_charges, tally
 from booking_api.web.live import board_parts, stream
 from booking_api.web.render import LANGUAGE_COOKIE, Page, page_of
@@ -46,48 +42,6 @@ def board(page: Paged) -> Response:
 async def live_board(page: Paged) -> Response:
     """Stream what changes on the board."""
     return stream(page, board_parts)
-
-
-@router.get("/sign-in")
-def ask_to_sign_in(page: Paged, next: str = "/") -> Response:
-    """Show the sign-in form."""
-    if page.who:
-        return RedirectResponse(local(next), 303)
-    return page.answer("sign_in.html", {"next": local(next), "login": "", "problem": ""})
-
-
-@router.post("/sign-in")
-async def sign_in(
-    request: Request,
-    page: Paged,
-    login: Annotated[str, Form(max_length=200)],
-    password: Annotated[str, Form(max_length=1000)],
-    next: Annotated[str, Form(max_length=500)] = "/",
-) -> Response:
-    """Sign a browser in with a new token, whatever it carried before."""
-    check_own_site(request)
-    desk: Desk = request.app.state.desk
-    context, name = page.context, cookie_name(page.context)
-    address = request.client.host if request.client else ""
-    try:
-        done = await desk.sign_in(context, login, password, address, request.cookies.get(name))
-    except Refused as refused:
-        values = {"next": local(next), "login": login, "problem": page.f.texts.gettext(refused.sentence)}
-        return page.answer("sign_in.html", values, status_of(refused.code))
-    answer = RedirectResponse(local(next), 303)
-    answer.set_cookie(
-        name, done.token, SESSION_MS // 1000, path="/", secure=context.https, httponly=True, samesite="lax"
-    )
-    return answer
-
-
-@router.post("/sign-out")
-def sign_out(who: SignedIn, session: Writing, context: Ctx) -> Response:
-    """Sign the browser out."""
-    service.end_session(session, who.session)
-    answer = RedirectResponse("/", 303)
-    answer.delete_cookie(cookie_name(context), path="/", secure=context.https, httponly=True, samesite="lax")
-    return answer
 
 
 @router.post("/language")

@@ -14,7 +14,7 @@ from booking_api.accounts.models import Account
 from booking_api.auth.guards import Reading, SignedIn, Writing, check_csrf, holds, require, somebody
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.certifications import service as certifications
+from booking_api.certifications import standing
 from booking_api.machines import service as machines
 from booking_api.machines.models import Machine
 from booking_api.prints import upload
@@ -29,6 +29,7 @@ from booking_api.web.statement import machine_names, metered_words
 from booking_api.web.vocabulary import QUANTITIES
 from floor.errors import Refused
 from floor.meter import Quantity
+from floor.training import in_force
 
 router = APIRouter(include_in_schema=False)
 Known = Annotated[Who, Depends(somebody)]
@@ -186,15 +187,12 @@ def _details(form: upload.Form, who: Who) -> PrintDetails:
 def _usable(session: Session, page: Page, member: str) -> list[Machine]:
     """Return the machines that print files and that a member may use, printers first."""
     now_ms = page.context.clock.now_ms()
-    held = {
-        one.machine
-        for one in certifications.of_member(session, member)
-        if one.expires_ms is None or one.expires_ms > now_ms
-    }
+    there = [machine for machine in machines.listed(session) if _prints(page, machine)]
+    mine = standing.allowed(session, [member], there, now_ms).get(member, {})
     return [
         machine
-        for machine in sorted(machines.listed(session), key=lambda machine: machine.kind != PRINTER)
-        if _prints(page, machine) and (machine.id in held or not machine.requires_certification)
+        for machine in sorted(there, key=lambda machine: machine.kind != PRINTER)
+        if not machine.requires_certification or in_force(mine.get(machine.id), now_ms)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
@@ -19,18 +18,18 @@ from booking_api.idempotency import once
 from booking_api.ledger import service as ledger
 from booking_api.ledger.endpoints import Posted
 from booking_api.machines import service as machines
+from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.web.me import MonthText, account_values
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.statement import machine_names
+from booking_api.web.training_words import skill_choices
 from floor import money
 from floor.errors import Refused
 
 router = APIRouter(prefix="/members", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
-Certifies = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 BadgeKeeper = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
 ROWS = 50
@@ -69,30 +68,11 @@ def member_page(who: Reads, page: Paged, id: str, month: MonthText = "") -> Resp
         else:
             values = _without_account(session, page, member)
         values["machines"] = machines.listed(session)
+        values["skills"] = skill_choices(session, page.f)
+        values["care"] = care.of(session, id)
+        values["suspended"] = members.is_suspended(member, page.context.clock.now_ms())
     values["payment_key"] = make_id(page.context.wall.now_ms())
     return page.answer("member.html", values)
-
-
-@router.post("/{id}/certify")
-def certify(
-    who: Certifies,
-    session: Writing,
-    page: Paged,
-    id: str,
-    machine: Annotated[str, Form(max_length=64)],
-    until: Annotated[str, Form(max_length=10)] = "",
-) -> Response:
-    """Certify a member for a machine until the end of a day, or no expiry."""
-    until_ms = _end_of_day(until, page) if until else None
-    certifications.grant(session, id, machine, who.id, page.context.clock.now_ms(), until_ms)
-    return RedirectResponse(f"/members/{id}?notice=granted", 303)
-
-
-@router.post("/{id}/certifications/{machine}/revoke")
-def revoke(who: Certifies, session: Writing, page: Paged, id: str, machine: str) -> Response:
-    """Take a certification away."""
-    certifications.revoke(session, id, machine, who.id, page.context.clock.now_ms())
-    return RedirectResponse(f"/members/{id}?notice=revoked", 303)
 
 
 @router.post("/{id}/payments")
@@ -135,8 +115,7 @@ def _without_account(session: Session, page: Page, member: Member) -> dict[str, 
         "member": member,
         "view": None,
         "badge_list": "",
-        "certifications": certifications.of_member(session, member.id),
-        "names": machine_names(session),
+        "certifications": certifications.holdings(session, member.id, page.context.clock.now_ms()),
         "now_ms": page.context.clock.now_ms(),
     }
 
@@ -151,11 +130,3 @@ def _amount(text: str, page: Page) -> int:
     if not 0 < amount_micro <= PAYMENT_MAX_MICRO or amount_micro % unit:
         raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.")
     return amount_micro
-
-
-def _end_of_day(text: str, page: Page) -> int:
-    try:
-        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round((day + timedelta(days=1)).timestamp() * 1000)

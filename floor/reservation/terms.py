@@ -49,6 +49,7 @@ class Reservation:
 
     `made_ms` is when it was booked, `begun_ms` when its holder first used the machine in it (0: not yet).
     `standing` is as it was last written: `slots.standing_at` says what a no-show has become since.
+    `closed_ms` is when it was cancelled, released or handed over (0: it was not).
     """
 
     id: str
@@ -59,6 +60,16 @@ class Reservation:
     tier: str = ""
     standing: Standing = Standing.BOOKED
     begun_ms: int = 0
+    closed_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A slot that came free and is kept for one who waited, until before `until_ms`."""
+
+    slot: Slot
+    member: str
+    until_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A session of the member's own at a machine, for limits that count it. `walk_in`: not reserved."""
+    """A session of the member's own at a machine, for limits that count it. `walk_in`: not reserved.
+
+    `ends_ms` of one that runs is the present.
+    """
 
     machine: str
     begins_ms: int
@@ -90,7 +104,7 @@ class Known:
     `reservations`: whatever touches the wanted slot at its machine, and all of the member's own, at any
     machine, in the windows of the policy's limits (`limits.window_of`). `uses` are the member's own there.
     `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
-    `waiting` is how many others wait for the machine.
+    `waiting` is how many others wait for the machine. `offers` are those that stand there.
     """
 
     reservations: tuple[Reservation, ...] = ()
@@ -99,20 +113,28 @@ class Known:
     member_until_ms: int | None = None
     suspended: bool = False
     waiting: int = 0
+    offers: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Yes. `displaces` are the ids of reservations of lower priority that give way."""
+    """Yes. `displaces` are the ids of reservations of lower priority that give way.
+
+    `until_ms` is when a walk-in or an extended use must end, by the rule `until_rule` (0: nothing ends it).
+    `warning` is a sentence for whom a policy only warns.
+    """
 
     displaces: tuple[str, ...] = ()
+    until_ms: int = 0
+    until_rule: str = ""
+    warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
     """No: the rule that decided, as its key in the policy file ("overlap" and the like where it is none), a
     sentence in English with its values named in `values`, and the first instant at which asking again may
-    help (0: unknown).
+    help (0: unknown). `values["key"]` is where the rule stands, such as `policy.laser.limits[2]`.
     """
 
     rule: str

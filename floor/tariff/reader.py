@@ -48,6 +48,20 @@ class At:
             raise self.error(key, "is missing or not a text", f'Write {key} = "…".')
         return value
 
+    def names(self, table: Table, key: str = "name") -> dict[str, str]:
+        """Read a text, or a table of one by language; a text alone is English."""
+        value = table.get(key)
+        if isinstance(value, str) and value.strip():
+            return {"en": value}
+        if (
+            isinstance(value, Mapping)
+            and value
+            and all(isinstance(one, str) and one for one in value.values())
+        ):
+            return {str(language): str(text) for language, text in value.items()}
+        remedy = f'Write {key} = "…" or {key} = {{ en = "…", zh = "…" }}.'
+        raise self.error(key, "is missing or not a text", remedy)
+
     def texts(self, table: Table, key: str) -> frozenset[str]:
         """Read a list of texts; none where the key is absent."""
         value = table.get(key, [])

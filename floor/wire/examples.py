@@ -28,6 +28,7 @@ from floor.wire.journal import (
     SessionHeld,
     SessionMetered,
     SessionStarted,
+    SignedOff,
     TapRefused,
     chained,
 )
@@ -49,7 +50,7 @@ from floor.wire.messages import (
     Stop,
     Wiring,
 )
-from floor.wire.roster import QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
+from floor.wire.roster import Booking, QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.wire.topics import Channel
 from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StationState, StopType
 
@@ -59,6 +60,7 @@ BOOT = "019b7f6e-8d00-7a31-9c52-6f1d5e0b7a10"
 SESSION = "019b7f70-1234-7c00-8a6b-3f0e9d2c1b4a"
 PRINT = "019b7f6f-4321-7d00-9b7c-4a1f0e8d3c5b"
 MEMBER = "019b0000-0000-7000-8000-0000000000a1"
+STUDENT = "019b0000-0000-7000-8000-0000000000b2"
 READING = "019b7f72-2222-7e00-9c7d-5b2a1f0e9d8c"
 BADGE = "5f2b9c1e7a6d4083b1c2d3e4f5061728"
 USED = {Quantity.MACHINE_TIME_MS: 754_000, Quantity.JOB_TIME_MS: 731_000, Quantity.FILAMENT_UM: 4_210_500}
@@ -91,6 +93,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     SessionEnded(session_id=SESSION, stop_type=StopType.JOB_DONE, elapsed_ms=754_000, counters=USED),
     BadgeProven(machine="saw", badge=BADGE, member=MEMBER, counter=61),
+    SignedOff(machine="saw", member=STUDENT, badge=BADGE[::-1], by=MEMBER, by_badge=BADGE),
     TapRefused(machine="saw", reason=DenialReason.NOT_CERTIFIED, badge=BADGE, member=MEMBER),
     MachineLockedOut(machine="saw", reason="blade guard cracked", by=MEMBER),
     MachineCleared(machine="saw", reason="guard replaced", by=MEMBER),
@@ -165,7 +168,29 @@ ROSTER = Roster(
             ],
         ),
         RosterMachine(
-            id="saw", name="Table saw", policy=MachinePolicy(hazardous=True), tariffs=[], lockout="guard"
+            id="saw",
+            name="Table saw",
+            policy=MachinePolicy(hazardous=True),
+            tariffs=[],
+            lockout="guard",
+            bookings=[
+                Booking(
+                    id="019b7f6f-1111-7b00-8c6d-2e4f6a8b0c1d",
+                    begins_ms=NOW_MS + 3_600_000,
+                    ends_ms=NOW_MS + 7_200_000,
+                    member=MEMBER,
+                    shown="Ann",
+                    released_ms=NOW_MS + 4_500_000,
+                ),
+                Booking(
+                    id="019b7f6f-2222-7b00-8c6d-2e4f6a8b0c1e",
+                    begins_ms=NOW_MS + 7_200_000,
+                    ends_ms=NOW_MS + 14_400_000,
+                    guests=[STUDENT],
+                    shown="Saw, first steps",
+                    opens=True,
+                ),
+            ],
         ),
     ],
     budgets={"robotics": 40_000_000},
@@ -230,7 +255,7 @@ EXAMPLES: dict[Channel, Message] = {
         boot_id=BOOT,
         software="0.1.0",
         journal_epoch=1,
-        next_seq=15,
+        next_seq=16,
         roster=RosterVersion(1, 41),
         server_key=SERVER_KEY,
         keys_n=1,
@@ -242,7 +267,7 @@ EXAMPLES: dict[Channel, Message] = {
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
     Channel.BADGE: BadgeRead(gateway=GATEWAY, machine="saw", reading=READING, sealed="Zm9yIGV4YW1wbGUg" * 4),
     Channel.WIRING: Wiring(gateway=GATEWAY, epoch=1, seq=15, sealed="q83vASNFZ4mrze8B" * 4),
-    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=14),
+    Channel.ACK: JournalAck(gateway=GATEWAY, epoch=1, seq=15),
     Channel.ROSTER: signed("roster_delta", DELTA),
     Channel.COMMAND: signed("command", COMMAND),
     Channel.KEYS: signed("server_keys", SERVER_KEYS),

@@ -146,7 +146,7 @@ class JobFinished(Wire):
 
 
 class PrintSent(Wire):
-    """A print of the queue was handed to its machine, which began it in this session.
+    """A print of the queue was handed to its machine, which began it in this session or goes on in it.
 
     What comes of it is told by the JobFinished that follows in the session, whose name ends in the print's.
     """
@@ -183,6 +183,20 @@ class BadgeProven(Wire):
     badge: Id
     member: Id
     counter: Annotated[int, Field(ge=0, lt=1 << 24)]
+
+
+class SignedOff(Wire):
+    """An instructor let a member use a machine, at the machine: both showed their badges, theirs first.
+
+    `by` is the instructor, whose badge is `by_badge`. It is valid once the server has found so too.
+    """
+
+    type: Literal["signed_off"] = "signed_off"
+    machine: Id
+    member: Id
+    badge: Id
+    by: Id
+    by_badge: Id
 
 
 class MachineLockedOut(Wire):
@@ -225,6 +239,7 @@ Fact = Annotated[
     | PrintFailed
     | TapRefused
     | BadgeProven
+    | SignedOff
     | MachineLockedOut
     | MachineCleared
     | AlarmRaised,

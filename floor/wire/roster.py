@@ -54,7 +54,9 @@ class Booking(Wire):
 
     It holds from `begins_ms` to before `ends_ms`, UTC milliseconds, and counts no more from `released_ms` on
     (0: never) unless a session of `member` has begun in it; `begun` says that the server knows of one.
-    `shown` is what others see of whose it is. Without a member it is a class or maintenance.
+    `shown` is what others see of whose it is. Without a member it is a class or maintenance, and lets in who
+    may stand by others or repair. `opens`: its guests need no training here, once somebody who may stand by
+    others has tapped at this machine in it.
     """
 
     id: Id
@@ -67,6 +69,7 @@ class Booking(Wire):
     begun: bool = False
     on_others: OnReserved = OnReserved.REFUSE
     warn_s: Annotated[int, Field(ge=0, le=86_400)] = 600
+    opens: bool = False
 
 
 class RosterMachine(Wire):
@@ -100,6 +103,7 @@ _LEFT_OUT = (
     "since",
     "supervisor",
     "supervised",
+    "signs_off",
     "waiver_missing",
 )
 

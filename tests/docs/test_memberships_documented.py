@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC
 from pathlib import Path
 
-from booking_api.memberships import class_file, plan_file
+from booking_api.memberships import plan_file
 from booking_api.presets import library
 from booking_api.presets.apply import READERS
 from floor.membership import Cycle, Proration
@@ -18,17 +17,16 @@ PRESETS = (DOCS / "presets.md").read_text(encoding="utf-8")
 EUR = Commodity("EUR")
 
 
-def test_the_examples_are_plans_and_courses() -> None:
-    plans, courses = re.findall(r"```toml\n(.*?)```", MEMBERSHIPS, re.DOTALL)
+def test_the_examples_are_plans() -> None:
+    (plans,) = re.findall(r"```toml\n(.*?)```", MEMBERSHIPS, re.DOTALL)
     found = plan_file.read_file(plans, "plans.toml", EUR)
     assert [plan.id for plan, _ in found] == ["full", "solidarity", "team", "day"]
     assert all(plan_file.read_kept(kept) == plan for plan, kept in found)
-    assert [one.id for one in class_file.read_file(courses, "classes.toml", EUR, UTC)] == ["laser"]
 
 
 def test_every_key_and_word_is_on_the_page() -> None:
     keys = plan_file.PLAN_KEYS | plan_file.CHOOSE_KEYS | plan_file.REDUCED_KEYS | plan_file.ALLOWANCE_KEYS
-    keys |= class_file.COURSE_KEYS | class_file.TIER_KEYS | set(Cycle) | set(Proration)
+    keys |= set(Cycle) | set(Proration)
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", MEMBERSHIPS)] == []
 
 

@@ -1,15 +1,8 @@
-"""Who may ask what of plans, memberships and classes: a part of the table of every route and role."""
+"""Who may ask what of plans and memberships: a part of the table of every route and role."""
 
 SIGNED_IN = "moitpa"
 API = "/api/v1"
 MEMBERSHIPS: dict[tuple[str, str], str] = {
-    ("GET", f"{API}/classes"): SIGNED_IN,
-    ("POST", f"{API}/classes"): "ipa",
-    ("DELETE", f"{API}/classes/{{id}}"): "ipa",
-    ("GET", f"{API}/classes/{{id}}/places"): "ipa",
-    ("PUT", f"{API}/classes/{{id}}/places/{{member}}"): "mpa",
-    ("DELETE", f"{API}/classes/{{id}}/places/{{member}}"): "mpa",
-    ("PUT", f"{API}/classes/{{id}}/places/{{member}}/attendance"): "ipa",
     ("POST", f"{API}/members/{{member}}/memberships"): SIGNED_IN,
     ("GET", f"{API}/members/{{member}}/memberships"): "mitpa",
     ("GET", f"{API}/memberships"): "itpa",
@@ -21,14 +14,8 @@ MEMBERSHIPS: dict[tuple[str, str], str] = {
     ("POST", f"{API}/memberships/{{id}}/pause"): SIGNED_IN,
     ("POST", f"{API}/memberships/{{id}}/resume"): SIGNED_IN,
     ("GET", f"{API}/plans"): SIGNED_IN,
-    ("GET", "/classes"): "ipa",
-    ("POST", "/classes"): "ipa",
-    ("POST", "/classes/{id}/cancel"): "ipa",
-    ("POST", "/classes/{id}/places/{member}"): "ipa",
     ("POST", "/membership"): SIGNED_IN,
     ("GET", "/membership"): SIGNED_IN,
-    ("POST", "/membership/classes/{id}"): SIGNED_IN,
-    ("POST", "/membership/classes/{id}/cancel"): SIGNED_IN,
     ("POST", "/membership/{id}/change"): SIGNED_IN,
     ("POST", "/membership/{id}/end"): SIGNED_IN,
     ("POST", "/membership/{id}/pause"): SIGNED_IN,

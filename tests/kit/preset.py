@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 from booking_api import doctor
 from booking_api.accounts import teams
 from booking_api.accounts.models import Account, TeamRole
+from booking_api.courses import attendance, classes
+from booking_api.courses.classes import ClassDetails
 from booking_api.db import Database
 from booking_api.documents import service as documents
 from booking_api.documents.content import Content
@@ -23,8 +25,7 @@ from booking_api.ledger.accounts import fund_account, member_account
 from booking_api.machines import service as machines
 from booking_api.machines.service import MachineChanges
 from booking_api.members import service as members
-from booking_api.memberships import billing, classes, service
-from booking_api.memberships.classes import ClassDetails
+from booking_api.memberships import billing, service
 from booking_api.memberships.service import By, Wish
 from booking_api.metering.ingest import ingest
 from booking_api.periods import service as periods
@@ -115,7 +116,7 @@ class Space:
             planned = classes.plan(session, details, now_ms)
             for person in people:
                 classes.sign_up(session, planned.id, person, "test", now_ms)
-                classes.attend(session, planned.id, person, self.at(begin) + 1)
+                attendance.attend(session, planned.id, person, self.at(begin) + 1)
 
     def tier(self, member: str) -> str:
         with self.db.read() as session:

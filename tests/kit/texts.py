@@ -7,17 +7,26 @@ from pathlib import Path
 
 from babel.messages.extract import extract
 
+from booking_api.auth import desk, identities, letters
 from booking_api.documents import pdf
+from booking_api.members import cells
+from booking_api.notices import kinds
 from booking_api.prints.applied import CUT_SHORT
 from booking_api.web import (
     alarms,
     badge_reading,
     closing,
     documents,
+    errors,
     explain,
+    join,
     phone,
     render,
+    reserve,
+    reserve_words,
+    sign_in,
     vocabulary,
+    watch,
     wording,
 )
 from floor.tariff.model import UNITS
@@ -40,6 +49,15 @@ WEB_SOURCES = (
     "booking_api/costing",
     "booking_api/periods",
     "booking_api/prints",
+    "booking_api/reservations",
+    "booking_api/households",
+    "booking_api/members",
+    "booking_api/privacy",
+    "booking_api/registrations",
+    "booking_api/waivers",
+    "booking_api/audit",
+    "booking_api/webhooks",
+    "booking_api/notices",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -91,10 +109,21 @@ def of_tables() -> set[str]:
         pdf.NO_FONT,
         CUT_SHORT,
     }
-    said |= set(alarms.ALARMS.values())
+    said |= set(alarms.ALARMS.values()) | set(reserve.KINDS.values())
+    said |= set(reserve_words.RULES.values()) | set(reserve_words.STANDINGS.values())
+    said |= (
+        set(alarms.ALARMS.values()) | set(join.WRONG.values()) | {join.OTHERWISE} | set(cells.RIGHT.values())
+    )
+    said |= set(alarms.ALARMS.values()) | set(errors.SENTENCES.values())
+    said |= {desk.OFTEN, identities.UNKNOWN, letters.OVER, sign_in.NOT_PROVEN}
     said |= {phone.UNKNOWN, *phone.DONE.values()} | {text for _, text in badge_reading.STATES.values()}
     said |= {text for _, text in render.NOTICES.values()} | {title for title, _ in render._NAV if title}
     said |= {name for _, links in render._NAV for _, name, _ in links}
+    said |= {text for row in kinds.MEMBER.values() for text in row[1:]} | {*kinds.DETAILS.values()}
+    said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
+    said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
+    said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
+    said |= set(watch.CHANGES.values())
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -162,8 +162,8 @@ class WebFloor:
         browser.headers["x-csrf-token"] = who.csrf
         return browser
 
-    def journal(self, *facts: tuple[int, Fact]) -> None:
-        """Let the gateway record facts at instants (UTC ms), as ingest takes them."""
+    def journal(self, *facts: tuple[int, Fact], heard_ms: int = NOW_MS) -> None:
+        """Let the gateway record facts at instants (UTC ms), as ingest takes them when they are heard of."""
         entries: list[JournalEntry] = []
         for at_ms, fact in facts:
             self._seq += 1
@@ -181,7 +181,7 @@ class WebFloor:
             self._hash = entries[-1].hash
         batch = JournalBatch(gateway=GATEWAY, epoch=1, entries=entries)
         with self.context.database.write() as session:
-            ingest(session, batch, NOW_MS)
+            ingest(session, batch, heard_ms)
 
     def session(self, id: str, name: str, machine: str, ended_ms: int, minutes: int, **counters: int) -> None:
         """Let somebody have used a machine."""
@@ -291,7 +291,7 @@ def _people(session: Session, floor: WebFloor) -> None:
         details = MemberDetails(first_name=first, last_name=last, role=role, email=f"{name}@kelp.test")
         member = members.add(session, details, NOW_MS)
         floor.people[name] = member.id
-        auth.set_password(session, member.id, name, PASSWORD, real_ms)
+        auth.set_password(session, member.id, name, PASSWORD, real_ms, chosen=False)
         who = Who(member, GRANTS[role])
         floor.tokens[name] = auth.issue_token(session, who, "test", GRANTS[role], None, real_ms)[1]
         uid = len(floor.people).to_bytes(4, "big")

@@ -17,11 +17,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mutations import RULES, Mutation
+from mutations_people import PEOPLE
 from mutations_proof import PROOFS
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MUTATIONS = [*RULES, *PROOFS]
+MUTATIONS = [*RULES, *PROOFS, *PEOPLE]
 DEADLINE_S = 60
 KILLED, SURVIVED = 3, 0
 RUN = """
@@ -38,8 +39,24 @@ try:
     access.test_a_phone_which_may_be_anywhere_is_its_members_and_no_more()
     access.test_an_account_is_chosen_while_something_of_it_is_left()
     access.test_a_hold_grows_out_of_what_is_left()
+    import test_floor_access_people as people
+    people.test_a_class_lets_its_guests_in_and_no_further()
+    people.test_who_is_supervised_is_above_nothing()
+    people.test_who_signs_off_and_who_is_signed_off()
     import session_rules
     session_rules.check_kinds()
+except AssertionError as error:
+    print(str(error)[:300])
+    sys.exit(3)
+"""
+AT_MACHINE = """
+import sys, floor
+assert floor.__file__.startswith(sys.argv[1]), floor.__file__
+try:
+    import test_floor_at_machine as booked
+    booked.test_who_is_let_in_and_who_is_refused()
+    booked.test_a_no_show_holds_no_more()
+    booked.test_what_a_session_begins()
 except AssertionError as error:
     print(str(error)[:300])
     sys.exit(3)
@@ -57,7 +74,7 @@ def run(mutation: Mutation) -> tuple[int, str]:
         (copy / mutation.file).write_text(source.replace(mutation.old, mutation.new))
         path = os.pathsep.join([folder, str(HERE), str(HERE.parent / "unit")])
         done = subprocess.run(
-            [sys.executable, "-c", RUN, folder],
+            [sys.executable, "-c", RUN if "/" not in mutation.file else AT_MACHINE, folder],
             env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
             cwd=folder,
             capture_output=True,

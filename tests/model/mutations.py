@@ -56,12 +56,14 @@ RULES = [
         " is OnLeave.HOLD_FOR_JOB",
     ),
     session_rule(
-        "a second person is needed", "if policy.needs_supervisor and not alone", "if False and not alone"
+        "a second person is needed",
+        "    if not (_alone(tap, policy) or purpose",
+        "    if not (True or purpose",
     ),
     session_rule(
         "a second person is needed for a takeover",
-        "= not policy.needs_supervisor or tap.supervises",
-        "= True",
+        "policy.takeover and _alone(tap, policy) and",
+        "policy.takeover and",
     ),
     session_rule("only a supervisor stands by", "if tap.supervises and tap.member:", "if tap.member:"),
     session_rule(
@@ -178,7 +180,7 @@ RULES = [
     session_rule(
         "others do not end a session", " and tap.member == state.lease.member and not _c", " and not _c"
     ),
-    session_rule("a takeover needs the policy", "policy.takeover and alone and", "alone and"),
+    session_rule("a takeover needs the policy", "policy.takeover and _alone", "_alone"),
     session_rule(
         "a takeover waits for the work", " and not repairs and not _works(state)", " and not repairs"
     ),
@@ -268,8 +270,8 @@ RULES = [
     _access("a weak badge may not be enough", "    if badge.kind.weak and", "    if False and"),
     _access(
         "a suspended member waits",
-        "    if member.suspended:\n        return DenialReason.MEMBER_SUSPENDED\n    if member.until_ms",
-        "    if member.until_ms",
+        "    if member.suspended:\n        return DenialReason.MEMBER_SUSPENDED\n    if member.waiver",
+        "    if member.waiver",
     ),
     _access("a membership ends", "return DenialReason.MEMBERSHIP_EXPIRED if", "return None if False and"),
     _access(
@@ -342,8 +344,8 @@ RULES = [
     _access("broken glass lasts an hour", "limit_micro=None, max_duration_s=longest_s", "limit_micro=None"),
     _access(
         "no phone does what staff's badges do",
-        "    if request.proven is BadgeKind.PHONE:\n        return None",
-        "    if False:\n        return None",
+        "if request.proven is BadgeKind.PHONE or",
+        "if",
     ),
     _access(
         "no phone stands by",
@@ -352,8 +354,8 @@ RULES = [
     ),
     _access(
         "supervisors are chosen",
-        "if member is None or not (member.supervisor or member.technician):",
-        "if member is None:",
+        "or not (member.supervisor or member.technician) or",
+        "or",
     ),
     _access(
         "supervisors are trained",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from session_handing import live, stands_alone
 from session_walk import HELD, LEFT, WAITS, Edge
 
 from floor.access import Denied, Granted
@@ -41,11 +42,13 @@ def may_start(edge: Edge, tap: Tapped) -> bool:
     state, policy = edge.state, edge.policy
     if not isinstance(tap.decision, Granted):
         return False
-    alone = not policy.needs_supervisor or tap.supervises
+    alone = stands_alone(edge, tap)
     match state:
         case Running() | Holding():
             busy = isinstance(state, Holding) or edge.seen.busy or edge.seen.job
             repair = isinstance(state, Running) and bool(state.out_of_order)
+            if live(state, edge.at_ms, True):
+                return False  # it is handed over, and never cut
             return policy.takeover and not busy and tap.member != HELD.member and alone and not repair
         case LockedOut():
             return repairs(tap)
@@ -73,8 +76,7 @@ def check_waiting(edge: Edge) -> None:
     if isinstance(after, Waiting) and not isinstance(state, Waiting):
         assert isinstance(event, Tapped)
         assert isinstance(event.decision, Granted)
-        assert edge.policy.needs_supervisor
-        assert not event.supervises
+        assert not stands_alone(edge, event)
         assert after == Waiting(event.decision.lease, edge.at_ms + SUPERVISOR_MS, state)
     elif isinstance(state, Waiting) and isinstance(event, Ticked):
         assert isinstance(after, Waiting) == (edge.at_ms < state.until_ms)

@@ -32,6 +32,9 @@ from floor.session import (
     Extraction,
     Faulted,
     Free,
+    Handing,
+    HandOver,
+    HandOverAsked,
     HoldGrew,
     Holding,
     JobChanged,
@@ -42,6 +45,7 @@ from floor.session import (
     Proven,
     Proving,
     Refuse,
+    ReservationDue,
     Running,
     RunOn,
     StartSession,
@@ -172,8 +176,8 @@ def kinds() -> dict[str, MachinePolicy]:
     }
 
 
-def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
-    """Yield what may happen; with `rare`, supervisors, technicians and restarts too."""
+def events(at_ms: int, *, rare: bool, handing: bool) -> Iterator[Event]:
+    """Yield what may happen; `rare`: supervisors, technicians and restarts too; `handing`: hand-overs."""
     for member, new in NEW.items():
         yield Tapped(Granted(new), member, at_ms)
         yield Tapped(Granted(new), member, at_ms, job=True)
@@ -186,6 +190,9 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
     yield Tapped(Denied(DenialReason.UNKNOWN_BADGE), None, at_ms)
     if rare:
         yield from rare_events(at_ms)
+    if handing:
+        yield HandOverAsked(at_ms)
+        yield Tapped(Granted(NEW["bob"]), "bob", at_ms, supervised=True)
     yield CardRemoved(at_ms)
     yield EndPressed(at_ms)
     for flag in (False, True):
@@ -194,6 +201,7 @@ def events(at_ms: int, *, rare: bool) -> Iterator[Event]:
     yield Ticked(at_ms)
     yield CreditSpent(at_ms)
     yield ClosingDue(at_ms)
+    yield ReservationDue(at_ms)
     for terms in (HELD, TEAMS, MORE, GREEDY):
         yield AccountPicked(terms, at_ms)
         yield HoldGrew(terms, at_ms)
@@ -219,7 +227,7 @@ def rare_events(at_ms: int) -> Iterator[Event]:
         yield Adopted(LEFT, at_ms - TICK_MS, at_ms, held, job, busy)
 
 
-def walk(policy: MachinePolicy, *, rare: bool = True) -> Iterator[Edge]:
+def walk(policy: MachinePolicy, *, rare: bool = True, handing: bool = True) -> Iterator[Edge]:
     """Yield every edge that can be reached from Free under a policy."""
     longest = MAX_TICKS + 1
     first: tuple[State, Seen] = (Free(), Seen())
@@ -229,7 +237,7 @@ def walk(policy: MachinePolicy, *, rare: bool = True) -> Iterator[Edge]:
         for passed in (0, 1):
             at_ms = NOW_MS + passed * TICK_MS
             then = replace(seen, age=min(seen.age + passed, longest), quiet=min(seen.quiet + passed, longest))
-            for event in events(at_ms, rare=rare):
+            for event in events(at_ms, rare=rare, handing=handing):
                 result = step(state, event, policy)
                 yield Edge(policy, state, then, event, at_ms, result)
                 node = (_aged(result[0], at_ms, longest), _watch(then, event, result))
@@ -249,10 +257,8 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
             seen = replace(seen, quiet=0)
     for effect in result[1]:
         match effect:
-            case OpenRelay():
-                seen = replace(seen, relay=False)
-            case CloseRelay():
-                seen = replace(seen, relay=True)
+            case OpenRelay() | CloseRelay():
+                seen = replace(seen, relay=isinstance(effect, CloseRelay))
             case Extraction(on):
                 seen = replace(seen, extraction=on)
             case EndSession():
@@ -262,10 +268,17 @@ def _watch(seen: Seen, event: Event, result: Step) -> Seen:
             case AdoptSession():
                 assert isinstance(event, Adopted)
                 seen = Seen(seen.relay, seen.extraction, True, event.job, event.busy, age=1)
+            case HandOver():
+                seen = replace(seen, age=0, quiet=0)
             case StartSession():
                 runs = isinstance(event, Tapped | Proven) and event.job
                 seen = Seen(seen.relay, seen.extraction, session=True, job=runs)
     return seen
+
+
+def _waits(handing: Handing | None, at_ms: int) -> Handing | None:
+    """Return a hand-over as of NOW_MS; for how long it has been over is all the same."""
+    return handing and replace(handing, until_ms=NOW_MS + max(handing.until_ms - at_ms, 0))
 
 
 def _aged(state: State, at_ms: int, longest: int) -> State:
@@ -282,6 +295,7 @@ def _aged(state: State, at_ms: int, longest: int) -> State:
                 since_ms=moved(state.since_ms),
                 active_ms=moved(state.active_ms),
                 out_of_order="out of order" if state.out_of_order else "",
+                handing=_waits(state.handing, at_ms),
             )
         case Holding():
             return replace(state, lease=HELD, since_ms=moved(state.since_ms), active_ms=NOW_MS)

@@ -1,7 +1,7 @@
 """floor.session.step, walked exhaustively: no reachable state, event and policy breaks a rule."""
 
 import pytest
-from session_rules import check
+from session_rules import HANDED, check
 from session_walk import kinds, policies
 
 from floor.policy import MachinePolicy, OnCreditSpent, OnLeave
@@ -10,7 +10,7 @@ from floor.session import Free, Holding, LockedOut, Proving, Running, RunOn, Wai
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_state_of_a_known_kind_of_machine_keeps_the_rules(kind: str) -> None:
-    assert {Free, Proving, Running, LockedOut} <= check(kinds()[kind])
+    assert {Free, Proving, Running, LockedOut} <= check(kinds()[kind], handing=HANDED[kind])
 
 
 @pytest.mark.parametrize("on_leave", OnLeave)
@@ -24,5 +24,7 @@ def test_every_state_of_every_policy_keeps_the_rules(on_leave: OnLeave, run_on_s
         expected = {Free, Proving, Running, LockedOut}
         expected |= {Holding} if rare or on_leave is OnLeave.HOLD_FOR_JOB else set()  # held, and held again
         expected |= {RunOn} if run_on_s else set()
-        expected |= {Waiting} if policy.needs_supervisor else set()
-        assert check(policy, rare=rare) == expected
+        gently = usual == (False, 20, OnCreditSpent.STOP_WHEN_IDLE) and on_leave is OnLeave.OPEN
+        handing = gently and policy.takeover and run_on_s == 20
+        expected |= {Waiting} if policy.needs_supervisor or handing else set()
+        assert check(policy, rare=rare, handing=handing) == expected

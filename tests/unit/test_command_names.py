@@ -13,7 +13,7 @@ from typer.main import get_group
 from booking_api.cli.root import MODULES, NAMES, app
 
 ROOMS = sorted(NAMES)
-ADDS_TO = {"quoting": "floor", "badges": "people"}
+ADDS_TO = {"quoting": "floor", "badges": "people", "reservations": "reservations_try"}
 """Modules that add commands to another's group, which they import."""
 HEAVY = ("sqlalchemy", "alembic", "fastapi", "aiomqtt", "segno")
 

@@ -81,6 +81,7 @@ ROWS: list[tuple[str, DenialReason, Change]] = [
     ("trained on another machine", R.NOT_CERTIFIED, lambda r: member(r, allowed={"laser": 0})),
     ("no clock for a training", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), until_ms=None)),
     ("the training ends now", R.CERTIFICATION_EXPIRED, lambda r: member(r, allowed={"saw": NOW_MS})),
+    ("somebody else reserved it", R.RESERVED, lambda r: replace(r, reserved=True)),
     ("nothing left", R.NO_CREDIT, lambda r: member(r, spendable_micro=0)),
     ("owes", R.NO_CREDIT, lambda r: member(r, spendable_micro=-1)),
 ]

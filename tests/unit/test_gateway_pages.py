@@ -272,6 +272,34 @@ async def test_a_fault_is_reported_after_it_was_asked_for(pages):
     assert 'href="?report"' not in (await pages.get())[1]
 
 
+async def test_a_session_is_offered_from_the_page_and_only_the_one_it_shows(pages):
+    await pages.bench.tap()
+    assert "Hand over to another member" in (await pages.get())[1]
+    assert (await pages.post("", press="hand_over", nonce="old"))[0] == 409
+    assert (await pages.post("", press="hand_over"))[0] == 303
+    async with asyncio.timeout(5):
+        while pages.bench.station.state.handing is None:
+            await asyncio.sleep(0.01)
+    _, page = await pages.get()
+    assert "tap your badge within 30 s" in page
+    assert "Hand over to another member" not in page
+
+
+async def test_a_sign_off_begins_on_the_page_where_somebody_could(pages):
+    assert "Sign somebody off" not in (await pages.get())[1]
+    ivy = replace(ADA, id="ivy", supervisor=True, signs_off=True)
+    pages.bench.roster.take(pages.bench.server.delta(2, 3, members={"ivy": ivy}))
+    assert "Sign somebody off" in (await pages.get())[1]
+    nonce = re.findall(r'name="nonce" value="([^"]*)"', (await pages.get())[1])[-1]
+    assert (await pages.post("", press="sign_off", nonce=nonce))[0] == 303
+    async with asyncio.timeout(5):
+        while not pages.bench.station.signing.waits():
+            await asyncio.sleep(0.01)
+    _, page = await pages.get()
+    assert "the instructor&#x27;s badge first" in page or "the instructor's badge first" in page
+    assert "Sign somebody off" not in page
+
+
 async def test_a_button_that_is_none_presses_nothing(pages):
     await pages.bench.tap()
     assert (await pages.post("", press="emergency_stop"))[0] == 409

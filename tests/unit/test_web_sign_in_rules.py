@@ -1,38 +1,96 @@
 """What makes guessing slow, and a password acceptable; where a form may send a browser."""
 
 import pytest
+from argon2 import PasswordHasher
 
-from booking_api.auth.passwords import check_password, hash_password, verify_password
+from booking_api.auth import passkeys
+from booking_api.auth.devices import device_of
+from booking_api.auth.passwords import check_password, hash_password, renewed_hash, verify_password
 from booking_api.auth.permissions import GRANTS, Permission
-from booking_api.auth.throttle import Throttle
+from booking_api.auth.throttle import place_of
 from booking_api.problems import status_of
 from booking_api.web.pages import local
 from floor.errors import Refused
 from floor.words import Role
 
 
-def test_a_throttle_lets_a_few_fail_and_then_waits_for_the_oldest() -> None:
-    throttle = Throttle(tries=3, window_s=100)
-    for now_s in (0, 10, 20):
-        assert throttle.wait_s("mira", now_s) == 0
-        throttle.failed("mira", now_s)
-    assert throttle.wait_s("mira", 30) == 70
-    assert throttle.wait_s("otto", 30) == 0
-    assert throttle.wait_s("mira", 100) == 0
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9%eth0", "2001:db8:1:2::/64"),
+        ("testclient", "testclient"),
+        ("", ""),
+    ],
+)
+def test_tries_are_counted_by_household(address: str, place: str) -> None:
+    assert place_of(address) == place
 
 
-def test_success_is_forgiving() -> None:
-    throttle = Throttle(tries=1)
-    throttle.failed("mira", 0)
-    throttle.succeeded("mira")
-    assert throttle.wait_s("mira", 1) == 0
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("password1234", "leaked"),
+        ("qwertyuiop12", "leaked"),
+        ("Quince1987", "name or address"),
+        ("mira-quince-7", "name or address"),
+        ("x7x7x7x7x7x7x7y8", "easy to guess"),
+        ("aaaaabbbbbccc", "too simple"),
+    ],
+)
+def test_a_password_that_guessers_try_early_is_refused_and_told_why(password: str, why: str) -> None:
+    with pytest.raises(Refused) as caught:
+        check_password(password, ("Mira", "Quince", "mira@kelp.test"))
+    assert why in caught.value.sentence
 
 
-def test_a_throttle_remembers_a_bounded_number() -> None:
-    throttle = Throttle(tries=1, remembered=10)
-    for number in range(50):
-        throttle.failed(str(number), 0)
-    assert [key for key in map(str, range(50)) if throttle.wait_s(key, 1)] == [str(n) for n in range(40, 50)]
+@pytest.mark.parametrize(
+    "password",
+    ["a long enough password", "mira-likes-7-otters", "正确的马电池订书钉呀呀", "otter " * 8 + "in a boat"],
+)
+def test_a_password_of_a_few_words_will_do(password: str) -> None:
+    check_password(password, ("Mira", "Quince", "mira@kelp.test"))
+
+
+def test_what_is_known_of_one_person_is_not_held_against_another() -> None:
+    with pytest.raises(Refused):
+        check_password("zyxomma-otterby", ("Zyxomma", "Otterby"))
+    check_password("zyxomma-otterby", ("Mira", "Quince"))
+
+
+def test_a_hash_of_other_parameters_is_made_anew() -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery")
+    assert verify_password(weak, "correct horse battery")
+    fresh = renewed_hash(weak, "correct horse battery")
+    assert fresh is not None
+    assert renewed_hash(fresh, "correct horse battery") is None
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("https://floor.example", ("floor.example", "https://floor.example")),
+        ("https://Floor.Example:8443", ("floor.example", "https://floor.example:8443")),
+        ("http://localhost:8080", ("localhost", "http://localhost:8080")),
+        ("http://floor.example", None),
+        ("http://127.0.0.1:8080", None),
+        ("https://192.0.2.7", None),
+        ("https://[2001:db8::1]", None),
+    ],
+)
+def test_passkeys_need_a_name_and_a_safe_way(address: str, found: tuple[str, str] | None) -> None:
+    assert passkeys.site(address) == found
+
+
+def test_a_device_is_told_roughly() -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    assert device_of(firefox) == "Firefox · Linux"
+    assert (
+        device_of("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) AppleWebKit/605 Safari/604") == "Safari · iPhone"
+    )
+    assert device_of("") == ""
 
 
 def test_passwords() -> None:

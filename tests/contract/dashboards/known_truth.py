@@ -33,6 +33,7 @@ VALUES = {
     "reason": {"refused": 0},
     "code": {"relay_mismatch": 0, "journal_degraded": 1},
     "source": {"broker": 1},
+    "kind": {"letters": 0, "webhooks": 2},
     "software": {"0.1.0": 1},
     "gateway": {"gw1": 1, "gw2": 0},
     "route": {"/": 1},

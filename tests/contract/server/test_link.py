@@ -15,6 +15,7 @@ from sqlalchemy import text
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerProcess, BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.certifications import service as certifications
 from booking_api.clock import Clock
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
@@ -243,3 +244,19 @@ async def test_the_link_comes_back_when_the_broker_does(floor: Floor, tmp_path: 
         await greet(Server(floor, link, live, broker), pi)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_revoked_skill_reaches_the_gateway(server: Server) -> None:
+    floor = server.floor
+    with floor.db.write() as session:
+        badges.enrol(session, floor.vault, floor.ada, b"\x04\xa2\xb3\xc4", BadgeKind.UID_13MHZ, "", NOW_MS)
+    async with pi_at(server.broker) as pi:
+        roster = await greet(server, pi)
+        assert roster.members[floor.ada].allowed["laser-1"] == 0
+        with floor.db.write() as session:
+            certifications.revoke(session, floor.ada, "laser-1", floor.ben, NOW_MS, "left it alone")
+        told = await pi.hear_signed()
+        assert isinstance(told, RosterDelta)
+        ada = told.members[floor.ada]
+        assert ada is not None
+        assert "laser-1" not in ada.allowed

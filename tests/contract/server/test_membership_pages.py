@@ -9,11 +9,13 @@ import pytest
 from sqlmodel import select
 
 from booking_api.certifications import service as certifications
+from booking_api.courses import classes
+from booking_api.courses.classes import ClassDetails
+from booking_api.courses.models import SignUp
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
-from booking_api.memberships import classes, plans, service
-from booking_api.memberships.classes import ClassDetails
-from booking_api.memberships.models import Membership, SignUp
+from booking_api.memberships import plans, service
+from booking_api.memberships.models import Membership
 from booking_api.memberships.service import By, Wish
 from floor.errors import Refused
 from floor.money import Commodity
@@ -112,19 +114,17 @@ async def test_an_open_plan_is_taken_without_staff(web: WebFloor) -> None:
 async def test_a_place_is_taken_given_up_and_charged(web: WebFloor) -> None:
     id, before = planned(web), owed(web, "otto")
     otto = await web.signed_in("otto")
-    assert "Laser cutting, basics" in (await otto.get("/membership")).text
-    await otto.post(f"/membership/classes/{id}")
+    assert "Laser cutting, basics" in (await otto.get("/training")).text
+    await otto.post(f"/training/classes/{id}")
     assert owed(web, "otto", before) == 50 * EUR
-    again = await otto.post(f"/membership/classes/{id}")
+    again = await otto.post(f"/training/classes/{id}")
     assert (again.status_code, "have a place in this class already" in again.text) == (409, True)
-    gone = await otto.post(f"/membership/classes/{id}/cancel")
+    gone = await otto.post(f"/training/classes/{id}/cancel")
     assert gone.headers["location"].endswith("gave_up")
     assert owed(web, "otto", before) == 0
     late = planned(web, 3 * HOUR_MS)
-    await otto.post(f"/membership/classes/{late}")
-    assert (
-        (await otto.post(f"/membership/classes/{late}/cancel")).headers["location"].endswith("gave_up_late")
-    )
+    await otto.post(f"/training/classes/{late}")
+    assert (await otto.post(f"/training/classes/{late}/cancel")).headers["location"].endswith("gave_up_late")
     assert owed(web, "otto", before) == 50 * EUR
 
 
@@ -142,7 +142,7 @@ async def test_who_came_is_certified_and_the_full_class_is_full(web: WebFloor) -
     await ines.post(f"/classes/{id}/places/{web.people['tomas']}", data={"came": "no"})
     with web.context.database.read() as session:
         (held,) = certifications.of_member(session, web.people["otto"])
-        assert (held.machine, held.granted_by) == ("laser-1", web.people["ines"])
+        assert (held.skill, held.granted_by) == ("laser-1", web.people["ines"])
         assert held.expires_ms is not None
         assert certifications.of_member(session, web.people["tomas"]) == []
         states = {one.member: one.state for one in session.exec(select(SignUp))}

@@ -48,7 +48,7 @@ def test_techshop(tmp_path: Path) -> None:
     )
     space.bill("2026-10-31")
     with space.db.read() as session:
-        assert {one.machine for one in certifications.of_member(session, ann)} == {"laser-1", "welder-1"}
+        assert {one.skill for one in certifications.of_member(session, ann)} == {"laser-1", "welder-1"}
         held = [members.get(session, one).tier for one in (ann, bob, cleo, dora)]
     assert held == ["member", "student", "soldier", "guest"]
     stated = space.close()

@@ -347,6 +347,25 @@ async def test_a_print_that_did_not_end_well(
     assert (job(web, id).state, job(web, id).words) == (state, words)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_print_that_was_handed_over_with_its_session_goes_on_in_the_next(
+    web: WebFloor, at_once: bool
+) -> None:
+    id = await waiting(web)
+    taken = ENDED.model_copy(update={"stop_type": StopType.TAKEOVER})
+    next_ = started(web).model_copy(update={"session_id": "used-2"})
+    sent = PrintSent(print_id=id, session_id=USED)
+    again = sent.model_copy(update={"session_id": "used-2"})
+    facts = (started(web), sent, taken, next_, again)
+    for group in [facts] if at_once else [(fact,) for fact in facts]:
+        tell(web, *group)
+    assert (job(web, id).state, job(web, id).session) == ("printing", "used-2")
+    tell(web, finished().model_copy(update={"session_id": "used-2"}))
+    assert job(web, id).state == "done"
+    tell(web, again)
+    assert job(web, id).state == "done"
+
+
 async def test_the_machines_word_stands_over_a_late_cancel_and_another_gateways_does_not(
     web: WebFloor,
 ) -> None:

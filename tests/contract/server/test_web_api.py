@@ -178,7 +178,7 @@ async def test_an_unreachable_machine_is_said_to_be(web: WebFloor) -> None:
         ("POST", f"{API}/machines", {"id": "No Slug", "name": "x"}, 422, "request_invalid"),
         ("POST", f"{API}/machines", {"id": "laser-1", "name": "x"}, 409, "machine_exists"),
         ("POST", f"{API}/tariffs", {"text": "id = 1"}, 422, "tariff_invalid"),
-        ("POST", f"{API}/members", {"first_name": "A"}, 422, "request_invalid"),
+        ("POST", f"{API}/members", {"last_name": "A"}, 422, "request_invalid"),
     ],
 )
 async def test_a_problem_says_what_is_wrong(

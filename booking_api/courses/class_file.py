@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
 
+from booking_api.certifications.skill_file import read_requires
 from booking_api.memberships.days import begin_ms
 from booking_api.tariffs.source import at_line, parse
 from floor.costing.model import written
@@ -18,7 +19,7 @@ from floor.tariff.reader import At, Table
 FILE_KEYS = frozenset({"valid_from", "commodity", "decimals", "courses"})
 COURSE_KEYS = frozenset(
     {"id", "name", "valid_from", "price", "tax", "tiers", "minutes", "capacity", "certifies", "valid_months"}
-    | {"cancel_hours"}
+    | {"cancel_hours", "requires", "machines", "opens_machines", "offer_hours"}
 )
 TIER_KEYS = frozenset({"price", "fund"})
 
@@ -34,6 +35,10 @@ class CourseRead:
     certifies: tuple[str, ...]
     valid_months: int | None
     cancel_hours: int
+    requires: object
+    machines: tuple[str, ...]
+    opens_machines: bool
+    offer_hours: int
     price_list: str
 
 
@@ -70,31 +75,25 @@ def _course(table: Table, at: At, commodity: Commodity, zone: tzinfo) -> CourseR
         raise at.error("id", f"is {id[:60]!r}", "Write at most 40 letters, digits and hyphens.")
     return CourseRead(
         id=id,
-        names=names_of(at, table),
+        names=at.names(table),
         minutes=at.whole(table, "minutes", 120, 1, 10_000),
         capacity=at.whole(table, "capacity", 8, 1, 1_000),
         certifies=tuple(sorted(at.texts(table, "certifies"))),
         valid_months=at.whole(table, "valid_months", 12, 1, 120) if "valid_months" in table else None,
         cancel_hours=at.whole(table, "cancel_hours", 24, 0, 8_760),
+        requires=read_requires(at, table),
+        machines=tuple(sorted(at.texts(table, "machines"))),
+        opens_machines=at.yes(table, "opens_machines", default=False),
+        offer_hours=at.whole(table, "offer_hours", 24, 1, 720),
         price_list=_price_list(id, at, table, commodity, zone),
     )
-
-
-def names_of(at: At, table: Table) -> dict[str, str]:
-    """Read a name: a text, or a table of one by language."""
-    value = table.get("name")
-    if isinstance(value, str) and value.strip():
-        return {"en": value}
-    if isinstance(value, Mapping) and value and all(isinstance(one, str) and one for one in value.values()):
-        return {str(language): str(name) for language, name in value.items()}
-    raise at.error("name", "is missing or not a text", 'Write name = "…" or name = { en = "…", zh = "…" }.')
 
 
 def _price_list(id: str, at: At, table: Table, commodity: Commodity, zone: tzinfo) -> str:
     """Write the tariff of a course: one price a place, and tiers' own with the funds that pay the rest."""
     begin = datetime.fromtimestamp(begin_ms(at.day(table.get("valid_from"), "valid_from"), zone) // 1000, UTC)
     price, tax = at.price(table, "price"), at.part(table, "tax", 1, "0.19 is 19 %")
-    name = next(iter(names_of(at, table).values()))
+    name = next(iter(at.names(table).values()))
     text = (
         f'id = "class.{id}"\nname = {json.dumps(name, ensure_ascii=False)}\n'
         f"commodity = {json.dumps(commodity.code)}\ndecimals = {commodity.exponent}\n"

@@ -1,0 +1,1 @@
+"""Courses and their classes: planned, signed up for, waited for, attended."""

@@ -1,0 +1,1 @@
+"""Households: members who belong together, and pay from one account if they wish."""

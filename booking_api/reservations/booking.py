@@ -1,0 +1,293 @@
+"""Reservations are made, changed, handed over, extended and cancelled."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import col, or_, select
+
+from booking_api.happenings.words import Happening
+from booking_api.members import service as members
+from booking_api.members.models import Member
+from booking_api.reservations import charging, facts, release, waiting
+from booking_api.reservations.diary import Diary, refusal
+from booking_api.reservations.models import Reserved, Waiting
+from floor.errors import Refused
+from floor.reservation import extension, fees, hand_over
+from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Turned, Wanted
+
+Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
+Reason = Annotated[str, Field(max_length=200)]
+NEVER = ("overlap", "buffer")
+"""No reason overrides that a slot is taken."""
+LENGTH_MAX_MS = 366 * 86_400_000
+
+
+class SlotDetails(BaseModel):
+    """A slot at a machine, in UTC milliseconds; its end is the first instant after."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    machine: Annotated[str, Field(min_length=1, max_length=64)]
+    begins_ms: Millis
+    ends_ms: Millis
+
+
+class BookingDetails(SlotDetails):
+    """What is to be booked: without a member for the asker. `words` are for the holder and staff.
+
+    `reason` is why staff book against the rules ("" where they do not).
+    """
+
+    member: Annotated[str, Field(max_length=64)] = ""
+    words: Reason = ""
+    reason: Reason = ""
+
+
+class ChangeDetails(BaseModel):
+    """What changes of a reservation; what is not given stays. `reason` as for a new one."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    machine: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    begins_ms: Millis | None = None
+    ends_ms: Millis | None = None
+    words: Reason | None = None
+    reason: Reason = ""
+
+
+def check_times(details: SlotDetails) -> None:
+    """Refuse what ends before it begins, and what lasts longer than a year."""
+    if not 0 < details.ends_ms - details.begins_ms <= LENGTH_MAX_MS:
+        raise Refused("reservation_times_invalid", "A reservation ends after it begins, within a year.")
+
+
+def wanted(diary: Diary, details: SlotDetails, member: str, changes: str = "") -> Wanted:
+    """Return a request as the rules know it; raises Refused for an unknown machine or member, or no time."""
+    check_times(details)
+    diary.machine(details.machine)
+    slot = Slot(details.machine, details.begins_ms, details.ends_ms)
+    tier = members.get(diary.session, member).tier
+    return Wanted(slot, member, tier, diary.now_ms, changes=changes)
+
+
+def check(diary: Diary, details: BookingDetails) -> Decision:
+    """Say whether a slot may be booked, and if not why; nothing is written."""
+    return diary.decide(wanted(diary, details, details.member or diary.by))
+
+
+def book(diary: Diary, details: BookingDetails, series: str | None = None) -> Reserved:
+    """Book a slot. Raises Refused with the rule that decided; staff with a reason override all but a slot
+    that is taken.
+    """
+    diary.hold()
+    asked = wanted(diary, details, details.member or diary.by)
+    release.settle(diary, details.machine)
+    displaces = _allowed(diary, asked, details.reason)
+    return _write(diary, asked, details, displaces, series)
+
+
+def _write(
+    diary: Diary,
+    asked: Wanted,
+    details: BookingDetails,
+    displaces: tuple[str, ...],
+    series: str | None = None,
+) -> Reserved:
+    row = Reserved(
+        id=diary.new_id(),
+        machine=details.machine,
+        member=asked.member,
+        tier=asked.tier,
+        words=details.words,
+        reason=details.reason,
+        series=series,
+        begins_ms=details.begins_ms,
+        ends_ms=details.ends_ms,
+        blocks_from_ms=details.begins_ms,
+        blocks_to_ms=details.ends_ms,
+        made_ms=diary.now_ms,
+        made_by=diary.by,
+        changed_ms=diary.now_ms,
+    )
+    _displace(diary, displaces, row)
+    diary.write(row)
+    waiting.served(diary, row)
+    diary.tell(Happening.RESERVATION_MADE, row)
+    return row
+
+
+def change(diary: Diary, id: str, changes: ChangeDetails) -> Reserved:
+    """Move a reservation that has not begun, or change its words. Raises Refused as `book` does."""
+    diary.hold()
+    row = diary.get(id)
+    release.settle(diary, row.machine)
+    _check_open(diary, row, Standing.BOOKED)
+    given = changes.model_dump(exclude_none=True, exclude={"reason"})
+    if "words" in given:
+        row.words = given.pop("words")
+    before = Slot(row.machine, row.begins_ms, row.ends_ms)
+    slot = SlotDetails(
+        **({"machine": row.machine, "begins_ms": row.begins_ms, "ends_ms": row.ends_ms} | given)
+    )
+    if Slot(slot.machine, slot.begins_ms, slot.ends_ms) == before:
+        return diary.write(row)
+    release.settle(diary, slot.machine)
+    if row.kind is Kind.USE and row.member:
+        _check_not_late(diary, row)
+        asked = wanted(diary, slot, row.member, changes=row.id)
+        _displace(diary, _allowed(diary, asked, changes.reason), row)
+    row.machine, row.begins_ms, row.ends_ms = slot.machine, slot.begins_ms, slot.ends_ms
+    row.reason = changes.reason or row.reason
+    diary.write(row)
+    if slot.machine != before.machine:
+        diary.tell_gateway(before.machine)
+    diary.tell(Happening.RESERVATION_CHANGED, row, before_machine=before.machine, before_ms=before.begins_ms)
+    waiting.offer(diary, before)
+    return row
+
+
+def cancel(diary: Diary, id: str, reason: str = "", *, waive: bool = False) -> Reserved:
+    """Give a slot up. One that has begun ends now; what was given up too late is charged, unless staff
+    waive it. What came free is offered to who waits.
+    """
+    diary.hold()
+    row = diary.get(id)
+    release.settle(diary, row.machine)
+    _check_open(diary, row, Standing.BOOKED, Standing.BEGUN)
+    one = diary.by_now(row)
+    has_begun = one.standing is Standing.BEGUN
+    fee = (
+        None
+        if has_begun or waive
+        else fees.of_cancel(one, diary.policies.of(row.machine), diary.now_ms, diary.zone)
+    )
+    diary.close(row, Standing.ENDED if has_begun else Standing.CANCELLED, reason)
+    charged = charging.late_cancel(diary, row, fee) if fee is not None else False
+    if not has_begun:
+        diary.tell(Happening.RESERVATION_CANCELLED, row, reason=reason.strip()[:200], charged=int(charged))
+    waiting.offer(diary, Slot(row.machine, max(row.begins_ms, diary.now_ms), row.ends_ms))
+    return row
+
+
+def pass_on(diary: Diary, id: str, member: str) -> Reserved:
+    """Hand a reservation over to another member who may use the machine then, by id or number."""
+    diary.hold()
+    row = diary.get(id)
+    release.settle(diary, row.machine)
+    _check_open(diary, row, Standing.BOOKED)
+    slot = SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=row.ends_ms)
+    to = wanted(diary, slot, _called(diary, member), row.id)
+    member = to.member
+    known = facts.known(diary.session, diary.policies, to, diary.zone)
+    granted(
+        hand_over.decide(
+            diary.policies, facts.reservation(row), member, to.tier, known, diary.now_ms, diary.zone
+        )
+    )
+    made = Reserved(
+        **row.model_dump(include={"machine", "kind", "words", "series", "begins_ms", "ends_ms"}),
+        id=diary.new_id(),
+        member=member,
+        tier=to.tier,
+        blocks_from_ms=row.blocks_from_ms,
+        blocks_to_ms=row.blocks_to_ms,
+        made_ms=diary.now_ms,
+        made_by=diary.by,
+        changed_ms=diary.now_ms,
+    )
+    diary.close(row, Standing.HANDED_OVER)
+    diary.write(made)
+    diary.tell(Happening.RESERVATION_HANDED_OVER, row, to=member, made=made.id)
+    diary.tell(Happening.RESERVATION_MADE, made, **{"from": row.id})
+    return made
+
+
+def extend(diary: Diary, id: str, ends_ms: int) -> Reserved:
+    """Let a running reservation go on; raises Refused where somebody waits or has booked what follows."""
+    diary.hold()
+    row = diary.get(id)
+    release.settle(diary, row.machine)
+    _check_open(diary, row, Standing.BEGUN)
+    if ends_ms <= row.ends_ms:
+        raise Refused("reservation_times_invalid", "An extension ends later than the reservation does.")
+    if row.member is None:
+        raise Refused("reservation_standing", "Change the block instead.")
+    asked = wanted(
+        diary,
+        SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=ends_ms),
+        row.member,
+        changes=row.id,
+    )
+    known = facts.known(diary.session, diary.policies, asked, diary.zone)
+    one = diary.by_now(row)
+    granted(extension.decide(diary.policies, one, ends_ms, known, diary.now_ms, diary.zone))
+    row.ends_ms = ends_ms
+    diary.write(row)
+    diary.tell(Happening.RESERVATION_CHANGED, row, extended=1)
+    return row
+
+
+def _allowed(diary: Diary, asked: Wanted, reason: str) -> tuple[str, ...]:
+    """Return the reservations that give way to a request; raises Refused unless it is allowed."""
+    decision = diary.decide(asked)
+    match decision:
+        case Allowed(displaces=displaces):
+            return displaces
+        case Turned(rule=rule) if rule not in NEVER and diary.is_staff and reason.strip():
+            return ()
+    return granted(decision)
+
+
+def granted(decision: Decision) -> tuple[str, ...]:
+    """Return the reservations that give way; raises Refused with the rule that decided."""
+    if isinstance(decision, Turned):
+        raise refusal(decision)
+    return decision.displaces
+
+
+def _called(diary: Diary, text: str) -> str:
+    """Return the id of the member with an id or a number; an email would tell who is a member."""
+    query = select(Member.id).where(or_(col(Member.id) == text, col(Member.number) == text))
+    found = diary.session.exec(query).first()
+    if found is None:
+        raise Refused("member_not_found", "There is no member with this number.")
+    return found
+
+
+def accept(diary: Diary, id: str) -> Reserved:
+    """Take what is offered: what was waited for, from now on where the slot runs already."""
+    diary.hold()
+    one = waiting.stands(diary, id)
+    begins_ms = max(one.begins_ms, diary.now_ms)
+    length_ms = diary.session.get_one(Waiting, one.waiting).length_ms
+    slot = SlotDetails(
+        machine=one.machine, begins_ms=begins_ms, ends_ms=min(begins_ms + length_ms, one.ends_ms)
+    )
+    asked = wanted(diary, slot, one.member)
+    if turned := waiting.refused(diary, asked):
+        raise refusal(turned)
+    return _write(diary, asked, BookingDetails(**slot.model_dump()), ())
+
+
+def _displace(diary: Diary, ids: tuple[str, ...], by: Reserved) -> None:
+    """Take reservations of lower priority away, in favour of one; their holders are told, and pay nothing."""
+    for id in ids:
+        row = diary.get(id)
+        diary.close(row, Standing.CANCELLED, "displaced")
+        diary.tell(Happening.RESERVATION_DISPLACED, row, displaced_by=by.id)
+
+
+def _check_open(diary: Diary, row: Reserved, *standings: Standing) -> None:
+    if row.standing not in standings:
+        raise Refused("reservation_standing", "This reservation has begun, or is over already.")
+
+
+def _check_not_late(diary: Diary, row: Reserved) -> None:
+    """Refuse to move what is too late to be cancelled without a fee: moved away, it could be cancelled."""
+    fee = fees.of_cancel(facts.reservation(row), diary.policies.of(row.machine), diary.now_ms, diary.zone)
+    if fee is not None and not diary.is_staff:
+        raise Refused(
+            "reservation_change_late", "It is too late to move this reservation. You may still cancel it."
+        )

@@ -1,0 +1,81 @@
+"""What pages say of reservations: how they stand, and in the reader's language why a slot cannot be had."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from booking_api.web.render import Page
+from floor.errors import Refused
+from floor.reservation.terms import Standing
+
+STANDINGS = {
+    Standing.BOOKED: "booked",
+    Standing.BEGUN: "begun",
+    Standing.ENDED: "over",
+    Standing.CANCELLED: "cancelled",
+    Standing.RELEASED: "released: nobody came",
+    Standing.HANDED_OVER: "handed over",
+}
+RULES = {
+    "overlap": "This time is taken.",
+    "buffer": "Too little lies free between this and another reservation of the machine.",
+    "offer": "This time is offered to one who waited.",
+    "past": "This time is over.",
+    "length": "It ends before it begins.",
+    "length_min": "It is too short.",
+    "length_max": "It is too long.",
+    "lengths": "It is not of a length that may be reserved here.",
+    "step": "It is not of a length that may be reserved here.",
+    "starts_every": "Reservations of this machine begin at other times.",
+    "starts_at": "Reservations of this machine begin at other times.",
+    "over_midnight": "It may not go over midnight.",
+    "ahead": "This is too far ahead to be reserved now.",
+    "ahead_until": "This is too far ahead to be reserved now.",
+    "opens": "That week is not open for reservations yet.",
+    "lead": "It is too late to reserve this time.",
+    "lead_by": "It is too late to reserve this time.",
+    "same_day": "This machine is not reserved for the same day.",
+    "suspended": "You are suspended, or something is overdue.",
+    "membership": "Your membership ends before this.",
+    "only_tiers": "This machine is reserved by others than you.",
+    "except_tiers": "This machine is reserved by others than you.",
+    "certified": "You are not certified for this machine at that time.",
+    "policy": "This machine cannot be reserved.",
+    "reserve": "This machine cannot be reserved.",
+    "hours": "The space is not open then.",
+    "openings": "The space is not open then.",
+    "holidays": "The space is closed on that day.",
+    "blocks": "The machine is taken for a class or for maintenance.",
+    "one_at_a_time": "You have reserved another machine at that time.",
+    "gap": "It is too near to another reservation of yours.",
+    "limits": "You would have reserved more than is allowed.",
+    "hand_over": "This reservation cannot be handed over.",
+    "hand_over_until": "It is too late to hand this reservation over.",
+    "waiting": "There is no waiting list for this machine.",
+    "waiting_most": "The waiting list of this machine is full.",
+    "extend": "It cannot go on: somebody waits, or the rules have it end.",
+    "extend_max": "It cannot go on for so long.",
+}
+"""By rule, what a reader whose language the rules' own sentence is not in is told."""
+
+
+def rule_words(rule: str, sentence: str, page: Page) -> str:
+    """Return why a rule refused: its own sentence with all figures in English, else its short form."""
+    if page.f.language == "en":
+        return sentence
+    gettext = page.f.texts.gettext
+    return gettext(RULES[rule]) if rule in RULES else gettext(sentence)
+
+
+def problem_words(refused: Refused, page: Page) -> str:
+    """Return a refusal in the reader's language."""
+    return rule_words(refused.code.removeprefix("reservation_"), refused.sentence, page)
+
+
+def instant(text: str, page: Page) -> int:
+    """Read what a field for day and time holds, on the space's clock; raises Refused."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
+    return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)

@@ -1,0 +1,216 @@
+"""Pages of what is watched and told: the audit log, webhooks, and what one is told of."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from booking_api.audit import service as audit
+from booking_api.audit.service import Filters
+from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.happenings.words import Happening
+from booking_api.notices import choices
+from booking_api.notices.endpoints import outgoing
+from booking_api.notices.kinds import NAMES, WAYS, Kind, Way
+from booking_api.web.board import names_of
+from booking_api.web.pages import Paged
+from booking_api.web.render import Page
+from booking_api.webhooks import service as webhooks
+from booking_api.webhooks.endpoints import deliveries_of
+from booking_api.webhooks.models import DeliveryState, Webhook
+from booking_api.webhooks.service import WebhookDetails
+from floor.errors import Refused
+
+router = APIRouter(include_in_schema=False)
+ReadsLog = Annotated[Who, Depends(holds(Permission.AUDIT_READ))]
+Keeper = Annotated[Who, Depends(holds(Permission.WEBHOOKS_WRITE))]
+Text = Annotated[str, Query(max_length=200)]
+ROWS = 50
+STATES = {
+    DeliveryState.PENDING: "Waiting",
+    DeliveryState.DELIVERED: "Taken",
+    DeliveryState.DEAD: "Given up",
+}
+CHANGES = {
+    "added": "Added",
+    "changed": "Changed",
+    "removed": "Removed",
+    "posted": "Posted",
+    "signed in": "Signed in",
+    "stopped": "Stopped",
+    "identified": "Made to blink",
+    "sent again": "Sent again",
+}
+"""What was done, in words; another word stands as it is."""
+
+
+@router.get("/audit")
+def audit_log(
+    who: ReadsLog,
+    session: Reading,
+    page: Paged,
+    member: Text = "",
+    about: Text = "",
+    kind: Text = "",
+    object: Text = "",
+    first: Annotated[str, Query(alias="from", max_length=10)] = "",
+    last: Annotated[str, Query(alias="to", max_length=10)] = "",
+    cursor: Text = "",
+) -> Response:
+    """Show what staff did, newest first."""
+    asked = {"member": member, "about": about, "kind": kind, "object": object, "from": first, "to": last}
+    filters = Filters(member, about, kind, object, _day(first, page, 0), _day(last, page, 1))
+    acts, more = audit.listed(session, filters, cursor, ROWS)
+    people = names_of(session, {part.about for act in acts for part in act.parts if part.about})
+    values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
+    return page.answer("audit.html", values)
+
+
+@router.get("/webhooks")
+def webhook_list(who: Keeper, session: Reading, page: Paged) -> Response:
+    """List the webhooks, and what does not go out to people."""
+    return _webhook_list(session, page)
+
+
+@router.post("/webhooks")
+def add_webhook(
+    who: Keeper,
+    session: Writing,
+    page: Paged,
+    name: Annotated[str, Form(min_length=1, max_length=100)],
+    address: Annotated[str, Form(min_length=1, max_length=500)],
+    happenings: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Register a webhook, and show its secret this once."""
+    details = WebhookDetails(name=name, address=address, happenings=happenings or ["*"])
+    context = page.context
+    now_ms = context.wall.now_ms()
+    made, secret = webhooks.add(
+        session, context.vault, details, context.settings.notices.reach, who.id, now_ms
+    )
+    session.flush()
+    return _webhook_list(session, page, made, secret)
+
+
+@router.get("/webhooks/{id}")
+def webhook_page(
+    who: Keeper,
+    session: Reading,
+    page: Paged,
+    id: str,
+    state: DeliveryState | None = None,
+    cursor: Text = "",
+) -> Response:
+    """Show a webhook and what was sent to it."""
+    webhook = webhooks.get(session, id)
+    rows, more = deliveries_of(session, id, state, cursor, ROWS)
+    counts = webhooks.counts(session).get(id, webhooks.Counts())
+    values = {"webhook": webhook, "rows": rows, "more": more, "state": state, "counts": counts}
+    return page.answer("webhook.html", values | {"states": STATES})
+
+
+@router.post("/webhooks/{id}/{act}")
+def act_on_webhook(
+    who: Keeper,
+    session: Writing,
+    page: Paged,
+    id: str,
+    act: str,
+    delivery: Annotated[str, Form(max_length=64)] = "",
+) -> Response:
+    """Ping, resume, remove a webhook, give it another secret, or send again what it did not take."""
+    now_ms = page.context.wall.now_ms()
+    match act:
+        case "ping":
+            webhooks.ping(session, id, now_ms)
+        case "resume":
+            webhooks.resume(session, id)
+        case "again":
+            webhooks.again(session, id, now_ms, delivery or None)
+        case "secret":
+            made, secret = webhooks.renew_secret(session, page.context.vault, id)
+            return _webhook_list(session, page, made, secret)
+        case "remove":
+            webhooks.remove(session, id)
+            return RedirectResponse("/webhooks", 303)
+        case _:
+            raise Refused("act_not_found", "There is no such page.")
+    return RedirectResponse(f"/webhooks/{id}", 303)
+
+
+@router.get("/me/notices")
+def my_notices(who: SignedIn, session: Reading, page: Paged) -> Response:
+    """Show what one is told of, and how."""
+    require(who, Permission.ME_READ)
+    values = {
+        "kinds": NAMES,
+        "ways": WAYS,
+        "chosen": choices.choices(session, who.id),
+        "push": choices.push_scheme(session, who.id),
+        "allowed": page.context.settings.notices.push,
+        "email": who.member.email,
+    }
+    return page.answer("notices.html", values)
+
+
+@router.post("/me/notices")
+async def choose_notices(who: SignedIn, request: Request, session: Writing, page: Paged) -> Response:
+    """Choose what one is told of, and how."""
+    require(who, Permission.ME_WRITE)
+    form = await request.form()
+    for kind in Kind:
+        chosen = form.get(kind)
+        if isinstance(chosen, str) and chosen in set(Way):
+            choices.choose(session, who.id, kind, Way(chosen))
+    url = form.get("push")
+    if isinstance(url, str) and (url.strip() or form.get("forget")):
+        settings, now_ms = page.context.settings.notices, page.context.wall.now_ms()
+        choices.set_push(session, page.context.vault, who.id, url, settings, now_ms)
+    return RedirectResponse("/me/notices?notice=told", 303)
+
+
+@router.get("/notices/stop")
+def ask_to_stop(page: Paged, member: Text, kind: Kind, sign: Text) -> Response:
+    """Ask whether mails of a kind are to end; opening the address changes nothing."""
+    choices.check_stop(page.context.vault, member, kind, sign)
+    values = {"kind": kind, "name": NAMES[kind], "member": member, "sign": sign, "done": False}
+    return page.answer("notices_stop.html", values)
+
+
+@router.post("/notices/stop")
+def stop(page: Paged, session: Writing, member: Text, kind: Kind, sign: Text) -> Response:
+    """End the mails of a kind, as their link says (RFC 8058)."""
+    choices.check_stop(page.context.vault, member, kind, sign)
+    choices.choose(session, member, kind, Way.NOTHING)
+    values = {"kind": kind, "name": NAMES[kind], "member": member, "sign": sign, "done": True}
+    return page.answer("notices_stop.html", values)
+
+
+def _webhook_list(session: Reading, page: Page, made: Webhook | None = None, secret: str = "") -> Response:
+    values = {
+        "webhooks": webhooks.listed(session),
+        "counts": webhooks.counts(session),
+        "nothing": webhooks.Counts(),
+        "happenings": list(Happening),
+        "outgoing": outgoing(session),
+        "made": made,
+        "secret": secret,
+    }
+    return page.answer("webhooks.html", values)
+
+
+def _day(text: str, page: Page, more: int) -> int | None:
+    """Read the begin of a day, `more` days later; None for no day."""
+    if not text:
+        return None
+    try:
+        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
+    except ValueError:
+        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
+    return round((day + timedelta(days=more)).timestamp() * 1000)

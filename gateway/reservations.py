@@ -1,0 +1,283 @@
+"""What is reserved at one station: who is let in, who is told to end, what the display says of it.
+
+The roster carries the bookings, and what holds is computed from them when it is asked: no timer runs. That a
+booking was begun here is known without the server. Which class was opened is in memory alone: after a restart
+its instructor taps once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from floor import session_events
+from floor.access import UNTRAINED, Lease, MemberStanding
+from floor.reservation.at_machine import NOTHING, Reserved, begins, holds, look
+from floor.session_states import Free, RunOn
+from floor.wire.roster import Booking, OnReserved, RosterMachine
+from floor.words import DenialReason, Purpose
+from hardware.ports import Sound
+
+if TYPE_CHECKING:
+    from gateway.journal_sessions import SessionRecord
+    from gateway.station import Station
+    from gateway.view import Words
+
+FOREVER_S = 1 << 31
+SHOWN_MS = 12 * 3_600_000
+"""So long before it begins a free station shows a reservation."""
+LISTED = 3
+"""So many reservations stand on a station's page."""
+WORDS = {
+    "until": ("Reserved until {at}", "已被预约至{at}"),
+    "until_by": ("Reserved until {at} by {who}", "已由{who}预约至{at}"),
+    "end": ("Reserved from {at}: please end by then", "{at}起已被预约，请在此之前结束"),
+    "end_by": ("Reserved from {at} by {who}: please end by then", "{at}起已由{who}预约，请在此之前结束"),
+    "free": ("Tap your badge. Reserved from {at}", "请刷卡。{at}起已被预约"),
+    "free_by": ("Tap your badge. Reserved from {at} by {who}", "请刷卡。{at}起已由{who}预约"),
+    "now": ("Reserved, and a job is finished first", "已被预约，当前作业完成后结束"),
+    "job": ("A job is finished here first", "请等待当前作业完成"),
+    "job_until": ("A job is finished here first, until {at}", "请等待当前作业完成，预计至{at}"),
+    "class_open": ("Open for the class until {at}", "已对本次课程开放至{at}"),
+    "class_waits": ("Your instructor has to tap here first", "请教师先在此刷卡"),
+    "list": ("Reservations", "预约"),
+    "no_clock": (
+        "This station does not know the time: reservations are shown, and nobody is refused for one.",
+        "此站点时间未知：仅显示预约，不据此拒绝使用。",
+    ),
+}
+
+
+class Terms(NamedTuple):
+    """What the bookings mean to a tap, as access.Request has it."""
+
+    refuses: bool = False
+    class_ends_ms: int = 0
+    class_opener: str = ""
+
+
+FREE = Terms()
+Step = Callable[[session_events.Event, float], Awaitable[None]]
+
+
+class Reservations:
+    """The bookings of one station's machine. Times are UTC milliseconds."""
+
+    def __init__(self, station: Station, step: Step) -> None:
+        self._station = station
+        self._step = step
+        self._begun: set[str] = set()
+        self._openers: dict[str, str] = {}
+        self._told = ("", "")
+        self._drawn = ""
+        self._entry: RosterMachine | None = None
+        self._past, self._past_ms = 0, 0
+
+    @property
+    def bookings(self) -> Sequence[Booking]:
+        """The bookings of the roster, in order of time."""
+        machine = self._station.services.roster.machines.get(self._station.machine)
+        return machine.entry.bookings if machine else ()
+
+    def _of(self, member: MemberStanding | None) -> Reserved:
+        bookings, clock = self.bookings, self._station.services.clock
+        if not bookings or not clock.known():
+            return NOTHING
+        now_ms = clock.wall_ms()
+        return look(self._left(now_ms), member, now_ms, self._begun)
+
+    def _left(self, now_ms: int) -> Sequence[Booking]:
+        """Return the bookings that are not over: a gateway that is alone keeps those that are."""
+        self._forget()
+        bookings = self.bookings
+        if now_ms < self._past_ms:
+            self._past = 0
+        self._past_ms = now_ms
+        while self._past < len(bookings) and bookings[self._past].ends_ms <= now_ms:
+            self._past += 1
+        return bookings[self._past :] if self._past else bookings
+
+    def _of_id(self, member: str | None) -> Reserved:
+        return self._of(self._station.services.roster.member(member) if member else None)
+
+    def terms(self, member: MemberStanding | None) -> Terms:
+        """Return what the bookings mean to this member's tap."""
+        if not self.bookings or member is None:
+            return FREE
+        reserved = self._of(member)
+        mine = reserved.mine
+        if mine and mine.opens and mine.id in self._openers and member.id in mine.guests:
+            return Terms(False, mine.ends_ms, self._openers[mine.id])
+        return Terms(reserved.refuses)
+
+    @property
+    def class_runs(self) -> Booking | None:
+        """The class that runs and that a tap opens to its guests; None where it is open, or none does."""
+        clock = self._station.services.clock
+        if not self.bookings or not clock.known() or not isinstance(self._station.state, Free | RunOn):
+            return None
+        now_ms = clock.wall_ms()
+        left = self._left(now_ms)
+        running = (one for one in left if one.opens and holds(one, now_ms, self._begun))
+        return next((one for one in running if one.id not in self._openers), None)
+
+    def opened_by(self, supervisor: str) -> bool:
+        """Open the class that runs by the tap of somebody who may stand by here; False where none waits."""
+        booking = self.class_runs
+        if booking is None:
+            return False
+        self._openers[booking.id] = supervisor
+        self._station.view.put(self._words("class_open", booking.ends_ms), supervisor, Sound.OK)
+        self._station.view.refresh()
+        return True
+
+    def began(self, lease: Lease) -> Words | None:
+        """Take note that a session begins; return what its member is told of others' reservations."""
+        if not self.bookings:
+            return None
+        self._use(lease)
+        reserved = self._of_id(lease.member)
+        if reserved.other:
+            return self._said("until", reserved.other, reserved.other.ends_ms)
+        coming = reserved.coming
+        now_ms = self._station.services.clock.wall_ms()
+        if coming and coming.begins_ms < now_ms + lease.max_duration_s * 1000:
+            return self._said("end", coming, coming.begins_ms)
+        return None
+
+    def recall(self, record: SessionRecord) -> None:
+        """Take note of a session of the process before this one."""
+        member = self._station.services.roster.member(record.lease.member)
+        if member and self.bookings and record.clock_error_ms is not None:
+            last = record.ended or (record.marks[-1] if record.marks else None)
+            until_ms = record.started_ms + (last.elapsed_ms if last else 0)
+            self._begun |= begins(self.bookings, member, record.started_ms, until_ms)
+
+    def _use(self, lease: Lease) -> None:
+        clock, member = self._station.services.clock, self._station.services.roster.member(lease.member)
+        if member and clock.known():
+            now_ms = clock.wall_ms()
+            self._begun |= begins(self._left(now_ms), member, lease.granted_ms, now_ms)
+
+    async def tick(self, since: float) -> None:
+        """Tell whoever uses the machine that they must end, and end it when that is due."""
+        lease = self._station.lease
+        if lease is None:
+            self._redraw()
+        elif self.bookings and lease.purpose is Purpose.USE:
+            self._use(lease)
+            reserved = self._of_id(lease.member)
+            if reserved.refuses:
+                at_ms = self._station.services.clock.monotonic_ms()
+                await self._step(session_events.ReservationDue(at_ms), since)
+            elif reserved.coming:
+                self._warn(lease, reserved.coming)
+
+    def _forget(self) -> None:
+        """Keep nothing of bookings that the roster has no more."""
+        machine = self._station.services.roster.machines.get(self._station.machine)
+        entry = machine.entry if machine else None
+        if entry is self._entry:
+            return
+        self._entry, self._past = entry, 0
+        kept = {one.id for one in self.bookings}
+        self._begun &= kept
+        self._openers = {id: who for id, who in self._openers.items() if id in kept}
+
+    def _warn(self, lease: Lease, coming: Booking) -> None:
+        left_ms = coming.begins_ms - self._station.services.clock.wall_ms()
+        if left_ms <= coming.warn_s * 1000 and self._told != (lease.session_id, coming.id):
+            self._told = (lease.session_id, coming.id)
+            words = self._said("end", coming, coming.begins_ms)
+            self._station.view.put(words, lease.member, Sound.WARN)
+            self._station.view.refresh()
+
+    def _redraw(self) -> None:
+        """Draw a free station anew as soon as its reservations say something else."""
+        shown = self.free_note("en")
+        if shown != self._drawn:
+            self._drawn = shown
+            self._station.view.refresh()
+
+    def why(self, reason: DenialReason, member: str | None) -> Words | None:
+        """Return what a refusal says where a reservation explains it better than the reason does."""
+        if not self.bookings or member is None:
+            return None
+        reserved = self._of_id(member)
+        if reason is DenialReason.RESERVED and reserved.other:
+            return self._said("until", reserved.other, reserved.other.ends_ms)
+        mine = reserved.mine
+        if reason in UNTRAINED and mine and mine.opens and mine.id not in self._openers:
+            return self._words("class_waits", 0)
+        if reason is DenialReason.IN_USE and mine:
+            return self._job()
+        return None
+
+    def _job(self) -> Words | None:
+        """What a holder is told whose machine finishes somebody's job; None where nothing works."""
+        side, state = self._station.side, self._station.state
+        if side.job is None and not getattr(state, "busy", False):
+            return None
+        left_s = side.progress[1]
+        if left_s is None:
+            return self._words("job", 0)
+        return self._words("job_until", self._station.services.clock.wall_ms() + left_s * 1000)
+
+    def left_s(self, lease: Lease) -> int:
+        """Return the seconds that somebody else's reservation, which refuses, leaves to a session."""
+        coming = self._of_id(lease.member).coming if self.bookings else None
+        if coming is None or coming.on_others is not OnReserved.REFUSE:
+            return FOREVER_S
+        return max(0, coming.begins_ms - self._station.services.clock.wall_ms()) // 1000
+
+    def notice(self, language: str) -> str:
+        """Return what the page of a running session says of reservations; "" for nothing."""
+        lease = self._station.lease
+        if lease is None or not self.bookings:
+            return ""
+        reserved, now_ms = self._of_id(lease.member), self._station.services.clock.wall_ms()
+        if reserved.refuses:
+            return self._words("now", 0)(language)
+        if reserved.other:
+            return self._said("until", reserved.other, reserved.other.ends_ms)(language)
+        coming = reserved.coming
+        if coming and coming.begins_ms - now_ms <= coming.warn_s * 1000:
+            return self._said("end", coming, coming.begins_ms)(language)
+        return ""
+
+    def free_note(self, language: str) -> str:
+        """Return what a free station says of reservations; "" for nothing."""
+        reserved = self._of(None)
+        if reserved.other:
+            return self._said("until", reserved.other, reserved.other.ends_ms)(language)
+        coming, now_ms = reserved.coming, self._station.services.clock.wall_ms()
+        if coming and coming.begins_ms - now_ms <= SHOWN_MS:
+            return self._said("free", coming, coming.begins_ms)(language)
+        return ""
+
+    def listed(self, language: str) -> tuple[str, list[tuple[str, str]], str]:
+        """Return a heading, the next reservations as time and name, and a hint, for the station's page."""
+        zh, clock = language.startswith("zh"), self._station.services.clock
+        known = clock.known()
+        left = [one for one in self.bookings if not known or one.ends_ms > clock.wall_ms()]
+        rows = [(f"{self._at(one.begins_ms)}–{self._at(one.ends_ms)}", one.shown) for one in left[:LISTED]]
+        return WORDS["list"][zh], rows, "" if known or not rows else WORDS["no_clock"][zh]
+
+    def _said(self, code: str, booking: Booking, at_ms: int) -> Words:
+        """Return a text with whose booking it is, where that is told."""
+        return self._words(f"{code}_by" if booking.shown else code, at_ms, booking.shown)
+
+    def _words(self, code: str, at_ms: int, who: str = "") -> Words:
+        at = self._at(at_ms)
+        return lambda language: (
+            WORDS[code][language.startswith("zh")].replace("{at}", at).replace("{who}", who)
+        )
+
+    def _at(self, at_ms: int) -> str:
+        """Return a time as clocks in the space show it; with the day where it is not today."""
+        services = self._station.services
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        local = (epoch + timedelta(milliseconds=at_ms)).astimezone(services.roster.zone)
+        today = (epoch + timedelta(milliseconds=services.clock.wall_ms())).astimezone(services.roster.zone)
+        return f"{local:%H:%M}" if local.date() == today.date() else f"{local:%m-%d %H:%M}"

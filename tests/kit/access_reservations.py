@@ -1,0 +1,45 @@
+"""Who may ask what of reservations: a part of the table of every route and role."""
+
+SIGNED_IN, ALL = "moitpa", "-moitpa"
+API = "/api/v1"
+RESERVATIONS: dict[tuple[str, str], str] = {
+    ("GET", "/reservations"): SIGNED_IN,
+    ("POST", "/reservations/{id}/cancel"): SIGNED_IN,
+    ("POST", "/reservations/{id}/change"): SIGNED_IN,
+    ("POST", "/reservations/{id}/hand-over"): SIGNED_IN,
+    ("POST", "/reservations/{id}/extend"): SIGNED_IN,
+    ("POST", "/reservations/waiting/{id}/leave"): SIGNED_IN,
+    ("POST", "/reservations/offers/{id}/accept"): SIGNED_IN,
+    ("POST", "/reservations/offers/{id}/decline"): SIGNED_IN,
+    ("POST", "/reservations/calendar"): SIGNED_IN,
+    ("POST", "/reservations/calendar/{id}/revoke"): SIGNED_IN,
+    ("GET", "/reservations/{id}.ics"): SIGNED_IN,
+    ("GET", "/calendar/{token}.ics"): ALL,  # its own secret opens it
+    ("GET", "/machines/{id}/reserve"): SIGNED_IN,
+    ("POST", "/machines/{id}/reserve"): SIGNED_IN,
+    ("POST", "/machines/{id}/wait"): SIGNED_IN,
+    ("POST", "/machines/{id}/block"): "pa",
+    ("GET", f"{API}/reservations"): SIGNED_IN,
+    ("POST", f"{API}/reservations"): SIGNED_IN,
+    ("POST", f"{API}/reservations/try"): SIGNED_IN,
+    ("GET", f"{API}/reservations/free"): SIGNED_IN,
+    ("POST", f"{API}/reservations/series"): SIGNED_IN,
+    ("POST", f"{API}/reservations/blocks"): "pa",
+    ("GET", f"{API}/reservations/policies"): SIGNED_IN,
+    ("POST", f"{API}/reservations/policies"): "pa",
+    ("GET", f"{API}/reservations/{{id}}"): SIGNED_IN,
+    ("PATCH", f"{API}/reservations/{{id}}"): SIGNED_IN,
+    ("POST", f"{API}/reservations/{{id}}/cancel"): SIGNED_IN,
+    ("POST", f"{API}/reservations/{{id}}/hand-over"): SIGNED_IN,
+    ("POST", f"{API}/reservations/{{id}}/extend"): SIGNED_IN,
+    ("GET", f"{API}/reservation-waiting"): SIGNED_IN,
+    ("POST", f"{API}/reservation-waiting"): SIGNED_IN,
+    ("DELETE", f"{API}/reservation-waiting/{{id}}"): SIGNED_IN,
+    ("GET", f"{API}/reservation-offers"): SIGNED_IN,
+    ("POST", f"{API}/reservation-offers/{{id}}/accept"): SIGNED_IN,
+    ("POST", f"{API}/reservation-offers/{{id}}/decline"): SIGNED_IN,
+    ("GET", f"{API}/calendar-feeds"): SIGNED_IN,
+    ("POST", f"{API}/calendar-feeds"): SIGNED_IN,
+    ("DELETE", f"{API}/calendar-feeds/{{id}}"): SIGNED_IN,
+}
+"""There is no reservation here: of others' reservations see the tests of reservations."""

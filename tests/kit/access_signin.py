@@ -1,0 +1,56 @@
+"""Who may ask what of sign-ins: a part of the table of every route and role."""
+
+ALL, SIGNED_IN = "-moitpa", "moitpa"
+API, SECURITY = "/api/v1", "/me/security"
+SIGN_INS: dict[tuple[str, str], str] = {
+    ("GET", "/sign-in"): ALL,
+    ("POST", "/sign-in"): ALL,
+    ("GET", "/sign-in/second"): ALL,
+    ("POST", "/sign-in/second"): ALL,
+    ("POST", "/sign-in/passkey/begin"): ALL,
+    ("POST", "/sign-in/passkey"): ALL,
+    ("GET", "/sign-in/with/{name}"): ALL,
+    ("GET", "/sign-in/with/{name}/back"): ALL,
+    ("POST", "/sign-out"): SIGNED_IN,
+    ("GET", "/.well-known/change-password"): ALL,
+    ("GET", "/.well-known/security.txt"): ALL,
+    ("GET", "/forgotten"): ALL,
+    ("POST", "/forgotten"): ALL,
+    ("GET", "/links/{token}"): ALL,
+    ("POST", "/links/{token}"): ALL,
+    ("GET", SECURITY): SIGNED_IN,
+    ("GET", "/invitations"): "pa",
+    ("POST", "/invitations"): "pa",
+    ("POST", "/invitations/{id}/call-back"): "pa",
+    ("GET", "/members/{id}/sign-in"): "pa",
+    ("POST", "/members/{id}/sign-in/end"): "pa",
+    ("POST", "/members/{id}/sign-in/end/{browser}"): "pa",
+    ("POST", "/members/{id}/sign-in/reset"): "pa",
+    ("GET", f"{API}/invitations"): "pa",
+    ("POST", f"{API}/invitations"): "pa",
+    ("DELETE", f"{API}/invitations/{{id}}"): "pa",
+    ("POST", f"{API}/members/{{id}}/sign-out"): "pa",
+    ("POST", f"{API}/members/{{id}}/reset-second-factor"): "pa",
+}
+IN_BROWSER = (
+    ("GET", f"{SECURITY}/codes"),
+    ("GET", f"{SECURITY}/codes.svg"),
+    ("GET", f"{SECURITY}/links/{{name}}"),
+    ("POST", f"{SECURITY}/password"),
+    ("POST", f"{SECURITY}/passkeys/begin"),
+    ("POST", f"{SECURITY}/passkeys"),
+    ("POST", f"{SECURITY}/passkeys/{{id}}/name"),
+    ("POST", f"{SECURITY}/passkeys/{{id}}/remove"),
+    ("POST", f"{SECURITY}/codes/begin"),
+    ("POST", f"{SECURITY}/codes"),
+    ("POST", f"{SECURITY}/codes/remove"),
+    ("POST", f"{SECURITY}/recovery"),
+    ("POST", f"{SECURITY}/browsers/end"),
+    ("POST", f"{SECURITY}/browsers/{{id}}/end"),
+    ("POST", f"{SECURITY}/tokens"),
+    ("POST", f"{SECURITY}/tokens/{{id}}/revoke"),
+    ("POST", f"{SECURITY}/email"),
+    ("POST", f"{SECURITY}/links/{{name}}/remove"),
+)
+"""No token does these, whoever's it is: the tests of sign-in do them in browsers."""
+SIGN_INS |= dict.fromkeys(IN_BROWSER, "")
