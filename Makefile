@@ -38,6 +38,7 @@ test: setup ## Run every test, real peers included
 campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
+	@$(VENV)/python -m tests.simulation.api_campaign
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files

@@ -12,6 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from booking_api.api.common import given
+from booking_api.api.openapi import Application
 from booking_api.audit import acting
 from booking_api.auth.desk import Desk
 from booking_api.auth.oidc import SingleSignOn
@@ -73,7 +75,7 @@ class Guarded:
 def create_app(context: Context) -> FastAPI:
     """Build the application; its lifespan holds the link to the gateways, when there is one, and tells of
     what happens."""
-    app = FastAPI(
+    app = Application(
         title="Makerfloor",
         summary="Members, machines, sessions and the books of a makerspace.",
         version="1",
@@ -82,7 +84,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         # As they are: `include_router` would build every route of the floor again at the first request.
-        routes=[route for room in (*API, *PAGES) for route in room.router.routes],
+        routes=[given(route) for room in (*API, *PAGES) for route in room.router.routes],
     )
     app.state.context = context
     app.state.desk = Desk()

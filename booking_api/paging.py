@@ -14,6 +14,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from floor.errors import Refused
 
 LIMIT_MAX = 200
+LISTED_MAX = 10_000
+"""The longest list that an endpoint reads whole; it is told in parts by what is around every endpoint."""
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.api import pages as api_pages
 from booking_api.audit import endpoints as audit
 from booking_api.auth import endpoints as tokens
 from booking_api.auth import staff_endpoints as sign_ins
@@ -33,6 +34,7 @@ from booking_api.reservations import endpoints as reservations
 from booking_api.reservations import line_endpoints
 from booking_api.reservations import rounds as reservation_rounds
 from booking_api.sessions import endpoints as sessions
+from booking_api.spaceapi import endpoints as spaceapi
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.waivers import endpoints as waivers
 from booking_api.web import accounts as account_pages
@@ -86,6 +88,8 @@ CALENDAR_PAGES = (calendars, reservation_pages, reserve)
 MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
 ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (
+    api_pages,
+    spaceapi,
     pages,
     me,
     badge,

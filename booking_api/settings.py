@@ -18,6 +18,7 @@ from booking_api.members.settings import KEYS as PEOPLE_KEYS
 from booking_api.members.settings import PeopleSettings, read_people
 from booking_api.notices import settings as notices
 from booking_api.notices.settings import NoticeSettings
+from booking_api.spaceapi import settings as spaceapi
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -59,6 +60,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "people": PEOPLE_KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
     "sign_in": sign_in.KEYS,
+    "spaceapi": spaceapi.KEYS,
 } | notices.KEYS
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
@@ -152,6 +154,7 @@ class Settings:
     people: PeopleSettings
     sign_in: SignInSettings
     notices: NoticeSettings
+    spaceapi: spaceapi.SpaceApiSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -190,6 +193,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         people=read_people(tables),
         sign_in=sign_in.read(tables),
         notices=notices.read(tables),
+        spaceapi=spaceapi.read_spaceapi(tables),
     )
 
 
@@ -326,6 +330,14 @@ class _Tables:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.error(key, f"is {value!r}", f"Write a whole number from {low} to {high}.")
         return value
+
+    def number(self, key: str, low: float, high: float) -> float | None:
+        value = self._value(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            raise self.error(key, f"is {value!r}", f"Write a number from {low} to {high}.")
+        return float(value)
 
     def choice(self, key: str, default: str, words: tuple[str, ...]) -> str:
         value = self.text(key, default)

@@ -7,7 +7,7 @@ a client would be told 201 although the commit failed.
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
@@ -25,6 +25,8 @@ from floor.words import Role
 
 COOKIE = "makerfloor"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+BEFORE, READ_BY = "before_write", "read_by"
+"""Names in a request's state: what comes first in its transaction; the session that a read takes part in."""
 REASONS = ("reason", "words", "memo")
 """The fields in which staff say why they act."""
 
@@ -82,19 +84,27 @@ MaybeWho = Annotated[Who | None, Depends(who_asks)]
 """Who asks, or nobody."""
 
 
-def _reading(context: Ctx) -> Iterator[Session]:
+def _reading(request: Request, context: Ctx) -> Iterator[Session]:
+    writes = getattr(request.state, READ_BY, None)
+    if writes is not None:
+        yield writes
+        return
     with context.database.read() as session:
         yield session
 
 
-async def _writing(context: Ctx, who: MaybeWho) -> AsyncIterator[Session]:
+async def writing(request: Request, context: Ctx, who: MaybeWho) -> AsyncIterator[Session]:
+    """Give a transaction; what was asked to stand before the work in it (`BEFORE`) is done first."""
     async with context.writes, contextmanager_in_threadpool(context.database.write()) as session:
+        before: Callable[[Session], Awaitable[None]] | None = getattr(request.state, BEFORE, None)
+        if before is not None:
+            await before(session)
         yield session
 
 
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 """A session for reading only."""
-Writing = Annotated[Session, Depends(_writing, scope="function")]
+Writing = Annotated[Session, Depends(writing, scope="function")]
 """A session whose transaction commits before the answer; it begins by taking the database's write lock.
 
 Who asks is known before, so that the audit log knows who acts."""

@@ -14,6 +14,7 @@ from booking_api.costing import importing, invoices, versions
 from booking_api.costing.invoices import InvoiceDetails, InvoiceLine, InvoiceSeen
 from booking_api.costing.source import TEXT_MAX
 from booking_api.idempotency import IdempotencyKey, once
+from booking_api.paging import LISTED_MAX
 from booking_api.periods import service as periods
 from booking_api.periods.service import Outcome
 from booking_api.periods.statement import CloseStated
@@ -135,11 +136,10 @@ def add_version(who: Prices, session: Writing, context: Ctx, details: CostsDetai
 def list_invoices(
     session: Reading,
     who: Reads,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    offset: Annotated[int, Query(ge=0, le=1_000_000, deprecated=True)] = 0,
 ) -> list[InvoiceAnswer]:
     """List suppliers' invoices, newest first."""
-    return [_answer(seen) for seen in invoices.listed(session, limit, offset)]
+    return [_answer(seen) for seen in invoices.listed(session, LISTED_MAX, offset)]
 
 
 @router.post("/costs/invoices", status_code=201)

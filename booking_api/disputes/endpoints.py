@@ -16,6 +16,7 @@ from booking_api.disputes import service
 from booking_api.disputes.models import DisputeState
 from booking_api.disputes.service import WORDS_MAX, Standing
 from booking_api.idempotency import IdempotencyKey, once
+from booking_api.paging import LISTED_MAX
 from floor.errors import Refused
 
 router = APIRouter(prefix="/api/v1", tags=["disputes"])
@@ -93,11 +94,10 @@ def list_disputes(
     session: Reading,
     who: Reads,
     state: DisputeState | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    at: Annotated[int, Query(ge=0, le=1_000_000, deprecated=True)] = 0,
 ) -> list[DisputeSeen]:
     """List disputes; open ones oldest first, others newest first."""
-    return [seen(one) for one in service.listed(session, state, limit, at)]
+    return [seen(one) for one in service.listed(session, state, LISTED_MAX, at)]
 
 
 @router.get("/disputes/{id}")

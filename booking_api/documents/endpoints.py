@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["documents"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 MonthText = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Such as 2026-10.")]
 PDF = "application/pdf"
+ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {}}}}
 
 
 class InvoiceSeen(BaseModel):
@@ -115,7 +116,7 @@ def get_invoice(session: Reading, who: SignedIn, number: str) -> InvoiceWhole:
     return InvoiceWhole(**_seen(found).model_dump(), content=contents.read(found.content))
 
 
-@router.get("/invoices/{number}/pdf", response_class=Response)
+@router.get("/invoices/{number}/pdf", response_class=Response, responses=ANSWERS)
 def get_invoice_pdf(session: Reading, who: SignedIn, number: str) -> Response:
     """Return an invoice as PDF, in the language in which it was issued."""
     found = visible(session, who, number)
@@ -172,13 +173,13 @@ def put_address(
     return details
 
 
-@router.get("/accounts/{account}/statement/pdf", response_class=Response)
+@router.get("/accounts/{account}/statement/pdf", response_class=Response, responses=ANSWERS)
 def get_statement_pdf(
     session: Reading,
     context: Ctx,
     who: SignedIn,
     account: str,
-    month: Annotated[str, Query(max_length=7)] = "",
+    month: Annotated[str, Query(pattern=r"^(20[0-9]{2}-(0[1-9]|1[0-2]))?$")] = "",
     language: Annotated[str, Query(pattern="^(en|zh)$")] = "en",
 ) -> Response:
     """Return an account's month as PDF."""

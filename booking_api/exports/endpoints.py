@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import StreamingResponse
@@ -17,10 +17,13 @@ from booking_api.exports.service import FORMATS, Format
 router = APIRouter(prefix="/api/v1", tags=["exports"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Month = Annotated[str, Query(max_length=7, description="Such as 2026-10; without it there is no end.")]
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {way.media.partition(";")[0]: {} for way in FORMATS.values()}}
+}
 FIRST, LAST = Query(alias="from"), Query(alias="to")
 
 
-@router.get("/exports/{form}", response_class=StreamingResponse)
+@router.get("/exports/{form}", response_class=StreamingResponse, responses=ANSWERS)
 def export(
     who: Reads,
     context: Ctx,

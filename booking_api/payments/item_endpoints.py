@@ -30,6 +30,7 @@ class ItemSeen(ItemDetails):
 
     model_config = ConfigDict(from_attributes=True, extra="ignore")
 
+    stock_milli: int | None = None  # less than 0 once more was sold than was counted
     commodity: str
     archived_ms: int | None
 

@@ -30,7 +30,8 @@ def read_rate(text: str) -> str:
     return str(rate)
 
 
-Milli = Annotated[int, Field(ge=0, lt=1 << 50, description="Thousandths of the item's unit.")]
+MILLI_END = 1 << 50
+Milli = Annotated[int, Field(ge=0, lt=MILLI_END, description="Thousandths of the item's unit.")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -138,7 +139,7 @@ def count_stock(
 def deliver(session: Session, id: str, more_milli: int, author: str, reason: str, now_ms: int) -> SaleItem:
     """Take that so much came in, in thousandths of the unit."""
     item = get(session, id)
-    if more_milli <= 0:
+    if more_milli <= 0 or (item.stock_milli or 0) + more_milli >= MILLI_END:
         raise Refused("count_malformed", "Write how much there is, like 12 or 0.5.")
     move(session, item, more_milli, author, reason or "delivery", now_ms, counted=True)
     return item

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
@@ -20,6 +20,8 @@ from booking_api.reports.utilisation import Period, Time, Use, Utilisation, Util
 from booking_api.web.pages import Paged
 from booking_api.web.statement import machine_names
 
+NO_FIGURES: dict[int | str, dict[str, Any]] = {503: {"description": "Prometheus does not answer."}}
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 router = APIRouter(dependencies=[Depends(holds(Permission.REPORTS_READ))], tags=["reports"])
 MachineId = Annotated[str, Query(max_length=64)]
 
@@ -131,7 +133,7 @@ async def utilisation_page(page: Paged, asked: Asks) -> Response:
     return page.answer("utilisation.html", values)
 
 
-@router.get("/api/v1/reports/utilisation", response_model=UtilisationSeen)
+@router.get("/api/v1/reports/utilisation", response_model=UtilisationSeen, responses=NO_FIGURES)
 async def utilisation(context: Ctx, asked: Asks) -> UtilisationSeen | Response:
     """Say what machines did with their time; 503 `no_figures` when Prometheus does not answer."""
     try:
@@ -153,7 +155,7 @@ async def utilisation(context: Ctx, asked: Asks) -> UtilisationSeen | Response:
     )
 
 
-@router.get("/api/v1/reports/utilisation.csv", response_class=Response)
+@router.get("/api/v1/reports/utilisation.csv", response_class=Response, responses=CSV | NO_FIGURES)
 async def utilisation_csv(asked: Asks, table: Table = Table.MACHINES) -> Response:
     """Give a table of the report as CSV: shares from 0 to 1, hours observed."""
     try:

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from booking_api import problems
 from booking_api.auth.guards import context_of, who_asks
@@ -65,12 +65,19 @@ async def on_invalid(request: Request, error: Exception) -> Response:
 
 
 async def on_data_error(request: Request, error: Exception) -> Response:
-    """Answer what no column can hold, such as a text with a NUL in it, which PostgreSQL alone refuses."""
-    assert isinstance(error, DataError)
-    log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, type(error.orig))
+    """Answer what no column can hold: a NUL in a text, which PostgreSQL alone refuses; more than 64 bits."""
+    kind = type(error.orig) if isinstance(error, DataError) else type(error)
+    log.warning("%s %s: the database refused a value: %s", request.method, request.url.path, kind)
     if not _is_page(request):
-        return problems.problem(422, "value_invalid", "A value is of a kind that cannot be kept.")
+        return problems.problem(422, "value_invalid", problems.OTHERS["value_invalid"][1], request)
     return await on_invalid(request, error)
+
+
+async def on_server_error(request: Request, error: Exception) -> Response:
+    """Answer what is our fault."""
+    if not _is_page(request):
+        return await problems.on_server_error(request, error)
+    return PlainTextResponse(f"{problems.OTHERS['server_error'][1]}\n", 500)  # a page would need the database
 
 
 def install(app: FastAPI) -> None:
@@ -79,6 +86,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(DataError, on_data_error)
+    app.add_exception_handler(OverflowError, on_data_error)
+    app.add_exception_handler(Exception, on_server_error)
 
 
 def _is_page(request: Request) -> bool:

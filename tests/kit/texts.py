@@ -34,6 +34,7 @@ from floor.words import Role
 
 WEB_SOURCES = (
     "booking_api/web",
+    "booking_api/api",
     "booking_api/auth",
     "booking_api/badges",
     "booking_api/certifications",

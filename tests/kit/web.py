@@ -226,11 +226,20 @@ class WebFloor:
         return Station(machine=machine, state=StationState.FREE, activity=Activity.IDLE, since_ms=NOW_MS)
 
 
-def build(folder: Path) -> WebFloor:
+SETTINGS = '[space]\nname = "Kelp Street"\ntimezone = "Europe/Dublin"\n'
+
+
+def build(folder: Path, url: str = "") -> WebFloor:
     """Build the floor in a folder. Its clock stands at NOW_MS when it is built, and goes on.
 
-    People, machines and history are made once and copied: passwords are slow to hash on purpose.
+    People, machines and history are made once and copied: passwords are slow to hash on purpose. In another
+    database than the folder's own, an empty one that `url` names, they are made anew.
     """
+    if url:
+        (folder / "makerfloor.toml").write_text(f'{SETTINGS}[database]\nurl = "{url}"\n')
+        floor = _filled(folder)
+        _all_free(floor)
+        return floor
     kept, first = _first()
     shutil.copytree(kept.name, folder, dirs_exist_ok=True)
     floor = replace(first, **_parts(folder))
@@ -242,7 +251,13 @@ def build(folder: Path) -> WebFloor:
 def _first() -> tuple[tempfile.TemporaryDirectory[str], WebFloor]:
     kept = tempfile.TemporaryDirectory()
     folder = Path(kept.name)
-    (folder / "makerfloor.toml").write_text('[space]\nname = "Kelp Street"\ntimezone = "Europe/Dublin"\n')
+    (folder / "makerfloor.toml").write_text(SETTINGS)
+    floor = _filled(folder)
+    floor.context.database.close()
+    return kept, floor
+
+
+def _filled(folder: Path) -> WebFloor:
     (folder / "data").mkdir()
     parts = _parts(folder)
     floor = WebFloor(people={}, **parts)
@@ -251,8 +266,7 @@ def _first() -> tuple[tempfile.TemporaryDirectory[str], WebFloor]:
         _people(session, floor)
         _machines(session, floor)
     _history(floor)
-    floor.context.database.close()
-    return kept, floor
+    return floor
 
 
 class _Parts(TypedDict):

@@ -16,6 +16,7 @@ from booking_api.rooms import PAGES
 from booking_api.web import live
 from floor.words import Role
 from tests.kit.access_accounts import ACCOUNTS
+from tests.kit.access_api import API_PAGES
 from tests.kit.access_books import BOOKS
 from tests.kit.access_disputes import DISPUTES
 from tests.kit.access_memberships import MEMBERSHIPS
@@ -101,7 +102,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
 PERSONAL = PEOPLE | SIGN_INS | TRAINING | RESERVATIONS | MEMBERSHIPS
-MAY |= PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH
+MAY |= API_PAGES | PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""

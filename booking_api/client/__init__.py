@@ -1,0 +1,50 @@
+"""A small client of the API, for programs: httpx and pydantic, and nothing else of the server.
+
+    with Client("https://floor.example", token) as floor:
+        for machine in floor.machines.list():
+            print(machine.name, machine.state)
+
+Writes are safe to send again: each carries an Idempotency-Key, and is sent again by itself when the network
+or the server falters. `AsyncClient.do` runs the same calls (`calls`) in an event loop.
+"""
+
+from booking_api.client import calls
+from booking_api.client.models import Balance, Machine, Member, Outcome, Session, TariffVersion
+from booking_api.client.problems import (
+    Changed,
+    ClientError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotSignedIn,
+    Problem,
+    TooOften,
+    Unavailable,
+    Unreachable,
+)
+from booking_api.client.sending import AsyncClient, Client, Seen
+
+__all__ = [
+    "AsyncClient",
+    "Balance",
+    "Changed",
+    "Client",
+    "ClientError",
+    "Conflict",
+    "Forbidden",
+    "Invalid",
+    "Machine",
+    "Member",
+    "NotFound",
+    "NotSignedIn",
+    "Outcome",
+    "Problem",
+    "Seen",
+    "Session",
+    "TariffVersion",
+    "TooOften",
+    "Unavailable",
+    "Unreachable",
+    "calls",
+]

@@ -1,0 +1,1 @@
+"""The space in the community's directory: what SpaceAPI asks for, without anybody in it."""
