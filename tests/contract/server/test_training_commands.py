@@ -60,7 +60,7 @@ def test_certifications_of_machines_become_skills(floor: Floor) -> None:
     with floor.db.write() as session:
         service.grant(session, floor.ben, "laser-1", floor.ada, NOW_MS, NOW_MS + 1)
         service.revoke(session, floor.ben, "laser-1", floor.ada, NOW_MS)
-    migrations.downgrade(floor.db.engine, "0019")
+    migrations.downgrade(floor.db.engine, "0018")
     with floor.db.engine.connect() as connection:
         held = connection.execute(text("SELECT member, machine, revoked_by FROM certification")).all()
     assert sorted(held, key=str) == sorted(

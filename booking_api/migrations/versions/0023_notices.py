@@ -5,8 +5,8 @@ from alembic import op
 
 from booking_api.migrations.columns import big, text
 
-revision = "0025"
-down_revision = "0024"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

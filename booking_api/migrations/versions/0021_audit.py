@@ -6,8 +6,8 @@ from alembic import op
 from booking_api.migrations.columns import big, text
 from booking_api.migrations.guards import guard, unguard
 
-revision = "0023"
-down_revision = "0021"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

@@ -8,8 +8,8 @@ from alembic import op
 
 from booking_api.migrations.columns import big, text
 
-revision = "0021"
-down_revision = "0020"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 OF_MEMBERS = ("passkey", "second_factor", "recovery_code", "linked_identity", "mailed_link", "ceremony")

@@ -7,7 +7,7 @@ from booking_api.members.names import search_key, sort_key
 from booking_api.migrations.columns import big, text
 from booking_api.migrations.guards import guard, unguard
 
-revision = "0019"
+revision = "0018"
 down_revision = "0017"
 branch_labels = None
 depends_on = None

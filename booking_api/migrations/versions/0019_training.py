@@ -7,8 +7,8 @@ from alembic import op
 
 from booking_api.migrations.columns import big, text
 
-revision = "0020"
-down_revision = "0019"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 JSON = sa.JSON()
