@@ -140,9 +140,14 @@ def _object(schema: Schema, known: Mapping[str, Schema], whole: bool, depth: int
     properties: Mapping[str, Schema] = schema.get("properties", {})
     wanted = properties if whole and depth < DEPTH_MAX else schema.get("required", ())
     made = {one: example(properties[one], known, whole=whole, name=one, depth=depth + 1) for one in wanted}
+    patterns = schema.get("patternProperties", {})
+    for pattern, inner in patterns.items():
+        key = next(one for one in ("EUR", *_CANDIDATES) if re.search(pattern, one))
+        made[key] = example(inner, known, whole=whole, depth=depth + 1)
     more = schema.get("additionalProperties")
+    names = _resolved(schema.get("propertyNames", {}), known)
     if not properties and isinstance(more, dict) and more:
-        key = _resolved(schema.get("propertyNames", {}), known).get("enum", ["EUR"])[0]
+        key = names.get("const") or names.get("enum", ["EUR"])[0]
         made[key] = example(more, known, whole=whole, depth=depth + 1)
     return made
 

@@ -29,12 +29,15 @@ STATUSES = {
     401: "Nobody is signed in.",
     403: "It is not yours to do.",
     404: "There is no such thing, or it is hidden from you.",
+    408: "The body came too slowly.",
     409: "A rule says no: see `code`.",
     412: "It changed since you read it.",
     413: "The body is too large.",
+    414: "The address is too long.",
     415: "The body is of another kind than JSON.",
     422: "A value is missing or wrong: see `errors`.",
     429: "Asked too often.",
+    431: "The headers are too long.",
     503: "Too much is asked of it at once.",
     504: "The machine or the provider does not answer.",
     507: "The disk is full.",
@@ -184,15 +187,15 @@ def _describe(operation: Json, route: APIRoute, method: str) -> None:
 def _answers(operation: Json, route: APIRoute, method: str) -> None:
     """Document every refusal that an operation may answer, as a problem."""
     writes = method not in SAFE
-    statuses = {422}
+    statuses = {414, 422, 431}
     if operation.get("security"):
         statuses |= {401, 403}
-    if writes or "{" in route.path_format:
+    if writes or "{" in route.path_format or route.dependant.query_params:
         statuses |= {404}
     if writes:
         statuses |= {409, 412, 507}
         if "requestBody" in operation:
-            statuses |= {400, 413, 415}
+            statuses |= {400, 408, 413, 415}
         if not _transacts(route):
             statuses |= {429, 503, 504}
     answers: Json = operation["responses"]

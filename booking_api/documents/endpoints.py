@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/v1", tags=["documents"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 MonthText = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Such as 2026-10.")]
 PDF = "application/pdf"
-ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {}}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {200: {"content": {PDF: {}}}, 409: {"description": "No Typst."}}
 
 
 class InvoiceSeen(BaseModel):

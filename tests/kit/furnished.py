@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 
-from booking_api.memberships import classes, plans
+from booking_api.courses import classes
+from booking_api.memberships import plans
 from floor.money import Commodity
 from tests.kit.months import cost_file
 from tests.kit.web import GATEWAY, NOW_MS, WebFloor

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from booking_api.memberships import classes, plans
+from booking_api.courses import classes
+from booking_api.memberships import plans
 from floor.money import Commodity
 from tests.kit.furnished import COURSES, GCODE, HOUR_MS, PLANS, Maker
 from tests.kit.web import MINUTE, NOW_MS, PEOPLE, WebFloor

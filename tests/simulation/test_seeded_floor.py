@@ -24,7 +24,7 @@ def test_whatever_fails_each_session_is_billed_once_and_no_power_is_given_for_no
     assert not lived.contradictions, contradictions(lived)
     assert lived.uses >= SESSIONS
     assert lived.happened["starts"] > 3
-    assert lived.happened["messages lost"] > 10
+    assert lived.happened["messages lost"] > 5
 
 
 def test_on_a_calm_day_every_session_is_priced() -> None:

@@ -45,6 +45,8 @@ OTHERS: dict[tuple[str, str], str] = {
 }
 """Who may with another's, where the table of routes has none of the things and lets every asker look."""
 OWN: dict[tuple[str, str], str] = {
+    ("POST", "/members/{id}/reset-second-factor"): "a",
+    ("POST", "/members/{id}/sign-out"): "a",
     ("PUT", "/members/{id}/sign-in"): "a",  # staff's is an admin's to set
     ("GET", "/accounts/{account}/billing-address"): EVERYBODY,
     ("GET", "/accounts/{account}/statement/pdf"): EVERYBODY,

@@ -188,7 +188,7 @@ async def test_a_provider_that_answers_nonsense_is_a_clear_sentence(
     peer.broken = broken
     path = f"/api/v1/members/{web.people['otto']}/online-payments"
     answer = await web.program("otto").post(path, json={"amount_micro": EURO})
-    assert (answer.status_code, answer.json()["code"]) == (409, "provider_unreachable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "provider_unreachable")
 
 
 async def test_without_keys_there_is_no_payment_online(tmp_path: Path) -> None:
