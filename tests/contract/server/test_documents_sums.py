@@ -107,7 +107,7 @@ def balance(session: Session, *accounts: str) -> int:
     return sum(ledger.balance(session, account, "EUR") for account in accounts)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 3])
 def test_everything_says_the_same(floor: Floor, tmp_path: Path, seed: int) -> None:
     settings, chance = issuer(tmp_path), random.Random(seed)
     people = furnish(floor)
