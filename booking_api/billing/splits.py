@@ -196,6 +196,8 @@ class _Budgets:
         for at, left in self._left().items():
             if left < 0 and left < self.before.get(at, 0):
                 if at[2] in people:
-                    words = "An account cannot bear its part: it is more than its member may charge to it."
-                    raise Refused("split_limit", words)
+                    raise Refused(
+                        "split_limit",
+                        "An account cannot bear its part: it is more than its member may charge to it.",
+                    )
                 raise Refused("split_limit", "An account cannot bear its part: its limit would be passed.")

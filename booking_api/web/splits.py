@@ -67,7 +67,7 @@ def undo(who: SignedIn, session: Writing, page: Paged, id: str, reason: Why = ""
     """Charge a session to its own account alone again."""
     check_may_split(session, who, id)
     billing.undo_split(session, id, who.id, reason, page.context.clock.now_ms())
-    return RedirectResponse(f"/sessions/{id}/split?notice=joined", 303)
+    return RedirectResponse(f"/sessions/{id}/split?notice=unsplit", 303)
 
 
 def _instant(page: Page, text: str) -> int:

@@ -33,6 +33,7 @@ BOOKS: dict[tuple[str, str], str] = {
     ("GET", f"{API}/sessions/{{id}}/split"): SIGNED_IN,
     ("POST", f"{API}/sessions/{{id}}/split"): SIGNED_IN,
     ("POST", f"{API}/sessions/{{id}}/split/undo"): SIGNED_IN,
+    ("POST", f"{API}/sessions/{{id}}/end"): "pa",
     ("GET", "/sessions/{id}/split"): SIGNED_IN,
     ("POST", "/sessions/{id}/split"): SIGNED_IN,
     ("POST", "/sessions/{id}/split/undo"): SIGNED_IN,
