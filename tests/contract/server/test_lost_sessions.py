@@ -1,4 +1,4 @@
-"""Sessions that a lost card leaves open are ended by hand, and nothing that comes after all is billed again."""
+"""Sessions that a lost card leaves open are ended by hand; what comes after all is not billed again."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ async def test_the_page_splits_and_the_statement_says_so(web: WebFloor, name: st
         statement = await browser.get("/me" if name == "mira" else f"/members/{web.people['mira']}")
         assert "3/4 of this use, split by" in statement.text
         assert "/sessions/cut/split" in statement.text
-        instant = {"instant": "2026-05-21T11:40:00", "after": "robots", "reason": "changed"}
+        instant = {"instant": "2026-05-21T10:40:00", "after": "robots", "reason": "changed"}
         answer = await browser.post("/sessions/cut/split", data=instant)
         assert answer.status_code == 303, answer.text
         assert (await browser.post("/sessions/cut/split/undo", data={"reason": "enough"})).status_code == 303
