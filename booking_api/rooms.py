@@ -9,6 +9,7 @@ from booking_api.auth import endpoints as tokens
 from booking_api.auth import staff_endpoints as sign_ins
 from booking_api.badges import endpoints as badges
 from booking_api.billing import endpoints as billing
+from booking_api.billing import split_endpoints
 from booking_api.certifications import endpoints as certifications
 from booking_api.costing import endpoints as costing
 from booking_api.courses import endpoints as courses
@@ -59,6 +60,7 @@ from booking_api.web import (
     security,
     shop,
     sign_in,
+    splits,
     staff,
     training,
     watch,
@@ -76,7 +78,7 @@ from booking_api.webhooks import endpoints as webhooks
 PEOPLE = (tokens, sign_ins, members, badges, certifications, accounts, memberships, courses)
 PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
-BOOKS = (ledger, billing, costing, documents, disputes, exports)
+BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 WATCH = (audit, webhooks, notices)
 API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
@@ -85,7 +87,7 @@ TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
 PERSON_PAGES = (people, waiver_pages, join, member_import)
 CALENDAR_PAGES = (calendars, reservation_pages, reserve)
-MONEY_PAGES = (document_pages, dispute_pages, cash_desk, bank, shop, closing)
+MONEY_PAGES = (splits, document_pages, dispute_pages, cash_desk, bank, shop, closing)
 ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (
     api_pages,

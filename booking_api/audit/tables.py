@@ -28,6 +28,7 @@ RECORDED = EVERYBODY | {
     "notice", "notice_choice", "notice_push", "letter", "household", "household_member", "member_care",
     "registration", "suspension", "waiver_version", "waiver_signature", "skill", "quiz_try", "class_waiting",
     "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
+    "session_split",
 }  # fmt: skip
 
 _LEDGER = "the books have a chain of their own; the act names the entry"
@@ -42,6 +43,7 @@ NOT_RECORDED: dict[str, str] = {
     "book": _LEDGER,
     "charge": _DERIVED,
     "charge_line": _DERIVED,
+    "charge_part": _DERIVED,
     "account_history": _DERIVED,
     "account_month": _DERIVED,
     "membership_bill": _DERIVED,

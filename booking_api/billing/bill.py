@@ -15,6 +15,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, col, select
 
 from booking_api.billing import history
+from booking_api.billing.dividing import SPLIT
 from booking_api.billing.history import Standing
 from booking_api.billing.lots import Shelf, draws_of, shelves
 from booking_api.billing.models import Charge
@@ -98,7 +99,7 @@ class _Billing:
         except FAILURES as error:
             self._failed(one.due, error)
         else:
-            self.draft.charge(priced, one.counts())
+            self.draft.charge(priced, one.counts(), split=one.split)
 
     def _failed(self, due: Due, error: Exception) -> None:
         self.billed.problems[due.visit.id] = problem_of(error, due.prices.tariff)
@@ -134,18 +135,18 @@ class _Billing:
                 continue
             at = Standing(due.key, after)
             if is_new:
-                self.draft.charge(priced, one.counts())
+                self.draft.charge(priced, one.counts(), split=one.split)
             elif changed := charged.changed(one, priced):
                 self._again(one, priced, changed)
         return at
 
     def _again(self, one: Past, priced: Priced, changed: Collection[str]) -> None:
         """Take back the charges of some of a visit's months, and make them anew."""
-        for period, charge in one.live().items():
-            if period in changed:
+        for charge in one.standing():
+            if charge.period in changed:
                 self.draft.replace(charge, self.reason)
         same = [charge.period for charge in priced.charges if charge.period not in changed]
-        self.draft.charge(priced, one.counts(), same)
+        self.draft.charge(priced, one.counts(), same, one.split)
         if not one.due.fee:
             self.again.add(one.due.visit.id)
 
@@ -185,7 +186,7 @@ class _Charged:
             if line.bound == AFTER_BUDGET:
                 shares[line.component] = shares.get(line.component, 0) + line.amount_micro
         asked = {share.fund: share.total_micro for share in charge.shares if share.total_micro}
-        before = [line.model_dump() for line in lines if line.bound != AFTER_BUDGET]
+        before = [line.model_dump() for line in lines if line.bound not in (AFTER_BUDGET, SPLIT)]
         return (
             kept.rounding_micro == charge.rounding_micro
             and asked == shares

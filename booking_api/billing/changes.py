@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 from sqlmodel import Session, col, select
@@ -10,7 +11,7 @@ from booking_api.accounts.choice import check_may_charge
 from booking_api.billing.bill import bill, summed
 from booking_api.billing.lots import shelves
 from booking_api.billing.models import AllowanceLot, Charge
-from booking_api.billing.past import past_session
+from booking_api.billing.past import past_session, splits_of
 from booking_api.billing.posting import Draft, source_of
 from booking_api.clock import make_id
 from booking_api.ledger import service as ledger
@@ -36,25 +37,16 @@ def move(
     Raises Refused once a month of it is closed, and for an account that its member may not charge to.
     """
     ledger.hold(session)
-    used = session.get(MachineSession, session_id, populate_existing=True)
-    if used is None:
-        raise Refused("session_not_found", f"There is no session {session_id}.")
-    if used.state is not SessionState.PRICED:
-        raise Refused("session_unpriced", "It has no charge yet that could be moved.")
-    _check_reason(reason)
+    used = _priced(session, session_id)
+    check_reason(reason)
     check_may_charge(session, members.get(session, used.member), account)
     before = used.account
     if account == before:
         return charges_of(session, session_id)
-    kept = past_session(session, session_id)
-    live = list(kept.live().values()) if kept else []
-    if used.ended_ms is None or min(
-        [used.ended_ms, *(_booked_ms(session, one) for one in live)]
-    ) < open_from_ms(session):
-        raise Refused("period_closed", "Its month is closed: it can no longer be moved.")
-    if len(live) < len(kept.counts() if kept else {}):
-        raise Refused("charge_waived", "It was waived: nothing is left to be moved.")
-    _take_back(session, live, reason, author, now_ms)
+    _, standing = changeable(session, session_id, reason)
+    if standing.is_split:
+        raise Refused("charge_split", "It is split between accounts: undo that before.")
+    take_back(session, standing.charges, reason, author, now_ms)
     used.account = account
     session.add(used)
     session.flush()
@@ -66,6 +58,42 @@ def move(
     return charges_of(session, session_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The charges that stand for a session, of all accounts."""
+
+    session: str
+    charges: list[Charge]
+    is_split: bool
+
+
+def changeable(session: Session, session_id: str, reason: str) -> tuple[MachineSession, Standing]:
+    """Return a session and its charges, which may still go to other accounts.
+
+    Raises Refused without a reason, before it is priced, once its month is closed, and where it was waived.
+    """
+    used = _priced(session, session_id)
+    check_reason(reason)
+    kept = past_session(session, session_id)
+    charges = kept.standing() if kept else []
+    if used.ended_ms is None or min(
+        [used.ended_ms, *(_booked_ms(session, one) for one in charges)]
+    ) < open_from_ms(session):
+        raise Refused("period_closed", "Its month is closed: it can no longer be moved.")
+    if kept and len(kept.live()) < len(kept.counts()):
+        raise Refused("charge_waived", "It was waived: nothing is left to be moved.")
+    return used, Standing(session_id, charges, kept is not None and kept.split is not None)
+
+
+def _priced(session: Session, session_id: str) -> MachineSession:
+    used = session.get(MachineSession, session_id, populate_existing=True)
+    if used is None:
+        raise Refused("session_not_found", f"There is no session {session_id}.")
+    if used.state is not SessionState.PRICED:
+        raise Refused("session_unpriced", "It has no charge yet that could be moved.")
+    return used
+
+
 def reverse_charge(session: Session, charge_id: str, reason: str, author: str, now_ms: int) -> Sealed | None:
     """Waive a charge: it is reversed, and what it drew from allowances comes back. Its use still counts.
 
@@ -74,9 +102,11 @@ def reverse_charge(session: Session, charge_id: str, reason: str, author: str, n
     """
     ledger.hold(session)
     charge = live_charge(session, charge_id)
-    _check_reason(reason)
+    check_reason(reason)
     _check_unused(session, charge)
-    sealed = _take_back(session, [charge], reason, author, now_ms)
+    if charge.session and splits_of(session, [charge.session]):
+        raise Refused("charge_split", "It is split between accounts: undo that before.")
+    sealed = take_back(session, [charge], reason, author, now_ms)
     if charge.session:
         summed(session, [charge.session])
     return sealed[0] if sealed else None
@@ -100,7 +130,7 @@ def credit(
     """Give a part of a charge back, with its part of the tax. Raises Refused for more than is left of it."""
     ledger.hold(session)
     charge = live_charge(session, charge_id)
-    _check_reason(reason)
+    check_reason(reason)
     left = charge.total_micro - credited(session, charge)
     if not 0 < amount_micro <= left or charge.entry is None:
         raise Refused("credit_amount", "Only what is left of a charge can be given back.")
@@ -161,9 +191,8 @@ def _cause(charge: Charge) -> str:
     return source_of(cause, charge.period, 1)
 
 
-def _take_back(
-    session: Session, charges: list[Charge], reason: str, author: str, now_ms: int
-) -> list[Sealed]:
+def take_back(session: Session, charges: list[Charge], reason: str, author: str, now_ms: int) -> list[Sealed]:
+    """Reverse charges; return the reversals of those that had posted anything."""
     draft = Draft(session, shelves(session, {charge.account for charge in charges}), now_ms, author)
     for charge in charges:
         draft.replace(charge, reason)
@@ -176,7 +205,8 @@ def _booked_ms(session: Session, charge: Charge) -> int:
     return entry.occurred_ms if entry else charge.ended_ms
 
 
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Raise Refused where nobody says why."""
     if not reason.strip():
         raise Refused("reason_missing", "Say why.")
 

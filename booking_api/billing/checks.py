@@ -10,8 +10,9 @@ from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Fund
 from booking_api.billing.bill import recount
+from booking_api.billing.dividing import SPLIT
 from booking_api.billing.history import NOW, first_day
-from booking_api.billing.models import AccountHistory, AllowanceLot, Charge
+from booking_api.billing.models import AccountHistory, AllowanceLot, Charge, ChargePart, SessionSplit
 from booking_api.billing.past import chunks, lines_of
 from booking_api.billing.posting import digest_lines
 from booking_api.billing.pricing import FAILURES
@@ -46,6 +47,7 @@ def check_charges(session: Session) -> Found:
                 yield f"charge {charge.id} ({entry.source if entry else charge.session or charge.fee})", words
     yield from _without_charge(session)
     yield from _sessions(session)
+    yield from _splits(session)
 
 
 def _entries(session: Session, charges: Sequence[Charge]) -> dict[str, LedgerEntry]:
@@ -129,6 +131,22 @@ def _sessions(session: Session) -> Found:
             yield f"session {id}", "it was charged for and is gone"
         elif (said or 0) != int(total or 0):
             yield f"session {id}", f"it says {said} micro, its charges say {int(total or 0)}"
+
+
+def _splits(session: Session) -> Found:
+    """Compare what went off first parts with what others were charged, and that all charges are parts."""
+    live = select(SessionSplit).where(col(SessionSplit.undone_ms).is_(None))
+    for split in session.exec(live).all():
+        query = (
+            select(Charge, ChargePart)
+            .outerjoin(ChargePart, col(ChargePart.charge) == col(Charge.id))
+            .where(Charge.session == split.session, col(Charge.replaced_ms).is_(None))
+        )
+        rows = session.exec(query).all()
+        lines = lines_of(session, [charge.id for charge, _ in rows])
+        moved = sum(one.amount_micro for some in lines.values() for one in some if one.bound == SPLIT)
+        if moved or any(part is None or part.split != split.id for _, part in rows):
+            yield f"session {split.session}", f"its parts do not make up the whole: {moved} micro too much"
 
 
 def check_histories(session: Session) -> Found:

@@ -113,3 +113,34 @@ class AllowanceLot(SQLModel, table=True):
     expires_ms: int | None = Field(default=None, sa_type=BigInteger, index=True)
     transferable: bool = Field(default=False)
     origin: str = Field(unique=True, max_length=200)
+
+
+class SessionSplit(SQLModel, table=True):
+    """A session whose cost several accounts bear; it holds while `undone_ms` is None.
+
+    `shares` are [account, weight] in order, the session's own account among them or not; with `instant_ms`
+    (UTC milliseconds) the weights are the milliseconds before and after it. Times are UTC milliseconds.
+    """
+
+    __tablename__ = "session_split"
+
+    id: str = Field(primary_key=True, max_length=64)
+    session: str = Field(index=True, max_length=64)
+    shares: list[Any] = Field(default_factory=list, sa_type=JSON)
+    instant_ms: int | None = Field(default=None, sa_type=BigInteger)
+    reason: str = Field(max_length=200)
+    author: str = Field(max_length=64)
+    made_ms: int = Field(sa_type=BigInteger)
+    undone_ms: int | None = Field(default=None, sa_type=BigInteger)
+    undone_by: str | None = Field(default=None, max_length=64)
+    undone_reason: str = Field(default="", max_length=200)
+
+
+class ChargePart(SQLModel, table=True):
+    """A charge that is one part of a session: the first (`n` 0), by which it was priced, or another's."""
+
+    __tablename__ = "charge_part"
+
+    charge: str = Field(primary_key=True, foreign_key="charge.id", max_length=64)
+    split: str = Field(foreign_key="session_split.id", index=True, max_length=64)
+    n: int

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, or_, select
 
+from booking_api.billing.dividing import Shares
 from booking_api.billing.history import Standing
-from booking_api.billing.models import Charge, Fee
+from booking_api.billing.models import Charge, ChargePart, Fee, SessionSplit
 from booking_api.billing.visits import Due, PriceList, fee_due, price_lists, readings_of, session_due
 from booking_api.db import zone_of
 from booking_api.ledger.models import ChargeLine
@@ -21,14 +22,24 @@ CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A visit that was billed, and its charges, replaced ones too, in the order in which they were made."""
+    """A visit that was billed, and its charges, replaced ones too, in the order in which they were made.
+
+    Where its cost is split, `split` says how; what other accounts were charged of it are `others`, and no
+    part of `charges`.
+    """
 
     due: Due
     charges: Sequence[Charge]
+    split: Shares | None = None
+    others: Sequence[Charge] = ()
 
     def live(self) -> dict[str, Charge]:
         """Return the charges that stand, by the month that they are for."""
         return {charge.period: charge for charge in self.charges if charge.replaced_ms is None}
+
+    def standing(self) -> list[Charge]:
+        """Return all that stands of it, other accounts' parts too."""
+        return [*self.live().values(), *(charge for charge in self.others if charge.replaced_ms is None)]
 
     def counts(self) -> dict[str, int]:
         """Return how often each month was charged."""
@@ -86,15 +97,44 @@ def _sessions(
     rows = session.exec(select(MachineSession).where(col(MachineSession.id).in_(ids))).all()
     named = select(Machine.id, Machine.name).where(col(Machine.id).in_({row.machine for row in rows}))
     names = dict(session.exec(named).all())
+    splits, others = splits_of(session, ids), _others(session, ids)
     for row in rows:
-        mine = charges.get(row.id, [])
-        if not mine:
+        every = charges.get(row.id, [])
+        if not every:
             continue
-        first = mine[0]
+        mine = [charge for charge in every if charge.id not in others]
+        beside = [charge for charge in every if charge.id in others]
+        split, first = splits.get(row.id), mine[0]
         prices = lists[first.tariff_version.rpartition("@")[0]]
         memo = names.get(row.machine, row.machine)
         shown = readings.get(row.id, ())
-        yield Past(session_due(row.model_dump(), shown, prices, first.since, memo, first.priced_ms), mine)
+        due = session_due(row.model_dump(), shown, prices, first.since, memo, first.priced_ms)
+        yield Past(due, mine, shares_of(split) if split else None, beside)
+
+
+def splits_of(session: Session, sessions: Iterable[str]) -> dict[str, SessionSplit]:
+    """Return how sessions are split that are, by session."""
+    query = select(SessionSplit).where(
+        col(SessionSplit.session).in_(list(sessions)), col(SessionSplit.undone_ms).is_(None)
+    )
+    return {split.session: split for split in session.exec(query.execution_options(populate_existing=True))}
+
+
+def shares_of(split: SessionSplit) -> Shares:
+    """Return the shares of a split."""
+    return Shares(
+        split.id, tuple(account for account, _ in split.shares), tuple(weight for _, weight in split.shares)
+    )
+
+
+def _others(session: Session, sessions: Sequence[str]) -> set[str]:
+    """Return the charges of these sessions that are other accounts' parts, replaced ones too."""
+    query = (
+        select(ChargePart.charge)
+        .join(SessionSplit, col(SessionSplit.id) == col(ChargePart.split))
+        .where(col(SessionSplit.session).in_(sessions), ChargePart.n > 0)
+    )
+    return set(session.exec(query))
 
 
 def _charges(session: Session, sessions: Iterable[str], fees: Iterable[str]) -> dict[str, list[Charge]]:

@@ -21,7 +21,9 @@ from booking_api.billing.fees import FeeDetails, charge_fee, charges_of_fee
 from booking_api.billing.lots import positions, shelves
 from booking_api.billing.models import AccountHistory
 from booking_api.billing.months import freeze_histories, round_statements, thaw_histories
+from booking_api.billing.past import splits_of
 from booking_api.billing.settle import settle
+from booking_api.billing.splits import Wanted, parse_shares, split, split_of, undo_split
 from booking_api.billing.visits import since_of
 from booking_api.tariffs import service as tariffs
 from floor.tariff.standing import concerned, drawn, held_key
@@ -29,6 +31,7 @@ from floor.tariff.standing import concerned, drawn, held_key
 __all__ = [
     "FeeDetails",
     "LotLeft",
+    "Wanted",
     "charge_fee",
     "charges_of",
     "charges_of_fee",
@@ -40,14 +43,19 @@ __all__ = [
     "live_charge",
     "lots",
     "move",
+    "parse_shares",
     "positions_for",
     "reverse_charge",
     "reverse_entry",
     "round_statements",
     "settle",
     "since_of",
+    "split",
+    "split_of",
+    "splits_of",
     "thaw_histories",
     "transfer",
+    "undo_split",
 ]
 
 

@@ -31,6 +31,9 @@ NAMES = {
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",
     },
+    "sessions": {
+        "session": "Sessions: one use of a machine each.",
+    },
     "gateways": {
         "gateway": "Gateways: the Pis on the floor.",
     },

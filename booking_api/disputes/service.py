@@ -53,6 +53,8 @@ def open_dispute(session: Session, charge_id: str, reason: str, author: str, now
     session.exec(select(Charge.id).where(Charge.id == charge_id).with_for_update()).all()
     charge = billing.live_charge(session, charge_id)
     visit = charge.session or charge.fee
+    if charge.session and billing.split_of(session, charge.session):
+        raise Refused("charge_split", "It is split between accounts: undo that before.")
     owed = charge.total_micro - billing.credited(session, charge)
     if visit is None or owed <= 0:
         raise Refused("dispute_nothing", "Nothing is owed for this.")
@@ -173,7 +175,9 @@ def on_statement(session: Session, entries: Sequence[str]) -> OnStatement:
     mine = _standing(session, [one for one in known if (one.visit, one.period) in keys])
     by_entry = {keys[one.dispute.visit, one.dispute.period]: one for one in mine}
     withdrawn = {at for at, one in by_entry.items() if one.dispute.state is DisputeState.WITHDRAWN}
+    split = billing.splits_of(session, {one.session for one in charges if one.session})
     free = [one for one in charges if one.entry not in by_entry.keys() - withdrawn]
+    free = [one for one in free if one.session not in split]
     owed = [
         one for one in free if one.replaced_ms is None and one.total_micro > 0 and (one.session or one.fee)
     ]

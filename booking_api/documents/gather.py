@@ -175,7 +175,10 @@ def _charge_entry(session: Session, entry: LedgerEntry) -> str | None:
 
 
 def credited_charge(session: Session, entry: LedgerEntry) -> Charge | None:
-    """Return the charge of which a credit gives a part back: its source reads `credit:session:ID:MONTH:…`."""
+    """Return the charge of which a credit gives a part back: its source reads `credit:session:ID:MONTH:…`.
+
+    Of a session that is split it is the one of the account that is credited.
+    """
     parts = entry.source.split(":")
     if entry.kind is not EntryKind.CREDIT or len(parts) < 4:
         return None
@@ -185,4 +188,9 @@ def credited_charge(session: Session, entry: LedgerEntry) -> Charge | None:
         .join(LedgerEntry, col(LedgerEntry.id) == col(Charge.entry))
         .where(visit == parts[2], Charge.period == parts[3], col(LedgerEntry.seq) < entry.seq)
     )
-    return session.exec(query.order_by(col(LedgerEntry.seq).desc())).first()
+    found = session.exec(query.order_by(col(LedgerEntry.seq).desc())).all()
+    credited = select(LedgerPosting.account).where(LedgerPosting.entry == entry.id)
+    accounts = set(session.exec(credited)) if len(found) > 1 else set()
+    return next(
+        (one for one in found if member_account(one.account) in accounts), found[0] if found else None
+    )

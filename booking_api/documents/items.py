@@ -17,7 +17,7 @@ from booking_api.ledger.models import LedgerPosting
 from booking_api.machines.models import Machine
 from booking_api.members.models import Member
 from booking_api.payments.models import Sale
-from booking_api.web.explain import Row, explain
+from booking_api.web.explain import Row, explain, split_words
 from booking_api.web.formats import Formats
 from booking_api.web.vocabulary import KINDS, OCCASIONS, remarked
 from floor.ledger import EntryKind
@@ -113,6 +113,8 @@ def charge_words(charged: Charged, sources: Sources, f: Formats) -> tuple[str, l
     if charge.rounding_micro:
         rounding = f.money(charge.rounding_micro, charge.commodity, exact=True)
         details.append(f"{gettext('Rounding')}: {rounding}")
+    if charged.split is not None:
+        details.append(split_words(charged.split, f))
     return what, details
 
 

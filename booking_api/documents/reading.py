@@ -8,8 +8,10 @@ from fractions import Fraction
 
 from sqlmodel import Session, col, select
 
-from booking_api.billing.models import Charge, Fee
+from booking_api.billing.models import Charge, ChargePart, Fee, SessionSplit
+from booking_api.billing.past import shares_of
 from booking_api.ledger.models import ChargeLine
+from booking_api.members.models import Member
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
@@ -17,6 +19,15 @@ from floor.tariff import Line, Tariff
 
 REDUCTIONS = frozenset({"cap", "discount", "coupon", "credit"})
 CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSeen:
+    """What `part` of a session a charge is, who split it (a member's name, "" for none), and why."""
+
+    part: Fraction
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,7 @@ class Charged:
     used: MachineSession | None
     fee: Fee | None
     versions: Mapping[str, Tariff]
+    split: SplitSeen | None = None
 
     @property
     def tariff(self) -> Tariff | None:
@@ -82,6 +94,7 @@ def explained(session: Session, charges: Sequence[Charge]) -> list[Charged]:
         session,
         [c.tariff_version for c in charges] + [r.tariff_version for rows in lines.values() for r in rows],
     )
+    splits = _splits(session, charges)
     return [
         Charged(
             charge,
@@ -89,9 +102,27 @@ def explained(session: Session, charges: Sequence[Charge]) -> list[Charged]:
             used.get(charge.session or ""),
             fees.get(charge.fee or ""),
             known,
+            splits.get(charge.id),
         )
         for charge in charges
     ]
+
+
+def _splits(session: Session, charges: Sequence[Charge]) -> dict[str, SplitSeen]:
+    ids = [charge.id for charge in charges if charge.session]
+    query = (
+        select(ChargePart.charge, SessionSplit)
+        .join(SessionSplit, col(SessionSplit.id) == col(ChargePart.split))
+        .where(col(ChargePart.charge).in_(ids))
+    )
+    kept = dict(session.exec(query).all()) if ids else {}
+    authors = select(Member).where(col(Member.id).in_({split.author for split in kept.values()}))
+    names = {one.id: f"{one.first_name} {one.last_name}" for one in session.exec(authors)} if kept else {}
+    return {
+        charge.id: SplitSeen(shares_of(split).part(charge.account), names.get(split.author, ""), split.reason)
+        for charge in charges
+        if (split := kept.get(charge.id)) is not None
+    }
 
 
 def read_line(row: ChargeLine) -> Line:

@@ -12,7 +12,7 @@ from booking_api.audit import service as audit
 from booking_api.auth import service as sign_in
 from booking_api.auth.models import IdempotentAnswer
 from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
-from booking_api.billing.models import Fee
+from booking_api.billing.models import Fee, SessionSplit
 from booking_api.certifications.models import Certification, QuizTry
 from booking_api.courses.models import ClassWaiting
 from booking_api.disputes.models import Dispute, DisputeEvent
@@ -102,6 +102,9 @@ def blank_words(session: Session, member: Member, _now_ms: int) -> None:
     words = update(DisputeEvent).where(col(DisputeEvent.dispute).in_(disputes), col(DisputeEvent.words) != "")
     _run(session, words.values(words=""))
     _run(session, update(Fee).where(col(Fee.member) == member.id).values(words=""))
+    mine = select(MachineSession.id).where(MachineSession.member == member.id)
+    split = update(SessionSplit).where(col(SessionSplit.session).in_(mine))
+    _run(session, split.values(reason="", undone_reason=""))
     account = col(LedgerPosting.account)
     touched = select(LedgerPosting.entry).where(account.endswith(f":{member.account}", autoescape=True))
     memos = update(LedgerEntry).where(col(LedgerEntry.id).in_(touched), col(LedgerEntry.memo) != "")

@@ -60,7 +60,7 @@ ERASERS: tuple[Eraser, ...] = (
         erasers.forget_reservations,
     ),
     Eraser(("machine_session", "job", "refusal", "print_job"), erasers.blank_use),
-    Eraser(("dispute_event", "fee", "ledger_entry"), erasers.blank_words),
+    Eraser(("dispute_event", "fee", "ledger_entry", "session_split"), erasers.blank_words),
     Eraser(("billing_address", "mandate"), erasers.forget_addresses),
     Eraser(("member", "account"), erasers.blank_member),
 )
@@ -76,6 +76,7 @@ KEPT: dict[str, str] = {
     "bank_line": LAW,
     "cash_drawer": ACTS,
     "charge": BOOKS,
+    "charge_part": BOOKS,
     "class_session": ACTS,
     "class_sign_up": BOOKS,
     "cost_version": ACTS,

@@ -124,13 +124,22 @@ def _pasts(session: Session, chunk: Sequence[Sequence[Charge]], prices: PriceLis
         first = group[0]
         if first.session in used:
             row = used[first.session]
-            row |= {"account": first.account, "tier": first.tier, "machine": first.machine or ""}
+            row |= {
+                "account": _paid_by(group, row["account"]),
+                "tier": first.tier,
+                "machine": first.machine or "",
+            }
             due = session_due(row, readings.get(first.session, ()), prices, first.since, "", first.priced_ms)
         elif first.fee in fees:
             due = fee_due(fees[first.fee], prices, first.since, first.priced_ms)
         else:
             continue
         yield Past(due.visit, _cost(group))
+
+
+def _paid_by(group: Sequence[Charge], account: str) -> str:
+    """Return the account that a session was priced for: of one that is split the session's own."""
+    return account if any(one.account == account for one in group) else group[0].account
 
 
 def _cost(group: Sequence[Charge]) -> Cost:

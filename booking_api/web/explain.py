@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 
+from booking_api.documents.reading import SplitSeen
 from booking_api.web.clauses import adjustment_words, cap_words, window_words
 from booking_api.web.formats import Formats
 from booking_api.web.vocabulary import (
@@ -32,10 +33,13 @@ BOUNDS = {
     "surcharge": "surcharge",
     "tax": "VAT",
     "unfunded": "what the fund could no longer pay",
+    "split": "split between accounts",
 }
 """What each `bound` of a line means; a test holds that none is missing."""
 ADJUSTMENTS = frozenset({"discount", "coupon", "credit", "surcharge"})
 ZERO = Fraction(0)
+SMALL = 12
+"""Parts of a use are written as such up to this denominator, others in per cent."""
 DIGITS = 4
 """With how many decimals what was metered is written: a second is 0.0003 h."""
 _DAY = datetime(2000, 1, 1, tzinfo=UTC).date()
@@ -51,6 +55,18 @@ class Row:
     price: str
     amount_micro: int
     note: str
+
+
+def split_words(split: SplitSeen, f: Formats) -> str:
+    """Say what part of a session a charge is, who split it, and why."""
+    gettext = f.texts.gettext
+    small = split.part.denominator <= SMALL
+    words = {"part": str(split.part) if small else f.rate(split.part), "name": split.by, "why": split.reason}
+    if not split.reason:
+        return gettext("%(part)s of this use, which is split between accounts") % words
+    if not split.by:
+        return gettext("%(part)s of this use, split because: %(why)s") % words
+    return gettext("%(part)s of this use, split by %(name)s because: %(why)s") % words
 
 
 def explain(

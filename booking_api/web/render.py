@@ -62,6 +62,8 @@ NOTICES: dict[str, tuple[str, str]] = {
     "failed": ("bad", "Not passed this time."),
     "called_off": ("good", "The class is called off, and everybody gets back what they paid."),
     "seen": ("good", "The alarm is marked as seen."),
+    "split": ("good", "The cost is split."),
+    "unsplit": ("good", "The split is undone."),
     "disputed": ("good", "Staff will look at it, and their answer will stand here."),
     "decided": ("good", "Decided: the member reads it on the statement."),
     "withdrawn": ("good", "The dispute is withdrawn."),

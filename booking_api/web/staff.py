@@ -65,6 +65,7 @@ def member_page(who: Reads, page: Paged, id: str, month: MonthText = "") -> Resp
         member = members.get(session, id)
         if page.may(Permission.LEDGER_READ):
             values = account_values(session, page, member, month)
+            values["splits"] = page.may(Permission.LEDGER_WRITE)
         else:
             values = _without_account(session, page, member)
         values["machines"] = machines.listed(session)

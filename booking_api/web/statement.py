@@ -19,7 +19,7 @@ from booking_api.machines.models import Machine
 from booking_api.members.models import Member
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.web.allowances import Allowance, read_allowances
-from booking_api.web.explain import Row, explain
+from booking_api.web.explain import Row, explain, split_words
 from booking_api.web.formats import Formats
 from booking_api.web.vocabulary import KINDS, OCCASIONS, QUANTITIES
 from floor.ledger import EntryKind
@@ -35,7 +35,8 @@ class Receipt:
     """How a charge came about. Amounts in micro-units of `commodity`.
 
     `full_micro` is what it really cost, `reductions` who paid of that beside the account: funds by name, and
-    the space. `taxes` are rate, net and tax of the total. `note` says when it was booked in a later month.
+    the space. `taxes` are rate, net and tax of the total. `note` says when it was booked in a later month,
+    `split` which part of a session it is; `session` is that of a use.
     """
 
     title: str
@@ -57,6 +58,8 @@ class Receipt:
     reductions: tuple[tuple[str, int], ...] = ()
     taxes: tuple[tuple[str, int, int], ...] = ()
     note: str = ""
+    split: str = ""
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,8 @@ def receipt(one: Charged, names: Names, f: Formats) -> Receipt:
             if tax
         ),
         note=_late(charge, f),
+        split=split_words(one.split, f) if one.split else "",
+        session=charge.session or "",
     )
 
 

@@ -107,6 +107,20 @@ class Books(RuleBasedStateMachine):
     def move(self, n: int, to: str) -> None:
         self.on_charge(n, lambda s, one, now: billing.move(s, one.session or "", to, "test", "why", now))
 
+    @rule(n=st.integers(0, 20), weights=st.tuples(*[st.integers(0, 7)] * 2, st.integers(0, 10**9)))
+    def split(self, n: int, weights: tuple[int, ...]) -> None:
+        names = (*ACCOUNTS, self.floor.ada)
+        shares = tuple((name, weight) for name, weight in zip(names, weights, strict=True) if weight)
+
+        def act(session: Session, one: Charge, now_ms: int) -> object:
+            return billing.split(session, one.session or "", billing.Wanted(shares), "test", "why", now_ms)
+
+        self.on_charge(n, act)
+
+    @rule(n=st.integers(0, 20))
+    def join(self, n: int) -> None:
+        self.on_charge(n, lambda s, one, now: billing.undo_split(s, one.session or "", "test", "why", now))
+
     @rule(n=st.integers(0, 20))
     def waive(self, n: int) -> None:
         self.on_charge(n, lambda s, one, now: billing.reverse_charge(s, one.id, "why", "test", now))

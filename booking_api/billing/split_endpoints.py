@@ -1,0 +1,142 @@
+"""Splits of sessions between accounts, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlmodel import Session
+
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing
+from booking_api.auth.permissions import Permission
+from booking_api.auth.who import Who
+from booking_api.billing import service
+from booking_api.billing.endpoints import ChargeSeen, ChargesSeen, Instant, Reason, Word
+from booking_api.billing.models import SessionSplit
+from booking_api.idempotency import IdempotencyKey, once
+from booking_api.sessions.models import MachineSession
+from floor.errors import Refused
+
+router = APIRouter(prefix="/api/v1", tags=["billing"])
+ShareText = Annotated[str, Field(max_length=24, description='Parts: "1", "2.5", "1/3"; or per cents: "25%".')]
+
+
+class ShareIn(BaseModel):
+    """What an account bears."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: Word
+    share: ShareText
+
+
+class SplitIn(BaseModel):
+    """How a session is split, and why: by `shares`, or at an instant from which `after` pays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    shares: Annotated[list[ShareIn], Field(max_length=20)] = Field(default_factory=list)
+    instant_ms: Instant | None = None
+    after: Annotated[str, Field(max_length=64)] = ""
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SplitIn:
+        if bool(self.shares) == (self.instant_ms is not None) or bool(self.after) == bool(self.shares):
+            raise ValueError("give either shares, or instant_ms with after")
+        return self
+
+
+class JoinIn(BaseModel):
+    """Why a session is charged to one account again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+class Bears(BaseModel):
+    """What an account bears: `weight` of the sum of all weights."""
+
+    account: str
+    weight: int
+
+
+class SplitSeen(BaseModel):
+    """How a session is split, by whom and why, with the charges of its accounts; times in UTC ms."""
+
+    session: str
+    shares: list[Bears]
+    instant_ms: int | None
+    reason: str
+    author: str
+    made_ms: int
+    charges: list[ChargeSeen]
+
+
+@router.get("/sessions/{id}/split")
+def get_split(session: Reading, who: SignedIn, id: str) -> SplitSeen:
+    """Return how a session is split."""
+    used = session.get(MachineSession, id)
+    split = service.split_of(session, id)
+    if used is None or split is None or not who.may_see(used.member, Permission.LEDGER_READ):
+        raise Refused("split_not_found", "There is no such split session of yours.")
+    return _seen(session, split)
+
+
+@router.post("/sessions/{id}/split", status_code=201)
+def split(
+    who: SignedIn, session: Writing, context: Ctx, id: str, details: SplitIn, key: IdempotencyKey
+) -> SplitSeen:
+    """Split a session between accounts that its member may charge to; one's own, or with the right."""
+    check_may_split(session, who, id)
+
+    def change() -> SplitSeen:
+        now_ms = context.clock.now_ms()
+        shares = service.parse_shares([(one.account, one.share) for one in details.shares])
+        wanted = service.Wanted(shares, details.instant_ms, details.after)
+        service.split(session, id, wanted, who.id, details.reason, now_ms)
+        made = service.split_of(session, id)
+        assert made is not None, "it was just made"
+        return _seen(session, made)
+
+    request = f"split {id} {details.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), SplitSeen, change)
+
+
+@router.post("/sessions/{id}/split/undo", status_code=201)
+def undo(
+    who: SignedIn, session: Writing, context: Ctx, id: str, details: JoinIn, key: IdempotencyKey
+) -> ChargesSeen:
+    """Charge a session that is split to its own account alone again."""
+    check_may_split(session, who, id)
+
+    def change() -> ChargesSeen:
+        made = service.undo_split(session, id, who.id, details.reason, context.clock.now_ms())
+        return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
+
+    request = f"undo split {id} {details.model_dump_json()}"
+    return once(session, who.id, key, request, context.wall.now_ms(), ChargesSeen, change)
+
+
+def check_may_split(session: Session, who: Who, id: str) -> MachineSession:
+    """Return a session that somebody may split: their own, or with the right; else raise Refused."""
+    used = session.get(MachineSession, id)
+    own = used is not None and who.id == used.member and who.may(Permission.ME_WRITE)
+    if used is None or not (own or who.may(Permission.LEDGER_WRITE)):
+        raise Refused("session_not_found", "This is no session of yours.")
+    return used
+
+
+def _seen(session: Session, split: SessionSplit) -> SplitSeen:
+    charges = service.charges_of(session, split.session)
+    return SplitSeen(
+        session=split.session,
+        shares=[Bears(account=account, weight=weight) for account, weight in split.shares],
+        instant_ms=split.instant_ms,
+        reason=split.reason,
+        author=split.author,
+        made_ms=split.made_ms,
+        charges=[ChargeSeen.model_validate(one) for one in charges],
+    )
