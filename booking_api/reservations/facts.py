@@ -136,17 +136,18 @@ def known(session: Session, policies: Policies, wanted: Wanted, zone: tzinfo) ->
         certified_until_ms=certifications.until_ms(session, wanted.member, machine, now_ms) if member else 0,
         member_until_ms=member.valid_until_ms if member else None,
         suspended=member is not None and _suspended(session, member, now_ms),
-        waiting=waiting_count(session, machine, wanted.member, now_ms),
+        waiting=waiting_count(session, wanted, now_ms),
         offers=offers(session, machine, now_ms),
     )
 
 
-def waiting_count(session: Session, machine: str, but: str, now_ms: int) -> int:
-    """Return how many wait for a machine, but for one member."""
+def waiting_count(session: Session, wanted: Wanted, now_ms: int) -> int:
+    """Return how many others wait for the machine before the wanted time ends."""
     query = select(Waiting.member).where(
-        Waiting.machine == machine,
-        Waiting.member != but,
+        Waiting.machine == wanted.slot.machine,
+        Waiting.member != wanted.member,
         col(Waiting.left_ms).is_(None),
+        col(Waiting.from_ms) < wanted.slot.ends_ms,
         col(Waiting.to_ms) > now_ms,
     )
     return len(set(session.exec(query)))
