@@ -135,8 +135,8 @@ class Opens:
 class Limit:
     """At most `number` of what is counted, or `ms` of it. `key` is its place in the file.
 
-    `over` is "machine", "policy", "kind", "all" or a group; `when` a window, and "" always. `bars` is how long
-    nothing is booked once a limit that looks back is passed (None: until it is passed no more).
+    `over` is "machine", "policy", "kind", "all" or a group; `when` a window, and "" always. `bars` is how
+    long nothing is booked once a limit that looks back is passed (None: until it is passed no more).
     """
 
     key: str

@@ -97,7 +97,7 @@ def may_recur(policies: Policies, machine: str, tier: str, slots: Sequence[Slot]
     if slots and rules.recurring_for is not None:
         last = calendar.shift(slots[0].begins_ms, rules.recurring_for, zone)
         if slots[-1].begins_ms > last:
-            most = rules.recurring_for.words
-            sentence = f"It may come again for {most}: the last of these begins after that."
-            return Turned("recurring_for", sentence, {"key": rules.place("recurring_for"), "most": most})
+            words = rules.recurring_for.words
+            sentence = f"It may come again for {words}: the last of these begins after that."
+            return Turned("recurring_for", sentence, {"key": rules.place("recurring_for"), "most": words})
     return Allowed()
