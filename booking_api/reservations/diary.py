@@ -85,7 +85,8 @@ class Diary:
 
         `keeps`: its time stays as it is, and so does its buffer, whatever the rules say by now.
         """
-        rules = self.policies.of(row.machine).rules
+        with self.session.no_autoflush:  # a slot is written with its buffer, never before it
+            rules = self.policies.of(row.machine).rules
         if not keeps:
             row.blocks_from_ms = row.begins_ms - rules.buffer_before_ms
             row.blocks_to_ms = row.ends_ms + rules.buffer_after_ms

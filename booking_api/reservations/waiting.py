@@ -138,6 +138,8 @@ def served(diary: Diary, row: Reserved) -> None:
         if waits.member == row.member and waits.from_ms < row.ends_ms and row.begins_ms < waits.to_ms:
             waits.left_ms = diary.now_ms
             diary.session.add(waits)
+            for one in list(diary.session.exec(open_.where(Offer.waiting == waits.id))):
+                _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
     diary.session.flush()
 
 

@@ -304,7 +304,10 @@ async def test_what_was_booked_under_other_buffers_keeps_its_own(
     assert (worded.status_code, worded.json()["words"]) == (200, "acrylic")
     to = {"member": web.people["otto"]}
     assert (await mira.post(f"{URL}/{made['id']}/hand-over", json=to)).status_code == 200
-    is_refused(await olga.post(f"{URL}/{block.json()['id']}/hand-over", json=to), "reservation_standing")
+    url = f"{URL}/{block.json()['id']}"
+    is_refused(await olga.post(f"{url}/hand-over", json=to), "reservation_standing")
+    later = {"begins_ms": TEN + 5 * HOUR, "ends_ms": TEN + 6 * HOUR}
+    assert (await olga.patch(url, json=later)).json()["begins_ms"] == TEN + 5 * HOUR
 
 
 async def test_dates_that_cannot_be_had_are_named(

@@ -113,6 +113,17 @@ async def test_who_declines_or_leaves_makes_room_for_the_next(web: WebFloor) -> 
     assert [one["member"] for one in seen] == [web.people["otto"], web.people["tomas"]]
 
 
+async def test_who_books_elsewhere_in_that_time_leaves_what_was_offered(web: WebFloor) -> None:
+    made = (await ask(web, "mira", "POST", "/reservations", **slot(10, 2))).json()
+    wish = {"machine": "laser-1", "from_ms": TEN - 2 * HOUR, "to_ms": TEN + 2 * HOUR, "length_ms": HOUR}
+    await ask(web, "otto", "POST", "/reservation-waiting", **wish)
+    await wait(web, "ines", 2)
+    await ask(web, "mira", "POST", f"/reservations/{made['id']}/cancel")
+    assert [len(await offers(web, name)) for name in ("otto", "ines")] == [1, 0]
+    assert (await ask(web, "otto", "POST", "/reservations", **slot(8))).status_code == 201
+    assert await offers(web, "otto") == []
+
+
 class Peer:
     """A gateway that holds what it is told."""
 
