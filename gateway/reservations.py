@@ -15,7 +15,7 @@ from floor import session_events
 from floor.access import UNTRAINED, Lease, MemberStanding
 from floor.reservation.at_machine import NOTHING, Reserved, begins, holds, look
 from floor.session_states import Free, RunOn
-from floor.wire.roster import Booking, OnReserved, RosterMachine
+from floor.wire.roster import UNRESERVED, Booking, OnReserved, RosterMachine
 from floor.words import DenialReason, Purpose
 from hardware.ports import Sound
 
@@ -36,6 +36,9 @@ WORDS = {
     "end_by": ("Reserved from {at} by {who}: please end by then", "{at}起已由{who}预约，请在此之前结束"),
     "free": ("Tap your badge. Reserved from {at}", "请刷卡。{at}起已被预约"),
     "free_by": ("Tap your badge. Reserved from {at} by {who}", "请刷卡。{at}起已由{who}预约"),
+    "until_only": ("Only with a reservation", "须先预约"),
+    "end_only": ("Only with a reservation from {at}: please end by then", "{at}起须先预约，请在此之前结束"),
+    "free_only": ("Tap your badge. Only with a reservation from {at}", "请刷卡。{at}起须先预约"),
     "now": ("Reserved, and a job is finished first", "已被预约，当前作业完成后结束"),
     "job": ("A job is finished here first", "请等待当前作业完成"),
     "job_until": ("A job is finished here first, until {at}", "请等待当前作业完成，预计至{at}"),
@@ -260,12 +263,15 @@ class Reservations:
         """Return a heading, the next reservations as time and name, and a hint, for the station's page."""
         zh, clock = language.startswith("zh"), self._station.services.clock
         known = clock.known()
-        left = [one for one in self.bookings if not known or one.ends_ms > clock.wall_ms()]
+        left = [one for one in self.bookings if not one.id.startswith(UNRESERVED)]
+        left = [one for one in left if not known or one.ends_ms > clock.wall_ms()]
         rows = [(f"{self._at(one.begins_ms)}–{self._at(one.ends_ms)}", one.shown) for one in left[:LISTED]]
         return WORDS["list"][zh], rows, "" if known or not rows else WORDS["no_clock"][zh]
 
     def _said(self, code: str, booking: Booking, at_ms: int) -> Words:
         """Return a text with whose booking it is, where that is told."""
+        if booking.id.startswith(UNRESERVED):
+            return self._words(f"{code}_only", at_ms)
         return self._words(f"{code}_by" if booking.shown else code, at_ms, booking.shown)
 
     def _words(self, code: str, at_ms: int, who: str = "") -> Words:

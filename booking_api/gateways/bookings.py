@@ -12,11 +12,11 @@ from booking_api.db import zone_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.members.models import Member
 from booking_api.reservations import facts, policies
-from booking_api.reservations.models import Reserved
-from floor.reservation import slots
+from booking_api.reservations.models import Offer, OfferState, Reserved
+from floor.reservation import calendar, slots
 from floor.reservation.model import Policies
 from floor.reservation.terms import Reservation
-from floor.wire.roster import BOOKINGS_MAX, Booking
+from floor.wire.roster import BOOKINGS_MAX, UNRESERVED, Booking
 
 DAY_MS = 86_400_000
 HORIZON_MS = 7 * DAY_MS
@@ -46,10 +46,14 @@ def for_roster(session: Session, machines: Collection[str], now_ms: int) -> dict
         found.setdefault(row.machine, []).append(
             _booking(row, one, rules, shown, guests.get(row.class_session or "", []), opening)
         )
+    zone = zone_of(session)
+    for machine, offered in _offers(session, machines, rules, now_ms):
+        found.setdefault(machine, []).append(offered)
     for machine in machines:
-        blocks = _blocks(rules, machine, now_ms, zone_of(session))
-        if blocks:
-            found[machine] = sorted([*found.get(machine, []), *blocks], key=lambda one: one.begins_ms)
+        listed = [*found.get(machine, []), *_blocks(rules, machine, now_ms, zone)]
+        listed += _unreserved(rules, machine, listed, now_ms, zone)
+        if listed:
+            found[machine] = sorted(listed, key=lambda one: one.begins_ms)
     return {machine: listed[:BOOKINGS_MAX] for machine, listed in found.items()}
 
 
@@ -81,7 +85,11 @@ def turn(session: Session, now_ms: int) -> None:
     found = set(session.exec(query))
     rules = policies.read(session, now_ms)
     zone = zone_of(session)
-    found |= {one for one in rules.kinds if slots.block_times(rules, one, now_ms, edge, zone)}
+    for one in rules.kinds:
+        if slots.block_times(rules, one, now_ms, edge, zone) or slots.unreserved(
+            rules, one, now_ms, edge, zone
+        ):
+            found.add(one)
     for machine in sorted(found):
         changed(session, Subject.MACHINE, machine, now_ms)
 
@@ -108,6 +116,47 @@ def _booking(
         on_others=policy.on_others,
         warn_s=policy.warn_s,
     )
+
+
+def _offers(
+    session: Session, machines: Collection[str], rules: Policies, now_ms: int
+) -> list[tuple[str, Booking]]:
+    """Return what is kept for who waited, as far as it is kept: an offer that lapses holds no more."""
+    query = select(Offer).where(
+        col(Offer.machine).in_(machines), Offer.state == OfferState.OPEN, col(Offer.until_ms) > now_ms
+    )
+    rows = [one for one in session.exec(query.order_by(col(Offer.id))) if one.begins_ms < one.until_ms]
+    shown = _shown(session, {one.member for one in rows})
+    return [
+        (
+            one.machine,
+            Booking(
+                id=one.id,
+                begins_ms=one.begins_ms,
+                ends_ms=min(one.until_ms, one.ends_ms),
+                member=one.member,
+                shown=shown.get(one.member, "")[:SHOWN_MAX],
+                on_others=rules.of(one.machine).on_others,
+                warn_s=rules.of(one.machine).warn_s,
+            ),
+        )
+        for one in rows
+    ]
+
+
+def _unreserved(
+    rules: Policies, machine: str, taken: list[Booking], now_ms: int, zone: tzinfo
+) -> list[Booking]:
+    """Return as bookings of nobody the times in which the rules let nobody use it without a reservation."""
+    from_ms = now_ms // TURN_MS * TURN_MS
+    times = slots.unreserved(rules, machine, from_ms, from_ms + TURN_MS + HORIZON_MS, zone)
+    left = calendar.without(times, [(one.begins_ms, one.ends_ms) for one in taken])
+    warn_s = rules.of(machine).warn_s
+    return [
+        Booking(id=f"{UNRESERVED}{begins_ms}", begins_ms=begins_ms, ends_ms=ends_ms, warn_s=warn_s)
+        for begins_ms, ends_ms in left
+        if ends_ms > now_ms
+    ]
 
 
 def _blocks(rules: Policies, machine: str, now_ms: int, zone: tzinfo) -> list[Booking]:

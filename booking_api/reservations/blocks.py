@@ -51,9 +51,7 @@ def block(diary: Diary, details: BlockDetails) -> Reserved:
     if inside and not details.displace:
         raise taken()
     for other in inside:
-        has_begun = other.standing is Standing.BEGUN
-        diary.close(other, Standing.ENDED if has_begun else Standing.CANCELLED, details.reason or "displaced")
-        diary.tell(Happening.RESERVATION_DISPLACED, other, displaced_by=row.id)
+        diary.displace(other, row, details.reason)
     diary.write(row)
     waiting.served(diary, row)
     diary.tell(Happening.RESERVATION_MADE, row, kind=row.kind)

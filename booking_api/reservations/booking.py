@@ -14,7 +14,7 @@ from booking_api.reservations import charging, facts, release, waiting
 from booking_api.reservations.diary import Diary, refusal
 from booking_api.reservations.models import Reserved, Waiting
 from floor.errors import Refused
-from floor.reservation import extension, fees, hand_over
+from floor.reservation import calendar, extension, fees, hand_over
 from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Turned, Wanted
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
@@ -132,7 +132,7 @@ def change(diary: Diary, id: str, changes: ChangeDetails) -> Reserved:
         **({"machine": row.machine, "begins_ms": row.begins_ms, "ends_ms": row.ends_ms} | given)
     )
     if Slot(slot.machine, slot.begins_ms, slot.ends_ms) == before:
-        return diary.write(row)
+        return diary.write(row, keeps=True)
     release.settle(diary, slot.machine)
     if row.kind is Kind.USE and row.member:
         _check_not_late(diary, row)
@@ -144,7 +144,11 @@ def change(diary: Diary, id: str, changes: ChangeDetails) -> Reserved:
     if slot.machine != before.machine:
         diary.tell_gateway(before.machine)
     diary.tell(Happening.RESERVATION_CHANGED, row, before_machine=before.machine, before_ms=before.begins_ms)
-    waiting.offer(diary, before)
+    now_free = [(before.begins_ms, before.ends_ms)]
+    if slot.machine == before.machine:
+        now_free = calendar.without(now_free, [(slot.begins_ms, slot.ends_ms)])
+    for from_ms, to_ms in now_free:
+        waiting.offer(diary, Slot(before.machine, from_ms, to_ms))
     return row
 
 
@@ -164,6 +168,8 @@ def cancel(diary: Diary, id: str, reason: str = "", *, waive: bool = False) -> R
         else fees.of_cancel(one, diary.policies.of(row.machine), diary.now_ms, diary.zone)
     )
     diary.close(row, Standing.ENDED if has_begun else Standing.CANCELLED, reason)
+    if waive:
+        row.closed_by = facts.SERVER  # excused: it counts as no late cancellation either
     charged = charging.late_cancel(diary, row, fee) if fee is not None else False
     if not has_begun:
         diary.tell(Happening.RESERVATION_CANCELLED, row, reason=reason.strip()[:200], charged=int(charged))
@@ -177,6 +183,10 @@ def pass_on(diary: Diary, id: str, member: str) -> Reserved:
     row = diary.get(id)
     release.settle(diary, row.machine)
     _check_open(diary, row, Standing.BOOKED)
+    if row.member is None:
+        raise Refused(
+            "reservation_standing", "A class or maintenance is nobody's: make a reservation instead."
+        )
     slot = SlotDetails(machine=row.machine, begins_ms=row.begins_ms, ends_ms=row.ends_ms)
     to = wanted(diary, slot, _called(diary, member), row.id)
     member = to.member
@@ -198,7 +208,8 @@ def pass_on(diary: Diary, id: str, member: str) -> Reserved:
         changed_ms=diary.now_ms,
     )
     diary.close(row, Standing.HANDED_OVER)
-    diary.write(made)
+    diary.write(made, keeps=True)
+    waiting.served(diary, made)
     diary.tell(Happening.RESERVATION_HANDED_OVER, row, to=member, made=made.id)
     diary.tell(Happening.RESERVATION_MADE, made, **{"from": row.id})
     return made
@@ -260,6 +271,7 @@ def accept(diary: Diary, id: str) -> Reserved:
     """Take what is offered: what was waited for, from now on where the slot runs already."""
     diary.hold()
     one = waiting.stands(diary, id)
+    release.settle(diary, one.machine)
     begins_ms = max(one.begins_ms, diary.now_ms)
     length_ms = diary.session.get_one(Waiting, one.waiting).length_ms
     slot = SlotDetails(
@@ -274,9 +286,7 @@ def accept(diary: Diary, id: str) -> Reserved:
 def _displace(diary: Diary, ids: tuple[str, ...], by: Reserved) -> None:
     """Take reservations of lower priority away, in favour of one; their holders are told, and pay nothing."""
     for id in ids:
-        row = diary.get(id)
-        diary.close(row, Standing.CANCELLED, "displaced")
-        diary.tell(Happening.RESERVATION_DISPLACED, row, displaced_by=by.id)
+        diary.displace(diary.get(id), by)
 
 
 def _check_open(diary: Diary, row: Reserved, *standings: Standing) -> None:
@@ -285,9 +295,9 @@ def _check_open(diary: Diary, row: Reserved, *standings: Standing) -> None:
 
 
 def _check_not_late(diary: Diary, row: Reserved) -> None:
-    """Refuse to move what is too late to be cancelled without a fee: moved away, it could be cancelled."""
-    fee = fees.of_cancel(facts.reservation(row), diary.policies.of(row.machine), diary.now_ms, diary.zone)
-    if fee is not None and not diary.is_staff:
+    """Refuse to move what is too late to be cancelled freely: moved away, it could be cancelled."""
+    policy = diary.policies.of(row.machine)
+    if fees.is_late(facts.reservation(row), policy, diary.now_ms, diary.zone) and not diary.is_staff:
         raise Refused(
             "reservation_change_late", "It is too late to move this reservation. You may still cancel it."
         )

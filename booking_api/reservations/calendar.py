@@ -15,7 +15,10 @@ MEDIA = "text/calendar; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One reservation as a calendar shows it. `changed_ms` is when it last changed."""
+    """One reservation as a calendar shows it, made at `made_ms` and last changed at `changed_ms`.
+
+    `is_off`: it does not take place, so that a program that has it already strikes it out.
+    """
 
     id: str
     title: str
@@ -23,6 +26,8 @@ class Event:
     begins_ms: int
     ends_ms: int
     changed_ms: int
+    made_ms: int
+    is_off: bool = False
     words: str = ""
     url: str = ""
 
@@ -44,6 +49,8 @@ def write(name: str, events: Iterable[Event]) -> bytes:
         entry.add("uid", f"{event.id}@makerfloor")
         entry.add("dtstamp", _moment(event.changed_ms))
         entry.add("last-modified", _moment(event.changed_ms))
+        entry.add("sequence", max(0, event.changed_ms - event.made_ms) // 1000)
+        entry.add("status", "CANCELLED" if event.is_off else "CONFIRMED")
         entry.add("dtstart", _moment(event.begins_ms))
         entry.add("dtend", _moment(event.ends_ms))
         entry.add("summary", event.title)

@@ -25,8 +25,7 @@ from floor.reservation.model import Policies
 from floor.reservation.terms import Decision, Reservation, Standing, Turned, Wanted
 
 OVERLAP = "reservation_overlap"
-SERVER = "reservations"
-"""Who acts where only time has passed."""
+SERVER = facts.SERVER
 
 
 @dataclass(frozen=True)
@@ -81,11 +80,16 @@ class Diary:
         known = facts.known(self.session, self.policies, wanted, self.zone)
         return decide(self.policies, wanted, known, self.zone)
 
-    def write(self, row: Reserved) -> Reserved:
-        """Put a reservation down; raises Refused where the database says that its time is taken."""
-        rules = self.policies.of(row.machine).rules
-        row.blocks_from_ms = row.begins_ms - rules.buffer_before_ms
-        row.blocks_to_ms = row.ends_ms + rules.buffer_after_ms
+    def write(self, row: Reserved, *, keeps: bool = False) -> Reserved:
+        """Put a reservation down; raises Refused where the database says that its time is taken.
+
+        `keeps`: its time stays as it is, and so does its buffer, whatever the rules say by now.
+        """
+        with self.session.no_autoflush:  # a slot is written with its buffer, never before it
+            rules = self.policies.of(row.machine).rules
+        if not keeps:
+            row.blocks_from_ms = row.begins_ms - rules.buffer_before_ms
+            row.blocks_to_ms = row.ends_ms + rules.buffer_after_ms
         row.changed_ms = self.now_ms
         self.session.add(row)
         try:
@@ -105,6 +109,13 @@ class Diary:
         self.session.add(row)
         self.session.flush()
         self.tell_gateway(row.machine)
+
+    def displace(self, row: Reserved, by: Reserved, reason: str = "") -> None:
+        """Take a reservation away for another: its holder is told, and has cancelled nothing."""
+        is_over = row.standing is Standing.BEGUN
+        standing = Standing.ENDED if is_over else Standing.CANCELLED
+        self.as_server().close(row, standing, reason or "displaced")
+        self.tell(Happening.RESERVATION_DISPLACED, row, displaced_by=by.id)
 
     def tell_gateway(self, machine: str) -> None:
         """Have the machine's gateway told within a second."""

@@ -20,12 +20,14 @@ from floor.reservation.terms import Known, Reservation, Slot, Standing, Use, Wan
 from floor.reservation.terms import Offer as Kept
 
 HOLDS = (Standing.BOOKED, Standing.BEGUN)
+SERVER = "reservations"
+"""Who acts where only time has passed, or another's reservation takes one away."""
 MAX = 5_000
 """So many reservations are read at once, at most."""
 
 
 def reservation(row: Reserved) -> Reservation:
-    """Return a row as the rules know it."""
+    """Return a row as the rules know it. What was taken away from its holder was not cancelled late."""
     return Reservation(
         id=row.id,
         slot=Slot(row.machine, row.begins_ms, row.ends_ms),
@@ -35,7 +37,7 @@ def reservation(row: Reserved) -> Reservation:
         tier=row.tier,
         standing=row.standing,
         begun_ms=row.begun_ms,
-        closed_ms=row.closed_ms or 0,
+        closed_ms=0 if row.closed_by == SERVER else row.closed_ms or 0,
     )
 
 
@@ -136,17 +138,18 @@ def known(session: Session, policies: Policies, wanted: Wanted, zone: tzinfo) ->
         certified_until_ms=certifications.until_ms(session, wanted.member, machine, now_ms) if member else 0,
         member_until_ms=member.valid_until_ms if member else None,
         suspended=member is not None and _suspended(session, member, now_ms),
-        waiting=waiting_count(session, machine, wanted.member, now_ms),
+        waiting=waiting_count(session, wanted, now_ms),
         offers=offers(session, machine, now_ms),
     )
 
 
-def waiting_count(session: Session, machine: str, but: str, now_ms: int) -> int:
-    """Return how many wait for a machine, but for one member."""
+def waiting_count(session: Session, wanted: Wanted, now_ms: int) -> int:
+    """Return how many others wait for the machine before the wanted time ends."""
     query = select(Waiting.member).where(
-        Waiting.machine == machine,
-        Waiting.member != but,
+        Waiting.machine == wanted.slot.machine,
+        Waiting.member != wanted.member,
         col(Waiting.left_ms).is_(None),
+        col(Waiting.from_ms) < wanted.slot.ends_ms,
         col(Waiting.to_ms) > now_ms,
     )
     return len(set(session.exec(query)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlmodel import Session, col, select
 
 from booking_api.happenings.words import Happening
+from booking_api.machines.models import Machine
 from booking_api.reservations import charging, facts, waiting
 from booking_api.reservations.diary import Diary
 from booking_api.reservations.models import Offer, OfferState, Reserved
@@ -84,6 +85,11 @@ def _write(diary: Diary, rows: list[Reserved]) -> None:
 
 def _release(diary: Diary, row: Reserved, one: Reservation) -> None:
     at_ms = slots.released_ms(facts.reservation(row), diary.policies.of(row.machine))
+    machine = diary.session.get_one(Machine, row.machine)
+    if machine.archived_ms is not None or machine.lockout_reason is not None:
+        diary.close(row, Standing.CANCELLED, "out of order", at_ms)  # nobody could come: it costs nothing
+        diary.tell(Happening.RESERVATION_CANCELLED, row, reason=row.reason, charged=0)
+        return
     diary.close(row, Standing.RELEASED, at_ms=at_ms)
     fee = fees.of_no_show(one, diary.policies.of(row.machine))
     charged = charging.no_show(diary, row, fee) if fee is not None else False

@@ -63,7 +63,7 @@ def book(diary: Diary, details: SeriesDetails) -> Series:
     again = details.again
     rule = Recurring(again.unit, again.every, frozenset(again.days), again.until, again.times)
     slots = expand(first.slot, rule, diary.zone)
-    granted(may_recur(diary.policies, details.machine, first.tier, len(slots)))
+    granted(may_recur(diary.policies, details.machine, first.tier, slots, diary.zone))
     id = diary.new_id()
     dates = tuple(_date(diary, details, slot, id) for slot in slots)
     if all(one.reservation is None for one in dates):

@@ -84,7 +84,7 @@ def leave(diary: Diary, row: Waiting) -> None:
 def decline(diary: Diary, one: Offer) -> None:
     """Let an offer go to the next in line; who declines goes on waiting for other slots."""
     diary.hold()
-    _check_stands(diary, one)
+    one = stands(diary, one.id)
     _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
 
 
@@ -97,8 +97,11 @@ def of_machine(diary: Diary, machine: str) -> list[Waiting]:
 
 
 def offer(diary: Diary, freed: Slot, at_ms: int | None = None) -> None:
-    """Offer a slot that came free at an instant (None: now) to the next in line, and its rest to others."""
-    pieces = [freed]
+    """Offer a slot that came free at an instant (None: now) to the next in line, and its rest to others.
+
+    What is over by now is offered to nobody, however late it is written.
+    """
+    pieces = [freed] if freed.ends_ms > diary.now_ms else []
     for _ in range(PIECES_MAX):
         if not pieces:
             return
@@ -135,6 +138,8 @@ def served(diary: Diary, row: Reserved) -> None:
         if waits.member == row.member and waits.from_ms < row.ends_ms and row.begins_ms < waits.to_ms:
             waits.left_ms = diary.now_ms
             diary.session.add(waits)
+            for one in list(diary.session.exec(open_.where(Offer.waiting == waits.id))):
+                _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
     diary.session.flush()
 
 
@@ -215,6 +220,7 @@ def _write(diary: Diary, row: Waiting, slot: Slot, at_ms: int, until_ms: int) ->
     )
     diary.session.add(made)
     diary.session.flush()
+    diary.tell_gateway(made.machine)
     happened(
         diary.session,
         Happening.RESERVATION_OFFERED,

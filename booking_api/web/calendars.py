@@ -96,6 +96,8 @@ def _events(
                 begins_ms=row.begins_ms,
                 ends_ms=row.ends_ms,
                 changed_ms=row.changed_ms,
+                made_ms=row.made_ms,
+                is_off=row.standing not in SHOWN,
                 words=row.words if concerns else "",
                 url=f"{context.settings.address}/machines/{row.machine}/reserve",
             )

@@ -13,6 +13,7 @@ from floor.reservation.slots import block_times, keeps
 from floor.reservation.terms import Kind, Known, Reservation
 
 LOOK_MS = 40 * calendar.DAY_MS
+WINDOW_MS = 8 * calendar.DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,24 @@ def next_block(user: User, before_ms: int) -> Bound:
         return Bound(
             until, "blocks", f"{user.machine} is taken from {shown(begins, user.zone)}: {block.name}."
         )
+    return Bound()
+
+
+def next_window(user: User) -> Bound:
+    """Return when windows of the policy let the member use the machine without a reservation no more."""
+    edges = set[int]()
+    for name in {one.window for one in user.policy.windows}:
+        times = user.policies.windows[name]
+        for begins, ends in calendar.stretches(times, user.now_ms, user.now_ms + WINDOW_MS, user.zone):
+            edges |= {begins, ends}
+    for at_ms in sorted(edges):
+        touched = calendar.windows_at(user.policies, at_ms, at_ms + 1, user.zone)
+        rules = user.policy.rules_for(user.tier, touched)
+        barred = bool(rules.only_tiers) and user.tier not in rules.only_tiers
+        if barred or not rules.walk_in:
+            why = "." if barred else " without a reservation."
+            sentence = f"From {shown(at_ms, user.zone)} on {user.machine} is not for you{why}"
+            return Bound(at_ms, "only_tiers" if barred else "walk_in", sentence)
     return Bound()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta, tzinfo
 
 from floor.reservation import calendar
@@ -19,12 +19,16 @@ SPAN_MS = 40 * calendar.DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that a limit counts: a time at a machine; `number` is 0 where it is one with another."""
+    """Something that a limit counts: a time at a machine; `number` is 0 where it is one with another.
+
+    `at_ms` is when a late cancellation came (0: at the begin).
+    """
 
     machine: str
     begins_ms: int
     ends_ms: int
     number: int = 1
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ def _needed(
     policies: Policies, limit: Limit, begins: int, ends: int, now_ms: int, zone: tzinfo
 ) -> Iterator[Times_ms]:
     if not limit.counts & COMING:
-        begins, ends = now_ms, now_ms + 1
+        begins = calendar.shift(now_ms, limit.bars, zone, -1) if limit.bars else now_ms
+        ends = now_ms + 1
+        yield now_ms, now_ms + SPAN_MS  # what was cancelled late lies ahead
     if limit.per is Per.OPEN:
         yield now_ms, LAST_MS
     elif limit.per is Per.ROLLING:
@@ -138,9 +144,10 @@ def _windows(asked: Asked, limit: Limit, items: list[Item]) -> Iterator[Times_ms
     zone, span = asked.zone, limit.window
     edges = [asked.wanted, *items]
     firsts = {one.begins_ms for one in edges}
-    firsts |= (
-        {calendar.shift(one.ends_ms, span, zone, -1) for one in edges} if limit.ms is not None else set()
-    )
+    if limit.ms is not None:
+        pieces = [piece for one in edges for piece in _times(asked, limit, one)]
+        firsts |= {piece_begins for piece_begins, _ in pieces}
+        firsts |= {calendar.shift(piece_ends, span, zone, -1) for _, piece_ends in pieces}
     for first in sorted(firsts):
         after = calendar.shift(first, span, zone)
         if first < ends and begins < after:
@@ -198,7 +205,8 @@ def _items(asked: Asked, limit: Limit) -> Iterator[Item]:
             standing = standing_at(one, policy, asked.now_ms)
             late = standing is Standing.CANCELLED and is_late(one, policy, one.closed_ms, asked.zone)
             if _category(standing, late) in limit.counts:
-                found.append(Item(where, one.slot.begins_ms, one.slot.ends_ms))
+                at_ms = one.closed_ms if late else one.slot.begins_ms
+                found.append(Item(where, one.slot.begins_ms, one.slot.ends_ms, 1, at_ms))
     for use in asked.known.uses:
         if not policies.counted_with(limit.over, machine, use.machine):
             continue
@@ -217,15 +225,31 @@ def _category(standing: Standing, late: bool) -> Counted | None:
 
 
 def _past(asked: Asked, limit: Limit, items: list[Item]) -> Broken | None:
-    """A limit of no-shows and the like looks back from now: who passed it books nothing until it is over."""
-    zone, now_ms = asked.zone, asked.now_ms
+    """A limit of no-shows and the like looks back from now: who passed it books nothing until it is over.
+
+    Where the limit says how long it bars, that is counted from each that passed it.
+    """
+    now_ms, done = asked.now_ms, sorted((one for one in items if one.at_ms <= asked.now_ms), key=_when)
+    if limit.bars is None:
+        return _looking_back(asked, limit, done, now_ms)
+    for n in range(len(done), 0, -1):
+        at_ms = done[n - 1].at_ms
+        until_ms = calendar.shift(at_ms, limit.bars, asked.zone)
+        if now_ms < until_ms and (broken := _looking_back(asked, limit, done[:n], at_ms)):
+            return replace(broken, again_ms=until_ms)
+    return None
+
+
+def _looking_back(asked: Asked, limit: Limit, items: list[Item], at_ms: int) -> Broken | None:
+    """Say how the limit was passed at an instant by items, in order, none of which is later."""
+    zone = asked.zone
     if limit.per is Per.ROLLING:
-        window: Times_ms | None = (calendar.shift(now_ms, limit.window, zone, -1), now_ms + 1)
+        window: Times_ms | None = (calendar.shift(at_ms, limit.window, zone, -1), at_ms + 1)
     else:
-        window = next(_periods(asked.policies, limit.per, now_ms, now_ms + 1, zone), None)
+        window = next(_periods(asked.policies, limit.per, at_ms, at_ms + 1, zone), None)
     if window is None:
         return None
-    inside = sorted((one for one in items if window[0] <= one.begins_ms < window[1]), key=_begin)
+    inside = [one for one in items if window[0] <= one.at_ms < window[1]]
     number, length = len(inside), sum(one.ends_ms - one.begins_ms for one in inside)
     is_over = limit.number is not None and number > limit.number
     if not is_over and (limit.ms is None or length <= limit.ms):
@@ -233,12 +257,12 @@ def _past(asked: Asked, limit: Limit, items: list[Item]) -> Broken | None:
     again = window[1]
     if limit.per is Per.ROLLING:
         leaves = inside[number - limit.number - 1] if limit.number is not None and is_over else inside[0]
-        again = calendar.shift(leaves.begins_ms, limit.window, zone) + 1
+        again = calendar.shift(leaves.at_ms, limit.window, zone) + 1
     return Broken(limit, number if is_over else length, is_over, window[0], window[1], again)
 
 
-def _begin(item: Item) -> int:
-    return item.begins_ms
+def _when(item: Item) -> int:
+    return item.at_ms
 
 
 def reached_ms(asked: Asked, limit: Limit) -> int:
@@ -303,6 +327,7 @@ def turned(asked: Asked, broken: Broken) -> Turned:
         sentence = f"At most {most} {what} {_per(limit)} on {where}{name}: this would be {total}{days}."
     else:
         sentence = f"There were {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
+        sentence += f" You may book again from {calendar.shown(broken.again_ms, asked.zone)} on."
     values = {"key": limit.key, "most": most, "total": total, "per": limit.per.value, "over": where}
     return Turned("limits", sentence, values | {"name": limit.name}, broken.again_ms)
 

@@ -11,10 +11,11 @@ from floor.tariff.reader import Table
 
 LIMIT_KEYS = frozenset(
     {"most", "most_time", "what", "per", "window", "over", "counts", "tiers", "except_tiers"}
-    | {"when", "not_when", "then", "name"}
+    | {"when", "not_when", "then", "name", "bars"}
 )
 NUMBER_WORDS = ("count", "number", "reservations", "uses", "times")
 TIME_WORDS = ("time", "hours", "duration")
+PAST = frozenset({Counted.NO_SHOWS, Counted.LATE_CANCELS})
 OTHER_WORDS = {
     "semester": "term",
     "at_once": "open",
@@ -64,6 +65,12 @@ def _limit(at: In, key: str, value: object, known: Known) -> Limit:
         raise here.error("then", "ends a use, and the limit counts none", 'Write counts = ["use"].')
     if per is Per.OPEN and Counted.RESERVATIONS not in counts:
         raise here.error("per", '"open" counts reservations to come', 'Write counts = ["reservations"].')
+    if per is Per.OPEN:
+        counts -= PAST
+    bars = here.span(table["bars"], "bars", '"2 weeks"') if "bars" in table else None
+    if bars is not None and (number is None or counts - PAST):
+        problem = "is for a limit of a number of no-shows or late cancellations alone"
+        raise here.error("bars", problem, 'Write most = 2 and counts = ["no_shows"].')
     return Limit(
         key=at.place(key),
         per=per,
@@ -78,6 +85,7 @@ def _limit(at: In, key: str, value: object, known: Known) -> Limit:
         outside=outside,
         then=then,
         name=here.text(table, "name") if "name" in table else "",
+        bars=bars,
     )
 
 

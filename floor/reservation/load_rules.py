@@ -258,6 +258,7 @@ READERS: Mapping[str, Read] = {
     "hand_over_until": _span("hand_over_until", '"1 h"'),
     "recurring": _yes("recurring"),
     "recurring_most": _whole("recurring_most", 1, 400),
+    "recurring_for": _span("recurring_for", '"4 weeks"'),
     "extend": _word("extend", Extend, yes=Extend.FREE, no=Extend.NEVER),
     "extend_max": _length("extend_max_ms", '"2 h"'),
     "limits": _limits,

@@ -135,7 +135,8 @@ class Opens:
 class Limit:
     """At most `number` of what is counted, or `ms` of it. `key` is its place in the file.
 
-    `over` is "machine", "policy", "kind", "all" or a group; `when` a window, and "" always.
+    `over` is "machine", "policy", "kind", "all" or a group; `when` a window, and "" always. `bars` is how
+    long nothing is booked once a limit that looks back is passed (None: until it is passed no more).
     """
 
     key: str
@@ -151,6 +152,7 @@ class Limit:
     outside: bool = False
     then: Then = Then.REFUSE
     name: str = ""
+    bars: Span | None = None
 
     def meant_for(self, tier: str) -> bool:
         """Whether it holds for members of a tier."""
@@ -210,6 +212,7 @@ class Rules:
     hand_over_until: Span | None = None
     recurring: bool = True
     recurring_most: int = 52
+    recurring_for: Span | None = None
     extend: Extend = Extend.NEVER
     extend_max_ms: int = 0
     limits: tuple[Limit, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from enum import StrEnum
@@ -82,8 +83,9 @@ def _round(first: date, rule: Recurring, n: int) -> list[date]:
     return [monday + timedelta(days=day) for day in sorted(rule.days or {first.weekday()})]
 
 
-def may_recur(policies: Policies, machine: str, tier: str, times: int) -> Decision:
-    """Say whether a member of a tier may have a reservation come again so many times."""
+def may_recur(policies: Policies, machine: str, tier: str, slots: Sequence[Slot], zone: tzinfo) -> Decision:
+    """Say whether a member of a tier may have a reservation come again at these slots, in order of time."""
+    times = len(slots)
     rules = policies.of(machine).rules_for(tier)
     if not rules.recurring:
         sentence = f"Reservations of {machine} do not come again by themselves."
@@ -92,4 +94,10 @@ def may_recur(policies: Policies, machine: str, tier: str, times: int) -> Decisi
         most = rules.recurring_most
         sentence = f"It may come at most {most} times: these are {times}."
         return Turned("recurring_most", sentence, {"key": rules.place("recurring_most"), "most": str(most)})
+    if slots and rules.recurring_for is not None:
+        last = calendar.shift(slots[0].begins_ms, rules.recurring_for, zone)
+        if slots[-1].begins_ms > last:
+            words = rules.recurring_for.words
+            sentence = f"It may come again for {words}: the last of these begins after that."
+            return Turned("recurring_for", sentence, {"key": rules.place("recurring_for"), "most": words})
     return Allowed()

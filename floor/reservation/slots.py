@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import tzinfo
+from itertools import pairwise
 
 from floor.reservation import calendar, opening
 from floor.reservation.calendar import DAY_MS, LAST_MS, Times_ms
@@ -79,6 +80,23 @@ def block_times(
             times = calendar.stretches([block.times], from_ms, to_ms, zone)
         found += [(block, one) for one in times]
     return sorted(found, key=lambda one: one[1])
+
+
+def unreserved(policies: Policies, machine: str, from_ms: int, to_ms: int, zone: tzinfo) -> list[Times_ms]:
+    """Return when a machine is used with a reservation only, by members of whatever tier."""
+    policy = policies.of(machine)
+    tiers = {"", *policy.tiers}
+    tiers |= {tier for one in policy.windows for tier in one.tiers | one.except_tiers}
+    edges = {from_ms, to_ms}
+    for name in {one.window for one in policy.windows}:
+        for begins, ends in calendar.stretches(policies.windows[name], from_ms, to_ms, zone):
+            edges |= {begins, ends}
+    found = []
+    for begins, ends in pairwise(sorted(edges)):
+        touched = calendar.windows_at(policies, begins, begins + 1, zone)
+        if not any(policy.rules_for(tier, touched).walk_in for tier in tiers):
+            found.append((begins, ends))
+    return calendar.joined(found)
 
 
 def free(

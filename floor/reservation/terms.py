@@ -104,7 +104,7 @@ class Known:
     `reservations`: whatever touches the wanted slot at its machine, and all of the member's own, at any
     machine, in the windows of the policy's limits (`limits.window_of`). `uses` are the member's own there.
     `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
-    `waiting` is how many others wait for the machine. `offers` are those that stand there.
+    `waiting` is how many others wait for the machine at that time. `offers` are those that stand there.
     """
 
     reservations: tuple[Reservation, ...] = ()

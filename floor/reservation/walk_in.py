@@ -75,7 +75,8 @@ def _refused(user: User, rules: Rules) -> Turned | None:
 
 def _bounds(user: User, rules: Rules, *, is_warned: bool) -> list[Bound]:
     before = rules.walk_in_ends_before_ms
-    bounds = [ahead.next_block(user, before), *ahead.limit_bounds(user, WALK_IN, is_new=True)]
+    bounds = [ahead.next_block(user, before), ahead.next_window(user)]
+    bounds += ahead.limit_bounds(user, WALK_IN, is_new=True)
     if not is_warned:
         bounds.append(ahead.next_taken(user, before))
     if rules.within_hours is Within.WHOLE:

@@ -15,6 +15,8 @@ from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text,
 T = TypeVar("T")
 BOOKINGS_MAX = 100
 """So many bookings of a machine stand in a roster; those behind them follow as these end."""
+UNRESERVED = "walk-in:"
+"""So begin the ids of bookings that are nobody's: times of use with a reservation only."""
 JsonTable = dict[str, object]
 PRINTS_MAX = 20
 """So many prints of a machine stand in a roster; those behind them follow as these are printed."""

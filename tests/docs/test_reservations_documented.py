@@ -44,6 +44,7 @@ WITH = {
     "safe_before": 'priority = ["staff"]',
 }
 LIMIT_WITH = {
+    "bars": 'per = "month"\nmost = 1\ncounts = "no_shows"',
     "window": 'per = "rolling"\nmost = 1',
     "then": 'per = "week"\nmost = "6 h"\ncounts = ["use"]',
     "most_time": 'per = "week"\nmost = 1',

@@ -17,7 +17,8 @@ RUNNER = CliRunner()
 
 
 def test_there_is_a_folder_for_every_policy() -> None:
-    names = [f"V{n:02}" for n in range(1, 5)] + ["hackerspace", "library", "school", "university"]
+    others = ["hackerspace", "library", "makerspace", "school", "university"]
+    names = [f"V{n:02}" for n in range(1, 5)] + others
     assert [folder.name for folder in FOLDERS] == names
 
 

@@ -86,13 +86,20 @@ class World:
     offers: list[tuple[Offer, str]] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
-    def known(self, member: str, machine: str, now_ms: int) -> Known:
-        """Return all that a decision on a member at a machine rests on."""
+    def known(self, member: str, machine: str, now_ms: int, until_ms: int = 0) -> Known:
+        """Return all that a decision on a member at a machine rests on, until an instant (0: now)."""
         who = self.requests.members.get(member)
         uses = tuple(
             replace(use, ends_ms=min(use.ends_ms, now_ms)) for name, use in self.uses if name == member
         )
-        others = {one.member for one in self.waiting if machine in one.machines and one.member != member}
+        others = {
+            one.member
+            for one in self.waiting
+            if machine in one.machines
+            and one.member != member
+            and one.from_ms < max(until_ms, now_ms + 1)
+            and one.to_ms > now_ms
+        }
         return Known(
             tuple(self.reservations.values()),
             uses,
@@ -210,7 +217,8 @@ class World:
         slots = [first]
         if step.repeat is not None:
             slots = recurring.expand(first, step.repeat, self.requests.zone)
-            may = recurring.may_recur(self.policies, step.machine, self.tier(step.member), len(slots))
+            tier, zone = self.tier(step.member), self.requests.zone
+            may = recurring.may_recur(self.policies, step.machine, tier, slots, zone)
             if isinstance(may, Turned):
                 return self._end(step, f"{len(slots)} times", may)
         for n, slot in enumerate(slots, 1):
@@ -315,8 +323,8 @@ class World:
         one = self.find(step, running=True)
         if one is None or not one.begun_ms or one.kind is not Kind.USE:
             return self._end(step, "", Turned("reservation", "None of yours runs now."))
-        known = self.known(step.member, one.slot.machine, step.at_ms)
         to_ms = step.ends_ms or one.slot.ends_ms + step.length_ms
+        known = self.known(step.member, one.slot.machine, step.at_ms, to_ms)
         decision = extension.decide(self.policies, one, to_ms, known, step.at_ms, self.requests.zone)
         if isinstance(decision, Allowed):
             for n, (name, use) in enumerate(self.uses):

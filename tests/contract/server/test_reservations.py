@@ -14,16 +14,23 @@ from booking_api.certifications import service as certifications
 from booking_api.happenings.models import Happened
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
+from booking_api.machines import service as machines
 from booking_api.members.models import Member
 from booking_api.reservations.models import Reserved
 from booking_api.reservations.rounds import look
 from floor.timescale import TimeScale
 from floor.wire.journal import SessionEnded, SessionStarted
 from floor.words import StopType
-from tests.kit.reservations import API, HOUR, TOMORROW, slot, with_policy
+from tests.kit.reservations import API, HOUR, POLICY, TOMORROW, slot, with_policy
 from tests.kit.web import MINUTE, NOW_MS, WebFloor, build
 
 URL = f"{API}/reservations"
+LATE_NEVER = """
+[[limits]]
+per = "month"
+most = 0
+counts = "late_cancels"
+"""
 TEN = TOMORROW + 10 * HOUR
 
 
@@ -191,6 +198,13 @@ async def test_a_better_tier_displaces_and_the_displaced_pays_nothing(
     assert await standing(mira, made["id"]) == "cancelled"
     assert owed(web, "mira") == before
     assert told(web)[-2:] == ["reservation.displaced", "reservation.made"]
+    with_policy(web, POLICY + LATE_NEVER)
+    assert (await mira.post(f"{URL}/try", json=slot(12))).json()["allowed"], "she cancelled nothing"
+    given_up = await booked(mira, 9, 0.5)
+    later = {"begins_ms": TEN + 4 * HOUR, "ends_ms": TEN + 5 * HOUR}
+    is_refused(await mira.patch(f"{URL}/{given_up['id']}", json=later), "reservation_change_late")
+    await mira.post(f"{URL}/{given_up['id']}/cancel", json={})
+    assert (await mira.post(f"{URL}/try", json=slot(12))).json()["rule"] == "limits"
 
 
 async def test_a_no_show_is_free_again_by_reading_alone_and_charged_once(
@@ -208,6 +222,16 @@ async def test_a_no_show_is_free_again_by_reading_alone_and_charged_once(
         look(web.context)
     assert owed(web, "mira") - before == 5_000_000
     assert told(web).count("reservation.released") == 1
+
+
+async def test_nobody_pays_for_a_machine_that_is_out_of_order(web: WebFloor, mira: httpx.AsyncClient) -> None:
+    made, before = await booked(mira), owed(web, "mira")
+    with web.context.database.write() as session:
+        machines.lock_out(session, "laser-1", "The tube is broken", "olga", TEN)
+    turn_to(web, TEN + 20 * MINUTE)
+    assert await standing(mira, made["id"]) == "released"
+    assert look(web.context) == 1
+    assert (await standing(mira, made["id"]), owed(web, "mira")) == ("cancelled", before)
 
 
 async def test_whoever_came_keeps_the_slot_even_if_it_is_heard_of_late(
@@ -268,6 +292,22 @@ async def test_it_is_handed_over_to_who_may_use_the_machine(
     assert (await otto.get(f"{URL}/{theirs.json()['id']}")).json()["mine"]
     assert await standing(mira, made["id"]) == "handed_over"
     is_refused(await mira.post(URL, json=slot()), "reservation_overlap")
+
+
+async def test_what_was_booked_under_other_buffers_keeps_its_own(
+    web: WebFloor, mira: httpx.AsyncClient, otto: httpx.AsyncClient, olga: httpx.AsyncClient
+) -> None:
+    made, _ = await booked(mira), await booked(otto, 11)
+    block = await olga.post(f"{URL}/blocks", json=slot(13))
+    with_policy(web, POLICY.replace("[policy.lasers]", '[policy.lasers]\nbuffer = "30 min"'))
+    worded = await mira.patch(f"{URL}/{made['id']}", json={"words": "acrylic"})
+    assert (worded.status_code, worded.json()["words"]) == (200, "acrylic")
+    to = {"member": web.people["otto"]}
+    assert (await mira.post(f"{URL}/{made['id']}/hand-over", json=to)).status_code == 200
+    url = f"{URL}/{block.json()['id']}"
+    is_refused(await olga.post(f"{url}/hand-over", json=to), "reservation_standing")
+    later = {"begins_ms": TEN + 5 * HOUR, "ends_ms": TEN + 6 * HOUR}
+    assert (await olga.patch(url, json=later)).json()["begins_ms"] == TEN + 5 * HOUR
 
 
 async def test_dates_that_cannot_be_had_are_named(

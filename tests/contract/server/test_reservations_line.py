@@ -113,6 +113,17 @@ async def test_who_declines_or_leaves_makes_room_for_the_next(web: WebFloor) -> 
     assert [one["member"] for one in seen] == [web.people["otto"], web.people["tomas"]]
 
 
+async def test_who_books_elsewhere_in_that_time_leaves_what_was_offered(web: WebFloor) -> None:
+    made = (await ask(web, "mira", "POST", "/reservations", **slot(10, 2))).json()
+    wish = {"machine": "laser-1", "from_ms": TEN - 2 * HOUR, "to_ms": TEN + 2 * HOUR, "length_ms": HOUR}
+    await ask(web, "otto", "POST", "/reservation-waiting", **wish)
+    await wait(web, "ines", 2)
+    await ask(web, "mira", "POST", f"/reservations/{made['id']}/cancel")
+    assert [len(await offers(web, name)) for name in ("otto", "ines")] == [1, 0]
+    assert (await ask(web, "otto", "POST", "/reservations", **slot(8))).status_code == 201
+    assert await offers(web, "otto") == []
+
+
 class Peer:
     """A gateway that holds what it is told."""
 
@@ -198,6 +209,38 @@ async def test_a_class_lets_in_who_has_a_place(web: WebFloor, peer: Peer) -> Non
     assert peer.told() == []
 
 
+async def test_a_reservation_that_gets_shorter_leaves_its_rest_to_who_waits(
+    web: WebFloor, peer: Peer
+) -> None:
+    later = TEN + 24 * HOUR  # so that it is not too late to change it
+    made = (await ask(web, "mira", "POST", "/reservations", **slot(34, 2))).json()
+    wish = {"machine": "laser-1", "from_ms": later, "to_ms": later + 2 * HOUR, "length_ms": HOUR}
+    await ask(web, "otto", "POST", "/reservation-waiting", **wish)
+    shorter = await ask(web, "mira", "PATCH", f"/reservations/{made['id']}", ends_ms=later + HOUR)
+    assert shorter.status_code == 200, shorter.text
+    ((*offered, _),) = await offers(web, "otto")
+    assert offered == [25 * HOUR, 26 * HOUR]
+    assert [one.id for one in peer.told()] == [made["id"]], "the offer is over long before it begins"
+
+
+async def test_what_is_kept_for_who_waited_is_theirs_at_the_machine(web: WebFloor, peer: Peer) -> None:
+    await ask(web, "mira", "POST", "/reservations", **slot(10, 2))
+    await wait(web, "otto")
+    turn_to(web, TEN + 15 * MINUTE)
+    ((begins, _, until),) = await offers(web, "otto")
+    (one,) = peer.told()
+    assert (one.member, one.begins_ms - TEN, one.ends_ms) == (web.people["otto"], begins, until)
+
+
+async def test_without_a_reservation_nobody_uses_what_the_rules_keep(web: WebFloor, peer: Peer) -> None:
+    with_policy(web, POLICY.replace("[policy.lasers]", "[policy.lasers]\nwalk_in = false"))
+    made = (await ask(web, "mira", "POST", "/reservations", **slot())).json()
+    before, mine, after = peer.told()
+    assert (mine.id, before.ends_ms, after.begins_ms) == (made["id"], TEN, TEN + HOUR)
+    assert (before.member, before.on_others, before.begins_ms <= NOW_MS) == ("", OnReserved.REFUSE, True)
+    assert peer.told("saw-1") == []
+
+
 async def test_blocks_of_the_policy_file_are_told_too(web: WebFloor, peer: Peer) -> None:
     with_policy(web, POLICY + BLOCKS)
     with web.context.database.write() as session:
@@ -255,5 +298,11 @@ async def test_one_reservation_is_added_to_a_calendar(web: WebFloor) -> None:
     (event,) = Calendar.from_ical(answer.content).walk("VEVENT")
     assert event.decoded("dtstart").isoformat() == "2026-05-22T09:00:00+00:00"
     assert "attachment" in answer.headers["content-disposition"]
+    assert (event["status"], event["sequence"]) == ("CONFIRMED", 0)
+    turn_to(web, NOW_MS + HOUR)
+    await ask(web, "mira", "POST", f"/reservations/{id}/cancel")
+    async with web.program("mira") as client:
+        (off,) = Calendar.from_ical((await client.get(f"/reservations/{id}.ics")).content).walk("VEVENT")
+    assert (off["uid"], off["status"], off["sequence"] > 3000) == (event["uid"], "CANCELLED", True)
     async with web.program("otto") as client:
         assert (await client.get(f"/reservations/{id}.ics")).status_code == 404
