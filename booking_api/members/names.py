@@ -18,6 +18,13 @@ def folded(text: str) -> str:
     return " ".join("".join(one for one in plain if not unicodedata.combining(one)).casefold().split())
 
 
+def whole(first: str, last: str) -> str:
+    """Return a whole name as it is read: "Mira Quince", and 王桂花 with its last name first."""
+    if first and last and all(_is_han(one) for one in first + last):
+        return f"{last}{first}"
+    return f"{first} {last}".strip()
+
+
 def sort_key(last: str, first: str) -> str:
     """Return what members are sorted by: last name, then first name."""
     return f"{_ordered(last)} {_ordered(first)}".strip()[:SORT_MAX]
@@ -26,6 +33,10 @@ def sort_key(last: str, first: str) -> str:
 def search_key(first: str, last: str, shown: str, number: str, email: str | None) -> str:
     """Return the text in which a part of a name is looked for: names in both orders, number, email."""
     return folded(f"{first} {last} {first} {last}{first} {shown} {number} {email or ''}")
+
+
+def _is_han(letter: str) -> bool:
+    return unicodedata.name(letter, "").startswith("CJK UNIFIED IDEOGRAPH")
 
 
 def _ordered(text: str) -> str:

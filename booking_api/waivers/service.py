@@ -177,12 +177,14 @@ def signatures(session: Session, member: str) -> list[WaiverSignature]:
 
 
 def asked(session: Session, member: Member, today: date) -> list[Asked]:
-    """Return the waivers that a member has to sign, now or from a day on."""
+    """Return the waivers that a member has to sign, now or from a day on (who is new: when grace ends)."""
     found = []
+    joined = day_of(member.created_ms, zone_of(session))
     for _, group in _by_kind(versions(session)):
         rows = list(group)
         last = rows[-1]
-        for due in sorted({today, *(row.due for row in rows if row.due > today)}):
+        days = {row.due for row in rows} | {joined + timedelta(days=row.grace_days) for row in rows}
+        for due in sorted({today, *(day for day in days if day > today)}):
             if member.id in _missing(session, rows, {member.id}, due):
                 found.append(Asked(last, due, due <= today))
                 break

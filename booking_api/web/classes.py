@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.auth.guards import SignedIn, Writing, holds, require
@@ -16,8 +17,10 @@ from booking_api.courses import attendance, classes
 from booking_api.courses.classes import ClassDetails
 from booking_api.courses.models import Course, SignUpState
 from booking_api.members import service as members
+from booking_api.web.formats import Formats
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.training_words import skill_choices
 from floor.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -69,6 +72,7 @@ def class_list(who: Teaches, page: Paged) -> Response:
             "classes": found,
             "people": people,
             "names": {id: members.get(session, id) for id in ids},
+            "taught": _taught(session, page.f),
             "courses": session.exec(select(Course).order_by(col(Course.id))).all(),
             "now_ms": now_ms,
         }
@@ -150,3 +154,9 @@ def _instant(text: str, page: Page) -> int:
     except ValueError:
         raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
     return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)
+
+
+def _taught(session: Session, formats: Formats) -> Callable[[Course], str]:
+    """Return what writes the skills that a course teaches."""
+    names = dict(skill_choices(session, formats))
+    return lambda course: ", ".join(names.get(one, one) for one in course.certifies)

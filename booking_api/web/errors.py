@@ -16,6 +16,7 @@ from booking_api import problems
 from booking_api.auth.guards import context_of, who_asks
 from booking_api.auth.who import Who
 from booking_api.web.render import make_page
+from booking_api.web.sentences import said
 from floor.errors import FloorError, Refused
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,16 @@ def _is_page(request: Request) -> bool:
 async def _page(request: Request, status: int, sentence: str) -> Response:
     context = context_of(request)
     page = make_page(request, context, await run_in_threadpool(_who, request))
-    return page.answer("error.html", {"sentence": page.f.texts.gettext(sentence)}, status)
+    return page.answer(
+        "error.html", {"sentence": said(sentence, page.f), "back": _form_page(request)}, status
+    )
+
+
+def _form_page(request: Request) -> str:
+    """Return the page whose form was refused, "" where none was sent."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    is_own = request.method == "POST" and parts.netloc == request.headers.get("host")
+    return parts.path if is_own and parts.path.startswith("/") and not parts.path.startswith("//") else ""
 
 
 def _who(request: Request) -> Who | None:

@@ -129,6 +129,7 @@ def registration_list(who: Keeps, session: Reading, page: Paged) -> Response:
         "rows": service.listed(session),
         "plans": plans.offered(session, day_of(page.context.clock.now_ms(), page.f.zone)),
         "join": page.context.settings.people.join,
+        "texts": {one.id: waivers.text_of(one, page.f.language)[0] for one in waivers.versions(session)},
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }
     return page.answer("registrations.html", values)

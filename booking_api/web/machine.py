@@ -15,6 +15,7 @@ from booking_api.auth.who import Who
 from booking_api.certifications import service as certifications
 from booking_api.machines import orders, service
 from booking_api.machines.orders import Outcome
+from booking_api.reservations import policies
 from booking_api.sessions.late import session_late_by_ms
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
@@ -50,6 +51,7 @@ def machine_page(page: Paged, id: str) -> Response:
             "policy": policy_words(service.policy_of(machine), page.f),
             "held": held if staff else {},
             "certified": page.who is not None and training.in_force(held.get(page.who.id), now_ms),
+            "reservable": page.who is not None and _is_reservable(session, id, page.who, now_ms),
             "asks": asked_words(session, machine, page.f),
             "people": names_of(session, set(held)) if staff else {},
             "recent": _recent(session, page, id),
@@ -97,6 +99,12 @@ async def identify(who: Operates, page: Paged, id: str) -> Response:
 def _back(id: str, outcome: Outcome) -> Response:
     notice = "done" if outcome.done else "recorded" if outcome.recorded else "refused"
     return RedirectResponse(f"/machines/{id}?notice={notice}", 303)
+
+
+def _is_reservable(session: Session, machine: str, who: Who, now_ms: int) -> bool:
+    """Whether the rules let the reader reserve it, or they may take it as staff."""
+    rules = policies.read(session, now_ms).of(machine).rules_for(who.member.tier)
+    return rules.reserve or who.may(Permission.RESERVATIONS_WRITE)
 
 
 def _price_words(session: Session, tariff: str | None, page: Page) -> list[str]:

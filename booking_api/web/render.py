@@ -17,6 +17,7 @@ from booking_api.auth.guards import Ctx, MaybeWho
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
+from booking_api.members.names import whole
 from booking_api.web.formats import Formats
 from booking_api.web.language import NAMES, catalogue, choose
 
@@ -109,12 +110,13 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
     (
         "Mine",
         (
-            ("/me", "My statement", Permission.ME_READ),
-            ("/membership", "My membership", Permission.ME_READ),
+            ("/reservations", "My reservations", Permission.ME_READ),
+            ("/prints", "Print queue", Permission.ME_READ),
             ("/training", "My training", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
-            ("/reservations", "Reservations", Permission.ME_READ),
-            ("/prints", "Print queue", Permission.ME_READ),
+            ("/me", "My statement", Permission.ME_READ),
+            ("/membership", "My membership", Permission.ME_READ),
+            ("/me/details", "My details", Permission.ME_READ),
             ("/me/notices", "What I am told", Permission.ME_READ),
         ),
     ),
@@ -122,10 +124,12 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         "People",
         (
             ("/members", "Members", Permission.MEMBERS_READ),
+            ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),
+            ("/skills", "Skills", Permission.CERTIFICATIONS_READ),
+            ("/registrations", "Who wants to join", Permission.MEMBERS_WRITE),
             ("/invitations", "Invitations", Permission.MEMBERS_WRITE),
             ("/memberships", "Plans", Permission.MEMBERS_WRITE),
-            ("/skills", "Skills", Permission.CERTIFICATIONS_READ),
-            ("/classes", "Classes", Permission.CERTIFICATIONS_WRITE),
+            ("/waivers", "Texts to sign", Permission.MEMBERS_READ),
         ),
     ),
     (
@@ -170,6 +174,7 @@ def environment(language: str) -> Environment:
     )
     texts = catalogue(language)
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    made.filters["whole"] = lambda one: whole(one.first_name, one.last_name)
     return made
 
 
@@ -198,6 +203,7 @@ class Page:
             "zone": self.context.settings.timezone,
             "path": self.path,
             "nav": self._navigation(),
+            "here": self._here(),
             "notice": {"tone": tone, "text": gettext(text)} if text else None,
             "other_language": other,
             "other_language_name": NAMES[other],
@@ -218,6 +224,12 @@ class Page:
             for title, links in menus
             if links
         ]
+
+    def _here(self) -> str:
+        """Return the link of the navigation that the page lies below; "" for none."""
+        links = [href for _, group in _NAV for href, *_ in group]
+        below = [one for one in links if self.path == one or (one != "/" and self.path.startswith(f"{one}/"))]
+        return max(below, key=len, default="")
 
     def may(self, permission: Permission | str) -> bool:
         """Whether the reader has a right."""

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from booking_api.auth.guards import Reading, SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.machines import service as machines
 from booking_api.problems import status_of
 from booking_api.reservations import booking, facts, feeds, policies, waiting
 from booking_api.reservations.booking import ChangeDetails
@@ -153,7 +154,7 @@ def _act(session: Session, page: Page, who: Who, act: Callable[[Diary], None], n
             act(_diary(page, session, who))
     except Refused as refused:
         session.expire_all()
-        words = problem_words(refused, page)
+        words = problem_words(refused, page, machine_names(session))
         return _show(session, page, who, problem=words, status=status_of(refused.code))
     return RedirectResponse(f"/reservations?notice={notice}", 303)
 
@@ -176,10 +177,19 @@ def _show(
         "offers": offers_seen(offers_of(session, who.id, now_ms)),
         "feeds": feeds.of_member(session, who.id),
         "names": names,
+        "reservable": _reservable(session, who, names, now_ms),
         "address": address,
         "problem": problem,
     }
     return page.answer("reservations.html", values, status)
+
+
+def _reservable(session: Session, who: Who, names: dict[str, str], now_ms: int) -> list[str]:
+    """Return the machines that the reader's rules let them reserve, by name."""
+    rules = policies.read(session, now_ms)
+    tier = who.member.tier
+    there = (one.id for one in machines.listed(session) if rules.of(one.id).rules_for(tier).reserve)
+    return sorted(there, key=lambda id: names[id])
 
 
 def _lines(session: Session, page: Page, member: str, names: dict[str, str]) -> list[Line]:

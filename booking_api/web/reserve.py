@@ -28,6 +28,7 @@ from booking_api.reservations.waiting import WaitDetails
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.reserve_words import instant, problem_words, rule_words
+from booking_api.web.statement import machine_names
 from floor.errors import Refused
 from floor.reservation.slots import block_times
 from floor.reservation.terms import Kind, Turned
@@ -59,13 +60,22 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Form_:
-    """What the form holds, and what the rules say of it: `allowed` is None where nothing was asked yet."""
+    """What a form holds, and what the rules say of it: `allowed` is None where nothing was asked yet.
+
+    `blocks` says that it is the form that takes the machine: `kind`, `note` and `displace` are of that one.
+    """
 
     begin: str = ""
     end: str = ""
     allowed: bool | None = None
     words: str = ""
     again_ms: int = 0
+    member: str = ""
+    reason: str = ""
+    blocks: bool = False
+    kind: str = ""
+    note: str = ""
+    displace: bool = False
 
 
 @router.get("/reserve", dependencies=[Depends(settled)])
@@ -80,7 +90,7 @@ def week(
 ) -> Response:
     """Show a week from a day on; with a time, whether it could be had."""
     require(who, Permission.MACHINES_READ)
-    form = _tried(diary_of(page.context, session, who), page, id, begin, end) if begin and end else Form_()
+    form = _tried(session, page, who, id, begin, end) if begin and end else Form_()
     return _show(session, page, who, id, day or begin[:10], form)
 
 
@@ -94,9 +104,13 @@ def reserve(
     end: Moment,
     member: Annotated[str, Form(max_length=254)] = "",
     reason: Words = "",
+    ask: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    """Book a slot; staff for anybody. A rule that refuses is shown beside the form."""
+    """Book a slot, or only `ask` for it; staff for anybody. A rule that refuses is shown beside the form."""
     require(who, Permission.RESERVATIONS_WRITE if member or reason else Permission.ME_WRITE)
+    if ask:
+        form = replace(_tried(session, page, who, id, begin, end), member=member, reason=reason)
+        return _show(session, page, who, id, begin[:10], form)
     try:
         with session.begin_nested():
             booking.book(
@@ -110,7 +124,8 @@ def reserve(
                 ),
             )
     except Refused as refused:
-        return _refused(session, page, who, id, Form_(begin, end, False), refused)
+        form = Form_(begin, end, False, member=member, reason=reason)
+        return _refused(session, page, who, id, form, refused)
     if member:
         return RedirectResponse(f"/machines/{id}/reserve?day={begin[:10]}&notice=reserved", 303)
     return RedirectResponse("/reservations?notice=reserved", 303)
@@ -157,25 +172,27 @@ def block(
         with session.begin_nested():
             blocks.block(diary_of(page.context, session, who), details)
     except Refused as refused:
-        return _refused(session, page, who, id, Form_(), refused)
+        form = Form_(begin, end, blocks=True, kind=kind, note=words, displace=displace)
+        return _refused(session, page, who, id, form, refused)
     return RedirectResponse(f"/machines/{id}/reserve?day={begin[:10]}&notice=blocked", 303)
 
 
-def _tried(diary: Diary, page: Page, id: str, begin: str, end: str) -> Form_:
+def _tried(session: Session, page: Page, who: Who, id: str, begin: str, end: str) -> Form_:
+    names = machine_names(session)
     try:
         details = BookingDetails(machine=id, begins_ms=instant(begin, page), ends_ms=instant(end, page))
-        decision = booking.check(diary, details)
+        decision = booking.check(diary_of(page.context, session, who), details)
     except Refused as refused:
-        return Form_(begin, end, False, problem_words(refused, page))
+        return Form_(begin, end, False, problem_words(refused, page, names))
     if isinstance(decision, Turned):
-        words = rule_words(decision.rule, decision.sentence, page)
+        words = rule_words(decision.rule, decision.sentence, page, names)
         return Form_(begin, end, False, words, decision.again_ms)
     return Form_(begin, end, True)
 
 
 def _refused(session: Session, page: Page, who: Who, id: str, form: Form_, refused: Refused) -> Response:
     session.expire_all()
-    shown = Form_(form.begin, form.end, form.allowed, problem_words(refused, page))
+    shown = replace(form, words=problem_words(refused, page, machine_names(session)))
     return _show(session, page, who, id, form.begin[:10], shown, status_of(refused.code))
 
 

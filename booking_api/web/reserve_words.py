@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from booking_api.web.render import Page
+from booking_api.web.sentences import said
 from floor.errors import Refused
 from floor.reservation.terms import Standing
 
@@ -59,17 +61,20 @@ RULES = {
 """By rule, what a reader whose language the rules' own sentence is not in is told."""
 
 
-def rule_words(rule: str, sentence: str, page: Page) -> str:
-    """Return why a rule refused: its own sentence with all figures in English, else its short form."""
-    if page.f.language == "en":
-        return sentence
-    gettext = page.f.texts.gettext
-    return gettext(RULES[rule]) if rule in RULES else gettext(sentence)
+def rule_words(rule: str, sentence: str, page: Page, names: Mapping[str, str]) -> str:
+    """Return why a rule refused: its own sentence with all figures, else its short form.
+
+    `names` has the name of each machine by its id.
+    """
+    words = said(sentence, page.f, names)
+    if page.f.language == "en" or words != sentence or rule not in RULES:
+        return words
+    return page.f.texts.gettext(RULES[rule])
 
 
-def problem_words(refused: Refused, page: Page) -> str:
+def problem_words(refused: Refused, page: Page, names: Mapping[str, str]) -> str:
     """Return a refusal in the reader's language."""
-    return rule_words(refused.code.removeprefix("reservation_"), refused.sentence, page)
+    return rule_words(refused.code.removeprefix("reservation_"), refused.sentence, page, names)
 
 
 def instant(text: str, page: Page) -> int:

@@ -65,6 +65,7 @@ def sign_in_page(
         "again": again,
         "passkeys": passkeys.site(settings.address) is not None,
         "providers": settings.sign_in.providers,
+        "joins": settings.people.join != "off",
     }
     return page.answer("sign_in.html", values, status)
 

@@ -24,6 +24,7 @@ from booking_api.web import (
     render,
     reserve,
     reserve_words,
+    sentences,
     sign_in,
     vocabulary,
     watch,
@@ -110,6 +111,7 @@ def of_tables() -> set[str]:
         CUT_SHORT,
     }
     said |= set(alarms.ALARMS.values()) | set(reserve.KINDS.values())
+    said |= {*sentences.PATTERNS, *sentences.WORDS}
     said |= set(reserve_words.RULES.values()) | set(reserve_words.STANDINGS.values())
     said |= (
         set(alarms.ALARMS.values()) | set(join.WRONG.values()) | {join.OTHERWISE} | set(cells.RIGHT.values())

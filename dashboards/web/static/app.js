@@ -8,6 +8,15 @@ for (const box of document.querySelectorAll("select[data-submit]")) {
   box.addEventListener("change", () => box.form.requestSubmit());
 }
 
+// A form that was refused is gone back to: the browser kept what was typed there.
+for (const link of document.querySelectorAll("a[data-back]")) {
+  link.addEventListener("click", (event) => {
+    if (window.history.length < 2) return;
+    event.preventDefault();
+    window.history.back();
+  });
+}
+
 // A menu of the bar closes when something else is pressed, and with Escape.
 const menus = document.querySelectorAll("details.menu");
 const closeMenus = (but) => menus.forEach((menu) => { if (menu !== but) menu.open = false; });

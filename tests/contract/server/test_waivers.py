@@ -122,7 +122,11 @@ def test_a_kind_that_is_given_up_is_missing_no_more(floor: Floor) -> None:
 def test_who_joins_later_has_days_of_grace(floor: Floor) -> None:
     publish(floor, text(grace_days=3))
     assert missing(floor) == set()
-    assert missing(floor, TODAY + timedelta(days=3)) == {floor.ada, floor.ben}
+    ends = TODAY + timedelta(days=3)
+    assert missing(floor, ends) == {floor.ada, floor.ben}
+    with floor.db.read() as session:
+        (asked,) = waivers.asked(session, members.get(session, floor.ada), TODAY)
+    assert (asked.due, asked.is_missing) == (ends, False), "they read of it before it keeps them out"
 
 
 def test_a_minor_is_supervised_until_the_day(floor: Floor) -> None:

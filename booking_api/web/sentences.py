@@ -1,0 +1,145 @@
+"""Refusals with figures, in the reader's language. The rules write them in English, with ids and ISO dates.
+
+English readers are told machines by name and times as pages write them; others are told the sentence whose
+pattern fits, with the same. What no pattern knows is left to the short form of its rule.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+
+from babel.dates import format_date
+
+from booking_api.web.formats import NO_BREAK, Formats
+
+_DAY = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d"
+_UNIT = r"\d+ (?:min|h|s|days?|weeks?|months?|years?)"
+_KINDS = {
+    "at": rf"{_DAY} \d\d:\d\d",
+    "day": _DAY,
+    "span": rf"{_UNIT}(?: {_UNIT})*",
+    "times": r"[\d:, -]+",
+    "what": "reservations and uses|of reservations and use|reservations|of reservations|uses|of use",
+    "number": r"\d+",
+    "rest": ".*",
+    "per": rf"a day|a week|a month|a year|still to come|in {_UNIT}",
+}
+WORDS = (
+    *_KINDS["what"].split("|"),
+    *("a day", "a week", "a month", "a year", "still to come", "in %(span)s"),
+    *("machines of this policy", "machines of this kind", "all machines", "class", "maintenance"),
+    *("days", "weeks", "months", "years"),
+)
+"""Words inside of sentences; a catalogue has each."""
+PATTERNS = (
+    "%(machine)s is taken from %(at)s to %(at2)s.",
+    "%(machine)s is taken from %(at)s to %(at2)s, and %(span)s must lie free between two reservations.",
+    "%(machine)s is taken from %(at)s to %(at2)s: %(name)s (%(word)s).",
+    "It is offered to one who waited, until %(at)s.",
+    "%(at)s is over.",
+    "Your membership ends on %(at)s, before this.",
+    "You are not certified for %(machine)s.",
+    "Your certification for %(machine)s ends on %(at)s.",
+    "%(machine)s cannot be reserved: no policy names it.",
+    "%(machine)s cannot be reserved at this time.",
+    "%(machine)s cannot be reserved.",
+    "At least %(span)s: this is %(span2)s.",
+    "At most %(span)s: this is %(span2)s.",
+    "In steps of %(span)s: this is %(span2)s.",
+    "It may begin every %(span)s from midnight on: %(times)s is none of these times.",
+    "It may begin at %(times)s: not at %(times2)s.",
+    "%(day)s is today: book on an earlier day.",
+    "It was bookable until %(at)s, %(span)s before it begins.",
+    "It was bookable until %(at)s.",
+    "At most %(span)s ahead: it is bookable from %(at)s on.",
+    "That week is opened for booking at %(at)s.",
+    "At %(at)s it is not open: on %(day)s it is open %(times)s.",
+    "At %(at)s it is not open: on %(day)s it is closed.",
+    "%(day)s is %(name)s: the space is closed.",
+    "You have %(machine)s from %(at)s to %(at2)s, and one machine at a time is allowed.",
+    "%(span)s must lie between two reservations of yours: %(span2)s lie between this one and that of "
+    "%(machine)s at %(at)s.",
+    "At most %(span)s %(what)s %(per)s on %(machine)s: this would be %(span2)s%(rest)s.",
+    "At most %(number)s %(what)s %(per)s on %(machine)s: this would be %(number2)s%(rest)s.",
+    "First comes the quiz of %(name)s.",
+    "First comes: %(name)s.",
+    "You do not sign off %(name)s for this member.",
+    "%(name)s is not signed off at machines.",
+)
+"""What rules say, with what stands in it: `%(at2)s` is a second instant. Catalogues have each."""
+
+
+def said(sentence: str, formats: Formats, machines: Mapping[str, str] | None = None) -> str:
+    """Return a sentence of the rules in the reader's language, or as it was where no pattern fits.
+
+    `machines` has the name of each machine by its id.
+    """
+    names = machines or {}
+    if formats.language == "en":
+        return _in_english(sentence, formats, names)
+    for text in PATTERNS:
+        if found := _pattern(text).fullmatch(sentence):
+            values = {key: _value(key, one, formats, names) for key, one in found.groupdict().items()}
+            return formats.texts.gettext(text) % values
+    return formats.texts.gettext(sentence)
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    pieces = re.split(r"%\((\w+)\)s", text)
+    made = [re.escape(one) if n % 2 == 0 else f"(?P<{one}>{_inside(one)})" for n, one in enumerate(pieces)]
+    return re.compile("".join(made))
+
+
+def _inside(key: str) -> str:
+    return _KINDS.get(key.rstrip("2"), ".+?")
+
+
+def _value(key: str, text: str, formats: Formats, names: Mapping[str, str]) -> str:
+    """Return what stands in a sentence as the reader's language writes it."""
+    gettext = formats.texts.gettext
+    match key.rstrip("2"):
+        case "at":
+            return f"{_day(text[4:14], formats)} {text[15:]}"
+        case "day":
+            return _day(text[4:14], formats)
+        case "span":
+            return _span(text, formats)
+        case "per" if text.startswith("in "):
+            return gettext("in %(span)s") % {"span": _span(text[3:], formats)}
+        case "machine":
+            return names.get(text) or gettext(text)
+        case "what" | "per" | "word":
+            return gettext(text)
+        case "rest":
+            return ""
+    return text
+
+
+def _in_english(sentence: str, formats: Formats, names: Mapping[str, str]) -> str:
+    """Write its dates as pages do, and machines by name."""
+    written = re.sub(rf"{_DAY}\b", lambda found: _day(found[0][4:], formats), sentence)
+    if not names:
+        return written
+    known = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
+    return re.sub(rf"(?<![\w-])(?:{known})(?![\w-])", lambda found: names[found[0]], written)
+
+
+def _day(text: str, formats: Formats) -> str:
+    return format_date(datetime.fromisoformat(text).date(), "medium", locale=formats.locale)
+
+
+def _span(text: str, formats: Formats) -> str:
+    """Write a length such as "1 h 30 min" or "2 days"."""
+    words = text.split()
+    pairs = zip(words[::2], words[1::2], strict=True)
+    gettext = formats.texts.gettext
+    return NO_BREAK.join(f"{number}{NO_BREAK}{gettext(_many(unit))}" for number, unit in pairs)
+
+
+def _many(unit: str) -> str:
+    """Return the unit as catalogues know it: "days" for "day", "h" for "h"."""
+    return f"{unit}s" if unit in {"day", "week", "month", "year"} else unit
