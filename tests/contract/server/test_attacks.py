@@ -11,13 +11,26 @@ from sqlmodel import Session, select
 from booking_api.auth import service as auth
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
+from booking_api.courses import classes
+from booking_api.courses.classes import ClassDetails
 from booking_api.happenings.words import LetterKind
 from booking_api.members.models import Member, MemberImport
+from booking_api.memberships import plans
+from floor.money import Commodity
 from tests.kit.signing_in import House, build_house
 from tests.kit.web import NOW_MS
 
 API = "/api/v1"
 NEW = "quite another long one"
+PLAN = 'valid_from = 2026-01-01\n[[plans]]\nid = "basic"\nname = "Basic"\nprice = 10\n'
+COURSE = """
+valid_from = 2026-01-01
+[[courses]]
+id = "laser"
+name = "Laser"
+price = 0
+certifies = ["laser-1"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +77,7 @@ async def test_a_file_changes_no_address_of_staff_and_the_old_address_is_told(ho
     text = "number,email\n6,thief@else.test\n"
     async with house.web.program("olga") as operator:
         for dry_run in ("true", "false"):
-            answer = await operator.post(
-                f"{API}/member-imports", params={"dry_run": dry_run}, content=text
-            )
+            answer = await operator.post(f"{API}/member-imports", params={"dry_run": dry_run}, content=text)
             assert [one["code"] for one in answer.json()["problems"]] == ["email_staff"]
         assert email_of(house, "ada") == "ada@kelp.test"
         mine = await operator.post(f"{API}/member-imports", content="number,email\n2,otto@new.test\n")
@@ -120,19 +131,46 @@ async def test_links_end_with_what_they_could_undo(house: House) -> None:
 
 async def test_a_token_that_may_only_look_changes_nothing_of_its_owners(house: House) -> None:
     web, mine = house.web, house.web.people["mira"]
-    program, key = web.browser(), {"idempotency-key": "a-key-of-mine"}
+    program, key, other = web.browser(), *({"idempotency-key": f"a-key-of-{one}"} for one in "mt")
     program.headers["authorization"] = f"Bearer {narrow(house, 'mira', Permission.ME_READ)}"
     with web.context.database.write() as session:
-        plans.put(session, PLAN, NOW_MS)
+        plans.add_file(session, PLAN, "plans.toml", Commodity("EUR"), "test", NOW_MS)
     async with web.program("mira") as whole:
         made = await whole.post(f"{API}/members/{mine}/memberships", json={"plan": "basic"}, headers=key)
         assert made.status_code == 201, made.text
         membership = f"{API}/memberships/{made.json()['id']}"
     tried = [
-        await program.post(f"{API}/members/{mine}/memberships", json={"plan": "basic"}, headers=key),
+        await program.post(f"{API}/members/{mine}/memberships", json={"plan": "basic"}, headers=other),
         await program.post(f"{membership}/end", json={}),
         await program.put(f"{API}/classes/none/places/{mine}"),
         await program.put(f"{API}/classes/none/waiting/{mine}"),
         await program.delete(f"{API}/classes/none/places/{mine}"),
     ]
     assert [one.status_code for one in tried] == [403] * 5
+
+
+async def test_an_instructor_calls_off_no_class_of_another(house: House) -> None:
+    web = house.web
+    with web.context.database.write() as session:
+        classes.put_file(session, COURSE, "classes.toml", Commodity("EUR"), "test", NOW_MS)
+        begins_ms = NOW_MS + 72 * 3_600_000
+        details = ClassDetails(course="laser", instructor=web.people["ada"], starts_ms=begins_ms)
+        at = f"{API}/classes/{classes.plan(session, details, NOW_MS).id}"
+    async with web.program("ines") as instructor, web.program("olga") as operator:
+        assert (await instructor.delete(at)).status_code == 403
+        assert (await operator.delete(at)).status_code == 204
+
+
+async def test_a_kept_answer_is_given_to_the_rights_that_asked_only(house: House) -> None:
+    """A token that may less finds no secret that its owner was shown in a browser, whatever key it names."""
+    mira, key = await house.web.signed_in("mira"), {"idempotency-key": "a-guessed-key"}
+    wanted = {"name": "kept", "scopes": ["me:read", "me:write"]}
+    made = await mira.post(f"{API}/tokens", json=wanted, headers=key)
+    again = await mira.post(f"{API}/tokens", json=wanted, headers=key)
+    assert made.status_code == 201
+    assert again.text == made.text
+    program = house.web.browser()
+    program.headers["authorization"] = f"Bearer {narrow(house, 'mira', Permission.ME_READ)}"
+    refused = await program.post(f"{API}/tokens", json=wanted, headers=key)
+    assert refused.status_code >= 400
+    assert made.json()["secret"] not in refused.text
