@@ -15,6 +15,7 @@ from sqlmodel import Session, col, delete
 from starlette.responses import Response
 
 from booking_api.auth.models import IdempotentAnswer
+from booking_api.auth.who import Who
 from booking_api.idempotency import KEPT_MS
 from booking_api.vault import Vault
 from floor.errors import Refused
@@ -100,9 +101,13 @@ def check_key(key: str) -> None:
         raise Refused("key_malformed", "An Idempotency-Key has 8 to 100 visible ASCII characters.")
 
 
-def hash_of(method: str, address: str, content_type: str, body: bytes) -> str:
-    """Return the hash of a request by which it is known again."""
-    asked = json.dumps([method, address, content_type]).encode()
+def hash_of(method: str, address: str, content_type: str, body: bytes, who: Who) -> str:
+    """Return the hash of a request by which it is known again.
+
+    Who asks with other rights asks something else: an answer may hold what those may not see.
+    """
+    rights = ["browser" if who.session else "program", *sorted(who.permissions)]
+    asked = json.dumps([method, address, content_type, rights]).encode()
     return hashlib.sha256(asked + b"\n" + body).hexdigest()
 
 

@@ -130,7 +130,7 @@ class Around:
             await request.body() if self._takes_body else request.headers.get("content-length", "").encode()
         )
         address = f"{request.url.path}?{request.url.query}"
-        asked = hash_of(request.method, address, request.headers.get("content-type", ""), body)
+        asked = hash_of(request.method, address, request.headers.get("content-type", ""), body, who)
         return Keyed(who.id, key, asked, context.wall.now_ms())
 
 

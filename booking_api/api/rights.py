@@ -11,7 +11,7 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from booking_api.auth.guards import own_or, signed_in, somebody, who_asks
+from booking_api.auth.guards import acts_for, own_or, signed_in, somebody, who_asks
 from booking_api.auth.permissions import Permission
 
 _LEVELS = 2
@@ -73,5 +73,7 @@ def _mentioned(call: Callable[..., Any], levels: int) -> Iterator[Permission]:
         inner = function.__globals__.get(name)
         if inner is own_or:
             yield Permission.ME_READ
+        elif inner is acts_for:
+            yield Permission.ME_WRITE
         elif levels > 1 and isinstance(inner, FunctionType) and "who" in inner.__code__.co_varnames:
             yield from _mentioned(inner, levels - 1)

@@ -25,7 +25,7 @@ RECORDED = EVERYBODY | {
     "membership", "membership_pause", "payment_block", "period", "period_reopening", "plan_version",
     "print_job", "reminder", "sale", "sale_item", "stock_change", "supplier_cost", "supplier_invoice",
     "tariff_version", "alarm", "journal_quarantine", "machine_session", "webhook", "webhook_delivery",
-    "notice", "notice_choice", "notice_push", "letter", "household", "household_member", "member_care",
+    "notice", "notice_choice", "notice_push", "household", "household_member", "member_care",
     "registration", "suspension", "waiver_version", "waiver_signature", "skill", "quiz_try", "class_waiting",
     "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
     "session_split",
@@ -58,6 +58,7 @@ NOT_RECORDED: dict[str, str] = {
     "ceremony": _MACHINERY,
     "throttled": _MACHINERY,
     "happened": _DERIVED,
+    "letter": "goes out by what is recorded, and holds the link that its reader alone may have",
     "notice_reminded": _MACHINERY,
     "idempotent_answer": _MACHINERY,
     "browser_session": "a sign-in of staff is recorded by a word of its own, without the cookie's hash",
@@ -79,13 +80,16 @@ NOT_RECORDED: dict[str, str] = {
 }
 """Each other table, with the reason."""
 
-PERSONS = frozenset({"member", "account", "registration", "household", "bank_line"})
+PERSONS = frozenset({"member", "account", "registration", "household", "bank_line", "mailed_link"})
 """Tables whose rows are a person's under their own key, where no column names a member or an account."""
 
 DERIVED = frozenset({("member", "sort"), ("member", "search")})
 """Columns that follow from others of the same row, and so are not recorded."""
 
-_SECRET = ("hash", "sealed", "secret", "password", "lookup", "csrf", "token", "nonce", "iban", "public_key")
+_SECRET = (
+    "hash", "sealed", "secret", "password", "lookup", "csrf", "token", "nonce", "iban", "public_key",
+    "pending",
+)  # fmt: skip
 _NO_SECRET = frozenset({"sha256"})
 
 

@@ -198,6 +198,11 @@ def in_browser(who: Who) -> None:
         raise Refused("forbidden", "This is done in a signed-in browser.")
 
 
+def acts_for(who: Who, member: str, others: Permission) -> None:
+    """Raise Refused unless somebody may act for a member: for themselves, or for anybody with a right."""
+    require(who, Permission.ME_WRITE if member == who.id else others)
+
+
 def own_or(who: Who, member: str, others: Permission) -> None:
     """Raise Refused unless it is the asker's own, or they may see everybody's."""
     if not who.may_see(member, others):

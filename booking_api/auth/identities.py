@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, select
 
 from booking_api.auth import service
@@ -27,8 +28,7 @@ def member_of(
     if linked is not None:
         return linked.member
     if identity.email:
-        same = func.lower(col(Member.email)) == identity.email.lower()
-        known = session.exec(select(Member).where(same)).first()
+        known = session.exec(select(Member).where(_at(identity.email))).first()
         if known is not None and provider.match_email:
             link(session, known.id, identity, now_ms)
             return known.id
@@ -71,6 +71,14 @@ def unlink(session: Session, member: str, provider: str, now_ms: int) -> None:
 def of_member(session: Session, member: str) -> list[LinkedIdentity]:
     """Return a member's links."""
     return list(session.exec(select(LinkedIdentity).where(LinkedIdentity.member == member)))
+
+
+def _at(email: str) -> ColumnElement[bool]:
+    """Return the condition of having an address; letters beyond ASCII stand for themselves only.
+
+    A capital may fold to another's small letter (the Kelvin sign to k): what looks alike is not the same.
+    """
+    return func.lower(col(Member.email)) == email.lower() if email.isascii() else col(Member.email) == email
 
 
 def _admit(session: Session, identity: Identity, now_ms: int, floor_ms: int) -> str:

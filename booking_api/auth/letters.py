@@ -118,12 +118,8 @@ def set_new_password(session: Session, token: str, password: str, now_ms: int) -
     credential = session.get(Credential, kept.member) if kept.member else None
     if kept.kind is not LetterKind.PASSWORD_RESET or credential is None:
         raise Refused("link_over_not_found", OVER)
-    service.set_password(session, credential.member, credential.login, password, now_ms)
     _use(session, kept, now_ms)
-    others = select(MailedLink).where(MailedLink.member == kept.member, MailedLink.kind == kept.kind)
-    for other in session.exec(others.where(col(MailedLink.used_ms).is_(None))):
-        other.expires_ms = min(other.expires_ms, now_ms)
-        session.add(other)
+    service.set_password(session, credential.member, credential.login, password, now_ms)
     return credential.member
 
 
@@ -146,6 +142,8 @@ def accept(
         )
         member = members.add(session, details, floor_ms)
         happened(session, Happening.MEMBER_ADDED, member.id, floor_ms, member=member.id)
+        kept.member = member.id  # who is erased is found by it
+        session.add(kept)
     credential = session.get(Credential, member.id)
     login = credential.login if credential else kept.email
     service.set_password(session, member.id, login, password, now_ms)
@@ -171,16 +169,17 @@ def confirm_email(session: Session, token: str, now_ms: int, floor_ms: int) -> N
     ):
         credential.login = login
         session.add(credential)
+    address_changed(session, member, before, now_ms)
+
+
+def address_changed(session: Session, member: Member, before: str | None, now_ms: int) -> None:
+    """Tell the address that a member had before, whoever gave them another; its links open nothing more."""
+    if before == member.email:
+        return
+    service.end_links(session, member.id, now_ms)
     if before:
-        write_letter(
-            session,
-            LetterKind.EMAIL_CHANGED,
-            before,
-            member.language,
-            now_ms,
-            link="",
-            new_address=kept.email,
-        )
+        said = {"link": "", "new_address": member.email or "–"}
+        write_letter(session, LetterKind.EMAIL_CHANGED, before, member.language, now_ms, **said)
     service.tell(session, member.id, "email", now_ms)
 
 

@@ -105,6 +105,15 @@ def set_password(
     kept.login, kept.password_hash, kept.changed_ms = name, hash_password(password), now_ms
     session.add(kept)
     sign_out(session, member)
+    end_links(session, member, now_ms)
+
+
+def end_links(session: Session, member: str, now_ms: int) -> None:
+    """Make the links open nothing any more that were sent to a member: what they are for has changed."""
+    mine = select(MailedLink).where(MailedLink.member == member, col(MailedLink.used_ms).is_(None))
+    for link in session.exec(mine.where(col(MailedLink.expires_ms) > now_ms)):
+        link.expires_ms = now_ms
+        session.add(link)
 
 
 def known_of(member: Member, login: str = "") -> Iterable[str]:

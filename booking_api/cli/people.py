@@ -98,7 +98,7 @@ def import_members(
             found = sheet.read(sheet.decode(_read(file)), mapping)
         except Refused as refused:
             raise ConfigError(str(file), "", refused.sentence, "Nothing was changed.") from None
-        importer = Importer(at.session, at.vault, at.now_ms)
+        importer = Importer(at.session, at.vault, at.now_ms, at.now_ms, of_staff=True)
         plan = importer.plan(found)
         if plan.problems:
             for one in plan.problems[1:]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.courses import attendance, classes, waiting
@@ -107,6 +107,7 @@ def call_off(
     reason: Annotated[str, Query(max_length=200)] = "",
 ) -> None:
     """Call a class off; everybody gets back what they paid."""
+    check_teaches(who, classes.get(session, id).instructor)
     classes.call_off(session, id, who.id, context.clock.now_ms(), reason)
 
 
@@ -119,7 +120,7 @@ def list_places(session: Reading, who: Teaches, id: str) -> list[PlaceSeen]:
 @router.put("/classes/{id}/places/{member}", status_code=201)
 def sign_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> PlaceSeen:
     """Take a place; somebody who has one keeps it, and is charged once."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
     kept = [one for one in classes.people(session, id) if one.member == member]
     made = kept[0] if kept else classes.sign_up(session, id, member, who.id, context.clock.now_ms())
     return PlaceSeen.model_validate(made)
@@ -128,7 +129,7 @@ def sign_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str)
 @router.delete("/classes/{id}/places/{member}", status_code=204)
 def give_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> None:
     """Give a place up; in time, the fee comes back."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
     staff = who.may(Permission.MEMBERS_WRITE) and member != who.id
     classes.cancel(session, id, member, who.id, context.clock.now_ms(), is_staff=staff)
 
@@ -137,8 +138,7 @@ def give_up(who: SignedIn, session: Writing, context: Ctx, id: str, member: str)
 def attend(who: Teaches, session: Writing, context: Ctx, id: str, member: str, seen: Attendance) -> PlaceSeen:
     """Note who came: they are certified for the course's machines."""
     now_ms = context.clock.now_ms()
-    if classes.get(session, id).instructor != who.id and not who.may(Permission.MEMBERS_WRITE):
-        raise Refused("forbidden", "This is another instructor's class.")
+    check_teaches(who, classes.get(session, id).instructor)
     return PlaceSeen.model_validate(attendance.attend(session, id, member, now_ms, came=seen.came))
 
 
@@ -151,7 +151,7 @@ def list_waiting(session: Reading, context: Ctx, who: Teaches, id: str) -> list[
 @router.put("/classes/{id}/waiting/{member}", status_code=201)
 def wait(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> WaitingSeen:
     """Wait for a place in a full class; who waits already keeps their turn."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
     now_ms = context.clock.now_ms()
     classes.wait(session, id, member, now_ms)
     return next(one for one in _line(session, id, now_ms) if one.member == member)
@@ -160,8 +160,14 @@ def wait(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) ->
 @router.delete("/classes/{id}/waiting/{member}", status_code=204)
 def stop_waiting(who: SignedIn, session: Writing, context: Ctx, id: str, member: str) -> None:
     """Wait no more; an offer passes on to the next."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
     classes.stop_waiting(session, id, member, context.clock.now_ms())
+
+
+def check_teaches(who: Who, instructor: str) -> None:
+    """Raise Refused for whoever may not act in a class: its instructor may, and operators."""
+    if who.id != instructor and not who.may(Permission.MEMBERS_WRITE):
+        raise Refused("forbidden", "This is another instructor's class.")
 
 
 def _line(session: Session, id: str, now_ms: int) -> list[WaitingSeen]:

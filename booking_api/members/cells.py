@@ -39,6 +39,7 @@ RIGHT: dict[str, str] = {
     "two_members": "The number and the address are those of two members.",
     "badge_taken": "This badge is another member's, or stands in two lines.",
     "email_taken": "This is another member's address.",
+    "email_staff": "Only an admin changes the address of staff.",
     "guardian": "Name a member who is of age, or a name and how they are reached.",
 }
 """What would be right, by the kind of problem; pages say it in the reader's language."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, select
 
 from booking_api.accounts import service as accounts
+from booking_api.auth import letters
 from booking_api.auth import service as auth
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require, require_recent
 from booking_api.auth.permissions import Permission
@@ -142,7 +143,13 @@ def change_member(
         _check_role(who, changes.role, service.get(session, id))
     if "email" in changes.model_fields_set:
         _check_role(who, Role.MEMBER, service.get(session, id))  # a new password is sent there
-    return _whole(session, service.change(session, id, changes, context.clock.now_ms()))
+    member, now_ms = service.get(session, id), context.wall.now_ms()
+    email, role = member.email, member.role
+    service.change(session, id, changes, context.clock.now_ms())
+    letters.address_changed(session, member, email, now_ms)
+    if member.role is not role:
+        auth.end_links(session, id, now_ms)  # they were sent by who may have had fewer rights
+    return _whole(session, member)
 
 
 @router.post("/{id}/suspend")

@@ -97,7 +97,10 @@ class Suspension(SQLModel, table=True):
 
 
 class MemberImport(SQLModel, table=True):
-    """A file that somebody uploaded and has not brought in yet; `mapping` names what its columns are."""
+    """A file that somebody uploaded and has not brought in yet; `mapping` names what its columns are.
+
+    `text` is sealed: it may have the numbers of badges, which lie nowhere else in plain.
+    """
 
     __tablename__ = "member_import"
 

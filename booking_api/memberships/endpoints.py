@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from booking_api.accounts import teams
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
@@ -114,8 +114,8 @@ def by(who: Who, context: Context) -> By:
 def mine(session: Session, who: Who, id: str) -> Membership:
     """Return a membership that somebody may change: their own, their team's, or any for staff."""
     row = service.get(session, id)
-    if row.member != who.id and not teams.owns(session, row.account, who.id):
-        own_or(who, row.member, Permission.MEMBERS_WRITE)
+    is_own = row.member == who.id or teams.owns(session, row.account, who.id)
+    acts_for(who, who.id if is_own else row.member, Permission.MEMBERS_WRITE)
     return row
 
 
@@ -172,7 +172,7 @@ def join(
     who: SignedIn, session: Writing, context: Ctx, member: str, wish: Wish, key: IdempotencyKey
 ) -> MembershipSeen:
     """Take a plan, or ask staff for it."""
-    own_or(who, member, Permission.MEMBERS_WRITE)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
 
     def take() -> MembershipSeen:
         return MembershipSeen.model_validate(service.join(session, member, wish, by(who, context)))

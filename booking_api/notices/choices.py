@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from urllib.parse import quote, urlencode, urlsplit
+import re
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -15,6 +16,8 @@ from booking_api.vault import Vault
 from floor.errors import Refused
 
 PUSH_MAX = 500
+_FILES = re.compile(r"[?&;]\W*(template|keyfile|subfile|attach)\W*=", re.IGNORECASE)
+"""Parts of an address by which Apprise would read a file of this server, and send it along."""
 _HEADED = "unsubscribe"
 
 
@@ -62,6 +65,8 @@ def check_push(url: str, settings: NoticeSettings) -> str:
     if scheme not in settings.push:
         known = ", ".join(f"{one}://" for one in settings.push) or "none"
         raise Refused("push_invalid", f"This kind of address is not allowed here. Allowed: {known}.")
+    if _FILES.search(unquote(unquote(url))):
+        raise Refused("push_invalid", "This address names a file. Leave that part of it out.")
     if len(url) > PUSH_MAX:
         raise Refused("push_length", f"An address has at most {PUSH_MAX} characters.")
     return scheme

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from sqlalchemy import Update
+from sqlalchemy import ColumnElement, Update
 from sqlmodel import Session, col, delete, func, or_, select, update
 
 from booking_api.accounts.models import Account, AccountMember
 from booking_api.audit import service as audit
 from booking_api.auth import service as sign_in
-from booking_api.auth.models import IdempotentAnswer
+from booking_api.auth.models import IdempotentAnswer, MailedLink
 from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
 from booking_api.billing.models import Fee, SessionSplit
 from booking_api.certifications.models import Certification, QuizTry
@@ -29,6 +30,7 @@ from booking_api.registrations.models import Registration
 from booking_api.reservations.models import Feed, Offer, Reserved, Waiting
 from booking_api.sessions.models import Job, MachineSession, Refusal
 from booking_api.waivers.models import WaiverSignature
+from booking_api.webhooks.models import WebhookDelivery
 from floor.reservation.terms import Standing
 from floor.words import Role
 
@@ -37,12 +39,10 @@ ERASED_FILE = "erased.gcode"
 
 def forget_letters(session: Session, member: Member, _now_ms: int) -> None:
     """Delete how they joined and what was written to their address; blank what was told of them."""
-    mine = col(Registration.member) == member.id
     if member.email:
-        address = member.email.lower()
-        mine = or_(mine, func.lower(col(Registration.email)) == address)
-        session.exec(delete(Letter).where(func.lower(col(Letter.address)) == address))
-    session.exec(delete(Registration).where(mine))
+        session.exec(delete(Letter).where(func.lower(col(Letter.address)) == member.email.lower()))
+    session.exec(delete(Registration).where(_of(member, Registration)))
+    session.exec(delete(MailedLink).where(_of(member, MailedLink)))
     _run(session, update(Happened).where(col(Happened.member) == member.id).values(data={}))
 
 
@@ -159,5 +159,16 @@ def forget_told(session: Session, member: Member, _now_ms: int) -> None:
     """Blank what the audit log says of them, and what they were told; forget what they chose."""
     audit.blank(session, member.id)
     choices.blank(session, member.id)
-    for id in session.exec(select(Registration.id).where(col(Registration.member) == member.id)).all():
-        audit.blank(session, id)
+    for table in (Registration, MailedLink):
+        for id in session.exec(select(table.id).where(_of(member, table))).all():
+            audit.blank(session, id)
+    named = col(WebhookDelivery.body).contains(member.id, autoescape=True)
+    for sent in session.exec(select(WebhookDelivery.id, WebhookDelivery.body).where(named)).all():
+        body = json.dumps(json.loads(sent[1]) | {"data": {}}, ensure_ascii=False)
+        _run(session, update(WebhookDelivery).where(col(WebhookDelivery.id) == sent[0]).values(body=body))
+
+
+def _of(member: Member, table: type[Registration] | type[MailedLink]) -> ColumnElement[bool]:
+    """Return the condition by which a row is theirs: it names them, or has their address."""
+    mine = col(table.member) == member.id
+    return or_(mine, func.lower(col(table.email)) == member.email.lower()) if member.email else mine

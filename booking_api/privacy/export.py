@@ -23,11 +23,14 @@ from sqlmodel import Session
 from booking_api.exports.table import BOM, harmless
 from booking_api.ledger.accounts import member_account
 from booking_api.members.models import Member
+from booking_api.notices.kinds import LINK
 from booking_api.tables import METADATA
 
-SECRET = re.compile(r"sealed|hash|lookup|token|csrf|secret|sha256|^(sort|search|previous|recovery_codes)$")
+SECRET = re.compile(
+    r"sealed|hash|lookup|token|csrf|secret|sha256|^(sort|search|previous|pending|recovery_codes)$"
+)
 """Columns that are no knowledge of anybody: keys, hashes and what rows are found by."""
-LEFT_OUT = frozenset({"idempotent_answer", "browser_session", "roster_change", "member_import"})
+LEFT_OUT = frozenset({"idempotent_answer", "browser_session", "ceremony", "roster_change", "member_import"})
 OTHERS = frozenset({"author", "by", "guardian"})
 """Columns that name who did something for another: those rows are of the other."""
 Rows = list[dict[str, Any]]
@@ -43,8 +46,15 @@ def known_of(session: Session, member: Member) -> dict[str, Rows]:
         query = select_columns(*columns).where(_theirs(table, member)).order_by(*table.primary_key.columns)
         rows = session.execute(query).mappings().all()
         if rows:
-            found[table.name] = [dict(row) for row in rows]
+            found[table.name] = [_unlinked(table.name, dict(row)) for row in rows]
     return found
+
+
+def _unlinked(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a letter's link: staff who fetch this file for a member may not open it."""
+    if table == "letter":
+        row["values"] = {name: value for name, value in row["values"].items() if name != LINK}
+    return row
 
 
 def _theirs(table: Table, member: Member) -> ColumnElement[bool]:

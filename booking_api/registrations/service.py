@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, delete, func, select
 
+from booking_api.auth.throttle import Throttle
 from booking_api.clock import make_id
 from booking_api.db import zone_of
 from booking_api.happenings.service import happened, write_letter
@@ -37,6 +38,8 @@ DECLINED_KEPT_MS = 90 * 86_400_000
 """For so long it is kept who was declined, and why."""
 LETTERS_AN_HOUR = 200
 HOUR_MS = 3_600_000
+BY_RECEIVER = Throttle("join letter", tries=3, window_ms=HOUR_MS)
+"""Letters that one address gets, whoever writes it into the form."""
 Welcome = Callable[[Member], object]
 """Called with each member who joined: the room of sign-in writes an invitation here."""
 
@@ -81,6 +84,8 @@ def write(
     recent = select(func.count()).select_from(Registration)
     if session.exec(recent.where(col(Registration.written_ms) > real_ms - HOUR_MS)).one() >= LETTERS_AN_HOUR:
         raise Refused("join_often", "Very many people are joining. Try again in an hour.")
+    if not BY_RECEIVER.count(session, wanted.email.lower(), real_ms):
+        return  # as many letters as one address gets; that too is not told
     secret = secrets.token_urlsafe(32)
     given = wanted.model_dump(exclude={"born", "waivers", "signature"})
     row = Registration(

@@ -15,6 +15,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.courses import attendance, classes
 from booking_api.courses.classes import ClassDetails
+from booking_api.courses.endpoints import check_teaches
 from booking_api.courses.models import Course, SignUpState
 from booking_api.members import service as members
 from booking_api.web.formats import Formats
@@ -123,7 +124,7 @@ def call_off(
     reason: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Call a class off."""
-    _check_teaches(who, classes.get(session, id).instructor)
+    check_teaches(who, classes.get(session, id).instructor)
     classes.call_off(session, id, who.id, page.context.clock.now_ms(), reason)
     return RedirectResponse("/classes?notice=called_off", 303)
 
@@ -138,14 +139,9 @@ def attend(
     came: Annotated[str, Form(max_length=3)],
 ) -> Response:
     """Note whether somebody came."""
-    _check_teaches(who, classes.get(session, id).instructor)
+    check_teaches(who, classes.get(session, id).instructor)
     attendance.attend(session, id, member, page.context.clock.now_ms(), came=came == "yes")
     return RedirectResponse(f"/classes/{id}?notice=kept", 303)
-
-
-def _check_teaches(who: Who, instructor: str) -> None:
-    if who.id != instructor and not who.may(Permission.MEMBERS_WRITE):
-        raise Refused("forbidden", "This is another instructor's class.")
 
 
 def _instant(text: str, page: Page) -> int:

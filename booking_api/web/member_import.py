@@ -14,10 +14,10 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.clock import make_id
 from booking_api.members import sheet
-from booking_api.members.file_endpoints import csv_answer, require_importer
-from booking_api.members.importing import Importer
+from booking_api.members.file_endpoints import csv_answer, importer_of, require_importer
 from booking_api.members.models import MemberImport
 from booking_api.web.pages import Paged
+from booking_api.web.render import Page
 from floor.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -44,7 +44,8 @@ async def upload(who: Keeps, page: Paged, file: Annotated[UploadFile, File()]) -
     def keep(session: Session) -> str:
         session.exec(delete(MemberImport).where(col(MemberImport.created_ms) < now_ms - KEPT_MS))
         session.exec(delete(MemberImport).where(col(MemberImport.author) == who.id))
-        row = MemberImport(id=make_id(now_ms), author=who.id, name=name, text=text, created_ms=now_ms)
+        sealed = page.context.vault.seal(text.encode())  # it has the numbers of badges
+        row = MemberImport(id=make_id(now_ms), author=who.id, name=name, text=sealed, created_ms=now_ms)
         session.add(row)
         return row.id
 
@@ -56,8 +57,8 @@ async def upload(who: Keeps, page: Paged, file: Annotated[UploadFile, File()]) -
 def preview(who: Keeps, session: Reading, page: Paged, id: str) -> Response:
     """Show what a file would change, and each cell that cannot be read with what would be right."""
     row = _own(session, who, id)
-    found = sheet.read(row.text, json.loads(row.mapping))
-    plan = Importer(session, page.context.vault, page.context.clock.now_ms()).plan(found)
+    found = _sheet(page, row)
+    plan = importer_of(session, page.context, who).plan(found)
     doing = [one for one in plan.rows if one.what != "same"]
     values = {
         "row": row,
@@ -81,7 +82,7 @@ async def map_columns(request: Request, who: Keeps, page: Paged, id: str) -> Res
 
     def keep(session: Session) -> None:
         row = _own(session, who, id)
-        sheet.read(row.text, mapping)
+        _sheet(page, row, mapping)
         row.mapping = json.dumps(mapping)
         session.add(row)
 
@@ -94,8 +95,8 @@ def apply(who: Keeps, session: Writing, page: Paged, id: str) -> Response:
     """Bring the file in: all of it."""
     require_importer(who)
     row = _own(session, who, id)
-    importer = Importer(session, page.context.vault, page.context.clock.now_ms())
-    plan = importer.plan(sheet.read(row.text, json.loads(row.mapping)))
+    importer = importer_of(session, page.context, who)
+    plan = importer.plan(_sheet(page, row))
     if plan.problems:
         raise Refused("import_problems", "Something in the file is wrong. Look at it again.")
     importer.apply(plan, who.id)
@@ -108,6 +109,11 @@ def export_page(who: Keeps, session: Reading, page: Paged) -> Response:
     """Give every member as CSV."""
     require_importer(who)
     return csv_answer(session, page.context)
+
+
+def _sheet(page: Page, row: MemberImport, mapping: dict[str, str] | None = None) -> sheet.Sheet:
+    text = page.context.vault.open(row.text).decode()
+    return sheet.read(text, json.loads(row.mapping) if mapping is None else mapping)
 
 
 def _own(session: Session, who: Who, id: str) -> MemberImport:

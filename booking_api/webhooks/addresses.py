@@ -62,6 +62,8 @@ def may_reach(number: ipaddress.IPv4Address | ipaddress.IPv6Address, reach: Reac
             return may_reach(inside, reach)
         if number.teredo or any(number in network for network in _V4_INSIDE):
             return False
+        if number.is_site_local:
+            return reach.private
     if number.is_loopback:
         return reach.loopback
     if number.is_link_local or number.is_multicast or number.is_unspecified or number.is_reserved:

@@ -37,12 +37,12 @@ def one_floor(tmp_path_factory: pytest.TempPathFactory) -> Floor:
 
 def plan(floor: Floor, text: str, mapping: dict[str, str] | None = None) -> Plan:
     with floor.db.read() as session:
-        return Importer(session, floor.vault, NOW_MS).plan(sheet.read(text, mapping))
+        return Importer(session, floor.vault, NOW_MS, NOW_MS).plan(sheet.read(text, mapping))
 
 
 def bring_in(floor: Floor, text: str) -> Plan:
     with floor.db.write() as session:
-        importer = Importer(session, floor.vault, NOW_MS)
+        importer = Importer(session, floor.vault, NOW_MS, NOW_MS)
         made = importer.plan(sheet.read(text))
         assert [(one.line, one.column, one.code) for one in made.problems] == []
         importer.apply(made, "test")

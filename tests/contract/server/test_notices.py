@@ -265,7 +265,9 @@ async def test_own_push_addresses_have_an_allowed_scheme_and_lead_to_no_private_
     settings = settings_of(post, push=("json",))
     url = f"json://localhost:{post.port}/x"
     with shop.db.write() as session:
-        for refused in ("ntfys://ntfy.sh/x", "mailto://a:b@c", "syslog://", "json", "json://", "json://[x/"):
+        files = ("json://x/y?Template=/etc/passwd", "json://x/y?a=1;%2574emplate=b", "json://x?y?keyfile=z")
+        others = ("ntfys://ntfy.sh/x", "mailto://a:b@c", "syslog://", "json", "json://", "json://[x/")
+        for refused in files + others:
             with pytest.raises(Refused):
                 choices.set_push(session, shop.vault, shop.ben, refused, settings, NOW_MS)
         choices.set_push(session, shop.vault, shop.ben, url, settings, NOW_MS)

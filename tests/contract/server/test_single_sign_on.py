@@ -25,6 +25,7 @@ SECURITY = "/me/security"
 def shared() -> Iterator[Provider]:
     with provider() as one:
         one.person("mira-at-club", email="Mira@kelp.test", email_verified=True, name="Mira Quince")
+        one.person("alike", email="mira@\u212aelp.test", email_verified=True)
         one.person("unproven", email="mira@kelp.test", email_verified=False)
         names = {"given_name": "Nobo", "family_name": "Dy"}
         one.person("nobody", email="nobody@else.test", email_verified=True, **names)
@@ -58,7 +59,7 @@ async def test_a_verified_address_signs_in_and_links_for_good(house: House, club
 
 async def test_an_unverified_address_and_a_stranger_open_nothing(house: House, club: Provider) -> None:
     browser = house.web.browser()
-    for sub in ("unproven", "nobody"):
+    for sub in ("unproven", "nobody", "alike"):
         refused = await through(house, browser, AT, sub)
         assert (refused.status_code, "Nobody here is known" in refused.text) == (403, True)
     assert (await browser.get(f"{API}/members/me")).status_code == 401

@@ -253,6 +253,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
         "https://[::1]/",
         "https://[fe80::1]/",
         "https://[fd00::1]/",
+        "https://[fec0::1]/",
         "https://[::ffff:10.0.0.1]/",
         "https://[64:ff9b::a00:1]/",
         "https://[2002:7f00:1::]/",
