@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -16,8 +15,8 @@ from booking_api.courses import attendance, classes
 from booking_api.courses.classes import ClassDetails
 from booking_api.courses.models import Course, SignUpState
 from booking_api.members import service as members
+from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
-from booking_api.web.render import Page
 from floor.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -105,7 +104,7 @@ def plan(
     place: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Plan a class; who plans it teaches it."""
-    details = ClassDetails(course=course, instructor=who.id, starts_ms=_instant(begin, page), place=place)
+    details = ClassDetails(course=course, instructor=who.id, starts_ms=instant(begin, page.f), place=place)
     classes.plan(session, details, page.context.clock.now_ms())
     return RedirectResponse("/classes?notice=kept", 303)
 
@@ -142,11 +141,3 @@ def attend(
 def _check_teaches(who: Who, instructor: str) -> None:
     if who.id != instructor and not who.may(Permission.MEMBERS_WRITE):
         raise Refused("forbidden", "This is another instructor's class.")
-
-
-def _instant(text: str, page: Page) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)
