@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from booking_api import rounds
 from booking_api.api.common import given
 from booking_api.api.openapi import Application
 from booking_api.audit import acting
@@ -20,6 +22,7 @@ from booking_api.auth.oidc import SingleSignOn
 from booking_api.context import Context
 from booking_api.metrics import Exposition, Timed
 from booking_api.prints.upload import Uploads
+from booking_api.quiet import Quiet
 from booking_api.reservations.facts import upcoming
 from booking_api.rooms import API, PAGES, ROUNDS
 from booking_api.web import errors
@@ -108,11 +111,12 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     from booking_api.happenings.telling import Teller  # it brings an HTTP client along
 
+    quiet = Quiet(logging.getLogger("booking_api.rounds"))
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(Teller(context, upcoming).run())]
         if context.link:
             # Whoever holds the link is the one worker that looks after what nobody asks for.
-            beside = (context.link.run(), *(room.run(context) for room in ROUNDS))
+            beside = (context.link.run(), *(rounds.run(one, context, quiet) for one in ROUNDS))
             tasks += [group.create_task(work) for work in beside]
         yield
         for task in tasks:

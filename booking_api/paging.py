@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
@@ -11,7 +9,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
-from floor.errors import Refused
+from booking_api.cursors import read_cursor, write_cursor
 
 LIMIT_MAX = 200
 LISTED_MAX = 10_000
@@ -30,19 +28,6 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = None
-
-
-def read_cursor(cursor: str) -> str:
-    """Return the key of the last row seen; raises Refused for what is no cursor of ours."""
-    try:
-        return base64.b64decode(cursor.encode(), b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError):
-        raise Refused("cursor_malformed", "This is not a cursor. Take `next` of the page before.") from None
-
-
-def write_cursor(key: str) -> str:
-    """Return a key as a cursor."""
-    return base64.urlsafe_b64encode(key.encode()).decode()
 
 
 def page(

@@ -104,5 +104,5 @@ PAGES = (
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds, reservation_rounds)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND)
 """What looks by itself, beside requests."""

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import Response
 
-from booking_api.paging import LIMIT_MAX, read_cursor, write_cursor
+from booking_api.cursors import read_cursor, write_cursor
+from booking_api.paging import LIMIT_MAX
 from floor.errors import Refused
 
 

@@ -14,8 +14,8 @@ from sqlmodel.sql.expression import SelectOfScalar
 from booking_api.audit import chain
 from booking_api.audit.models import AuditAct, AuditHead, AuditPart
 from booking_api.audit.recording import gathered
+from booking_api.cursors import read_cursor, write_cursor
 from booking_api.db import DATA
-from booking_api.paging import read_cursor, write_cursor
 from floor.errors import Refused
 
 CHUNK = 500

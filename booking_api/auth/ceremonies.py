@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from enum import StrEnum
 
 from sqlalchemy import CursorResult
 from sqlmodel import Session, col, delete, select
 
 from booking_api.auth.models import Ceremony
+from booking_api.tokens import digest, fresh
 
 LIFETIME_MS = 600_000
 
@@ -26,10 +25,10 @@ class Step(StrEnum):
 def begin(session: Session, step: Step, now_ms: int, member: str | None = None, **data: str) -> str:
     """Begin a step, and return the token for the browser's cookie; steps that are over are forgotten."""
     session.execute(delete(Ceremony).where(col(Ceremony.expires_ms) <= now_ms))
-    token = secrets.token_urlsafe(32)
+    token = fresh()
     session.add(
         Ceremony(
-            token_hash=_digest(token),
+            token_hash=digest(token),
             kind=step,
             member=member,
             data=data,
@@ -43,7 +42,7 @@ def look(session: Session, step: Step, token: str | None, now_ms: int) -> Ceremo
     """Return a step that is still open; it stays open."""
     if not token:
         return None
-    query = select(Ceremony).where(Ceremony.token_hash == _digest(token), Ceremony.kind == step)
+    query = select(Ceremony).where(Ceremony.token_hash == digest(token), Ceremony.kind == step)
     return session.exec(query.where(col(Ceremony.expires_ms) > now_ms)).first()
 
 
@@ -56,7 +55,3 @@ def take(session: Session, step: Step, token: str | None, now_ms: int) -> Ceremo
     done = session.execute(delete(Ceremony).where(col(Ceremony.token_hash) == found.token_hash))
     assert isinstance(done, CursorResult)
     return found if done.rowcount == 1 else None
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -5,8 +5,6 @@ Opening a link only shows a form: programs that look at mail open links too.
 
 from __future__ import annotations
 
-import secrets
-
 from sqlalchemy import CursorResult
 from sqlmodel import Session, col, func, select, update
 
@@ -21,6 +19,7 @@ from booking_api.happenings.words import Happening, LetterKind
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.members.service import MemberChanges, MemberDetails
+from booking_api.tokens import digest, fresh
 from floor.errors import Refused
 from floor.words import Role
 
@@ -106,7 +105,7 @@ def change_email(session: Session, member: Member, email: str, address: str, now
 
 def look(session: Session, token: str, now_ms: int) -> MailedLink:
     """Return what a link is for; it stays open. Raises Refused when it opens nothing."""
-    kept = session.exec(select(MailedLink).where(MailedLink.token_hash == service.digest(token))).first()
+    kept = session.exec(select(MailedLink).where(MailedLink.token_hash == digest(token))).first()
     if kept is None or kept.used_ms is not None or kept.expires_ms <= now_ms:
         raise Refused("link_over_not_found", OVER)
     return kept
@@ -187,10 +186,10 @@ def _link(
     session: Session, kind: LetterKind, member: Member | None, email: str, author: str, now_ms: int,
     lives_ms: int, role: Role = Role.MEMBER,
 ) -> tuple[MailedLink, str]:  # fmt: skip
-    token = secrets.token_urlsafe(32)
+    token = fresh()
     made = MailedLink(
         id=make_id(now_ms),
-        token_hash=service.digest(token),
+        token_hash=digest(token),
         kind=kind,
         member=member.id if member else None,
         email=email,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from booking_api.gateways.changes import Subject, changed
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.members.models import Member
+from booking_api.tokens import digest, fresh
 from floor.errors import Refused
 from floor.words import Role
 
@@ -60,11 +60,6 @@ class SignedIn:
     token: str
     member: str
     session: str = ""
-
-
-def digest(secret: str) -> str:
-    """Return the SHA-256 by which a random secret is kept and found; too long to be guessed, so unsalted."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def folded(login: str) -> str:
@@ -147,7 +142,7 @@ def begin_session(
         raise Refused("member_not_found", f"There is no member {member}.")
     if person.role is not Role.MEMBER:
         notes.signed_in(session, member, f"{person.first_name} {person.last_name}", now_ms)
-    token, id = secrets.token_urlsafe(32), make_id(now_ms)
+    token, id = fresh(), make_id(now_ms)
     session.add(
         BrowserSession(
             id=id,
@@ -246,9 +241,9 @@ def note_use(session: Session, secret: str, now_ms: int, settings: SignInSetting
     session.add(kept)
     if kept.renewed_ms > now_ms - RENEWED_MS:
         return None
-    fresh = secrets.token_urlsafe(32)
-    kept.previous_hash, kept.token_hash, kept.renewed_ms = hashed, digest(fresh), now_ms
-    return fresh
+    renewed = fresh()
+    kept.previous_hash, kept.token_hash, kept.renewed_ms = hashed, digest(renewed), now_ms
+    return renewed
 
 
 def _note_program(session: Session, token: ApiToken, now_ms: int) -> None:
@@ -291,7 +286,7 @@ def issue_token(
         raise Refused("scope_refused", f"You cannot give: {', '.join(sorted(beyond)) or 'no scope at all'}.")
     if len([token for token in tokens_of(session, who.id) if token.revoked_ms is None]) >= TOKENS_MAX:
         raise Refused("tokens_many", f"You have {TOKENS_MAX} tokens; revoke one first.")
-    secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    secret = TOKEN_PREFIX + fresh()
     token = ApiToken(
         id=make_id(now_ms),
         token_hash=digest(secret),

@@ -17,6 +17,7 @@ from booking_api.audit import acting
 from booking_api.cli.root import app as app
 from booking_api.clock import Clock
 from booking_api.db import Database
+from booking_api.memberships.days import begin_ms, may_be
 from booking_api.settings import Settings, read_settings
 from booking_api.start import open_database
 from booking_api.vault import Vault, open_vault
@@ -92,13 +93,32 @@ def validated(kind: type[M], values: Mapping[str, Any]) -> M:
 
 def day_ms(text: str | None, timezone: str) -> int | None:
     """Return the begin of a day (2026-12-31) in the space's time zone, in UTC milliseconds; None for None."""
-    if text is None:
-        return None
+    return None if text is None else begin_ms(read_date(text), ZoneInfo(timezone))
+
+
+def read_date(text: str) -> date:
+    """Read a day like 2026-12-31; raises Refused."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise Refused("date_malformed", f"{text!r} is not a date. Write it like 2026-12-31.") from None
-    return round(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)).timestamp() * 1000)
+        day = date.min
+    if not may_be(day):
+        raise Refused("date_malformed", f"{text!r} is not a date. Write it like 2026-12-31.")
+    return day
+
+
+def instant(text: str, timezone: str) -> int:
+    """Read a day and time like 2026-12-31T18:00 (UTC milliseconds), on the space's clock where it names no
+    other; raises Refused.
+    """
+    wrong = Refused("date_malformed", f"{text!r} is not a time. Write it like 2026-12-31T18:00.")
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise wrong from None
+    if not may_be(moment.date()):
+        raise wrong
+    return round(moment.replace(tzinfo=moment.tzinfo or ZoneInfo(timezone)).timestamp() * 1000)
 
 
 def shown_day(at_ms: int, timezone: str) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from booking_api.cli.base import app, desk, shown_day
+from booking_api.cli.base import app, desk, instant, shown_day
 from booking_api.cli.floor import AUTHOR
 from booking_api.courses import attendance, classes, waiting
 from booking_api.courses.classes import ClassDetails
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from floor.errors import Refused
 
 class_app = typer.Typer(help="Classes: planned, signed up for, attended.", no_args_is_help=True)
 app.add_typer(class_app, name="class")
@@ -54,19 +51,11 @@ def plan_class(
         details = ClassDetails(
             course=course,
             instructor=members.find(at.session, instructor).id,
-            starts_ms=_instant(starts, at.settings.timezone),
+            starts_ms=instant(starts, at.settings.timezone),
             capacity=capacity,
             place=place,
         )
         print(classes.plan(at.session, details, at.now_ms).id)
-
-
-def _instant(text: str, timezone: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", f"{text!r} is not a time. Write it like 2026-12-31T18:00.") from None
-    return round(moment.replace(tzinfo=moment.tzinfo or ZoneInfo(timezone)).timestamp() * 1000)
 
 
 @class_app.command("sign-up")

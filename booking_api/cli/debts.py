@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from booking_api.cli.base import Desk, desk, reading, shown_day
+from booking_api.cli.base import Desk, desk, read_date, reading, shown_day
 from booking_api.cli.floor import AUTHOR
 from booking_api.payments import books, debits, levels, mandates, overdue, reminders
 from booking_api.payments.debits import SCHEMAS, Creditor
@@ -91,7 +90,7 @@ def add_mandate(
             holder=holder or books.name_of(at.session, target),
             iban=iban,
             bic=bic,
-            signed=_day(signed),
+            signed=read_date(signed),
             recurring=not once,
             now_ms=at.now_ms,
         )
@@ -119,7 +118,7 @@ def revoke_mandate(ctx: typer.Context, id: str) -> None:
 def preview_debits(ctx: typer.Context, day: str, everything: Annotated[bool, ALL] = False) -> None:
     """Say what a run for that day would collect."""
     with reading(ctx) as (_, database), database.read() as session:
-        found = debits.plan(session, _day(day), everything=everything)
+        found = debits.plan(session, read_date(day), everything=everything)
     for one in found:
         words = ", ".join(one.invoices)
         print(f"{one.mandate.id:35} {one.mandate.holder:28.28} {plain(one.amount_micro, EURO):>14} {words}")
@@ -140,7 +139,7 @@ def run_debits(
             at.session,
             at.vault,
             _creditor(at),
-            _day(day),
+            read_date(day),
             AUTHOR,
             at.now_ms,
             schema=schema,
@@ -174,13 +173,6 @@ def drop_debits(ctx: typer.Context, run: str) -> None:
 def _creditor(at: Desk) -> Creditor:
     invoice = at.settings.invoice
     return Creditor(invoice.name, at.settings.payments.creditor_id, invoice.iban, invoice.bic)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", f"{text!r} is not a date. Write it like 2026-12-31.") from None
 
 
 def _write(out: Path, data: bytes) -> None:

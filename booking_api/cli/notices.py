@@ -24,7 +24,7 @@ def test(
     ctx: typer.Context,
     address: Annotated[str, typer.Argument(help="A mail address, or an address of Apprise.")],
 ) -> None:
-    """Send one test now, by the settings of [notices], and say whether it was taken."""
+    """Send one test now, by the settings, and say whether it was taken."""
     from booking_api.notices.sending import send_mail, send_push
     from booking_api.notices.trying import NotSent
 

@@ -29,7 +29,6 @@ from booking_api.members.importing import Importer
 from booking_api.members.models import Member
 from booking_api.members.service import MemberDetails
 from booking_api.memberships.days import day_of
-from booking_api.privacy import service as privacy
 from booking_api.vault import open_vault
 from booking_api.waivers import service as waivers
 from booking_api.waivers.service import WaiverDetails
@@ -139,6 +138,8 @@ def erase_member(
     ],
 ) -> None:
     """Forget a member for good; the books keep amounts and an id without a name."""
+    from booking_api.privacy import service as privacy  # it knows every room
+
     with desk(ctx) as at:
         owner = members.find(at.session, who)
         privacy.erase(at.session, owner.id, number, reason, AUTHOR, at.now_ms)
@@ -152,6 +153,8 @@ def forget_left(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who; forget nobody.")] = False,
 ) -> None:
     """Forget whose access ended `people.forget_after_months` ago, and who has nothing open."""
+    from booking_api.privacy import service as privacy
+
     with rehearsal(ctx, dry_run) as at:
         found = privacy.who_left(at.session, at.settings.people.forget_after_months, at.now_ms)
         for one in found:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 from sqlmodel import Session, col, select
 
-from booking_api.cli.base import Desk, desk, read_text, reading, shown_day
+from booking_api.cli.base import Desk, desk, instant, read_text, reading, shown_day
 from booking_api.cli.floor import AUTHOR
 from booking_api.cli.reservations_try import reservations
 from booking_api.clock import Clock
@@ -41,7 +39,7 @@ def put_policy(
 ) -> None:
     """Put rules in force, for the reservations that are made from then on."""
     with desk(ctx) as at:
-        valid_from_ms = _instant(since, at.settings.timezone) if since else 0
+        valid_from_ms = instant(since, at.settings.timezone) if since else 0
         kept = policies.put(at.session, read_text(file), AUTHOR, at.now_ms, valid_from_ms, str(file))
         when = shown_day(kept.valid_from_ms, at.settings.timezone)
     typer.echo(f"{file} is in force from {when}.")
@@ -78,8 +76,8 @@ def book(
     with desk(ctx) as at:
         details = BookingDetails(
             machine=machine,
-            begins_ms=_instant(begins, at.settings.timezone),
-            ends_ms=_instant(ends, at.settings.timezone),
+            begins_ms=instant(begins, at.settings.timezone),
+            ends_ms=instant(ends, at.settings.timezone),
             member=members.find(at.session, who).id,
             reason=reason,
         )
@@ -117,8 +115,8 @@ def block(
     with desk(ctx) as at:
         details = BlockDetails(
             machine=machine,
-            begins_ms=_instant(begins, at.settings.timezone),
-            ends_ms=_instant(ends, at.settings.timezone),
+            begins_ms=instant(begins, at.settings.timezone),
+            ends_ms=instant(ends, at.settings.timezone),
             kind=Kind.CLASS if kind == "class" else Kind.MAINTENANCE,
             words=words,
             class_session=class_session or None,
@@ -130,16 +128,6 @@ def block(
 
 def _diary(at: Desk) -> Diary:
     return Diary(at.session, at.now_ms, AUTHOR, at.settings.currency.code, is_staff=True)
-
-
-def _instant(text: str, timezone: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", f"{text!r} is not a time. Write it like 2026-12-31T10:00.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=ZoneInfo(timezone))
-    return round(moment.timestamp() * 1000)
 
 
 def _line(session: Session, row: Reserved, timezone: str) -> str:

@@ -21,10 +21,10 @@ NAMES = {
     "server": {
         "init": "Make settings, an empty database and the first administrator, "
         "whose sign-in is printed once.",
-        "apply": "Bring tariffs, machines, funds, teams, plans, classes, items and costs to what files say.",
+        "apply": "Bring tariffs, machines, training, plans, reservations and more to what files say.",
         "migrate": "Bring the database to the form that this software needs; do it before workers start.",
         "serve": "Serve pages and API, and hold the link to the gateways.",
-        "doctor": "Verify books, balances, journals and tariffs; say where something is not as it was left.",
+        "doctor": "Verify books, audit log, journals and tariffs; say where something is not as it was left.",
         "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
     },
     "floor": {

@@ -140,7 +140,7 @@ def apply(
     directory: Annotated[Path, typer.Argument(help="Where tariffs/, plans.toml, machines.toml … are.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done.")] = False,
 ) -> None:
-    """Bring tariffs, machines, funds, teams, plans, classes, items and costs to what files say.
+    """Bring tariffs, machines, training, plans, reservations and more to what files say.
 
     All of it or, where something is wrong, nothing. Again, it does what the files changed. It never deletes.
     """
@@ -224,7 +224,7 @@ def listen(host: str, port: int, file: str) -> socket.socket:
 
 @app.command()
 def doctor(ctx: typer.Context) -> None:
-    """Verify books, balances, journals and tariffs; say where something is not as it was left."""
+    """Verify books, audit log, journals and tariffs; say where something is not as it was left."""
     with reading(ctx) as (_, database):
         found = examination.examine(database)
         for finding in found:

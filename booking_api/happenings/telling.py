@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, delete, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from booking_api.clock import Clock
 from booking_api.context import Context
-from booking_api.db import StorageFull
 from booking_api.happenings.metrics import WAITING
 from booking_api.happenings.models import Happened
 from booking_api.notices import reminders, service, trying
 from booking_api.notices.deliverer import Deliverer as Notices
 from booking_api.notices.wording import Place
 from booking_api.quiet import Quiet
+from booking_api.rounds import each
 from booking_api.vault import Vault
 from booking_api.webhooks import service as webhooks
 from booking_api.webhooks import trying as deliveries
@@ -58,10 +56,13 @@ class Teller:
     async def run(self) -> None:
         """Tell until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._each(EVERY_S, self.tell))
-            group.create_task(self._each(MINUTE_S, self.remind))
-            group.create_task(self._each(MINUTE_S, self.count))
-            group.create_task(self._each(HOUR_S, self.purge))
+            for every_s, act in (
+                (EVERY_S, self.tell),
+                (MINUTE_S, self.remind),
+                (MINUTE_S, self.count),
+                (HOUR_S, self.purge),
+            ):
+                group.create_task(each(every_s, act, self._quiet))
             group.create_task(self.webhooks.run())
             group.create_task(self.notices.run())
 
@@ -91,14 +92,6 @@ class Teller:
         """Forget what was told long ago."""
         now_ms = self._wall.now_ms()
         await self._db.transact(lambda session: _purge(session, now_ms))
-
-    async def _each(self, every_s: float, act: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await act()
-            except (StorageFull, SQLAlchemyError) as error:
-                self._quiet.warn("database", error)
-            await asyncio.sleep(every_s)
 
     def _any(self) -> bool:
         with self._db.read() as session:

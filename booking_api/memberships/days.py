@@ -20,6 +20,19 @@ def read_day(text: str) -> date | None:
     if not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip())
+        day = date.fromisoformat(text.strip())
     except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
+        raise malformed() from None
+    if not may_be(day):
+        raise malformed()
+    return day
+
+
+def may_be(day: date) -> bool:
+    """Whether a day is none that only a slip writes: beyond these years the calendar itself ends."""
+    return 1900 <= day.year < 3000
+
+
+def malformed() -> Refused:
+    """Return the refusal of what is no day."""
+    return Refused("date_malformed", "Write a date, like 2026-12-31.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated
@@ -26,6 +24,7 @@ from booking_api.memberships import service as memberships
 from booking_api.memberships.days import day_of
 from booking_api.memberships.service import By, Wish
 from booking_api.registrations.models import Registration, RegistrationState
+from booking_api.tokens import digest, fresh
 from booking_api.waivers import service as waivers
 from booking_api.waivers.models import How
 from booking_api.waivers.service import Signing
@@ -86,13 +85,13 @@ def write(
         raise Refused("join_often", "Very many people are joining. Try again in an hour.")
     if not BY_RECEIVER.count(session, wanted.email.lower(), real_ms):
         return  # as many letters as one address gets; that too is not told
-    secret = secrets.token_urlsafe(32)
+    secret = fresh()
     given = wanted.model_dump(exclude={"born", "waivers", "signature"})
     row = Registration(
         id=make_id(real_ms),
         minor_until=minor_until,
         signed=signed,
-        token_hash=_hash(secret),
+        token_hash=digest(secret),
         written_ms=real_ms,
         **given,
     )
@@ -119,7 +118,7 @@ def confirm(
 
     Again it changes nothing. Raises Refused for a link that is none, or too old.
     """
-    row = session.exec(select(Registration).where(Registration.token_hash == _hash(secret))).first()
+    row = session.exec(select(Registration).where(Registration.token_hash == digest(secret))).first()
     if row is None or row.written_ms + WITHIN_MS <= real_ms:
         raise Refused("link_not_found", "This link is not known, or too old. Write your details again.")
     if row.confirmed_ms is None:
@@ -278,7 +277,3 @@ def _sweep(session: Session, real_ms: int) -> None:
             state == RegistrationState.DECLINED, col(Registration.written_ms) < real_ms - DECLINED_KEPT_MS
         )
     )
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

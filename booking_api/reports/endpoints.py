@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from booking_api.auth.guards import Ctx, holds
 from booking_api.auth.permissions import Permission
+from booking_api.exports.table import harmless
 from booking_api.problems import problem
 from booking_api.prometheus.query import Absence, NoFigures, Prometheus
 from booking_api.reports.utilisation import Period, Time, Use, Utilisation, UtilisationReports
@@ -174,7 +175,7 @@ def machine_rows(report: Utilisation, names: Mapping[str, str]) -> Iterator[list
     """Return the table of machines, its head first, the floor last."""
     yield ["machine", "name", "observed_hours", *Use]
     for id, time in report.machines.items():
-        yield [id, _cell(names.get(id, id)), *_figures(time)]
+        yield [id, harmless(names.get(id, id)), *_figures(time)]
     yield ["", "", *_figures(report.floor)]
 
 
@@ -211,8 +212,3 @@ def _seen(time: Time) -> dict[str, object]:
 def _figures(time: Time) -> list[str]:
     shares = _shares(time)
     return [f"{time.observed_s / 3600:.2f}", *(f"{shares[use]:.4f}" if shares else "" for use in Use)]
-
-
-def _cell(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from sqlmodel import Session, col, select
 
-from booking_api.auth.service import digest
 from booking_api.clock import make_id
 from booking_api.machines import service as machines
 from booking_api.reservations.models import Feed
+from booking_api.tokens import digest, fresh
 from floor.errors import Refused
 
 
@@ -23,7 +21,7 @@ def make(session: Session, member: str, machine: str | None, now_ms: int) -> tup
     for before in of_member(session, member):
         if before.machine == machine:
             _revoke(session, before, now_ms)
-    secret = secrets.token_urlsafe(32)
+    secret = fresh()
     feed = Feed(id=make_id(now_ms), token_hash=digest(secret), member=member, machine=machine, made_ms=now_ms)
     session.add(feed)
     session.flush()

@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from booking_api.context import Context
-from booking_api.db import StorageFull
-from booking_api.quiet import Quiet
 from booking_api.reservations import release
 from booking_api.reservations.diary import SERVER, Diary
-
-log = logging.getLogger(__name__)
-EVERY_S = 15.0
-
-
-async def run(context: Context) -> None:
-    """Write what has come due, until cancelled."""
-    quiet = Quiet(log)
-    while True:
-        await asyncio.sleep(EVERY_S)
-        try:
-            await asyncio.to_thread(look, context)
-        except (StorageFull, SQLAlchemyError) as error:
-            quiet.warn("database", error)
+from booking_api.rounds import Round
 
 
 def look(context: Context) -> int:
@@ -36,3 +18,10 @@ def look(context: Context) -> int:
             return 0
     with context.database.write() as session:
         return release.sweep(Diary(session, now_ms, SERVER, currency))
+
+
+async def _look(context: Context) -> None:
+    await asyncio.to_thread(look, context)
+
+
+ROUND = Round(15.0, _look)

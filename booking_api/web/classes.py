@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -19,10 +18,9 @@ from booking_api.courses.endpoints import check_teaches
 from booking_api.courses.models import Course, SignUpState
 from booking_api.members import service as members
 from booking_api.web.formats import Formats
+from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
-from booking_api.web.render import Page
 from booking_api.web.training_words import skill_choices
-from floor.errors import Refused
 
 router = APIRouter(include_in_schema=False)
 Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
@@ -110,7 +108,7 @@ def plan(
     place: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Plan a class; who plans it teaches it."""
-    details = ClassDetails(course=course, instructor=who.id, starts_ms=_instant(begin, page), place=place)
+    details = ClassDetails(course=course, instructor=who.id, starts_ms=instant(begin, page.f), place=place)
     classes.plan(session, details, page.context.clock.now_ms())
     return RedirectResponse("/classes?notice=kept", 303)
 
@@ -142,14 +140,6 @@ def attend(
     check_teaches(who, classes.get(session, id).instructor)
     attendance.attend(session, id, member, page.context.clock.now_ms(), came=came == "yes")
     return RedirectResponse(f"/classes/{id}?notice=kept", 303)
-
-
-def _instant(text: str, page: Page) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)
 
 
 def _taught(session: Session, formats: Formats) -> Callable[[Course], str]:

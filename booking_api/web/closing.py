@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -19,8 +18,8 @@ from booking_api.periods.calendar import month_at
 from booking_api.periods.models import Period
 from booking_api.periods.people import names_in
 from booking_api.periods.service import Outcome
+from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
-from booking_api.web.render import Page
 from booking_api.web.typed import read_amount
 from floor.costing import Actual, CostKind
 from floor.costing.study import Purpose
@@ -145,7 +144,7 @@ def enter_invoice(
     details = InvoiceDetails(
         supplier=supplier.strip(),
         number=number.strip(),
-        dated_ms=_day_ms(day, page),
+        dated_ms=instant(day, page.f),
         lines=(line,),
         tax_micro=read_amount(tax) if tax.strip() else 0,
         memo=memo,
@@ -173,11 +172,3 @@ def _values(session: Session, done: Outcome) -> dict[str, object]:
         "purposes": PURPOSES,
         "others": OTHERS,
     }
-
-
-def _day_ms(text: str, page: Page) -> int:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round(datetime(day.year, day.month, day.day, tzinfo=page.f.zone).timestamp() * 1000)

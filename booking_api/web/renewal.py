@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from booking_api.auth import service
 from booking_api.auth.guards import cookie_name
 from booking_api.context import Context
+from booking_api.tokens import digest
 from booking_api.web.entry import set_session
 
 KNOWN_MAX = 10_000
@@ -65,7 +66,7 @@ class Renewal:
 
     def _is_due(self, token: str) -> bool:
         """Whether it is time to ask for a token; what is remembered is its hash, and bounded."""
-        key, now_s = service.digest(token), time.monotonic()
+        key, now_s = digest(token), time.monotonic()
         if self._due_s.get(key, 0.0) > now_s:
             return False
         self._due_s[key] = now_s + service.SEEN_MS / 1000

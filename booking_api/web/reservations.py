@@ -22,9 +22,10 @@ from booking_api.reservations.endpoints import diary_of, manageable, settled
 from booking_api.reservations.line_endpoints import offers_of, own_offer, own_waiting, waiting_of
 from booking_api.reservations.models import Reserved
 from booking_api.reservations.seen import offers_seen, waiting_seen
+from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.reserve_words import STANDINGS, instant, problem_words
+from booking_api.web.reserve_words import STANDINGS, problem_words
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
 from floor.reservation import fees
@@ -71,7 +72,7 @@ def change(who: SignedIn, session: Writing, page: Paged, id: str, begin: Moment,
     manageable(session, who, id)
 
     def act(diary: Diary) -> None:
-        details = ChangeDetails(begins_ms=instant(begin, page), ends_ms=instant(end, page))
+        details = ChangeDetails(begins_ms=instant(begin, page.f), ends_ms=instant(end, page.f))
         booking.change(diary, id, details)
 
     return _act(session, page, who, act, "reservation_changed")

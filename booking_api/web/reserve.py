@@ -25,9 +25,10 @@ from booking_api.reservations.diary import Diary
 from booking_api.reservations.endpoints import diary_of, free_of, settled
 from booking_api.reservations.seen import ReservationSeen, seen
 from booking_api.reservations.waiting import WaitDetails
+from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.reserve_words import instant, problem_words, rule_words
+from booking_api.web.reserve_words import problem_words, rule_words
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
 from floor.reservation.slots import block_times
@@ -117,8 +118,8 @@ def reserve(
                 diary_of(page.context, session, who),
                 BookingDetails(
                     machine=id,
-                    begins_ms=instant(begin, page),
-                    ends_ms=instant(end, page),
+                    begins_ms=instant(begin, page.f),
+                    ends_ms=instant(end, page.f),
                     member=members.find(session, member).id if member else "",
                     reason=reason,
                 ),
@@ -136,7 +137,7 @@ def wait(who: SignedIn, session: Writing, page: Paged, id: str, begin: Moment, e
     """Wait for a slot that is taken."""
     require(who, Permission.ME_WRITE)
     try:
-        begins_ms, ends_ms = instant(begin, page), instant(end, page)
+        begins_ms, ends_ms = instant(begin, page.f), instant(end, page.f)
         if ends_ms - begins_ms < MINUTE_MS:
             raise Refused("reservation_times_invalid", "A reservation ends after it begins, within a year.")
         with session.begin_nested():
@@ -163,8 +164,8 @@ def block(
     try:
         details = BlockDetails(
             machine=id,
-            begins_ms=instant(begin, page),
-            ends_ms=instant(end, page),
+            begins_ms=instant(begin, page.f),
+            ends_ms=instant(end, page.f),
             kind=Kind.CLASS if kind == "class" else Kind.MAINTENANCE,
             words=words,
             displace=displace,
@@ -180,7 +181,7 @@ def block(
 def _tried(session: Session, page: Page, who: Who, id: str, begin: str, end: str) -> Form_:
     names = machine_names(session)
     try:
-        details = BookingDetails(machine=id, begins_ms=instant(begin, page), ends_ms=instant(end, page))
+        details = BookingDetails(machine=id, begins_ms=instant(begin, page.f), ends_ms=instant(end, page.f))
         decision = booking.check(diary_of(page.context, session, who), details)
     except Refused as refused:
         return Form_(begin, end, False, problem_words(refused, page, names))

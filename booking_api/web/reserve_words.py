@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from booking_api.web.render import Page
 from booking_api.web.sentences import said
@@ -75,12 +74,3 @@ def rule_words(rule: str, sentence: str, page: Page, names: Mapping[str, str]) -
 def problem_words(refused: Refused, page: Page, names: Mapping[str, str]) -> str:
     """Return a refusal in the reader's language."""
     return rule_words(refused.code.removeprefix("reservation_"), refused.sentence, page, names)
-
-
-def instant(text: str, page: Page) -> int:
-    """Read what a field for day and time holds, on the space's clock; raises Refused."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round(moment.replace(tzinfo=page.f.zone).timestamp() * 1000)

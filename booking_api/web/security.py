@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from datetime import datetime, timedelta
 from typing import Annotated
 
 import segno
@@ -30,6 +29,7 @@ from booking_api.web.entry import (
     set_step,
     step_token,
 )
+from booking_api.web.moments import day_ends
 from booking_api.web.pages import Paged, check_own_site
 from booking_api.web.render import Page
 from booking_api.web.sign_in import Answer, Provider, leave_for
@@ -293,7 +293,7 @@ async def make_token(
 ) -> Response:  # fmt: skip
     """Make a token that ends with a day, and show its secret, this once."""
     context, now_ms = page.context, page.context.wall.now_ms()
-    end_ms = context.settings.sign_in.token_end_ms(_day_end_ms(until, page), now_ms)
+    end_ms = context.settings.sign_in.token_end_ms(day_ends(until, page.f), now_ms)
     if end_ms <= now_ms:
         raise Refused("date_past", "Name a day that is to come.")
     chosen = frozenset(scopes or ())
@@ -301,17 +301,6 @@ async def make_token(
         lambda session: service.issue_token(session, who, name, chosen, end_ms, now_ms)
     )
     return await asyncio.to_thread(_page, page, who, secret)
-
-
-def _day_end_ms(text: str, page: Page) -> int | None:
-    """Return the end of a day (UTC milliseconds) as a date field sends it, None for none."""
-    if not text:
-        return None
-    try:
-        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
-        return round((day + timedelta(days=1)).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise Refused("date_malformed", "This is no date.") from None
 
 
 @router.post("/tokens/{id}/revoke")

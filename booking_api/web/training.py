@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form
@@ -20,10 +19,10 @@ from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.members.names import whole
 from booking_api.web.board import names_of
+from booking_api.web.moments import day_ends
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.training_words import asked_words, rules_words
-from floor.errors import Refused
 from floor.training import in_force
 
 router = APIRouter(include_in_schema=False)
@@ -97,7 +96,7 @@ def certify(
     until: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Sign a member off for a skill until the end of a day, or for as long as it says."""
-    until_ms = _end_of_day(until, page) if until else None
+    until_ms = day_ends(until, page.f)
     sign_off.on_page(session, id, skill or machine, who.id, page.context.clock.now_ms(), until_ms)
     return RedirectResponse(f"/members/{id}?notice=granted", 303)
 
@@ -134,11 +133,3 @@ def _machines(session: Session, page: Page, member: str, now_ms: int) -> list[tu
 def _whole_names(session: Session, ids: set[str]) -> dict[str, str]:
     found = session.exec(select(Member).where(col(Member.id).in_(ids)))
     return {one.id: whole(one.first_name, one.last_name) for one in found}
-
-
-def _end_of_day(text: str, page: Page) -> int:
-    try:
-        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round((day + timedelta(days=1)).timestamp() * 1000)

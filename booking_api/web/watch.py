@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -19,6 +18,7 @@ from booking_api.notices import choices
 from booking_api.notices.endpoints import outgoing
 from booking_api.notices.kinds import NAMES, WAYS, Kind, Way
 from booking_api.web.board import names_of
+from booking_api.web.moments import day_begins, day_ends
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.webhooks import service as webhooks
@@ -65,7 +65,9 @@ def audit_log(
 ) -> Response:
     """Show what staff did, newest first."""
     asked = {"member": member, "about": about, "kind": kind, "object": object, "from": first, "to": last}
-    filters = Filters(member, about, kind, object, _day(first, page, 0), _day(last, page, 1))
+    first_ms = day_begins(first, page.f)
+    last_ms = day_ends(last, page.f)
+    filters = Filters(member, about, kind, object, first_ms, last_ms)
     acts, more = audit.listed(session, filters, cursor, ROWS)
     people = names_of(session, {part.about for act in acts for part in act.parts if part.about})
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
@@ -203,14 +205,3 @@ def _webhook_list(session: Reading, page: Page, made: Webhook | None = None, sec
         "secret": secret,
     }
     return page.answer("webhooks.html", values)
-
-
-def _day(text: str, page: Page, more: int) -> int | None:
-    """Read the begin of a day, `more` days later; None for no day."""
-    if not text:
-        return None
-    try:
-        day = datetime.fromisoformat(text).replace(tzinfo=page.f.zone)
-    except ValueError:
-        raise Refused("date_malformed", "Write a date, like 2026-12-31.") from None
-    return round((day + timedelta(days=more)).timestamp() * 1000)

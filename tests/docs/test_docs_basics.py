@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 from scripts.docs import pages
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\[[^\]]*\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]*))?\)")
 MAKE = re.compile(r"`make ([a-z]+)")
 
 
@@ -31,6 +33,38 @@ def test_links_lead_to_files_that_exist() -> None:
         if "://" not in link and not link.startswith("mailto:") and not (path.parent / link).exists()
     ]
     assert broken == []
+
+
+def anchors(path: Path) -> set[str]:
+    """What GitHub lets one link to in a page: its headings, outside of examples."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    plain = [
+        re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", head) for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    ]
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in plain}
+
+
+def test_every_page_is_reached_from_the_readme_and_links_lead_to_headings() -> None:
+    seen: set[Path] = set()
+    waiting, broken = [ROOT / "README.md"], []
+    while waiting:
+        page = waiting.pop()
+        seen.add(page)
+        for link, anchor in ANCHOR.findall(page.read_text()):
+            there = (page.parent / link).resolve() if link else page
+            if there.suffix == ".md" and there.exists():
+                waiting += [there] if there not in seen else []
+                broken += [f"{page.name}: {link}#{anchor}"] if anchor and anchor not in anchors(there) else []
+    assert broken == []
+    assert {path for path in documents() if path.is_relative_to(ROOT / "docs")} - seen == set()
+
+
+def test_nothing_stands_twice() -> None:
+    """What several hands write at once gets a heading, or a row of a table, a second time."""
+    headings = re.findall(r"^##.+$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    runbook = (ROOT / "docs" / "operations" / "runbook.md").read_text()
+    alerts = re.findall(r"^\| `[A-Z]\w+` \|", runbook, re.MULTILINE)
+    assert [line for line, n in Counter([*headings, *alerts]).items() if n > 1] == []
 
 
 def test_the_readme_names_the_two_commands() -> None:
