@@ -41,7 +41,9 @@ OF_HTTP: dict[int, tuple[str, str]] = {
     405: ("method_not_allowed", "This address takes another method: see the Allow header."),
     408: ("body_late", "The body came too slowly."),
     413: ("body_too_large", "The body is too large."),
+    414: ("address_too_long", "The address is too long."),
     415: ("content_type_wrong", "The body is of a kind that this address does not take."),
+    431: ("headers_too_long", "The headers of the request are too long."),
 }
 """The codes of what the framework refuses."""
 OTHERS: dict[str, tuple[int, str]] = {

@@ -129,7 +129,8 @@ class Around:
         body = (
             await request.body() if self._takes_body else request.headers.get("content-length", "").encode()
         )
-        address = f"{request.url.path}?{request.url.query}"
+        # Not of `url`, which ends a path at an escaped "#" and takes an escaped "?" for a query's begin.
+        address = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
         asked = hash_of(request.method, address, request.headers.get("content-type", ""), body)
         return Keyed(who.id, key, asked, context.wall.now_ms())
 

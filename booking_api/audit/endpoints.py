@@ -17,6 +17,7 @@ from booking_api.auth.who import Who
 from booking_api.paging import Cursor, Limit, Page
 
 router = APIRouter(prefix="/api/v1", tags=["audit"])
+FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/jsonl": {}}}}
 Reads = Annotated[Who, Depends(holds(Permission.AUDIT_READ))]
 Name = Annotated[str, Query(max_length=64)]
 Key = Annotated[str, Query(max_length=200)]
@@ -81,7 +82,7 @@ def read_log(
     return Page(items=[ActSeen.model_validate(act, from_attributes=True) for act in acts], next=more)
 
 
-@router.get("/audit/export/{form}", response_class=StreamingResponse)
+@router.get("/audit/export/{form}", response_class=StreamingResponse, responses=FILES)
 def export_log(who: Reads, context: Ctx, form: Form, wanted: Wanted) -> StreamingResponse:
     """Send the log, oldest first, as CSV or as JSON lines."""
     headers = {"Content-Disposition": f'attachment; filename="audit.{form}"'}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
@@ -22,6 +22,7 @@ from floor.errors import Refused
 router = APIRouter(prefix="/api/v1", tags=["members"])
 Known = Annotated[Who, Depends(somebody)]
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
+CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
 SHOWN_MAX = 200
 """So many problems and rows are named in an answer."""
 
@@ -91,7 +92,7 @@ async def import_members(
     return await context.database.transact(work)
 
 
-@router.get("/member-export.csv")
+@router.get("/member-export.csv", response_class=Response, responses=CSV)
 def export_members(session: Reading, who: Writes, context: Ctx) -> Response:
     """Return every member as CSV, with the numbers of their badges."""
     require_importer(who)

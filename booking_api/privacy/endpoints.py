@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,6 +19,7 @@ from booking_api.privacy.export import archive, known_of, readable
 from booking_api.web.render import Page, make_page
 
 router = APIRouter(prefix="/api/v1/members", tags=["privacy"])
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 
 
@@ -31,7 +32,7 @@ class Erasure(BaseModel):
     reason: Annotated[str, Field(max_length=200)]
 
 
-@router.get("/{id}/data.zip")
+@router.get("/{id}/data.zip", response_class=Response, responses=ZIP)
 def get_data(
     request: Request, session: Reading, who: SignedIn, asker: MaybeWho, context: Ctx, id: str
 ) -> Response:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from booking_api.problems import OF_HTTP, problem
 
 BODY_MAX = 2 << 20
 URL_MAX = 8_192
@@ -87,9 +89,15 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-def _too_long(scope: Scope) -> PlainTextResponse | None:
+def _too_long(scope: Scope) -> Response | None:
+    status = 0
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_MAX:
-        return PlainTextResponse("This address is too long.\n", 414)
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_MAX:
-        return PlainTextResponse("The headers of this request are too long.\n", 431)
-    return None
+        status = 414
+    elif sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_MAX:
+        status = 431
+    if not status:
+        return None
+    code, sentence = OF_HTTP[status]
+    if scope["path"].startswith("/api/"):
+        return problem(status, code, sentence)
+    return PlainTextResponse(f"{sentence}\n", status)
