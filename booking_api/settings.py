@@ -14,8 +14,7 @@ from stdnum.eu import at_02 as creditor_id
 
 from booking_api.auth import settings as sign_in
 from booking_api.auth.settings import SignInSettings
-from booking_api.members.settings import KEYS as PEOPLE_KEYS
-from booking_api.members.settings import PeopleSettings, read_people
+from booking_api.members import settings as people
 from booking_api.notices import settings as notices
 from booking_api.notices.settings import NoticeSettings
 from booking_api.spaceapi import settings as spaceapi
@@ -57,7 +56,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_webhook_secret",
         "stripe_address",
     ),
-    "people": PEOPLE_KEYS,
+    "people": people.KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
     "sign_in": sign_in.KEYS,
     "spaceapi": spaceapi.KEYS,
@@ -151,7 +150,7 @@ class Settings:
     invoice: InvoiceSettings
     payments: PaymentSettings
     prints: PrintSettings
-    people: PeopleSettings
+    people: people.PeopleSettings
     sign_in: SignInSettings
     notices: NoticeSettings
     spaceapi: spaceapi.SpaceApiSettings
@@ -190,10 +189,10 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
             keep_days=tables.whole("prints.keep_days", 7, 0, 365),
             expire_days=tables.whole("prints.expire_days", 30, 1, 365),
         ),
-        people=read_people(tables),
+        people=people.read(tables),
         sign_in=sign_in.read(tables),
         notices=notices.read(tables),
-        spaceapi=spaceapi.read_spaceapi(tables),
+        spaceapi=spaceapi.read(tables),
     )
 
 

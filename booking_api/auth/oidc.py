@@ -1,7 +1,7 @@
 """Single sign-on by OpenID Connect: authorization code with PKCE, state and nonce; the id_token verified.
 
-Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3.7; Discovery 1.0; RFC 7636 (PKCE, S256). Only the
-server loads this room.
+Source: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3.7; Discovery 1.0; RFC 7636 (PKCE, S256). What it
+asks and verifies with is loaded by the first sign-in of this kind: most servers have none.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
-
-import httpx
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from booking_api.auth.settings import HERE, OidcProvider
 from floor.errors import PeerError, Refused
+
+if TYPE_CHECKING:
+    import httpx
+    from joserfc.jwk import KeySet
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Only signatures by keys that the provider publishes: never `none`, never by the client's own secret."""
@@ -94,6 +94,8 @@ class SingleSignOn:
         self, provider: OidcProvider, back: str, code: str, verifier: str, nonce: str
     ) -> Identity:
         """Exchange a code and verify what comes for it; raises Refused when it proves nothing."""
+        import httpx
+
         known = await self._about(provider)
         form = {
             "grant_type": "authorization_code",
@@ -167,6 +169,8 @@ class SingleSignOn:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, object]:
         """Ask a provider for a JSON object; raises PeerError, or Refused when it cannot be reached."""
+        import httpx
+
         body = bytearray()
         try:
             async with (
@@ -196,6 +200,9 @@ class SingleSignOn:
 
 def _signed(token: str, keys: KeySet) -> dict[str, object] | None:
     """Return the claims of a token that one of the keys signed, else None."""
+    from joserfc import jwt
+    from joserfc.errors import JoseError
+
     try:
         return dict(jwt.decode(token, keys, algorithms=ALGORITHMS).claims)
     except (JoseError, ValueError, TypeError, RecursionError):
@@ -241,6 +248,9 @@ def _identity(provider: OidcProvider, claims: Mapping[str, object]) -> Identity:
 
 def _key_set(provider: OidcProvider, said: dict[str, object]) -> KeySet:
     """Read the keys that can be read: a provider may have others, of kinds that we know nothing of."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import KeySet
+
     keys = []
     listed = said.get("keys")
     for one in listed if isinstance(listed, list) else ():

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit
 
-from floor.errors import ConfigError
+from booking_api.setting import Tables
 from floor.words import Role
 
 KEYS = (
@@ -83,18 +82,7 @@ class SignInSettings:
         return min(asked_ms, now_ms + self.token_max_days * DAY_MS)
 
 
-class _Reader(Protocol):
-    """The reader of settings, as far as this section uses it."""
-
-    def error(self, key: str, problem: str, remedy: str) -> ConfigError: ...
-    def table(self, key: str) -> Mapping[str, object]: ...
-    def environment(self, name: str) -> str | None: ...
-    def text(self, key: str, default: str) -> str: ...
-    def whole(self, key: str, default: int, low: int, high: int) -> int: ...
-    def choice(self, key: str, default: str, words: tuple[str, ...]) -> str: ...
-
-
-def read(tables: _Reader) -> SignInSettings:
+def read(tables: Tables) -> SignInSettings:
     """Read the section; raises ConfigError with key and remedy."""
     contact = tables.text("sign_in.security_contact", "")
     if contact and not contact.startswith(("mailto:", "https://")):
@@ -118,7 +106,7 @@ def read(tables: _Reader) -> SignInSettings:
     )
 
 
-def _provider(tables: _Reader, name: str, values: object) -> OidcProvider:
+def _provider(tables: Tables, name: str, values: object) -> OidcProvider:
     key = f"sign_in.oidc.{name}"
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
         raise tables.error(key, "is no name", "Use a short word of small letters, digits and hyphens.")
@@ -156,7 +144,7 @@ def _provider(tables: _Reader, name: str, values: object) -> OidcProvider:
     )
 
 
-def _issuer(tables: _Reader, key: str, issuer: str) -> str:
+def _issuer(tables: Tables, key: str, issuer: str) -> str:
     parts = urlsplit(issuer)
     safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
     if not parts.hostname or not safe or parts.query or parts.fragment:

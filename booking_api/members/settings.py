@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+
+from booking_api.setting import Tables
 
 KEYS = ("join", "of_age", "keep_years", "forget_after_months")
 JOIN = ("off", "approval", "open")
-
-
-class Reads(Protocol):
-    """What reads a settings file (booking_api.settings)."""
-
-    def whole(self, key: str, default: int, low: int, high: int) -> int:
-        """Read a whole number within bounds."""
-        ...
-
-    def choice(self, key: str, default: str, words: tuple[str, ...]) -> str:
-        """Read one of some words."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +23,7 @@ class PeopleSettings:
     forget_after_months: int = 0
 
 
-def read_people(tables: Reads) -> PeopleSettings:
+def read(tables: Tables) -> PeopleSettings:
     """Read the table; raises ConfigError."""
     return PeopleSettings(
         join=tables.choice("people.join", "off", JOIN),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Protocol
 
+from booking_api.setting import Tables
 from booking_api.webhooks.addresses import Reach
-from floor.errors import ConfigError
 
 KEYS: dict[str, tuple[str, ...]] = {
     "webhooks": ("loopback", "private"),
@@ -45,34 +44,6 @@ class NoticeSettings:
 
     def __repr__(self) -> str:
         return f"NoticeSettings(push={self.push!r})"
-
-
-class Tables(Protocol):
-    """What is needed of the settings file's reader."""
-
-    def error(self, key: str, problem: str, remedy: str) -> ConfigError:
-        """Return an error about a key."""
-        ...
-
-    def text(self, key: str, default: str) -> str:
-        """Return a text."""
-        ...
-
-    def matching(self, key: str, default: str, pattern: str, right: str) -> str:
-        """Return a text of a form."""
-        ...
-
-    def whole(self, key: str, default: int, low: int, high: int) -> int:
-        """Return a whole number."""
-        ...
-
-    def flag(self, key: str, default: bool) -> bool:
-        """Return true or false."""
-        ...
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts."""
-        ...
 
 
 def read(tables: Tables) -> NoticeSettings:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+
+from booking_api.setting import Tables
 
 KEYS = ("url", "logo", "address", "country", "lat", "lon", "hint", "email", "issue_mail", "phone", "matrix",
         "mastodon", "irc")  # fmt: skip
@@ -24,23 +25,7 @@ class SpaceApiSettings:
     contact: tuple[tuple[str, str], ...]
 
 
-class Tables(Protocol):
-    """The part of the settings' reader that is used here."""
-
-    def text(self, key: str, default: str) -> str:
-        """Return a text."""
-        ...
-
-    def matching(self, key: str, default: str, pattern: str, right: str) -> str:
-        """Return a text of a pattern."""
-        ...
-
-    def number(self, key: str, low: float, high: float) -> float | None:
-        """Return a number, None without one."""
-        ...
-
-
-def read_spaceapi(tables: Tables) -> SpaceApiSettings:
+def read(tables: Tables) -> SpaceApiSettings:
     """Read the section; raises ConfigError."""
     address = r"https?://.+"
     return SpaceApiSettings(
