@@ -84,9 +84,11 @@ DERIVED = frozenset({("member", "sort"), ("member", "search")})
 """Columns that follow from others of the same row, and so are not recorded."""
 
 _SECRET = ("hash", "sealed", "secret", "password", "lookup", "csrf", "token", "nonce", "iban", "public_key")
+_SECRETS = frozenset({"pending"})
+"""Secret, and not by a word of its name: a sealed second factor that is being set up."""
 _NO_SECRET = frozenset({"sha256"})
 
 
 def is_secret(column: str) -> bool:
     """Whether a column's value is kept out of the log: it says only that it changed."""
-    return column not in _NO_SECRET and any(word in column for word in _SECRET)
+    return column in _SECRETS or (column not in _NO_SECRET and any(word in column for word in _SECRET))

@@ -48,6 +48,9 @@ CHANGES = {
     "sent again": "Sent again",
 }
 """What was done, in words; another word stands as it is."""
+ID_LENGTH = 36
+NAMED_MAX = 2_000
+"""Of the values on a page so many at most are looked up as people."""
 
 
 @router.get("/audit")
@@ -67,7 +70,10 @@ def audit_log(
     asked = {"member": member, "about": about, "kind": kind, "object": object, "from": first, "to": last}
     filters = Filters(member, about, kind, object, _day(first, page, 0), _day(last, page, 1))
     acts, more = audit.listed(session, filters, cursor, ROWS)
-    people = names_of(session, {part.about for act in acts for part in act.parts if part.about})
+    parts = [part for act in acts for part in act.parts]
+    values = [value for part in parts for one in part.fields for value in (one.before, one.after)]
+    ids = [one for one in values if isinstance(one, str) and len(one) == ID_LENGTH]
+    people = names_of(session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]))
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
     return page.answer("audit.html", values)
 
