@@ -35,7 +35,7 @@ def api_page(request: Request, page: Paged) -> Response:
 @router.get("/problems")
 def problems_page(page: Paged) -> Response:
     """Show every code of a problem."""
-    return page.answer("api_problems.html", {"codes": codes.read_kept()})
+    return page.answer("api_problems.html", {"codes": codes.read_kept(), "said": page.f.texts.gettext})
 
 
 def _shown(path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,9 @@ CHANGES = {
     "sent again": "Sent again",
 }
 """What was done, in words; another word stands as it is."""
+ID_LENGTH = 36
+NAMED_MAX = 2_000
+"""Of the values on a page so many at most are looked up as people."""
 
 
 @router.get("/audit")
@@ -69,7 +72,10 @@ def audit_log(
     last_ms = day_ends(last, page.f)
     filters = Filters(member, about, kind, object, first_ms, last_ms)
     acts, more = audit.listed(session, filters, cursor, ROWS)
-    people = names_of(session, {part.about for act in acts for part in act.parts if part.about})
+    parts = [part for act in acts for part in act.parts]
+    values = [value for part in parts for one in part.fields for value in (one.before, one.after)]
+    ids = [one for one in values if isinstance(one, str) and len(one) == ID_LENGTH]
+    people = names_of(session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]))
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
     return page.answer("audit.html", values)
 

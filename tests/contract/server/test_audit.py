@@ -109,6 +109,7 @@ def test_every_column_of_a_secret_is_known_as_one() -> None:
     secret = {name for name in columns if name.endswith(("_hash", "_sealed", "_lookup", "_secret", "secret"))}
     assert {name for name in secret if not is_secret(name)} == set()
     assert is_secret("password_hash")
+    assert is_secret("pending"), "a second factor that is being set up, sealed"
     assert not is_secret("first_name")
 
 
