@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 from sqlmodel import Session
 
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing
@@ -22,6 +23,12 @@ router = APIRouter(prefix="/api/v1", tags=["billing"])
 ShareText = Annotated[str, Field(max_length=24, description='Parts: "1", "2.5", "1/3"; or per cents: "25%".')]
 
 
+EXAMPLE: JsonDict = {
+    "shares": [{"account": "rocket", "share": "60%"}, {"account": "kelp", "share": "40%"}],
+    "reason": "They cut it together.",
+}
+
+
 class ShareIn(BaseModel):
     """What an account bears."""
 
@@ -34,7 +41,7 @@ class ShareIn(BaseModel):
 class SplitIn(BaseModel):
     """How a session is split, and why: by `shares`, or at an instant from which `after` pays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
 
     shares: Annotated[list[ShareIn], Field(max_length=20)] = Field(default_factory=list)
     instant_ms: Instant | None = None

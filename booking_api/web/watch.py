@@ -73,8 +73,8 @@ def audit_log(
     filters = Filters(member, about, kind, object, first_ms, last_ms)
     acts, more = audit.listed(session, filters, cursor, ROWS)
     parts = [part for act in acts for part in act.parts]
-    values = [value for part in parts for one in part.fields for value in (one.before, one.after)]
-    ids = [one for one in values if isinstance(one, str) and len(one) == ID_LENGTH]
+    told = [value for part in parts for one in part.fields for value in (one.before, one.after)]
+    ids = [one for one in told if isinstance(one, str) and len(one) == ID_LENGTH]
     people = names_of(session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]))
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
     return page.answer("audit.html", values)

@@ -51,8 +51,12 @@ class Walk:
 
 
 def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLoop, each: int, seed: int,
-         known: dict[str, list[str]], modes: Sequence[GenerationMode] = MODES) -> Walk:  # fmt: skip
-    """Ask every operation `each` times in each mode; one seed makes the same requests again."""
+         known: dict[str, list[str]], modes: Sequence[GenerationMode] = MODES,
+         before: httpx.AsyncClient | None = None) -> Walk:  # fmt: skip
+    """Ask every operation `each` times in each mode; one seed makes the same requests again.
+
+    To make a request takes far longer than to answer it: `before` asks each too, first.
+    """
     document = web.app.openapi()
     schema = schemathesis.openapi.from_dict(document)
     done = Walk(known)
@@ -76,7 +80,8 @@ def walk(web: WebFloor, client: httpx.AsyncClient, loop: asyncio.AbstractEventLo
                     case.headers["Idempotency-Key"] = f"key-{seed}-{next(_KEYS):06}"
                 if chance.random() < 0.7:
                     case.headers.pop("If-Match", None)
-                loop.run_until_complete(_ask(client, case, done))
+                for asker in (before, client) if before is not None else (client,):
+                    loop.run_until_complete(_ask(asker, case, done))
 
             try:
                 ask()

@@ -34,12 +34,9 @@ def run(url: str, each: int, seed: int) -> dict[str, str]:
         for name in WHO:
             done = walk(web, _client(web, transport, name), runner.get_loop(), each, seed, known)
             wrong |= done.wrong
-            print(
-                f"{url.partition(':')[0] or 'sqlite'} as {name or 'nobody'}: {done.asked} requests",
-                flush=True,
-            )
+            _say(f"{where} as {name or 'nobody'}: {done.asked} requests", done.wrong)
         far = runner.run(extremes.walk(web, _client(web, transport, "ada"), known))
-        print(f"{where} with values at the end: {far.asked} requests", flush=True)
+        _say(f"{where} with values at the end: {far.asked} requests", far.wrong)
         wrong |= far.wrong
         web.context.database.close()
     return wrong
@@ -52,6 +49,10 @@ def _client(web: WebFloor, transport: httpx.ASGITransport, name: str) -> httpx.A
     return client
 
 
+def _say(what: str, wrong: dict[str, str]) -> None:
+    print(what, *(f"{label}\n  {how}" for label, how in wrong.items()), sep="\n", flush=True)
+
+
 def main() -> int:
     """Walk, and print each finding with its request."""
     reader = argparse.ArgumentParser(description=__doc__)
@@ -61,8 +62,6 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     with run_postgres() as peer:
         wrong = run("", asked.each, asked.seed) | run(peer.make(), asked.each, asked.seed)
-    for what, how in wrong.items():
-        print(f"{what}\n  {how}")
     return 1 if wrong else 0
 
 

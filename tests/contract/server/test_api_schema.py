@@ -13,7 +13,6 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from booking_api.api.common import is_plain_list
-from tests.kit import schema_walk
 from tests.kit.furnished import furnish
 from tests.kit.schema_walk import api_routes, walk
 from tests.kit.web import WebFloor, build
@@ -21,7 +20,6 @@ from tests.kit.web import WebFloor, build
 SEED = 6
 EACH = 1
 """How many requests of each kind an operation gets; `make campaign` asks more."""
-MODES = {"ada": schema_walk.MODES, "": schema_walk.MODES[:1]}
 
 
 @pytest.fixture(scope="module")
@@ -31,20 +29,18 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFloor]:
     made.context.database.close()
 
 
-@pytest.mark.parametrize("name", MODES)
-def test_no_answer_is_a_failure_or_a_surprise(
-    web: WebFloor, name: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_answer_is_a_failure_or_a_surprise(web: WebFloor, caplog: pytest.LogCaptureFixture) -> None:
+    """Each request is made by nobody, then by who may do all."""
     caplog.set_level(logging.CRITICAL)
     with asyncio.Runner() as runner:
         transport = httpx.ASGITransport(web.app, raise_app_exceptions=False)
+        nobody = httpx.AsyncClient(transport=transport, base_url="http://floor.test")
         client = httpx.AsyncClient(transport=transport, base_url="http://floor.test")
-        if name:
-            client.headers["authorization"] = f"Bearer {web.tokens[name]}"
-        known = runner.run(furnish(web, client)) if name else {}
-        done = walk(web, client, runner.get_loop(), EACH, SEED, known, MODES[name])
+        client.headers["authorization"] = f"Bearer {web.tokens['ada']}"
+        known = runner.run(furnish(web, client))
+        done = walk(web, client, runner.get_loop(), EACH, SEED, known, before=nobody)
     assert done.wrong == {}, f"seed {SEED}"
-    assert done.asked >= len(api_routes(web)) * 0.9
+    assert done.asked >= len(api_routes(web)) * 3
 
 
 async def test_what_was_sold_beyond_the_count_is_still_listed(web: WebFloor) -> None:
