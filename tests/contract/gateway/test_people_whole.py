@@ -40,9 +40,13 @@ def put(space: Space, text: str) -> None:
         policies.put(session, text, "test", space.context.clock.now_ms())
 
 
-async def how_ended(space: Space) -> list[StopType]:
-    entries = await space.gateways["gw-a"].journal.to_send(0, 200)
-    return [entry.fact.stop_type for entry in entries if isinstance(entry.fact, SessionEnded)]
+async def ended_as(space: Space, *expected: StopType) -> None:
+    async def found() -> bool:
+        entries = await space.gateways["gw-a"].journal.to_send(0, 200)
+        ends = (entry.fact.stop_type for entry in entries if isinstance(entry.fact, SessionEnded))
+        return tuple(ends) == expected
+
+    await until_so(found, f"the journal has {expected}")
 
 
 @pytest.mark.timeout(180)
@@ -89,7 +93,7 @@ async def reserved(space: Space) -> None:
         sooner = {"begins_ms": space.context.clock.now_ms() + 1_500}
         assert (await ada.patch(mine, json=sooner)).status_code == 200
         await until(lambda: not space.running(), "his session ends when it begins")
-        assert await how_ended(space) == [StopType.RESERVATION]
+        await ended_as(space, StopType.RESERVATION)
         await space.tap(BEN)
         await until_so(lambda: space.refusals("gw-a"), "he is refused")
         assert await space.refusals("gw-a") == [DenialReason.RESERVED]
@@ -113,7 +117,7 @@ async def handed_over(space: Space) -> None:
     await space.tap(ADA)
     await space.tap(BEN)
     await until(lambda: station.lease and station.lease.member == ben, "Ben goes on")
-    assert await how_ended(space) == [StopType.RESERVATION, StopType.TAKEOVER]
+    await ended_as(space, StopType.RESERVATION, StopType.TAKEOVER)
     await space.tap(BEN)
     await until(lambda: not space.running(), "and ends")
 
@@ -127,8 +131,8 @@ async def of_people(space: Space) -> None:
         certifications.revoke(session, who["ines"], "laser-1", who["olga"], now_ms, "long away")
         care.set_guardianship(session, who["ada"], minor, now_ms)
     await until(lambda: standing(space, BEN).suspended, "Ben is suspended")
-    assert "laser-1" not in standing(space, INES).allowed
-    assert standing(space, ADA).supervised
+    await until(lambda: "laser-1" not in standing(space, INES).allowed, "Ines is certified no more")
+    await until(lambda: standing(space, ADA).supervised, "Ada needs somebody beside her")
 
 
 async def blocks_come_and_go(space: Space) -> None:
