@@ -93,6 +93,7 @@ class Link:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
             group.create_task(self._watch_books())
+            group.create_task(self._follow_time())
 
     async def send_command(
         self, gateway: str, order: Order, by: str, timeout_s: float = REPLY_TIMEOUT_S
@@ -319,7 +320,6 @@ class Link:
         while True:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
-                await self._turns.look()
                 if self._signer.refresh():
                     for gateway in sorted(self._online):
                         await self._tell_keys(client, gateway)
@@ -341,6 +341,15 @@ class Link:
             return
         if roster is not None:
             await self._send_roster(client, gateway, roster)
+
+    async def _follow_time(self) -> None:
+        """Look for what time alone changes, whether a broker is there or not: members are told of it too."""
+        while True:
+            await asyncio.sleep(OUTBOX_EVERY_S)
+            try:
+                await self._turns.look()
+            except (StorageFull, SQLAlchemyError) as error:
+                self._quiet.warn("database", error)
 
     async def _watch_books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""

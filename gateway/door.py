@@ -54,15 +54,15 @@ class Door:
             idle_after_s=0,
         )
 
-    async def tapped(self, decision: Decision, who: str | None, supervises: bool, since: float) -> str | None:
+    async def tapped(self, decision: Decision, who: str | None, alone: bool, since: float) -> str | None:
         """Return who taps. No tap at a door is a tap-out: a granted one ends what still runs first.
 
-        It does not where it opens nothing by itself: without a supervisor, or while the door is repaired.
+        It does not where it opens nothing by itself: somebody has to stand by whoever taps (they may not
+        be `alone`), or the door is repaired.
         """
         state = self._station.state
         if not self.pulse_s or not isinstance(state, Running) or state.out_of_order:
             return who
-        alone = supervises or not self._station.policy.needs_supervisor
         if isinstance(decision, Granted) and alone:
             at_ms = self._station.services.clock.monotonic_ms()
             await self._step(session_events.Stopped(StopType.TAKEOVER, at_ms), since)

@@ -108,9 +108,10 @@ class Taps:
             station.services.journal.flush()
             return
         decision = self._decide(request, supervises)
-        who = await station.door.tapped(decision, who, supervises, since)
-        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
         supervised = seen.member is not None and seen.member.supervised
+        alone = supervises or not (station.policy.needs_supervisor or supervised)
+        who = await station.door.tapped(decision, who, alone, since)
+        at_ms, job = station.services.clock.monotonic_ms(), station.side.job is not None
         proven = station.inputs.proven
         tapped = session_events.Tapped(decision, who, at_ms, job, supervises, proven, supervised)
         await self._step(tapped, since, seen.reference)

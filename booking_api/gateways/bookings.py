@@ -75,22 +75,11 @@ def mark(session: Session, now_ms: int) -> tuple[int, str]:
 
 
 def turn(session: Session, now_ms: int) -> None:
-    """Have gateways told of what has come into sight since the turn before."""
-    edge = now_ms + HORIZON_MS
-    query = select(Reserved.machine).where(
-        col(Reserved.standing).in_(facts.HOLDS),
-        col(Reserved.ends_ms) > now_ms,
-        col(Reserved.begins_ms) < edge,
-    )
-    found = set(session.exec(query))
-    rules = policies.read(session, now_ms)
-    zone = zone_of(session)
-    for one in rules.kinds:
-        if slots.block_times(rules, one, now_ms, edge, zone) or slots.unreserved(
-            rules, one, now_ms, edge, zone
-        ):
-            found.add(one)
-    for machine in sorted(found):
+    """Have gateways told of what has come into sight since the turn before, and of rules that have changed.
+
+    Of every machine: a block that other rules have no more stands in no table, and must go from rosters.
+    """
+    for machine in sorted(policies.kinds_of(session)):
         changed(session, Subject.MACHINE, machine, now_ms)
 
 

@@ -1,4 +1,4 @@
-"""What time alone changes in rosters, looked for while the link is there: a month, a day, reservations."""
+"""What time alone changes in rosters, looked for with the link or without: a month, a day, reservations."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from booking_api.clock import make_id
 from booking_api.db import zone_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
-from booking_api.reservations.models import ReservationPolicy, Reserved
+from booking_api.reservations.models import ReservationPolicy
 from floor.errors import ConfigError, Refused
 from floor.reservation.load import read_policies
 from floor.reservation.model import Policies
@@ -86,7 +86,6 @@ def _parsed(text: str, zone: tzinfo) -> Policies:
 
 
 def _tell_gateways(session: Session, now_ms: int) -> None:
-    """Have gateways learn how bookings stand under the new rules."""
-    coming = select(Reserved.machine).where(col(Reserved.ends_ms) > now_ms).distinct()
-    for machine in sorted(session.exec(coming)):
+    """Have gateways learn how bookings stand under the new rules, and which blocks there are."""
+    for machine in sorted(kinds_of(session)):
         changed(session, Subject.MACHINE, machine, now_ms)
