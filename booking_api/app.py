@@ -85,6 +85,7 @@ def create_app(context: Context) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # the way there would be made of the Host that somebody sends
         lifespan=_lifespan,
         # As they are: `include_router` would build every route of the floor again at the first request.
         routes=[given(route) for room in (*API, *PAGES) for route in room.router.routes],

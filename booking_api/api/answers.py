@@ -24,6 +24,8 @@ ANSWER_MAX = 1 << 20
 """The longest answer that is kept, in bytes; of a longer one only that it was given."""
 UNFINISHED_MS = 120_000
 """How long a write that asks a machine or a payment provider may take; then its key is free again."""
+UPLOADING_MS = 720_000
+"""How long an upload may take: longer than the server waits for its body (web/limits.py)."""
 REPLAYED = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x21-\x7e]{8,100}")
 _KEPT_HEADERS = ("content-type", "location")
@@ -38,12 +40,16 @@ class Replay(Exception):  # no error: the answer that was given before
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """One write with a key: whose, which, and the hash of all that was asked. `now_ms` is real time."""
+    """One write with a key: whose, which, and the hash of all that was asked. `now_ms` is real time.
+
+    `takes_ms` is how long the write may take that is not one transaction.
+    """
 
     author: str
     key: str
     request_hash: str
     now_ms: int
+    takes_ms: int = UNFINISHED_MS
 
     def find(self, session: Session, vault: Vault) -> None:
         """Raise Replay for what was answered, Refused for what is asked otherwise, or is being done."""
@@ -76,7 +82,7 @@ class Keyed:
         kept = session.get(IdempotentAnswer, (self.author, self.key))
         if kept is None:
             return None
-        held_ms = KEPT_MS if kept.body else UNFINISHED_MS
+        held_ms = KEPT_MS if kept.body else self.takes_ms
         if kept.created_ms < self.now_ms - held_ms:
             session.delete(kept)
             session.flush()

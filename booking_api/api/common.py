@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from booking_api.api import PREFIX, bodies, etags, lists
-from booking_api.api.answers import Keyed, Replay, check_key, hash_of
+from booking_api.api.answers import UNFINISHED_MS, UPLOADING_MS, Keyed, Replay, check_key, hash_of
 from booking_api.auth.guards import BEFORE, READ_BY, SAFE, context_of, who_asks, writing
 from booking_api.idempotency import ANSWERED
 from floor.errors import Refused
@@ -48,6 +48,7 @@ class Around:
         self._inner: Handler = route.get_route_handler()
         self._takes_json = takes_json(route)
         self._takes_body = route.body_field is not None
+        self._takes_ms = UPLOADING_MS if route.dependant.request_param_name else UNFINISHED_MS
         self._is_list = is_plain_list(route)
         self._is_paged = any(one.alias == "cursor" for one in _queries(route.dependant))
         self._transacts = any(one.call is writing for one in _all(route.dependant))
@@ -100,8 +101,13 @@ class Around:
         """Write what is not one transaction: the key is taken before, the answer is kept after it."""
         context = context_of(request)
         database, vault = context.database, context.vault
+
+        def begin(session: Session) -> None:
+            _lock(session, keyed, alone=False)  # a twin may be asked of another worker
+            keyed.begin(session, vault)
+
         try:
-            await database.transact(lambda session: keyed.begin(session, vault))
+            await database.transact(begin)
         except Replay as replay:
             return replay.response
         done = False
@@ -129,9 +135,10 @@ class Around:
         body = (
             await request.body() if self._takes_body else request.headers.get("content-length", "").encode()
         )
-        address = f"{request.url.path}?{request.url.query}"
+        # Not of `url`, which ends a path at an escaped "#" and takes an escaped "?" for a query's begin.
+        address = f"{request.scope['path']}?{request.scope['query_string'].decode('latin-1')}"
         asked = hash_of(request.method, address, request.headers.get("content-type", ""), body, who)
-        return Keyed(who.id, key, asked, context.wall.now_ms())
+        return Keyed(who.id, key, asked, context.wall.now_ms(), self._takes_ms)
 
 
 def takes_json(route: APIRoute) -> bool:

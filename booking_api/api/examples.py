@@ -149,6 +149,9 @@ def _object(schema: Schema, known: Mapping[str, Schema], whole: bool, depth: int
     if not properties and isinstance(more, dict) and more:
         key = names.get("const") or names.get("enum", ["EUR"])[0]
         made[key] = example(more, known, whole=whole, depth=depth + 1)
+    for pattern, inner in schema.get("patternProperties", {}).items():
+        key = next((one for one in _CANDIDATES if re.search(pattern, one)), "en")
+        made[key] = example(inner, known, whole=whole, depth=depth + 1)
     return made
 
 

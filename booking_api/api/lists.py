@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from starlette.responses import Response
@@ -45,7 +45,7 @@ def linked(request: Request, response: Response) -> Response:
 
 def _next(request: Request, cursor: str) -> str:
     asked = [pair for pair in request.query_params.multi_items() if pair[0] != "cursor"]
-    return f'<{request.url.path}?{urlencode([*asked, ("cursor", cursor)])}>; rel="next"'
+    return f'<{quote(request.scope["path"])}?{urlencode([*asked, ("cursor", cursor)])}>; rel="next"'
 
 
 def _limit(asked: str | None) -> int:

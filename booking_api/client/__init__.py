@@ -9,7 +9,16 @@ or the server falters. `AsyncClient.do` runs the same calls (`calls`) in an even
 """
 
 from booking_api.client import calls
-from booking_api.client.models import Balance, Machine, Member, Outcome, Session, TariffVersion
+from booking_api.client.models import (
+    Balance,
+    FreeSlot,
+    Machine,
+    Member,
+    Outcome,
+    Reservation,
+    Session,
+    TariffVersion,
+)
 from booking_api.client.problems import (
     Changed,
     ClientError,
@@ -22,8 +31,9 @@ from booking_api.client.problems import (
     TooOften,
     Unavailable,
     Unreachable,
+    Unreadable,
 )
-from booking_api.client.sending import AsyncClient, Client, Seen
+from booking_api.client.sending import AsyncClient, Client, Patience, Seen
 
 __all__ = [
     "AsyncClient",
@@ -33,18 +43,22 @@ __all__ = [
     "ClientError",
     "Conflict",
     "Forbidden",
+    "FreeSlot",
     "Invalid",
     "Machine",
     "Member",
     "NotFound",
     "NotSignedIn",
     "Outcome",
+    "Patience",
     "Problem",
+    "Reservation",
     "Seen",
     "Session",
     "TariffVersion",
     "TooOften",
     "Unavailable",
     "Unreachable",
+    "Unreadable",
     "calls",
 ]

@@ -10,9 +10,20 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from booking_api.client.models import Balance, Machine, Member, Outcome, Posted, Session, TariffVersion
+from booking_api.client.models import (
+    Balance,
+    FreeSlot,
+    Machine,
+    Member,
+    Outcome,
+    Posted,
+    Reservation,
+    Session,
+    TariffVersion,
+)
+from booking_api.client.problems import Unreadable
 
 T = TypeVar("T")
 API = "/api/v1"
@@ -20,7 +31,9 @@ API = "/api/v1"
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request. `query` leaves out what is None; `answer` is the answer's type."""
+    """One request. `query` leaves out what is None. `answer` is the answer's type: a model, list[...] of it,
+    dict; bytes for a file as it is; None where nothing is answered.
+    """
 
     method: str
     path: str
@@ -32,7 +45,12 @@ class Call(Generic[T]):
         """Return what an answer says."""
         if self.answer is None:
             return None  # type: ignore[return-value] # Call[None] is what answers nothing
-        made: T = TypeAdapter(self.answer).validate_json(content)
+        if self.answer is bytes:
+            return content  # type: ignore[return-value] # Call[bytes]: a file
+        try:
+            made: T = TypeAdapter(self.answer).validate_json(content)
+        except ValidationError as error:
+            raise _unreadable(self.path) from error
         return made
 
 
@@ -47,9 +65,12 @@ class Many(Generic[T]):
 
     def read(self, content: bytes) -> list[T]:
         """Return the rows of one part."""
-        told: Any = TypeAdapter(Any).validate_json(content)
-        rows = told["items"] if isinstance(told, dict) else told
-        return TypeAdapter(list[self.item]).validate_python(rows)  # type: ignore[name-defined] # made at run time
+        try:
+            told: Any = TypeAdapter(Any).validate_json(content)
+            rows = told.get("items") if isinstance(told, dict) else told
+            return TypeAdapter(list[self.item]).validate_python(rows)  # type: ignore[name-defined] # made at run time
+        except ValidationError as error:
+            raise _unreadable(self.path) from error
 
 
 def machines() -> Many[Machine]:
@@ -92,7 +113,7 @@ def member(id: str) -> Call[Member]:
     return Call("GET", f"{API}/members/{_part(id)}", Member)
 
 
-def add_member(first_name: str, last_name: str, **more: Any) -> Call[Member]:
+def add_member(first_name: str, last_name: str = "", **more: Any) -> Call[Member]:
     """Admit a member."""
     body = {"first_name": first_name, "last_name": last_name} | more
     return Call("POST", f"{API}/members", Member, body=body)
@@ -124,6 +145,34 @@ def session(id: str) -> Call[Session]:
     return Call("GET", f"{API}/sessions/{_part(id)}", Session)
 
 
+def reservations(
+    machine: str | None = None,
+    member: str | None = None,
+    from_ms: int | None = None,
+    to_ms: int | None = None,
+) -> Many[Reservation]:
+    """List reservations that touch a time."""
+    query = {"machine": machine, "member": member, "from_ms": from_ms, "to_ms": to_ms}
+    return Many(f"{API}/reservations", Reservation, query)
+
+
+def free_slots(machine: str, from_ms: int, to_ms: int) -> Call[list[FreeSlot]]:
+    """Return the times of a machine that are open and that nobody has, within at most 100 days."""
+    query = {"machine": machine, "from_ms": from_ms, "to_ms": to_ms}
+    return Call("GET", f"{API}/reservations/free", list[FreeSlot], query)
+
+
+def book(machine: str, begins_ms: int, ends_ms: int, **more: Any) -> Call[Reservation]:
+    """Book a slot; the code of a refusal names the rule that decided."""
+    body = {"machine": machine, "begins_ms": begins_ms, "ends_ms": ends_ms} | more
+    return Call("POST", f"{API}/reservations", Reservation, body=body)
+
+
+def cancel(id: str, reason: str = "") -> Call[Reservation]:
+    """Give a slot up."""
+    return Call("POST", f"{API}/reservations/{_part(id)}/cancel", Reservation, body={"reason": reason})
+
+
 def tariffs() -> Many[TariffVersion]:
     """List every version of every price list."""
     return Many(f"{API}/tariffs", TariffVersion)
@@ -133,6 +182,10 @@ def compare_tariffs(new: str, since: str, **more: Any) -> Call[dict[str, Any]]:
     """Return what past use would have cost by another price list (TOML), since a day."""
     body = {"new": new, "since": since} | more
     return Call("POST", f"{API}/tariffs/compare", dict[str, Any], body=body)
+
+
+def _unreadable(path: str) -> Unreadable:
+    return Unreadable(f"What came from {path} is no answer of this API.")
 
 
 def _part(text: str) -> str:

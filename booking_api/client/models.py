@@ -54,6 +54,31 @@ class Session(_Told):
     commodity: str | None = None
 
 
+class Reservation(_Told):
+    """A reservation; its end is the first instant after. `member` is None where it concerns others.
+
+    `standing` is "booked", "begun", or how it is over.
+    """
+
+    id: str
+    machine: str
+    kind: str
+    member: str | None
+    shown: str
+    begins_ms: int
+    ends_ms: int
+    standing: str
+    mine: bool
+
+
+class FreeSlot(_Told):
+    """A time of a machine that nobody has."""
+
+    machine: str
+    begins_ms: int
+    ends_ms: int
+
+
 class Balance(_Told):
     """What is owed (> 0) or in credit (< 0) in one commodity."""
 

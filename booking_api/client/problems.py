@@ -2,6 +2,7 @@
 
 ClientError
 ├── Unreachable      no answer came, also after trying again
+├── Unreadable       an answer came that is none of the API's: is the address right?
 └── Problem          the server refused: `code` is stable (docs/api-problems.md), `sentence` is for people
     ├── NotSignedIn      401
     ├── Forbidden        403
@@ -39,6 +40,10 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """No answer came. A write may have been done: send it again with the same key to know."""
+
+
+class Unreadable(ClientError):
+    """An answer came that is not what the API answers: another server, or another version, is there."""
 
 
 class Problem(ClientError):

@@ -15,12 +15,24 @@ import httpx
 
 from booking_api.client import calls
 from booking_api.client.calls import Call, Many
-from booking_api.client.models import Balance, Machine, Member, Outcome, Posted, Session, TariffVersion
-from booking_api.client.problems import Unreachable, problem_of
+from booking_api.client.models import (
+    Balance,
+    FreeSlot,
+    Machine,
+    Member,
+    Outcome,
+    Posted,
+    Reservation,
+    Session,
+    TariffVersion,
+)
+from booking_api.client.problems import Unreachable, Unreadable, problem_of
 
 T = TypeVar("T")
 AGAIN = frozenset({429, 502, 503, 504})
 """Statuses after which the same request is sent again."""
+IN_USE = "key_in_use"
+"""The code of a write that is still being done, by a try whose answer did not come in time."""
 PAUSE_MAX_S = 10.0
 
 
@@ -66,6 +78,7 @@ class Client:
         self.machines = Machines(self)
         self.members = Members(self)
         self.sessions = Sessions(self)
+        self.reservations = Reservations(self)
         self.tariffs = Tariffs(self)
 
     def __enter__(self) -> Self:
@@ -220,7 +233,7 @@ class Members:
         """Return a member with an ETag."""
         return self._client.see(calls.member(id))
 
-    def add(self, first_name: str, last_name: str, *, key: str | None = None, **more: Any) -> Member:
+    def add(self, first_name: str, last_name: str = "", *, key: str | None = None, **more: Any) -> Member:
         """Admit a member."""
         return self._client.do(calls.add_member(first_name, last_name, **more), key=key)
 
@@ -252,6 +265,37 @@ class Sessions:
     def get(self, id: str) -> Session:
         """Return a use of a machine."""
         return self._client.do(calls.session(id))
+
+
+class Reservations:
+    """Reservations."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def list(
+        self,
+        machine: str | None = None,
+        member: str | None = None,
+        from_ms: int | None = None,
+        to_ms: int | None = None,
+    ) -> Iterator[Reservation]:
+        """List reservations that touch a time, in the order in which they were made."""
+        return self._client.each(calls.reservations(machine, member, from_ms, to_ms))
+
+    def free(self, machine: str, from_ms: int, to_ms: int) -> Sequence[FreeSlot]:
+        """Return the times of a machine that are open and that nobody has, within at most 100 days."""
+        return self._client.do(calls.free_slots(machine, from_ms, to_ms))
+
+    def book(
+        self, machine: str, begins_ms: int, ends_ms: int, *, key: str | None = None, **more: Any
+    ) -> Reservation:
+        """Book a slot; raises Conflict, whose `code` names the rule that decided."""
+        return self._client.do(calls.book(machine, begins_ms, ends_ms, **more), key=key)
+
+    def cancel(self, id: str, reason: str = "") -> Reservation:
+        """Give a slot up."""
+        return self._client.do(calls.cancel(id, reason))
 
 
 class Tariffs:
@@ -301,8 +345,11 @@ def _judged(
         if last:
             raise Unreachable(str(error)) from error
         return None
-    if answer.status_code < 400:
+    if answer.is_success:
         return answer
-    if answer.status_code in AGAIN and not last:
+    if answer.status_code < 400:
+        raise Unreadable(f"{answer.request.url} leads elsewhere ({answer.status_code}): give that address.")
+    problem = problem_of(answer.status_code, answer.content)
+    if (answer.status_code in AGAIN or problem.code == IN_USE) and not last:
         return None
-    raise problem_of(answer.status_code, answer.content)
+    raise problem

@@ -21,8 +21,19 @@ _ALARM = ("gateway", "machine", "code", "words")
 
 def tell(session: Session, gathered: Gathered, now_ms: int) -> None:
     """Tell of alarms, and of sessions that ended where a webhook or their member wants to know."""
-    rows = [_row(Happening.ALARM_RAISED, _place(one), None, one, _ALARM, now_ms) for one in gathered.alarms]
-    rows += _ended(session, gathered, now_ms)
+    _write(session, _raised(gathered.alarms, now_ms) + _ended(session, gathered, now_ms))
+
+
+def tell_alarms(session: Session, alarms: list[dict[str, Any]], now_ms: int) -> None:
+    """Tell of alarms that the server itself raised while it applied a journal."""
+    _write(session, _raised(alarms, now_ms))
+
+
+def _raised(alarms: list[dict[str, Any]], now_ms: int) -> list[dict[str, Any]]:
+    return [_row(Happening.ALARM_RAISED, _place(one), None, one, _ALARM, now_ms) for one in alarms]
+
+
+def _write(session: Session, rows: list[dict[str, Any]]) -> None:
     if rows:
         session.execute(insert(Happened), rows)
 

@@ -29,6 +29,7 @@ from floor.wire.journal import (
     SessionMetered,
     SessionStarted,
     TapRefused,
+    UnreadFact,
 )
 from floor.words import StopType
 
@@ -68,8 +69,10 @@ class Gatherer:
         self.gateway = gateway
         self.epoch = epoch
         self.gathered = Gathered()
+        self._unread: set[str] = set()
         self._boots = _boots(session, gateway, {entry.boot_id for entry in entries})
-        self._load(session, {id for entry in entries if (id := getattr(entry.fact, "session_id", None))})
+        read = [entry.fact for entry in entries if not isinstance(entry.fact, UnreadFact)]
+        self._load(session, {id for fact in read if (id := getattr(fact, "session_id", None))})
         members = {row["member"] for row in self.gathered.sessions.values()}
         members |= {entry.fact.member for entry in entries if isinstance(entry.fact, SessionStarted)}
         self._replays = Replays(session, gateway, now_ms)
@@ -180,6 +183,10 @@ class Gatherer:
                 self.gathered.lockouts.append((machine, None, by, entry.recorded_ms))
             case GatewayBooted(boot_id=boot_id, software=software):
                 self.gathered.boot_id, self.gathered.software = boot_id, software
+            case UnreadFact(type=type_) if type_ not in self._unread:
+                self._unread.add(type_)
+                words = f"{type_}, from entry {entry.seq} on: kept, and not applied. Update the server."
+                self._alarm(entry, None, "fact_unread", words)
 
     def _placed(self, entry: JournalEntry, row: Row) -> Row:
         place = {"gateway": self.gateway, "epoch": self.epoch, "seq": entry.seq, "at_ms": entry.recorded_ms}

@@ -172,6 +172,7 @@ def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEn
         for entry, alarm in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
     ]
     _insert(session, Alarm, rows)
+    journal.tell_alarms(session, rows, now_ms)
 
 
 def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:

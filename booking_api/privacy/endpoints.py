@@ -18,8 +18,8 @@ from booking_api.privacy import service
 from booking_api.privacy.export import archive, known_of, readable
 from booking_api.web.render import Page, make_page
 
-ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 router = APIRouter(prefix="/api/v1/members", tags=["privacy"])
+ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 
 

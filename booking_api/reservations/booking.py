@@ -19,8 +19,9 @@ from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Tur
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
 Reason = Annotated[str, Field(max_length=200)]
-NEVER = ("overlap", "buffer")
-"""No reason overrides that a slot is taken."""
+NEVER = ("overlap", "buffer", "past", "length")
+"""No reason overrides that a slot is taken, has begun (it would be a no-show at once, with its fee), or is no
+time."""
 LENGTH_MAX_MS = 366 * 86_400_000
 
 
@@ -79,7 +80,7 @@ def check(diary: Diary, details: BookingDetails) -> Decision:
 
 def book(diary: Diary, details: BookingDetails, series: str | None = None) -> Reserved:
     """Book a slot. Raises Refused with the rule that decided; staff with a reason override all but a slot
-    that is taken.
+    that is taken or has begun.
     """
     diary.hold()
     asked = wanted(diary, details, details.member or diary.by)

@@ -41,6 +41,7 @@ ALARMS = {
     "session_contradicted": "A session was told of twice, differently",
     "badge_replayed": "A badge's reading was shown again",
     "sign_off_refused": "A sign-off at a machine does not count",
+    "fact_unread": "A gateway is newer than the server",
 }
 
 

@@ -28,10 +28,10 @@ def _late(rules: Rules, wanted: Wanted, zone: tzinfo) -> Turned | None:
         last = calendar.at(calendar.day_of(last, zone), rules.lead_by_min, zone, is_end=True)
     if now_ms <= last:
         return None
-    key = "lead_by" if rules.lead_by_min is not None else "lead"
-    sentence = f"It was bookable until {shown(last, zone)}"
-    sentence += f", {lead.words} before it begins." if key == "lead" else "."
-    return Turned(key, sentence, {"until": shown(last, zone)})
+    until = {"until": shown(last, zone)}
+    if rules.lead_by_min is not None:
+        return Turned("lead_by", f"It was bookable until {until['until']}.", until)
+    return Turned("lead", f"It was bookable until {until['until']}, {lead.words} before it begins.", until)
 
 
 def _early(policies: Policies, rules: Rules, wanted: Wanted, zone: tzinfo) -> Turned | None:

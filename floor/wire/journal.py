@@ -1,4 +1,9 @@
-"""What a gateway records and sends: facts, numbered, chained by hash, applied by the server exactly once."""
+"""What a gateway records and sends: facts, numbered, chained by hash, applied by the server exactly once.
+
+A gateway may be newer than its server. What such a one records is kept as it came, so that its hash holds and
+its journal goes on: keys that later versions add stand behind those that there were, and no number in a fact
+has a fraction.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ def _usual(value: object) -> bool:
     return value == Purpose.USE
 
 
-class GatewayBooted(Wire):
+class GatewayBooted(Wire, extra="allow"):
     """The gateway's process started; `boot_id` is new at each start of the machine.
 
     `keeps` are sessions that the process before it left running: each goes on, or its end follows.
@@ -39,7 +44,7 @@ class GatewayBooted(Wire):
     keeps: Annotated[list[Id], Field(max_length=64, exclude_if=_nothing)] = Field(default_factory=list)
 
 
-class SessionStarted(Wire):
+class SessionStarted(Wire, extra="allow"):
     """A lease was granted and its relay told to close.
 
     `late_journal` marks a start that the disk confirmed only after the relay closed. `supervisor` is the
@@ -77,7 +82,7 @@ class SessionStarted(Wire):
         )
 
 
-class SessionMetered(Wire):
+class SessionMetered(Wire, extra="allow"):
     """A checkpoint: what the session's own counters show since its start.
 
     `job` is the name of the job that runs, told where the machine keeps its power when its gateway stops.
@@ -90,7 +95,7 @@ class SessionMetered(Wire):
     job: Annotated[str, Field(max_length=400, exclude_if=_nothing)] = ""
 
 
-class SessionHeld(Wire):
+class SessionHeld(Wire, extra="allow"):
     """The member left; the machine finishes its job."""
 
     type: Literal["session_held"] = "session_held"
@@ -98,7 +103,7 @@ class SessionHeld(Wire):
     elapsed_ms: Millis
 
 
-class SessionEnded(Wire):
+class SessionEnded(Wire, extra="allow"):
     """The session is over. `elapsed_ms` is by the monotonic clock; `counters` are its totals."""
 
     type: Literal["session_ended"] = "session_ended"
@@ -109,7 +114,7 @@ class SessionEnded(Wire):
     words: Text = ""
 
 
-class AccountChosen(Wire):
+class AccountChosen(Wire, extra="allow"):
     """The member has the running session charged to this account, up to this limit (None: no limit).
 
     Micro-units of the space's currency; the limit takes the place of the one that the session had.
@@ -121,7 +126,7 @@ class AccountChosen(Wire):
     limit_micro: Micro | None = None
 
 
-class HoldRaised(Wire):
+class HoldRaised(Wire, extra="allow"):
     """The running session may spend more of its account: up to this limit, in place of the one it had.
 
     Micro-units of the space's currency; None is no limit any more.
@@ -132,7 +137,7 @@ class HoldRaised(Wire):
     limit_micro: Micro | None
 
 
-class JobFinished(Wire):
+class JobFinished(Wire, extra="allow"):
     """A job within a session (or without one: `session_id` is None) ended."""
 
     type: Literal["job_finished"] = "job_finished"
@@ -145,7 +150,7 @@ class JobFinished(Wire):
     user: Text = ""
 
 
-class PrintSent(Wire):
+class PrintSent(Wire, extra="allow"):
     """A print of the queue was handed to its machine, which began it in this session or goes on in it.
 
     What comes of it is told by the JobFinished that follows in the session, whose name ends in the print's.
@@ -156,7 +161,7 @@ class PrintSent(Wire):
     session_id: Id
 
 
-class PrintFailed(Wire):
+class PrintFailed(Wire, extra="allow"):
     """A print of the queue could not be handed to its machine: it waits for another tap."""
 
     type: Literal["print_failed"] = "print_failed"
@@ -165,7 +170,7 @@ class PrintFailed(Wire):
     words: Text
 
 
-class TapRefused(Wire):
+class TapRefused(Wire, extra="allow"):
     """Somebody was told no. `member` is None for an unknown badge."""
 
     type: Literal["tap_refused"] = "tap_refused"
@@ -175,7 +180,7 @@ class TapRefused(Wire):
     member: Id | None = None
 
 
-class BadgeProven(Wire):
+class BadgeProven(Wire, extra="allow"):
     """A badge proved itself by a message that counts its readings; no count is taken twice."""
 
     type: Literal["badge_proven"] = "badge_proven"
@@ -185,7 +190,7 @@ class BadgeProven(Wire):
     counter: Annotated[int, Field(ge=0, lt=1 << 24)]
 
 
-class SignedOff(Wire):
+class SignedOff(Wire, extra="allow"):
     """An instructor let a member use a machine, at the machine: both showed their badges, theirs first.
 
     `by` is the instructor, whose badge is `by_badge`. It is valid once the server has found so too.
@@ -199,7 +204,7 @@ class SignedOff(Wire):
     by_badge: Id
 
 
-class MachineLockedOut(Wire):
+class MachineLockedOut(Wire, extra="allow"):
     """A machine is out of order until staff clear it; `by` is a member's id, `machine` or `gateway`."""
 
     type: Literal["machine_locked_out"] = "machine_locked_out"
@@ -208,7 +213,7 @@ class MachineLockedOut(Wire):
     by: Id
 
 
-class MachineCleared(Wire):
+class MachineCleared(Wire, extra="allow"):
     """Staff put a machine in order again."""
 
     type: Literal["machine_cleared"] = "machine_cleared"
@@ -217,7 +222,7 @@ class MachineCleared(Wire):
     by: Id
 
 
-class AlarmRaised(Wire):
+class AlarmRaised(Wire, extra="allow"):
     """Something that staff must know; `code` is stable, `words` are the machine's own."""
 
     type: Literal["alarm_raised"] = "alarm_raised"
@@ -226,7 +231,13 @@ class AlarmRaised(Wire):
     words: Text = ""
 
 
-Fact = Annotated[
+class UnreadFact(Wire, extra="allow"):
+    """A fact that this version cannot read: of a later one, or with words that only a later one knows."""
+
+    type: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")]
+
+
+Known = Annotated[
     GatewayBooted
     | SessionStarted
     | SessionMetered
@@ -245,9 +256,10 @@ Fact = Annotated[
     | AlarmRaised,
     Field(discriminator="type"),
 ]
+Fact = Annotated[Known | UnreadFact, Field(union_mode="left_to_right")]
 
 
-class JournalEntry(Wire):
+class JournalEntry(Wire, extra="allow"):
     """One fact in its place. `seq` counts from 1 in an epoch; `hash` covers this entry and `previous`.
 
     `recorded_ms` is wall time as the gateway knew it, wrong by at most `clock_error_ms` (None: unknown).

@@ -23,6 +23,8 @@ Role = Literal[
     "chiller",
     "closing",
     "fire_alarm",
+    "hand_over",
+    "sign_off",
 ]
 ROLES = ", ".join(InputRole)
 

@@ -10,6 +10,7 @@ import httpx
 from booking_api.courses import classes
 from booking_api.memberships import plans
 from floor.money import Commodity
+from tests.kit.furnished_rooms import furnish_rooms
 from tests.kit.months import cost_file
 from tests.kit.web import GATEWAY, NOW_MS, WebFloor
 
@@ -74,6 +75,7 @@ async def furnish(web: WebFloor, client: httpx.AsyncClient) -> dict[str, list[st
         "cursor": [""],
     }
     known |= await _money(web, made, account)
+    known |= await furnish_rooms(web, made)
     return known | await _people(web, made)
 
 

@@ -14,7 +14,7 @@ from floor.access import NOTHING_COUNTED
 from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.examples import ALL, DELTA, EXAMPLES, GATEWAY, MEMBER, ROSTER, signed
-from floor.wire.journal import JournalBatch
+from floor.wire.journal import JournalBatch, UnreadFact
 from floor.wire.messages import (
     Alive,
     BadgeRead,
@@ -123,7 +123,12 @@ def test_a_text_for_a_number_and_a_number_for_a_text_are_refused_everywhere(mess
         if isinstance(value, bool) or not isinstance(value, int | str):
             continue
         wrong = str(value) if isinstance(value, int) else 7
-        assert read(type(message), json.dumps(replaced(document, path, wrong)).encode()) is None, path
+        found = read(type(message), json.dumps(replaced(document, path, wrong)).encode())
+        if found is not None and "fact" in path:  # perhaps a later version's: kept as it came, never applied
+            assert isinstance(found, JournalBatch)
+            assert isinstance(found.entries[int(path[1])].fact, UnreadFact), path
+            continue
+        assert found is None, path
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
@@ -184,7 +189,13 @@ class TestEveryMessage:
             free = "tariffs" in path or path[-1:] in TABLES
             if isinstance(inner, dict) and not free:
                 inner["from_the_future"] = {"x": [1]}
-        assert type(message).decode(json.dumps(document).encode(), LIMIT) == message
+        found = type(message).decode(json.dumps(document).encode(), LIMIT)
+        if isinstance(found, JournalBatch) and isinstance(message, JournalBatch):
+            kept = [(entry.seq, type(entry.fact)) for entry in found.entries]
+            assert kept == [(entry.seq, type(entry.fact)) for entry in message.entries]
+            assert b"from_the_future" in found.encode(), "hashes cover it"
+            return
+        assert found == message
 
     @pytest.mark.parametrize("version", [0, 2, "1", None, 1.5])
     def test_refuses_a_version_that_it_does_not_know(self, message: Message, version: object) -> None:

@@ -20,7 +20,7 @@ from tests.kit.schema_walk import walk
 from tests.kit.web import WebFloor, build
 from tests.peers.postgres import run_postgres
 
-WHO = ("ada", "mira", "")
+WHO = ("ada", "olga", "mira", "")
 
 
 def run(url: str, each: int, seed: int) -> dict[str, str]:

@@ -16,15 +16,19 @@ from booking_api.client import (
     Conflict,
     Forbidden,
     Invalid,
+    Machine,
+    Member,
     NotFound,
     NotSignedIn,
     Unavailable,
     Unreachable,
+    Unreadable,
     calls,
 )
 from booking_api.client.sending import Patience
+from tests.kit.reservations import with_policy
 from tests.kit.served import Served
-from tests.kit.web import WebFloor, build
+from tests.kit.web import NOW_MS, WebFloor, build
 
 QUICK = Patience(timeout_s=20, tries=3, pause_s=0.001)
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
@@ -32,7 +36,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    made = Served(build(tmp_path_factory.mktemp("client")))
+    made = Served(with_policy(build(tmp_path_factory.mktemp("client"))))
     made.start()
     yield made
     made.stop()
@@ -68,23 +72,29 @@ class LosesAnswers(httpx.BaseTransport):
         raise httpx.ReadError("the line is cut")
 
 
-def test_the_quick_start_runs_as_it_stands(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    block = re.search(r"```python\n(.+?)```", PAGE.read_text(), re.DOTALL)
-    assert block
-    code = block[1].replace("https://floor.example", served.url).replace("mf_…", served.web.tokens["olga"])
-    exec(compile(code, str(PAGE), "exec"), {})
-    said = capsys.readouterr().out
-    assert "I am Olga" in said
-    assert "Laser cutter 60 W free" in said
-    assert "amount_micro=-20000000" in said
-    assert said.splitlines()[-1] == "changed_meanwhile"
+def test_the_programs_of_the_page_run_as_they_stand(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```python\n(.+?)```", PAGE.read_text(), re.DOTALL)
+    said: list[str] = []
+    for block, name in zip(blocks, ("olga", "mira", "ada"), strict=True):
+        code = block.replace("https://floor.example", served.url).replace("mf_…", served.web.tokens[name])
+        code = code.replace("time.time_ns() // 1_000_000", str(NOW_MS))
+        exec(compile(code, str(PAGE), "exec"), {})
+        said.append(capsys.readouterr().out)
+    assert "I am Olga" in said[0]
+    assert "Laser cutter 60 W free" in said[0]
+    assert "amount_micro=-20000000" in said[0]
+    assert said[0].splitlines()[-1] == "changed_meanwhile"
+    assert said[1].splitlines()[-1].endswith(" booked"), said[1]
+    assert (said[2].splitlines()[0], said[2].splitlines()[-1]) == ("free", "True")
 
 
 def test_lists_go_on_by_themselves(served: Served, web: WebFloor) -> None:
     with client(served, "olga") as floor:
-        few = calls.Many("/api/v1/machines", calls.Machine, limit=3)
+        few = calls.Many("/api/v1/machines", Machine, limit=3)
         assert [one.id for one in floor.each(few)] == [one.id for one in floor.machines.list()]
-        people = calls.Many("/api/v1/members", calls.Member, limit=2)
+        people = calls.Many("/api/v1/members", Member, limit=2)
         assert {one.id for one in floor.each(people)} >= set(web.people.values())
         assert {one.machine for one in floor.sessions.list(member=web.people["mira"])} >= {"laser-1", "saw-1"}
         assert {one.tariff for one in floor.tariffs.list()} == {"laser", "printer"}
@@ -112,6 +122,35 @@ def test_what_never_answers_is_said_to_be_unreachable(served: Served) -> None:
     with client(served, "olga", LosesAnswers(99, 502)) as floor, pytest.raises(Unavailable) as raised:
         floor.members.me()
     assert (raised.value.status, raised.value.code) == (502, "unknown")
+
+
+class StillDoing(httpx.BaseTransport):
+    """A server that is still doing the first try, the first `times`; then it answers with `last`."""
+
+    def __init__(self, times: int, last: httpx.Response) -> None:
+        self._times, self._last = times, last
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._times -= 1
+        busy = {"code": "key_in_use", "detail": "It is still being done."}
+        return httpx.Response(409, json=busy) if self._times >= 0 else self._last
+
+
+def test_a_try_that_is_still_being_done_is_waited_for() -> None:
+    done = httpx.Response(200, json={"done": True, "recorded": True, "words": ""})
+    with Client("http://floor.test", "mf_x", QUICK, StillDoing(2, done)) as floor:
+        assert floor.machines.lock_out("saw-1", "a bent blade").done
+    with Client("http://floor.test", "mf_x", QUICK, StillDoing(9, done)) as floor, pytest.raises(Conflict):
+        floor.machines.lock_out("saw-1", "a bent blade")
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(307)])
+def test_what_is_no_answer_of_the_api_is_an_error_of_the_client(answer: httpx.Response) -> None:
+    with Client("http://floor.test", "mf_x", QUICK, StillDoing(0, answer)) as floor:
+        with pytest.raises(Unreadable):
+            floor.members.me()
+        with pytest.raises(Unreadable):
+            list(floor.machines.list())
 
 
 def test_problems_are_exceptions_by_kind(served: Served, web: WebFloor) -> None:

@@ -13,13 +13,21 @@ from booking_api.gateways.models import Gateway
 from booking_api.ledger import chain
 from booking_api.ledger.models import ChargeLine
 from booking_api.machines import service as machines
-from booking_api.metering.models import Quarantined
+from booking_api.metering.models import JournalRecord, Quarantined
 from booking_api.sessions import service as sessions
 from booking_api.sessions.models import Alarm, Refusal, SessionState
 from booking_api.tariffs import service as tariffs
 from floor.errors import PeerError, Refused
 from floor.ids import uuid7
-from floor.wire.journal import AlarmRaised, MachineCleared, MachineLockedOut, TapRefused
+from floor.wire.journal import (
+    AlarmRaised,
+    JournalBatch,
+    JournalEntry,
+    MachineCleared,
+    MachineLockedOut,
+    TapRefused,
+    UnreadFact,
+)
 from floor.words import DenialReason
 from tests.kit.server import MINUTE_MS, NOW_MS, TARIFF, Floor, Writer, batch_of, ended, started
 
@@ -93,6 +101,36 @@ def test_an_entry_whose_content_was_changed_on_its_way_is_not_applied(floor: Flo
     forged = last.model_copy(update={"fact": ended(str(getattr(last.fact, "session_id", "")), 1)})
     done = floor.apply(batch_of(journal, [journal.entries[0], forged]))
     assert (done.applied, done.quarantined, done.ack.seq) == (1, 1, 1)
+
+
+def test_what_a_later_gateway_records_stalls_nothing(floor: Floor) -> None:
+    """Facts that this version does not know, words, and keys: kept, told to staff; all else goes on."""
+    journal = Writer()
+    journal.session(floor.ada, 10)
+    for fact in (
+        UnreadFact.model_validate({"type": "tool_lent", "session_id": {"of": [1]}, "note": "\u0000☃\u2028"}),
+        UnreadFact.model_validate({"type": "tool_lent", "tool": None}),
+        UnreadFact.model_validate(
+            {"type": "tap_refused", "machine": "laser-1", "reason": "bored", "badge": "b"}
+        ),
+        TapRefused.model_validate(
+            {"machine": "laser-1", "reason": DenialReason.IN_USE, "badge": "b", "mood": {"bad": True}}
+        ),
+    ):
+        journal.write(fact)
+    journal.session(floor.ada, 20)
+    sent = JournalBatch.decode(journal.batch().encode(), 1 << 18)
+    assert type(sent.entries[2].fact) is type(sent.entries[4].fact) is UnreadFact
+    done = floor.apply(sent)
+    assert (done.applied, done.quarantined, done.ack.seq) == (8, 0, 8)
+    assert floor.entries() == 2
+    with floor.db.read() as session:
+        alarms = session.exec(select(Alarm).where(Alarm.code == "fact_unread").order_by(Alarm.seq)).all()
+        assert [one.words.split(",")[0] for one in alarms] == ["tool_lent", "tap_refused"]
+        assert len(session.exec(select(Refusal)).all()) == 1
+        kept = session.get(JournalRecord, ("gw", 1, 3))
+        assert kept is not None
+        assert JournalEntry.model_validate_json(kept.body) == sent.entries[2]
 
 
 def test_a_journal_that_begins_anew_tells_again_and_is_charged_once(floor: Floor) -> None:

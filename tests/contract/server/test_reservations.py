@@ -162,6 +162,8 @@ async def test_staff_book_for_others_and_override_all_but_what_is_taken(
     made = await booked(olga, 10, 6, member=otto, reason="an open day")
     assert (made["member"], made["made_by"], made["reason"]) == (otto, web.people["olga"], "an open day")
     is_refused(await olga.post(URL, json=slot(12, member=otto, reason="again")), "reservation_overlap")
+    over = slot(-24, member=otto, reason="it would be a no-show, with its fee")
+    is_refused(await olga.post(URL, json=over), "reservation_past", 422)
     theirs = (await mira.get(f"{URL}/{made['id']}")).json()
     assert (theirs["member"], theirs["shown"], theirs["reason"], theirs["made_by"]) == (
         None,

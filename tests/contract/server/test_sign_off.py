@@ -8,6 +8,8 @@ from sqlmodel import select
 from booking_api.certifications import service as certifications
 from booking_api.certifications.models import Certification
 from booking_api.gateways import enrol
+from booking_api.happenings.models import Happened
+from booking_api.happenings.words import Happening
 from booking_api.members import service as members
 from booking_api.sessions.models import Alarm
 from floor.wire.journal import SignedOff
@@ -90,6 +92,9 @@ def test_who_may_not_sign_off_raises_an_alarm(floor: Floor) -> None:
         "off.",
         "themselves.",
     ]
+    with floor.db.read() as session:
+        told = session.exec(select(Happened).where(Happened.what == Happening.ALARM_RAISED)).all()
+    assert len(told) == len(alarms(floor)), "webhooks and notices tell of them too"
     with floor.db.write() as session:
         members.suspend(session, floor.ada, "late", NOW_MS)
         certifications.grant(session, floor.ada, "laser-1", floor.ben, NOW_MS)
