@@ -20,6 +20,8 @@ from booking_api.audit.acting import ACTOR, Actor
 from booking_api.audit.models import AuditAct, AuditHead, AuditPart
 from booking_api.audit.tables import DERIVED, EVERYBODY, NOT_RECORDED, PERSONS, is_secret
 from booking_api.db import DATA, after_commit
+from booking_api.ledger.accounts import member_account
+from booking_api.ledger.models import LedgerPosting
 
 _GATHERED = "audit"
 TEXT_MAX = 500
@@ -169,6 +171,7 @@ def _write(session: Session, actor: Actor, done: Gathered) -> None:
         "act": actor.act,
     }
     about = next((change.about for change in (*done.changes.values(), *done.notes) if change.about), "")
+    about = about or _payer(session, done.entries)
     said = [*_said_by(actor, about), *done.changes.values(), *done.notes, *_entries(done.entries)]
     parts = [_part(seq, n, change, change.about in done.erased) for n, change in enumerate(said)]
     hash = chain.act_hash(previous, act, parts)
@@ -185,6 +188,14 @@ def _said_by(actor: Actor, about: str) -> Iterable[Change]:
     yield Change("actor", actor.member, actor.member, "acted", {}, named)
     if actor.reason:
         yield Change("reason", "", about, "said", {}, {"reason": actor.reason})
+
+
+def _payer(session: Session, entries: list[str]) -> str:
+    """Return whose account entries are on: a reason says of them what the entry's memo says; "" for many."""
+    account, mine = col(LedgerPosting.account), member_account("")
+    named = col(LedgerPosting.entry).in_(entries[:ENTRIES_MAX]) & account.startswith(mine)
+    found = session.connection().execute(select(account).where(named).distinct()).scalars().all()
+    return found[0].removeprefix(mine) if len(found) == 1 else ""
 
 
 def _entries(ids: list[str]) -> Iterable[Change]:

@@ -28,7 +28,7 @@ class Happened(SQLModel, table=True):
 
 
 class Letter(SQLModel, table=True):
-    """A letter to one address. `values` fill its text, and are emptied once it is sent or given up."""
+    """A letter to one address. `values` fill its text; both are emptied once it is sent or given up."""
 
     __tablename__ = "letter"
 

@@ -209,9 +209,9 @@ def _end(row: Letter | Notice, now_ms: int, problem: str) -> None:
 
 
 def _empty(row: Letter | Notice) -> None:
-    """Empty what it said: a letter has a link, a notice what somebody did."""
+    """Empty what it said, and to whom: a letter has a link and an address, a notice what somebody did."""
     if isinstance(row, Letter):
-        row.values = {}
+        row.values, row.address = {}, ""
     else:
         row.title = row.body = ""
         row.next_ms = None

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, delete, func, or_, select, update
 from booking_api.accounts.models import Account, AccountMember
 from booking_api.audit import service as audit
 from booking_api.auth import service as sign_in
-from booking_api.auth.models import IdempotentAnswer, MailedLink
+from booking_api.auth.models import IdempotentAnswer, LinkedIdentity, MailedLink
 from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
 from booking_api.billing.models import Fee, SessionSplit
 from booking_api.certifications.models import Certification, QuizTry
@@ -39,8 +39,10 @@ ERASED_FILE = "erased.gcode"
 
 def forget_letters(session: Session, member: Member, _now_ms: int) -> None:
     """Delete how they joined and what was written to their address; blank what was told of them."""
-    if member.email:
-        session.exec(delete(Letter).where(func.lower(col(Letter.address)) == member.email.lower()))
+    addresses = _addresses(session, member)
+    for id, address, values in session.exec(select(Letter.id, Letter.address, Letter.values)).all():
+        if addresses & {address.lower(), *(str(value).lower() for value in values.values())}:
+            session.exec(delete(Letter).where(col(Letter.id) == id))
     session.exec(delete(Registration).where(_of(member, Registration)))
     session.exec(delete(MailedLink).where(_of(member, MailedLink)))
     _run(session, update(Happened).where(col(Happened.member) == member.id).values(data={}))
@@ -78,7 +80,8 @@ def forget_badges(session: Session, member: Member, _now_ms: int) -> None:
 def forget_sign_in(session: Session, member: Member, now_ms: int) -> None:
     """Delete how they signed in, where they are signed in, and their programs' keys."""
     sign_in.forget(session, member.id, now_ms)
-    session.exec(delete(IdempotentAnswer).where(col(IdempotentAnswer.author) == member.id))
+    kept = col(IdempotentAnswer.author), col(IdempotentAnswer.body)
+    session.exec(delete(IdempotentAnswer).where(or_(kept[0] == member.id, kept[1].contains(member.id))))
 
 
 def forget_certifications(session: Session, member: Member, _now_ms: int) -> None:
@@ -159,6 +162,9 @@ def forget_told(session: Session, member: Member, _now_ms: int) -> None:
     """Blank what the audit log says of them, and what they were told; forget what they chose."""
     audit.blank(session, member.id)
     choices.blank(session, member.id)
+    home = session.get(HouseholdMember, member.id)
+    if home is not None and not _others_in(session, home):
+        audit.blank(session, home.household)
     for table in (Registration, MailedLink):
         for id in session.exec(select(table.id).where(_of(member, table))).all():
             audit.blank(session, id)
@@ -166,6 +172,19 @@ def forget_told(session: Session, member: Member, _now_ms: int) -> None:
     for sent in session.exec(select(WebhookDelivery.id, WebhookDelivery.body).where(named)).all():
         body = json.dumps(json.loads(sent[1]) | {"data": {}}, ensure_ascii=False)
         _run(session, update(WebhookDelivery).where(col(WebhookDelivery.id) == sent[0]).values(body=body))
+
+
+def _others_in(session: Session, home: HouseholdMember) -> bool:
+    others = select(HouseholdMember.member).where(HouseholdMember.household == home.household)
+    return session.exec(others.where(HouseholdMember.member != home.member)).first() is not None
+
+
+def _addresses(session: Session, member: Member) -> set[str]:
+    """Return the addresses that they have or had, as far as anything tells; in small letters."""
+    found = {member.email} if member.email else set()
+    for table in (Registration, MailedLink, LinkedIdentity):
+        found |= set(session.exec(select(table.email).where(col(table.member) == member.id)))
+    return {address.lower() for address in found if address}
 
 
 def _of(member: Member, table: type[Registration] | type[MailedLink]) -> ColumnElement[bool]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import io
 import zipfile
+from typing import Any
 
 import pytest
-from sqlmodel import Session, select
+from sqlalchemy import text
+from sqlmodel import Session, delete, select
 
 from booking_api.auth import service as auth
+from booking_api.auth.models import Throttled
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.courses import classes
 from booking_api.courses.classes import ClassDetails
+from booking_api.happenings.telling import Teller
 from booking_api.happenings.words import LetterKind
 from booking_api.members.models import Member, MemberImport
 from booking_api.memberships import plans
+from booking_api.tables import METADATA
 from floor.money import Commodity
 from tests.kit.signing_in import House, build_house
 from tests.kit.web import NOW_MS
@@ -174,3 +179,50 @@ async def test_a_kept_answer_is_given_to_the_rights_that_asked_only(house: House
     refused = await program.post(f"{API}/tokens", json=wanted, headers=key)
     assert refused.status_code >= 400
     assert made.json()["secret"] not in refused.text
+
+
+async def test_nothing_tells_of_who_is_erased(house: House) -> None:
+    """A member who did about everything, and whom staff acted on: no table has a word of them after."""
+    web = house.web
+    staff, stranger = web.program("ada"), web.browser()
+    with web.context.database.write() as session:
+        session.execute(delete(Throttled))
+
+    async def do(method: str, where: str, body: object = None, key: str = "") -> dict[str, Any]:
+        headers = {"idempotency-key": key} if key else {}
+        answer = await staff.request(method, f"{API}{where}", json=body, headers=headers)
+        assert answer.status_code < 300, (where, answer.text)
+        return dict(answer.json()) if answer.content else {}
+
+    hook = {"name": "all", "address": "https://example.org/hook", "happenings": ["*"]}
+    await do("POST", "/webhooks", hook)
+    await do("POST", "/invitations", {"email": "zaphod@bebe.test"})
+    link = house.link(LetterKind.INVITATION, "zaphod@bebe.test")
+    names = {"first_name": "Zaphod", "last_name": "Beeblebrox", "password": NEW}
+    assert (await stranger.post(link, data=names)).status_code == 303
+    with web.context.database.read() as session:
+        id = session.exec(select(Member.id).where(Member.email == "zaphod@bebe.test")).one()
+    number = (await do("GET", f"/members/{id}"))["number"]
+    me = f"/members/{id}"
+    await do("PUT", f"{me}/contact", {"phone": "Zaphod 1", "emergency_name": "Zaphod's mum"})
+    await do("POST", f"{me}/suspend", {"reason": "Zaphod was loud"})
+    await do("POST", f"{me}/restore")
+    await do("POST", "/households", {"name": "Zaphod's home", "member": id})
+    badge = await do("POST", f"{me}/badges", {"uid": "04AABBCC", "kind": "uid_13mhz", "label": "Zaphod fob"})
+    await do("POST", f"/badges/{badge['id']}/lost")
+    await do("PUT", f"{me}/certifications/laser-1", {})
+    await do("DELETE", f"{me}/certifications/laser-1?reason=Zaphod")
+    slot = {"machine": "saw-1", "begins_ms": NOW_MS + 90_000_000, "ends_ms": NOW_MS + 93_600_000}
+    words = {"member": id, "words": "Zaphod builds", "reason": "Zaphod asked"}
+    await do("POST", "/reservations", slot | words)
+    cash = {"amount_micro": 5_000_000, "commodity": "EUR", "memo": "Zaphod paid"}
+    paid = await do("POST", f"{me}/payments", cash, "somebody-pays")
+    await do("POST", f"/ledger/entries/{paid['entry']}/reverse", {"reason": "Zaphod again"}, "somebody-undo")
+    await do("PATCH", me, {"first_name": "Zaphod B.", "email": "zaphod@else.test"})
+    await Teller(web.context).tell()
+    await do("POST", f"{me}/erase", {"number": number, "reason": "Zaphod asked"})
+    with web.context.database.read() as session:
+        for table in METADATA.tables:
+            for row in session.execute(text(f"SELECT * FROM {table}")).all():
+                assert "zaphod" not in str(tuple(row)).lower(), (table, row)
+                assert "beeblebrox" not in str(tuple(row)).lower(), (table, row)
