@@ -30,6 +30,7 @@ from booking_api.live import LiveFloor
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
 from booking_api.quiet import Quiet
+from booking_api.rounds import each
 from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import BrokerSettings
 from floor.errors import MachineUnreachable, PeerError
@@ -93,7 +94,7 @@ class Link:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
             group.create_task(self._watch_books())
-            group.create_task(self._follow_time())
+            group.create_task(each(OUTBOX_EVERY_S, self._turns.look, self._quiet))
 
     async def send_command(
         self, gateway: str, order: Order, by: str, timeout_s: float = REPLY_TIMEOUT_S
@@ -341,15 +342,6 @@ class Link:
             return
         if roster is not None:
             await self._send_roster(client, gateway, roster)
-
-    async def _follow_time(self) -> None:
-        """Look for what time alone changes, whether a broker is there or not: members are told of it too."""
-        while True:
-            await asyncio.sleep(OUTBOX_EVERY_S)
-            try:
-                await self._turns.look()
-            except (StorageFull, SQLAlchemyError) as error:
-                self._quiet.warn("database", error)
 
     async def _watch_books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""

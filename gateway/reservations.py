@@ -15,7 +15,7 @@ from floor import session_events
 from floor.access import UNTRAINED, Lease, MemberStanding
 from floor.reservation.at_machine import NOTHING, Reserved, begins, holds, look
 from floor.session_states import Free, RunOn
-from floor.wire.roster import UNRESERVED, Booking, OnReserved, RosterMachine
+from floor.wire.roster import Booking, OnReserved, RosterMachine
 from floor.words import DenialReason, Purpose
 from hardware.ports import Sound
 
@@ -263,14 +263,14 @@ class Reservations:
         """Return a heading, the next reservations as time and name, and a hint, for the station's page."""
         zh, clock = language.startswith("zh"), self._station.services.clock
         known = clock.known()
-        left = [one for one in self.bookings if not one.id.startswith(UNRESERVED)]
+        left = [one for one in self.bookings if not one.unreserved]
         left = [one for one in left if not known or one.ends_ms > clock.wall_ms()]
         rows = [(f"{self._at(one.begins_ms)}–{self._at(one.ends_ms)}", one.shown) for one in left[:LISTED]]
         return WORDS["list"][zh], rows, "" if known or not rows else WORDS["no_clock"][zh]
 
     def _said(self, code: str, booking: Booking, at_ms: int) -> Words:
         """Return a text with whose booking it is, where that is told."""
-        if booking.id.startswith(UNRESERVED):
+        if booking.unreserved:
             return self._words(f"{code}_only", at_ms)
         return self._words(f"{code}_by" if booking.shown else code, at_ms, booking.shown)
 

@@ -61,7 +61,7 @@ def check_password(password: str, about: Iterable[str] = ()) -> None:
 def _estimate(password: str, known: list[str]) -> tuple[set[str], int]:
     """Return the lists that parts of a password stand in, and its score."""
     # Half a megabyte of lists, so only where somebody chooses a password.
-    from zxcvbn import zxcvbn  # type: ignore[import-untyped] # it has no types
+    from zxcvbn import zxcvbn
 
     with _estimating:  # it keeps what it is told of a person in a table of its module
         found = zxcvbn(password, known)

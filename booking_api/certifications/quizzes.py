@@ -37,10 +37,6 @@ class Desk:
         """Whether one of the tries was enough."""
         return any(one.passed for one in self.past)
 
-    def may_begin(self, now_ms: int) -> bool:
-        """Whether another try may begin now."""
-        return self.open is None and not self.passed and self.next_ms is not None and now_ms >= self.next_ms
-
 
 def desk(session: Session, skill: str, member: str) -> Desk:
     """Return where a member stands at a skill's quiz; raises Refused when it has none."""

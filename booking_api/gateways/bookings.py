@@ -16,7 +16,7 @@ from booking_api.reservations.models import Offer, OfferState, Reserved
 from floor.reservation import calendar, slots
 from floor.reservation.model import Policies
 from floor.reservation.terms import Reservation
-from floor.wire.roster import BOOKINGS_MAX, UNRESERVED, Booking
+from floor.wire.roster import BOOKINGS_MAX, Booking
 
 DAY_MS = 86_400_000
 HORIZON_MS = 7 * DAY_MS
@@ -142,7 +142,9 @@ def _unreserved(
     left = calendar.without(times, [(one.begins_ms, one.ends_ms) for one in taken])
     warn_s = rules.of(machine).warn_s
     return [
-        Booking(id=f"{UNRESERVED}{begins_ms}", begins_ms=begins_ms, ends_ms=ends_ms, warn_s=warn_s)
+        Booking(
+            id=f"walk-in:{begins_ms}", begins_ms=begins_ms, ends_ms=ends_ms, warn_s=warn_s, unreserved=True
+        )
         for begins_ms, ends_ms in left
         if ends_ms > now_ms
     ]

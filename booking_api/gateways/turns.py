@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.gateways import bookings
@@ -31,5 +33,5 @@ class Turns:
             ("bookings", reserved, office.turn_bookings),
         ):
             if self._seen.get(name) != mark:
-                await self._db.transact(lambda session, turn=turn: turn(session, now_ms))  # type: ignore[misc]
+                await self._db.transact(partial(turn, now_ms=now_ms))
                 self._seen[name] = mark

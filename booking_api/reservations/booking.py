@@ -15,6 +15,7 @@ from booking_api.reservations.diary import Diary, refusal
 from booking_api.reservations.models import Reserved, Waiting
 from floor.errors import Refused
 from floor.reservation import calendar, extension, fees, hand_over
+from floor.reservation.calendar import LENGTH_MAX_MS
 from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Turned, Wanted
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
@@ -22,7 +23,6 @@ Reason = Annotated[str, Field(max_length=200)]
 NEVER = ("overlap", "buffer", "past", "length")
 """No reason overrides that a slot is taken, has begun (it would be a no-show at once, with its fee), or is no
 time."""
-LENGTH_MAX_MS = 366 * 86_400_000
 
 
 class SlotDetails(BaseModel):
@@ -168,9 +168,7 @@ def cancel(diary: Diary, id: str, reason: str = "", *, waive: bool = False) -> R
         if has_begun or waive
         else fees.of_cancel(one, diary.policies.of(row.machine), diary.now_ms, diary.zone)
     )
-    diary.close(row, Standing.ENDED if has_begun else Standing.CANCELLED, reason)
-    if waive:
-        row.closed_by = facts.SERVER  # excused: it counts as no late cancellation either
+    diary.close(row, Standing.ENDED if has_begun else Standing.CANCELLED, reason, excused=waive)
     charged = charging.late_cancel(diary, row, fee) if fee is not None else False
     if not has_begun:
         diary.tell(Happening.RESERVATION_CANCELLED, row, reason=reason.strip()[:200], charged=int(charged))

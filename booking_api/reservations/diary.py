@@ -101,8 +101,17 @@ class Diary:
         self.tell_gateway(row.machine)
         return row
 
-    def close(self, row: Reserved, standing: Standing, reason: str = "", at_ms: int | None = None) -> None:
+    def close(
+        self,
+        row: Reserved,
+        standing: Standing,
+        reason: str = "",
+        at_ms: int | None = None,
+        *,
+        excused: bool = False,
+    ) -> None:
         """Write that a reservation keeps its time no more; `at_ms` is since when (None: now)."""
+        row.excused = excused
         row.standing, row.closed_by, row.reason = standing, self.by or None, reason.strip()[:200]
         row.closed_ms = self.now_ms if at_ms is None else at_ms
         row.changed_ms = self.now_ms
@@ -114,7 +123,7 @@ class Diary:
         """Take a reservation away for another: its holder is told, and has cancelled nothing."""
         is_over = row.standing is Standing.BEGUN
         standing = Standing.ENDED if is_over else Standing.CANCELLED
-        self.as_server().close(row, standing, reason or "displaced")
+        self.close(row, standing, reason or "displaced", excused=True)
         self.tell(Happening.RESERVATION_DISPLACED, row, displaced_by=by.id)
 
     def tell_gateway(self, machine: str) -> None:

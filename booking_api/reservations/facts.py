@@ -21,13 +21,13 @@ from floor.reservation.terms import Offer as Kept
 
 HOLDS = (Standing.BOOKED, Standing.BEGUN)
 SERVER = "reservations"
-"""Who acts where only time has passed, or another's reservation takes one away."""
+"""Who acts where only time has passed."""
 MAX = 5_000
 """So many reservations are read at once, at most."""
 
 
 def reservation(row: Reserved) -> Reservation:
-    """Return a row as the rules know it. What was taken away from its holder was not cancelled late."""
+    """Return a row as the rules know it. What is excused was not cancelled late."""
     return Reservation(
         id=row.id,
         slot=Slot(row.machine, row.begins_ms, row.ends_ms),
@@ -37,7 +37,7 @@ def reservation(row: Reserved) -> Reservation:
         tier=row.tier,
         standing=row.standing,
         begun_ms=row.begun_ms,
-        closed_ms=0 if row.closed_by == SERVER else row.closed_ms or 0,
+        closed_ms=0 if row.excused else row.closed_ms or 0,
     )
 
 

@@ -35,7 +35,8 @@ class Reserved(SQLModel, table=True):
     `standing` is what was written last; `facts` says what a no-show has become since. `series` names those
     that recur together, `class_session` the class that a block is for. `begun_ms` is 0 until the holder has
     used the machine in it. `tier` is what the member was in when it was made. `closed_by` and `closed_ms` say
-    who ended it and when, `reason` why, where staff said so.
+    who ended it and when, `reason` why, where staff said so; `excused` that it counts as no late
+    cancellation: it was taken away from its holder, or staff say so.
     """
 
     __tablename__ = "reservation"
@@ -60,6 +61,7 @@ class Reserved(SQLModel, table=True):
     changed_ms: int = Field(sa_type=BigInteger)
     closed_ms: int | None = Field(default=None, sa_type=BigInteger)
     closed_by: str | None = Field(default=None, max_length=64)
+    excused: bool = False
     reason: str = Field(default="", max_length=200)
 
 

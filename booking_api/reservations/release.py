@@ -7,6 +7,7 @@ and by whoever looks after it has come due, so that fees are charged and people 
 from __future__ import annotations
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
@@ -63,7 +64,7 @@ def came(diary: Diary, row: Reserved, began_ms: int) -> None:
     diary.tell_gateway(row.machine)
 
 
-def _past(now_ms: int):  # type: ignore[no-untyped-def] # the type of a query of SQLModel cannot be written short
+def _past(now_ms: int) -> SelectOfScalar[Reserved]:
     """Return the query for what has begun and is not over yet, by what is written."""
     open_ = col(Reserved.standing).in_(facts.HOLDS)
     return select(Reserved).where(open_, col(Reserved.begins_ms) <= now_ms).order_by(col(Reserved.begins_ms))
@@ -87,7 +88,7 @@ def _release(diary: Diary, row: Reserved, one: Reservation) -> None:
     at_ms = slots.released_ms(facts.reservation(row), diary.policies.of(row.machine))
     machine = diary.session.get_one(Machine, row.machine)
     if machine.archived_ms is not None or machine.lockout_reason is not None:
-        diary.close(row, Standing.CANCELLED, "out of order", at_ms)  # nobody could come: it costs nothing
+        diary.close(row, Standing.CANCELLED, "out of order", at_ms, excused=True)  # nobody could come
         diary.tell(Happening.RESERVATION_CANCELLED, row, reason=row.reason, charged=0)
         return
     diary.close(row, Standing.RELEASED, at_ms=at_ms)

@@ -17,6 +17,8 @@ SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
 DAY_MIN = 1440
 WEEK_DAYS = 7
 FIRST_MS, LAST_MS = 0, YEAR_9999_MS - 1
+LENGTH_MAX_MS = 366 * DAY_MS
+"""No reservation, and no length that a rule names, is longer."""
 Times_ms = tuple[int, int]
 """A time from the first instant to before the second."""
 

@@ -11,7 +11,7 @@ from floor.reservation.calendar import LAST_MS, Times_ms
 from floor.reservation.fees import is_late
 from floor.reservation.model import Counted, Limit, Per, Policies, Rules, Then
 from floor.reservation.slots import standing_at
-from floor.reservation.terms import Kind, Known, Slot, Standing, Turned, Wanted
+from floor.reservation.terms import Kind, Known, Standing, Turned, Wanted
 
 COMING = frozenset({Counted.RESERVATIONS, Counted.USE, Counted.WALK_IN})
 SPAN_MS = 40 * calendar.DAY_MS
@@ -359,8 +359,3 @@ def _days(asked: Asked, broken: Broken) -> str:
     first: date = calendar.day_of(broken.from_ms, asked.zone)
     last = calendar.day_of(broken.to_ms - 1, asked.zone)
     return f" on {first:%a %Y-%m-%d}" if first == last else f" from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def slot_item(slot: Slot) -> Item:
-    """Return a wanted slot as what a limit counts."""
-    return Item(slot.machine, slot.begins_ms, slot.ends_ms)

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time
 from difflib import get_close_matches
 
-from floor.reservation.calendar import DAY_MIN, DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from floor.reservation.calendar import DAY_MIN, DAY_MS, HOUR_MS, LENGTH_MAX_MS, MINUTE_MS, SECOND_MS
 from floor.reservation.model import Machines, Span
 from floor.tariff.reader import At, Table
 
-LENGTH_MAX_MS = 366 * DAY_MS
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SOME = {"daily": range(7), "every_day": range(7), "weekdays": range(5), "weekend": range(5, 7)}

@@ -7,11 +7,10 @@ from datetime import tzinfo
 from itertools import pairwise
 
 from floor.reservation import calendar, opening
-from floor.reservation.calendar import DAY_MS, LAST_MS, Times_ms
+from floor.reservation.calendar import LAST_MS, LENGTH_MAX_MS, Times_ms
 from floor.reservation.model import Block, Policies, Policy
 from floor.reservation.terms import Kind, Reservation, Slot, Standing, Turned, Wanted
 
-LENGTH_MAX_MS = 366 * DAY_MS
 KEEPS = (Standing.BOOKED, Standing.BEGUN)
 
 

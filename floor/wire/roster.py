@@ -15,8 +15,6 @@ from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text,
 T = TypeVar("T")
 BOOKINGS_MAX = 100
 """So many bookings of a machine stand in a roster; those behind them follow as these end."""
-UNRESERVED = "walk-in:"
-"""So begin the ids of bookings that are nobody's: times of use with a reservation only."""
 JsonTable = dict[str, object]
 PRINTS_MAX = 20
 """So many prints of a machine stand in a roster; those behind them follow as these are printed."""
@@ -58,7 +56,8 @@ class Booking(Wire):
     (0: never) unless a session of `member` has begun in it; `begun` says that the server knows of one.
     `shown` is what others see of whose it is. Without a member it is a class or maintenance, and lets in who
     may stand by others or repair. `opens`: its guests need no training here, once somebody who may stand by
-    others has tapped at this machine in it.
+    others has tapped at this machine in it. `unreserved`: nobody has it, and the machine is used with a
+    reservation only; no list shows it.
     """
 
     id: Id
@@ -72,6 +71,7 @@ class Booking(Wire):
     on_others: OnReserved = OnReserved.REFUSE
     warn_s: Annotated[int, Field(ge=0, le=86_400)] = 600
     opens: bool = False
+    unreserved: bool = False
 
 
 class RosterMachine(Wire):

@@ -12,7 +12,7 @@ from floor.ids import badge_reference
 from floor.policy import MachinePolicy, OnLeave
 from floor.session import Free, Running, Waiting
 from floor.wire.journal import SessionEnded, SessionStarted, TapRefused
-from floor.wire.roster import UNRESERVED, Booking, OnReserved, RosterMachine
+from floor.wire.roster import Booking, OnReserved, RosterMachine
 from floor.words import Activity, BadgeKind, DenialReason, JobOutcome, StopType
 from gateway.recovery import recall
 from gateway.wiring import Tick
@@ -95,7 +95,7 @@ async def test_the_holder_is_let_in_and_another_is_told_whose_it_is_and_until_wh
 
 
 async def test_a_machine_that_is_used_with_a_reservation_only_says_so(bench):
-    bench.book(Booking(id=f"{UNRESERVED}1", begins_ms=NOW_MS, ends_ms=NOW_MS + HOUR_MS))
+    bench.book(Booking(id="walk-in:1", begins_ms=NOW_MS, ends_ms=NOW_MS + HOUR_MS, unreserved=True))
     await bench.tap(BEN)
     assert (bench.relay.is_on, bench.said) == (False, "Only with a reservation")
     assert bench.station.reservations.listed("en")[1] == []

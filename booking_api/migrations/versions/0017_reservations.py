@@ -82,6 +82,7 @@ def _make_reservation() -> None:
         big("changed_ms"),
         big("closed_ms", nullable=True),
         text("closed_by", 64, nullable=True),
+        sa.Column("excused", sa.Boolean(), nullable=False),
         text("reason", 200),
         sa.CheckConstraint("begins_ms < ends_ms", name="reservation_lasts"),
         sa.CheckConstraint(
