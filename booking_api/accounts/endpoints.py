@@ -264,7 +264,7 @@ def _team_seen(session: Session, context: Context, id: str) -> TeamSeen:
     people = [
         PersonSeen(
             member=person.id,
-            name=f"{person.first_name} {person.last_name}",
+            name=person.whole_name,
             role=one.role,
             monthly_limit_micro=one.monthly_limit_micro,
             charged_micro=use.of(id, person.id),

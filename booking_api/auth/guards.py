@@ -69,7 +69,7 @@ def _actor(request: Request, context: Context, who: Who, now_ms: int) -> Actor:
     actor = Actor(
         via=Via.BROWSER if who.session else Via.TOKEN,
         member=member.id,
-        name=f"{member.first_name} {member.last_name}",
+        name=member.whole_name,
         act=f"{request.method} {route}",
         is_staff=member.role is not Role.MEMBER,
         at_ms=now_ms,

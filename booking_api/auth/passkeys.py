@@ -81,7 +81,7 @@ def begin_registration(
         rp_name=space,
         user_id=member.id.encode(),
         user_name=member.email or member.number,
-        user_display_name=f"{member.first_name} {member.last_name}",
+        user_display_name=member.whole_name,
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED,
             user_verification=UserVerificationRequirement.REQUIRED,

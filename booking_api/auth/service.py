@@ -141,7 +141,7 @@ def begin_session(
     if person is None:
         raise Refused("member_not_found", f"There is no member {member}.")
     if person.role is not Role.MEMBER:
-        notes.signed_in(session, member, f"{person.first_name} {person.last_name}", now_ms)
+        notes.signed_in(session, member, person.whole_name, now_ms)
     token, id = fresh(), make_id(now_ms)
     session.add(
         BrowserSession(

@@ -67,7 +67,7 @@ def choose_account(
         person = members.find(at.session, who)
         chosen = _account(at.session, id)
         choice.choose(at.session, person, chosen.id, at.now_ms)
-        print(f"{person.first_name} {person.last_name} charges to {chosen.name}.")
+        print(f"{person.whole_name} charges to {chosen.name}.")
 
 
 @account.command("exposure")
@@ -133,7 +133,7 @@ def put_person(
         person = members.find(at.session, who)
         given: dict[str, object] = {**_limits(None, monthly), **({"role": role} if role else {})}
         teams.put_person(at.session, id, person.id, teams.PersonDetails(**given), at.now_ms)
-        print(f"{person.first_name} {person.last_name} is in {teams.get(at.session, id).name}.")
+        print(f"{person.whole_name} is in {teams.get(at.session, id).name}.")
 
 
 @team.command("remove")
@@ -142,7 +142,7 @@ def remove_person(ctx: typer.Context, id: Team, who: Who) -> None:
     with desk(ctx) as at:
         person = members.find(at.session, who)
         teams.remove_person(at.session, id, person.id, at.now_ms)
-    print(f"{person.first_name} {person.last_name} is not in the team any more.")
+    print(f"{person.whole_name} is not in the team any more.")
 
 
 @team.command("archive")
@@ -171,7 +171,7 @@ def add_guest(
         details = validated(guests.GuestDetails, values)
         added = guests.add(at.session, details, ZoneInfo(at.settings.timezone), at.now_ms)
         until = _day((added.valid_until_ms or 1) - 1, at.settings)
-    print(f"Guest {added.number}: {added.first_name} {added.last_name}, until the end of {until}")
+    print(f"Guest {added.number}: {added.whole_name}, until the end of {until}")
 
 
 @fund.command("add")
@@ -294,5 +294,5 @@ def _print_use(session: Session, settings: Settings, one: Account) -> None:
     for person, member in teams.people(session, one.id):
         limit = person.monthly_limit_micro
         more = f"  of {plain(limit, currency)}" if limit is not None else ""
-        label = f"{member.first_name} {member.last_name} ({person.role})"
+        label = f"{member.whole_name} ({person.role})"
         print(f"  {label:38} {plain(use.of(one.id, member.id), currency):>16}{more}")

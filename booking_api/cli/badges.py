@@ -69,5 +69,5 @@ def _find(at: Desk, who: str, uid: str) -> Badge:
     owner = members.find(at.session, who)
     found = service.by_uid(at.session, at.vault, service.parse_uid(uid))
     if found is None or found.member != owner.id:
-        raise Refused("badge_not_found", f"{owner.first_name} {owner.last_name} has no badge with this UID.")
+        raise Refused("badge_not_found", f"{owner.whole_name} has no badge with this UID.")
     return found

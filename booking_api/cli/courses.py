@@ -34,7 +34,7 @@ def list_classes(ctx: typer.Context) -> None:
 
 
 def _name(who: Member) -> str:
-    return f"{who.number} {who.first_name} {who.last_name}"
+    return f"{who.number} {who.whole_name}"
 
 
 @class_app.command("plan")

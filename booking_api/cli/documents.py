@@ -130,7 +130,7 @@ def statement(
 
 def _print_account(account: Statement, owner: Member, settings: Settings) -> None:
     currency = settings.currency
-    print(f"{owner.number} {owner.first_name} {owner.last_name}")
+    print(f"{owner.number} {owner.whole_name}")
     print(f"{'Before':52} {plain(account.opening_micro, currency):>16}")
     for item in reversed(account.items):
         text = f"{shown_day(item.at_ms, settings.timezone)}  {item.kind}  {item.memo}"

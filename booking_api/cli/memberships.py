@@ -42,7 +42,7 @@ def bill(
         for one in found:
             who = members.get(at.session, one.member)
             amount = plain(one.amount_micro, Commodity(one.commodity, at.settings.currency.exponent))
-            print(f"{who.number:8} {who.first_name} {who.last_name}: {one.words}  {amount}")
+            print(f"{who.number:8} {who.whole_name}: {one.words}  {amount}")
     total = f"{len(found)} charges."
     print(f"{total} Nothing was posted: this was a rehearsal." if dry_run else total)
 
@@ -77,9 +77,7 @@ def _line(session: Session, row: Membership) -> str:
     team = "" if row.account == who.account else f"  for {row.account}"
     group = f" ({row.group})" if row.group else ""
     days = f"from {row.first}" + (f" to before {row.until}" if row.until else "")
-    return (
-        f"{row.id}  {who.number:8} {who.first_name} {who.last_name}: {row.plan}{group}, {days}{team}{state}"
-    )
+    return f"{row.id}  {who.number:8} {who.whole_name}: {row.plan}{group}, {days}{team}{state}"
 
 
 @memberships.command()

@@ -64,7 +64,7 @@ def add_member(
     row = {"first_name": first_name, "last_name": last_name, "number": number, "email": email, "tier": tier}
     with desk(ctx) as at:
         added = _admit(at, {**row, "valid_until": valid_until, "credit_limit": credit_limit})
-    print(f"Member {added.number}: {added.first_name} {added.last_name}")
+    print(f"Member {added.number}: {added.whole_name}")
 
 
 @member.command("list")
@@ -158,7 +158,7 @@ def forget_left(
     with rehearsal(ctx, dry_run) as at:
         found = privacy.who_left(at.session, at.settings.people.forget_after_months, at.now_ms)
         for one in found:
-            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
+            typer.echo(f"{one.number:8} {one.whole_name}")
             privacy.forget(at.session, one, AUTHOR, at.now_ms)
     words = f"{len(found)} members are forgotten."
     typer.echo(f"{words} Nobody was: this was a rehearsal." if dry_run else words)
@@ -185,7 +185,7 @@ def list_missing(ctx: typer.Context) -> None:
         today = day_of(Clock().now_ms(), database.zone)
         for id in waivers.missing(session, None, today):
             one = members.get(session, id)
-            typer.echo(f"{one.number:8} {one.first_name} {one.last_name}")
+            typer.echo(f"{one.number:8} {one.whole_name}")
 
 
 def _read(file: Path) -> bytes:
@@ -233,7 +233,7 @@ def add_badge(
     with desk(ctx) as at:
         owner = members.find(at.session, who)
         badges.enrol(at.session, at.vault, owner.id, badges.parse_uid(uid), _kind(kind), label, at.now_ms)
-    print(f"{owner.first_name} {owner.last_name} has the badge.")
+    print(f"{owner.whole_name} has the badge.")
 
 
 @app.command()

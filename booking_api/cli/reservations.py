@@ -132,6 +132,6 @@ def _diary(at: Desk) -> Diary:
 
 def _line(session: Session, row: Reserved, timezone: str) -> str:
     member = session.get_one(Member, row.member) if row.member else None
-    who = f"{member.first_name} {member.last_name}" if member else row.words or row.kind
+    who = member.whole_name if member else row.words or row.kind
     times = f"{shown_day(row.begins_ms, timezone)} to {shown_day(row.ends_ms, timezone)}"
     return f"{row.id}  {row.machine}  {times}  {who}".rstrip()

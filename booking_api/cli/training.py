@@ -36,7 +36,7 @@ def certify(
         held = service.grant(at.session, owner.id, skill, AUTHOR, at.now_ms, end_ms, checked=not anyway)
         is_machine = at.session.get(Machine, skill) is not None
         uses = is_machine and service.until_ms(at.session, owner.id, skill, at.now_ms) is not None
-    name = f"{owner.first_name} {owner.last_name}"
+    name = owner.whole_name
     print(f"{name} may use {skill}." if uses else f"{name} has {held.skill}.")
 
 
@@ -51,7 +51,7 @@ def revoke(
     with desk(ctx) as at:
         owner = members.find(at.session, who)
         held = service.revoke(at.session, owner.id, skill, AUTHOR, at.now_ms, reason)
-    print(f"{owner.first_name} {owner.last_name} has {held.skill} no more.")
+    print(f"{owner.whole_name} has {held.skill} no more.")
 
 
 @training.command("apply")
@@ -80,7 +80,7 @@ def holders(ctx: typer.Context, skill: Skill) -> None:
             who = members.get(session, one.row.member)
             end = f"until {shown_day(one.until_ms, settings.timezone)}" if one.until_ms else "no end"
             lapsed = "  lapsed" if one.lapsed(now_ms) else ""
-            print(f"{who.number:8} {who.first_name} {who.last_name}  {end}{lapsed}")
+            print(f"{who.number:8} {who.whole_name}  {end}{lapsed}")
 
 
 @training.command("lapsing")
@@ -91,7 +91,7 @@ def lapsing(ctx: typer.Context, days: Annotated[int, typer.Option(help="Within s
         for member, skill, end_ms in lapses.lapsing(session, now_ms + days * DAY_MS, now_ms):
             who = members.get(session, member)
             when = shown_day(end_ms, settings.timezone)
-            print(f"{when}  {skill:24} {who.number:8} {who.first_name} {who.last_name}")
+            print(f"{when}  {skill:24} {who.number:8} {who.whole_name}")
 
 
 @training.command("quiz-again")

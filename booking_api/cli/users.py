@@ -100,7 +100,7 @@ def sign_somebody_out(ctx: typer.Context, who: Who) -> None:
         owner = members.find(at.session, who)
         sign_out(at.session, owner.id)
         tell(at.session, owner.id, "signed_out", at.now_ms)
-    print(f"{owner.first_name} {owner.last_name} is signed out everywhere.")
+    print(f"{owner.whole_name} is signed out everywhere.")
 
 
 @user.command("reset-second-factor")
@@ -111,4 +111,4 @@ def reset_second_factor(ctx: typer.Context, who: Who) -> None:
     with desk(ctx) as at:
         owner = members.find(at.session, who)
         forget_second_factor(at.session, owner.id, at.now_ms)
-    print(f"{owner.first_name} {owner.last_name} signs in with their password alone, and sets one up anew.")
+    print(f"{owner.whole_name} signs in with their password alone, and sets one up anew.")

@@ -53,5 +53,5 @@ def recipient(session: Session, account: Account) -> tuple[Party, str]:
     if kept is not None:
         party = Party(name=kept.name, lines=tuple(kept.lines), country=kept.country, vat_id=kept.vat_id)
         return party, kept.language or language
-    name = f"{member.first_name} {member.last_name}" if member else account.name
+    name = member.whole_name if member else account.name
     return Party(name=name), language

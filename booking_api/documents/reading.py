@@ -117,7 +117,7 @@ def _splits(session: Session, charges: Sequence[Charge]) -> dict[str, SplitSeen]
     )
     kept = dict(session.exec(query).all()) if ids else {}
     authors = select(Member).where(col(Member.id).in_({split.author for split in kept.values()}))
-    names = {one.id: f"{one.first_name} {one.last_name}" for one in session.exec(authors)} if kept else {}
+    names = {one.id: one.whole_name for one in session.exec(authors)} if kept else {}
     return {
         charge.id: SplitSeen(shares_of(split).part(charge.account), names.get(split.author, ""), split.reason)
         for charge in charges

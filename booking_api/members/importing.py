@@ -30,7 +30,8 @@ from booking_api.machines import service as machines
 from booking_api.machines.models import Machine
 from booking_api.members.cells import BadgeNamed, Held, Problem, read_row, shown
 from booking_api.members.models import Member, MemberCare
-from booking_api.members.service import next_number, whole_name
+from booking_api.members.names import whole
+from booking_api.members.service import account_name, next_number
 from booking_api.members.sheet import Sheet
 from booking_api.memberships.days import begin_ms, day_of
 from booking_api.vault import Vault
@@ -234,12 +235,12 @@ class Importer:
         member = found[0] if found else None
         if "minor_until" in values and self._minor_until(values) is None:
             del values["minor_until"]
-        name = whole_name(values.get("first_name", ""), values.get("last_name", "")) if not member else ""
+        name = whole(values.get("first_name", ""), values.get("last_name", "")) if not member else ""
         row = Planned(
             line=line,
             what=ADD,
             number=member.number if member else values.get("number", ""),
-            name=whole_name(member.first_name, member.last_name) if member else name,
+            name=member.whole_name if member else name,
             member=member,
             values=values,
         )
@@ -308,7 +309,7 @@ class Importer:
         id = make_id(self._now_ms)
         first, last = row.values["first_name"], row.values.get("last_name", "")
         account = Account(
-            id=id, kind=AccountKind.MEMBER, name=whole_name(first, last), created_ms=self._now_ms
+            id=id, kind=AccountKind.MEMBER, name=account_name(first, last), created_ms=self._now_ms
         )
         self._accounts[id] = account
         self._session.add(account)
@@ -323,7 +324,7 @@ class Importer:
         if "valid_until" in values:
             member.valid_until_ms = begin_ms(values["valid_until"], self._zone)
         account = self._accounts[member.account]
-        account.name = whole_name(member.first_name, member.last_name)
+        account.name = account_name(member.first_name, member.last_name)
         if "credit_limit" in values:
             account.credit_limit_micro = values["credit_limit"]
         self._session.add(member)
@@ -388,7 +389,7 @@ def _twice(
     keys = [(column, str(values[column]).casefold()) for column in ("number", "email") if column in values]
     keys += [("first_name", one.id) for one in found]
     if not keys and not values.get("badges"):
-        keys = [("first_name", whole_name(values.get("first_name", ""), values.get("last_name", "")))]
+        keys = [("first_name", whole(values.get("first_name", ""), values.get("last_name", "")))]
     problems = []
     for key in keys:
         before = seen.setdefault(key, line)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, String, Text, event
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
-from booking_api.members.names import SORT_MAX, search_key, sort_key
+from booking_api.members.names import SORT_MAX, search_key, sort_key, whole
 from floor.words import Role
 
 BY_CODE = String(SORT_MAX).with_variant(String(SORT_MAX, collation="C"), "postgresql")
@@ -44,6 +44,11 @@ class Member(SQLModel, table=True):
     erased_ms: int | None = Field(default=None, sa_type=BigInteger)
     sort: str = Field(default="", index=True, sa_type=BY_CODE, sa_column_kwargs={"server_default": ""})
     search: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+
+    @property
+    def whole_name(self) -> str:
+        """First and last name as they are read together: "Mira Quince", 王桂花."""
+        return whole(self.first_name, self.last_name)
 
 
 def write_keys(_mapper: Any, _connection: Any, member: Member) -> None:

@@ -14,7 +14,7 @@ from booking_api.gateways.changes import Subject, changed
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.members.models import Member, Suspension
-from booking_api.members.names import folded
+from booking_api.members.names import folded, whole
 from floor.errors import Refused
 from floor.words import Role
 
@@ -27,8 +27,9 @@ def _printable(text: str) -> str:
 
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-Named = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
-MaybeNamed = Annotated[str, Field(max_length=100), AfterValidator(_printable)]
+_NAME_MAX = 100
+Named = Annotated[str, Field(min_length=1, max_length=_NAME_MAX), AfterValidator(_printable)]
+MaybeNamed = Annotated[str, Field(max_length=_NAME_MAX), AfterValidator(_printable)]
 """A last name: some people have one name only."""
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
 Limit = Annotated[int, Field(ge=0, lt=1 << 62)]
@@ -94,7 +95,7 @@ def add(
     id = make_id(now_ms)
     given = details.model_dump(exclude={"number", "shown_name", "credit_limit_micro"})
     shown = details.shown_name or details.first_name
-    name, limit = whole_name(details.first_name, details.last_name), details.credit_limit_micro
+    name, limit = account_name(details.first_name, details.last_name), details.credit_limit_micro
     accounts.open_account(session, id, kind, name, now_ms, credit_limit_micro=limit)
     member = Member(id=id, account=id, number=number, shown_name=shown, created_ms=now_ms, **given)
     session.add(member)
@@ -113,7 +114,7 @@ def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Me
     if "credit_limit_micro" in given:
         account.credit_limit_micro = given.pop("credit_limit_micro")
     member.sqlmodel_update(given)
-    account.name = whole_name(member.first_name, member.last_name)
+    account.name = account_name(member.first_name, member.last_name)
     session.add(member)
     session.add(account)
     changed(session, Subject.MEMBER, id, now_ms)
@@ -200,9 +201,9 @@ def listed(session: Session, text: str = "", limit: int = 200, offset: int = 0) 
     return list(session.exec(query.limit(limit).offset(offset)))
 
 
-def whole_name(first: str, last: str) -> str:
-    """Return a name as accounts are called by it: of who has one name only, that."""
-    return f"{first} {last}".strip()[:100]
+def account_name(first: str, last: str) -> str:
+    """Return what a member's own account is called: their whole name, as far as an account's name goes."""
+    return whole(first, last)[:_NAME_MAX]
 
 
 def next_number(session: Session) -> str:

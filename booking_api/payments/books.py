@@ -96,7 +96,7 @@ def name_of(session: Session, account: str) -> str:
     """Return what an account is called: the person's name, or the team's."""
     member = session.exec(select(Member).where(Member.account == account)).first()
     if member is not None:
-        return f"{member.first_name} {member.last_name}"
+        return member.whole_name
     kept = session.get(Account, account)
     return kept.name if kept else account
 

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, BigInteger
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
+from booking_api.members.names import whole
 
 
 class RegistrationState(StrEnum):
@@ -50,4 +51,10 @@ class Registration(SQLModel, table=True):
     decided_ms: int | None = Field(default=None, sa_type=BigInteger)
     decided_by: str | None = Field(default=None, max_length=64)
     reason: str = Field(default="", max_length=400)
+
+    @property
+    def whole_name(self) -> str:
+        """First and last name as they are read together."""
+        return whole(self.first_name, self.last_name)
+
     member: str | None = Field(default=None, foreign_key="member.id", index=True, max_length=64)

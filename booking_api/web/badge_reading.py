@@ -22,7 +22,6 @@ from booking_api.machines import service as machines
 from booking_api.machines.models import Machine
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.members.names import whole
 from booking_api.web.live import stream
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
@@ -115,7 +114,7 @@ def _shown(session: Session, page: Page, reading: Reading) -> ReadingShown:
     holder = members.get(session, reading.holder) if reading.holder else None
     said = page.f.texts.gettext(text) % {
         "machine": machines.get(session, reading.wanted.machine).name,
-        "holder": whole(holder.first_name, holder.last_name) if holder else "",
+        "holder": holder.whole_name if holder else "",
     }
     return ReadingShown(tone, said, reading.state is ReadingState.WAITING)
 

@@ -21,7 +21,6 @@ from booking_api.documents.endpoints import pdf_answer
 from booking_api.documents.models import Invoice, InvoiceKind
 from booking_api.documents.paper import Paper, formats_of, invoice_paper
 from booking_api.documents.statements import statement_paper
-from booking_api.members.names import whole
 from booking_api.periods.calendar import month_at
 from booking_api.web.me import MonthText
 from booking_api.web.pages import Paged
@@ -57,7 +56,7 @@ def my_invoices(who: SignedIn, page: Paged) -> Response:
         values = {
             "rows": _rows(session, page, found),
             "address": addresses.address_of(session, who.member.account),
-            "default_name": whole(who.member.first_name, who.member.last_name),
+            "default_name": who.member.whole_name,
         }
     return page.answer("invoices_mine.html", values)
 

@@ -17,7 +17,6 @@ from booking_api.auth.guards import Ctx, MaybeWho
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
-from booking_api.members.names import whole
 from booking_api.web.formats import Formats
 from booking_api.web.language import NAMES, catalogue, choose
 
@@ -174,7 +173,6 @@ def environment(language: str) -> Environment:
     )
     texts = catalogue(language)
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
-    made.filters["whole"] = lambda one: whole(one.first_name, one.last_name)
     return made
 
 

@@ -17,7 +17,6 @@ from booking_api.courses import classes
 from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.members.names import whole
 from booking_api.web.board import names_of
 from booking_api.web.moments import day_ends
 from booking_api.web.pages import Paged
@@ -132,4 +131,4 @@ def _machines(session: Session, page: Page, member: str, now_ms: int) -> list[tu
 
 def _whole_names(session: Session, ids: set[str]) -> dict[str, str]:
     found = session.exec(select(Member).where(col(Member.id).in_(ids)))
-    return {one.id: whole(one.first_name, one.last_name) for one in found}
+    return {one.id: one.whole_name for one in found}

@@ -15,7 +15,6 @@ from booking_api.documents import pdf
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.members.names import whole
 from booking_api.memberships.days import begin_ms, day_of, read_day
 from booking_api.waivers import service
 from booking_api.waivers.endpoints import Agreement, signing_of
@@ -156,7 +155,7 @@ def _paper(page: Page, row: WaiverSignature, person: Member, version: WaiverVers
     gettext = page.f.texts.gettext
     name, text, _ = service.text_of(version, row.language)
     facts = [
-        (gettext("Member"), f"{whole(person.first_name, person.last_name)} · {person.number}"),
+        (gettext("Member"), f"{person.whole_name} · {person.number}"),
         (gettext("Signed by"), f"{row.name} ({gettext('guardian')})" if row.guardian else row.name),
         (gettext("Signed"), page.f.when(row.at_ms)),
         (gettext("Version"), version.id),
