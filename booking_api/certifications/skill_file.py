@@ -10,7 +10,7 @@ from booking_api.tariffs.source import at_line, parse
 from floor import training
 from floor.errors import ConfigError
 from floor.quiz import Answer, Question, Quiz
-from floor.tariff.reader import At, Table
+from floor.reader import At, Table
 
 FILE_KEYS = frozenset({"skills"})
 SKILL_KEYS = frozenset(

@@ -14,7 +14,7 @@ from booking_api.tariffs.source import at_line, parse
 from floor.costing.model import written
 from floor.errors import ConfigError
 from floor.money import MICRO, Commodity
-from floor.tariff.reader import At, Table
+from floor.reader import At, Table
 
 FILE_KEYS = frozenset({"valid_from", "commodity", "decimals", "courses"})
 COURSE_KEYS = frozenset(

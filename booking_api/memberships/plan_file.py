@@ -14,7 +14,7 @@ from floor.costing.model import written
 from floor.errors import ConfigError
 from floor.membership import Allowance, Cycle, Plan, Proration, Reduced
 from floor.money import MICRO, Commodity
-from floor.tariff.reader import At, Table
+from floor.reader import At, Table
 
 FILE_KEYS = frozenset({"valid_from", "commodity", "decimals", "plans"})
 PLAN_KEYS = frozenset(

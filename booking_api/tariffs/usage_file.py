@@ -15,11 +15,12 @@ from booking_api.tariffs.source import at_line, parse
 from floor.errors import ConfigError
 from floor.meter import Quantity, Reading
 from floor.money import round_fraction
+from floor.reader import Table
 from floor.tariff import Occasion, Tariff, Visit
 from floor.tariff.calendar import instant, local
 from floor.tariff.load import PER
 from floor.tariff.model import units_of
-from floor.tariff.reader import At, Table
+from floor.tariff.reader import TariffAt
 
 USAGE_KEYS = frozenset({"zone", "use"})
 USE_KEYS = frozenset(
@@ -51,13 +52,13 @@ def read_usage(text: str, file: str, tariffs: Mapping[str, Sequence[Tariff]]) ->
     """Read a usage file against tariffs by id; raises ConfigError with file, line, key and remedy."""
     table = parse(text, file, TEXT_MAX)
     try:
-        at = At(file, "")
+        at = TariffAt(file, "")
         at.only(table, USAGE_KEYS)
         zone = _zone(at, table)
         uses: list[Use] = []
         for n, row in enumerate(at.tables(table, "use"), 1):
             after_ms = uses[-1].visit.ended_ms if uses else None
-            uses.append(_Row(At(file, f"use[{n}]."), row, n, zone, tariffs).use(after_ms))
+            uses.append(_Row(TariffAt(file, f"use[{n}]."), row, n, zone, tariffs).use(after_ms))
         if not uses:
             raise at.error("use", "there is none", "Add a [[use]] table with what was used.")
     except ConfigError as error:
@@ -67,10 +68,10 @@ def read_usage(text: str, file: str, tariffs: Mapping[str, Sequence[Tariff]]) ->
 
 def zone_of(text: str, file: str) -> tzinfo:
     """Return the clock that a usage file is written by; raises ConfigError."""
-    return _zone(At(file, ""), parse(text, file, TEXT_MAX))
+    return _zone(TariffAt(file, ""), parse(text, file, TEXT_MAX))
 
 
-def _zone(at: At, table: Table) -> tzinfo:
+def _zone(at: TariffAt, table: Table) -> tzinfo:
     name = at.text(table, "zone") if "zone" in table else "UTC"
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
@@ -82,7 +83,7 @@ class _Row:
     """One [[use]] table."""
 
     def __init__(
-        self, at: At, row: Table, n: int, zone: tzinfo, tariffs: Mapping[str, Sequence[Tariff]]
+        self, at: TariffAt, row: Table, n: int, zone: tzinfo, tariffs: Mapping[str, Sequence[Tariff]]
     ) -> None:
         at.only(row, USE_KEYS)
         self.at, self.row, self.n, self.zone = at, row, n, zone
@@ -169,10 +170,10 @@ class _Row:
         counters = {key: amount for key, amount in value.items() if key != "at"}
         return Reading(moment, {Quantity.MACHINE_TIME_MS: moment - start} | self._amounts(at, counters))
 
-    def _used(self, at: At, table: Table, key: str) -> dict[Quantity, int]:
+    def _used(self, at: TariffAt, table: Table, key: str) -> dict[Quantity, int]:
         return self._amounts(at.below(key), at.table(table, key))
 
-    def _amounts(self, at: At, table: Table) -> dict[Quantity, int]:
+    def _amounts(self, at: TariffAt, table: Table) -> dict[Quantity, int]:
         """Read amounts such as `machine_time = "41 min"`, each to the nearest base unit."""
         found: dict[Quantity, int] = {}
         for per in table:
@@ -192,7 +193,7 @@ class _Row:
         at.only(table, frozenset(known))
         return {name: at.whole(table, name, 0, 0, 10**12) for name in table}
 
-    def _instant(self, table: Table, key: str, at: At | None = None) -> int | None:
+    def _instant(self, table: Table, key: str, at: TariffAt | None = None) -> int | None:
         """Read a time: on the space's clock, unless it has an offset of its own."""
         value: Any = table.get(key)
         if value is None:

@@ -9,6 +9,7 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from floor.errors import ConfigError
+from floor.reader import Table
 from floor.reservation import load_space
 from floor.reservation.load_limits import limits
 from floor.reservation.load_rules import (
@@ -22,7 +23,6 @@ from floor.reservation.load_rules import (
 )
 from floor.reservation.model import Change, Machines, Policies, Policy, Rules, WindowRules
 from floor.reservation.reader import PLAIN, In, spelled
-from floor.tariff.reader import Table
 
 FILE_KEYS = frozenset(
     {"policy", "defaults", "groups", "windows", "hours", "holidays", "openings", "terms", "blocks", "limits"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from floor.reader import Table
 from floor.reservation.model import Counted, Limit, Per, Span, Then
 from floor.reservation.reader import In, nearest, spelled
-from floor.tariff.reader import Table
 
 LIMIT_KEYS = frozenset(
     {"most", "most_time", "what", "per", "window", "over", "counts", "tiers", "except_tiers"}

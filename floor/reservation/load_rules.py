@@ -8,11 +8,11 @@ from enum import StrEnum
 from itertools import pairwise
 
 from floor.errors import ConfigError
+from floor.reader import Table
 from floor.reservation.calendar import DAY_MIN, MINUTE_MS
 from floor.reservation.load_limits import limits
 from floor.reservation.model import Ahead, Change, Extend, FeeRule, Opens, Order, Times, Within
 from floor.reservation.reader import DAYS, In, spelled
-from floor.tariff.reader import Table
 from floor.wire.roster import OnReserved
 
 OFF = (False, "none", "never", "no")

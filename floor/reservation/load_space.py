@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 
+from floor.reader import Table
 from floor.reservation.model import Block, Holiday, Machines, Term, Times
 from floor.reservation.reader import In
 from floor.reservation.terms import Kind
 from floor.tariff.calendar import instant, local
-from floor.tariff.reader import Table
 
 WINDOW_KEYS = frozenset({"days", "dates", "from", "to", "since", "until"})
 HOLIDAY_KEYS = frozenset({"name", "date", "dates", "from", "to", "yearly", "hours"})

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time
 from difflib import get_close_matches
 
+from floor.reader import At, Table
 from floor.reservation.calendar import DAY_MIN, DAY_MS, HOUR_MS, LENGTH_MAX_MS, MINUTE_MS, SECOND_MS
 from floor.reservation.model import Machines, Span
-from floor.tariff.reader import At, Table
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -7,10 +7,11 @@ from datetime import UTC, tzinfo
 from fractions import Fraction
 
 from floor.money import Commodity, RoundingMode
+from floor.reader import Table
 from floor.tariff.load_components import COMPONENT_KEYS, PER, component, taken_words
 from floor.tariff.load_rules import adjustment, cap, pack, tax, window
 from floor.tariff.model import BillAt, Component, Pack, Rounding, RoundWhere, Tariff, Tier, Worth
-from floor.tariff.reader import At, Table
+from floor.tariff.reader import TariffAt
 
 __all__ = ["COMPONENT_KEYS", "PER", "TARIFF_KEYS", "TIER_KEYS", "load"]
 
@@ -26,7 +27,7 @@ def load(table: Table, file: str, zone: tzinfo = UTC) -> Tariff:
 
     `zone` is the clock of a `valid_from` that says none.
     """
-    at = At(file, "")
+    at = TariffAt(file, "")
     at.only(table, TARIFF_KEYS)
     commodity = Commodity(at.text(table, "commodity"), at.whole(table, "decimals", 2, 0, 6))
     tiers = {name: _tier(name, value, file) for name, value in at.table(table, "tiers").items()}
@@ -67,19 +68,19 @@ def load(table: Table, file: str, zone: tzinfo = UTC) -> Tariff:
     )
 
 
-def _unique(at: At, key: str, ids: list[str]) -> None:
+def _unique(at: TariffAt, key: str, ids: list[str]) -> None:
     for id in ids:
         if ids.count(id) > 1:
             raise at.error(f"{key}.id", f"two {key} are called {id!r}", "Give each its own id.")
 
 
-def _packs(at: At, table: Table, components: tuple[Component, ...]) -> tuple[Pack, ...]:
+def _packs(at: TariffAt, table: Table, components: tuple[Component, ...]) -> tuple[Pack, ...]:
     found = tuple(pack(value, n, at.file, components) for n, value in enumerate(at.tables(table, "packs"), 1))
     _unique(at, "packs", [one.id for one in found])
     return found
 
 
-def _counts(at: At, table: Table) -> frozenset[str]:
+def _counts(at: TariffAt, table: Table) -> frozenset[str]:
     counts = at.texts(table, "counts")
     for name in sorted(counts):
         if name in taken_words() or " " in name:
@@ -88,9 +89,9 @@ def _counts(at: At, table: Table) -> frozenset[str]:
 
 
 def _tier(name: str, value: object, file: str) -> Tier:
-    at = At(file, f"tiers.{name}.")
+    at = TariffAt(file, f"tiers.{name}.")
     if not isinstance(value, Mapping):
-        raise At(file, "tiers.").error(name, "is not a table", f"Write [tiers.{name}].")
+        raise TariffAt(file, "tiers.").error(name, "is not a table", f"Write [tiers.{name}].")
     at.only(value, TIER_KEYS)
     multiplier = at.part(value, "multiplier", 10, "0.5 is half price")
     fund = at.text(value, "fund") if "fund" in value else ""
@@ -98,7 +99,7 @@ def _tier(name: str, value: object, file: str) -> Tier:
 
 
 def _rounding(table: Table, commodity: Commodity, file: str) -> Rounding:
-    at = At(file, "rounding.")
+    at = TariffAt(file, "rounding.")
     at.only(table, frozenset({"unit", "mode", "where"}))
     unit = at.amount(table, "unit")
     if unit == 0:
@@ -109,6 +110,6 @@ def _rounding(table: Table, commodity: Commodity, file: str) -> Rounding:
 
 
 def _worth(table: Table, file: str) -> Worth:
-    at = At(file, "worth.")
+    at = TariffAt(file, "worth.")
     at.only(table, frozenset({"amount", "commodity"}))
     return Worth(at.price(table, "amount"), at.text(table, "commodity"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from floor.meter import Quantity
+from floor.reader import Table
 from floor.tariff.model import (
     Bracket,
     BracketMode,
@@ -19,7 +20,7 @@ from floor.tariff.model import (
     Window,
     units_of,
 )
-from floor.tariff.reader import At, Table
+from floor.tariff.reader import TariffAt
 
 COMPONENT_KEYS = frozenset(
     {
@@ -57,7 +58,7 @@ def taken_words() -> frozenset[str]:
 class _Measure:
     """How one component counts: its quantity (None for a count), its unit, and the size of its blocks."""
 
-    at: At
+    at: TariffAt
     quantity: Quantity | None
     unit: str
     block: Fraction | None
@@ -72,7 +73,7 @@ def component(
     windows: Mapping[str, Window],
 ) -> Component:
     """Read the component that stands `index`-th in the file; raises ConfigError."""
-    at = At(file, f"components[{index}].")
+    at = TariffAt(file, f"components[{index}].")
     at.only(table, COMPONENT_KEYS)
     per = at.text(table, "per")
     if per not in PER and per not in CALENDAR and per not in counts and per != "flat":
@@ -105,7 +106,7 @@ def component(
     return _measured(table, at, made, per, tiers)
 
 
-def _measured(table: Table, at: At, made: Component, per: str, tiers: Mapping[str, Tier]) -> Component:
+def _measured(table: Table, at: TariffAt, made: Component, per: str, tiers: Mapping[str, Tier]) -> Component:
     """Add what only something that is measured or counted can have."""
     units: Mapping[str, Fraction] = {per: Fraction(1)}
     if made.quantity is not None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 
+from floor.reader import Table
 from floor.tariff.model import (
     Adjustment,
     AdjustmentKind,
@@ -20,7 +21,7 @@ from floor.tariff.model import (
     When,
     Window,
 )
-from floor.tariff.reader import At, Table
+from floor.tariff.reader import TariffAt
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 WINDOW_KEYS = frozenset({"id", "days", "dates", "from", "to", "multiplier"})
@@ -32,7 +33,7 @@ TAX_KEYS = frozenset({"rate", "included", "where"})
 
 def window(table: Table, index: int, file: str) -> Window:
     """Read a [[windows]] table; without days and dates it is every day."""
-    at = At(file, f"windows[{index}].")
+    at = TariffAt(file, f"windows[{index}].")
     at.only(table, WINDOW_KEYS)
     multiplier = at.part(table, "multiplier", 10, "0.5 is half price")
     days = _days(at, at.texts(table, "days"))
@@ -47,7 +48,7 @@ def window(table: Table, index: int, file: str) -> Window:
     )
 
 
-def _days(at: At, words: frozenset[str]) -> frozenset[int]:
+def _days(at: TariffAt, words: frozenset[str]) -> frozenset[int]:
     """Read days such as "mon", or from one to another such as "mon-fri"."""
     days: set[int] = set()
     for word in words:
@@ -59,7 +60,7 @@ def _days(at: At, words: frozenset[str]) -> frozenset[int]:
     return frozenset(days)
 
 
-def _dates(at: At, table: Table) -> frozenset[date]:
+def _dates(at: TariffAt, table: Table) -> frozenset[date]:
     value = table.get("dates", [])
     if not isinstance(value, list):
         raise at.error("dates", "is not a list", "Write dates = [2026-12-25].")
@@ -68,7 +69,7 @@ def _dates(at: At, table: Table) -> frozenset[date]:
 
 def cap(table: Table, index: int, file: str) -> Cap:
     """Read a [[caps]] table."""
-    at = At(file, f"caps[{index}].")
+    at = TariffAt(file, f"caps[{index}].")
     at.only(table, CAP_KEYS)
     rate = at.part(table, "rate", 1, "0.75 is 25 % off, 0 a hard cap")
     return Cap(
@@ -81,13 +82,13 @@ def cap(table: Table, index: int, file: str) -> Cap:
     )
 
 
-def _text(at: At, table: Table, key: str) -> str:
+def _text(at: TariffAt, table: Table, key: str) -> str:
     return at.text(table, key) if key in table else ""
 
 
 def adjustment(table: Table, index: int, file: str, tiers: Mapping[str, Tier]) -> Adjustment:
     """Read an [[adjustments]] table: a part, an amount, or what the visit brings (coupon, credit)."""
-    at = At(file, f"adjustments[{index}].")
+    at = TariffAt(file, f"adjustments[{index}].")
     at.only(table, ADJUSTMENT_KEYS)
     kind = at.choice(table, "kind", AdjustmentKind, None)
     part = at.part(table, "part", 10 if kind is AdjustmentKind.SURCHARGE else 1, "0.2 is 20 %")
@@ -116,7 +117,7 @@ def adjustment(table: Table, index: int, file: str, tiers: Mapping[str, Tier]) -
 
 def pack(table: Table, index: int, file: str, components: Sequence[Component]) -> Pack:
     """Read a [[packs]] table."""
-    at = At(file, f"packs[{index}].")
+    at = TariffAt(file, f"packs[{index}].")
     at.only(table, PACK_KEYS)
     name = at.text(table, "component")
     of = next((one for one in components if one.id == name and one.unit), None)
@@ -131,7 +132,7 @@ def pack(table: Table, index: int, file: str, components: Sequence[Component]) -
 
 def tax(table: Table, file: str) -> Tax:
     """Read the [tax] table."""
-    at = At(file, "tax.")
+    at = TariffAt(file, "tax.")
     at.only(table, TAX_KEYS)
     rate = at.part(table, "rate", 1, "0.19 is 19 %")
     if rate is None:

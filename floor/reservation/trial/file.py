@@ -11,11 +11,11 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 
 from floor.errors import ConfigError
+from floor.reader import Table
 from floor.reservation.load_space import moment
 from floor.reservation.reader import In, nearest, spelled
 from floor.reservation.recurring import TIMES_MAX, Recurring, Unit
 from floor.reservation.terms import Kind
-from floor.tariff.reader import Table
 
 FILE_KEYS = frozenset({"timezone", "zone", "members", "machines", "step", "steps", "request"})
 MEMBER_KEYS = frozenset({"tier", "certified", "certified_until", "member_until", "suspended", "number"})
