@@ -3,7 +3,8 @@
 PrusaLink also binds every address (mDNS): in the namespace nobody sees it. A socket that was opened outside
 is handed in as the first argument; what connects there is carried to PrusaLink. The orders on standard input:
 `unplug`, `mute` and `plug` for that line, `say TEXT` for one line of the firmware. The printer moves in no
-time, and waits in G4 P only. What it was told stands in `printed.txt`.
+time, and waits in G4 P only. What it was told stands in `printed.txt`. An answer takes as long as on a line of 115,200 baud:
+PrusaLink sometimes waits for ever for an `ok` that came in less.
 
 The firmware's words are those that PrusaLink 0.8.1 expects (prusa/link/printer_adapter/structures/
 regular_expressions.py) and that Prusa-Firmware 3.14 prints (Marlin_main.cpp, Dcodes.cpp).
@@ -43,6 +44,7 @@ ANSWERS = {
     "M601": ["// action:paused"],
     "M602": ["// action:resumed"],
 }
+BYTE_S, LATENCY_S = 10 / 115_200, 0.001
 NUMBERED = re.compile(r"N\d+ (.*?) ?\*\d+$")
 
 
@@ -67,6 +69,7 @@ class Printer(threading.Thread):
                     self.say(answer)
 
     def say(self, text: str) -> None:
+        time.sleep((len(text) + 1) * BYTE_S + LATENCY_S)
         os.write(self.line, f"{text}\n".encode())
 
     def _answer(self, command: str) -> list[str]:
