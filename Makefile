@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 4
 UV := build/uv/bin/uv
 VENV := .venv/bin
 STAMPS := build/stamps
@@ -36,6 +36,7 @@ test: setup ## Run every test, real peers included
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")
+	@$(VENV)/python tests/model/every_policy.py
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign

@@ -232,12 +232,13 @@ def walk(policy: MachinePolicy, *, rare: bool = True, handing: bool = True) -> I
     longest = MAX_TICKS + 1
     first: tuple[State, Seen] = (Free(), Seen())
     known, queue = {first}, deque([first])
+    happening = [[*events(NOW_MS + n * TICK_MS, rare=rare, handing=handing)] for n in (0, 1)]
     while queue:
         state, seen = queue.popleft()
         for passed in (0, 1):
             at_ms = NOW_MS + passed * TICK_MS
             then = replace(seen, age=min(seen.age + passed, longest), quiet=min(seen.quiet + passed, longest))
-            for event in events(at_ms, rare=rare, handing=handing):
+            for event in happening[passed]:
                 result = step(state, event, policy)
                 yield Edge(policy, state, then, event, at_ms, result)
                 node = (_aged(result[0], at_ms, longest), _watch(then, event, result))

@@ -3,8 +3,8 @@
 PrusaLink also binds every address (mDNS): in the namespace nobody sees it. A socket that was opened outside
 is handed in as the first argument; what connects there is carried to PrusaLink. The orders on standard input:
 `unplug`, `mute` and `plug` for that line, `say TEXT` for one line of the firmware. The printer moves in no
-time, and waits in G4 P only. What it was told stands in `printed.txt`. An answer takes as long as on a line of 115,200 baud:
-PrusaLink sometimes waits for ever for an `ok` that came in less.
+time, and waits in G4 P only. What it was told stands in `printed.txt`. An answer takes as long as at
+115,200 baud: PrusaLink sometimes waits for ever for an `ok` that came in less.
 
 The firmware's words are those that PrusaLink 0.8.1 expects (prusa/link/printer_adapter/structures/
 regular_expressions.py) and that Prusa-Firmware 3.14 prints (Marlin_main.cpp, Dcodes.cpp).
