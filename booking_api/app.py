@@ -14,7 +14,6 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api import rounds
-from booking_api.api.common import given
 from booking_api.api.openapi import Application
 from booking_api.audit import acting
 from booking_api.auth.desk import Desk
@@ -88,7 +87,7 @@ def create_app(context: Context) -> FastAPI:
         redirect_slashes=False,  # the way there would be made of the Host that somebody sends
         lifespan=_lifespan,
         # As they are: `include_router` would build every route of the floor again at the first request.
-        routes=[given(route) for room in (*API, *PAGES) for route in room.router.routes],
+        routes=[route for room in (*API, *PAGES) for route in room.router.routes],
     )
     app.state.context = context
     app.state.desk = Desk()

@@ -6,46 +6,36 @@ after: a list is paged, an answer is tagged; a write's answer is kept with its k
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import Request
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, request_response
+from fastapi.routing import APIRoute
 from sqlalchemy import text
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
-from booking_api.api import PREFIX, bodies, etags, lists
+from booking_api.api import bodies, etags, lists
 from booking_api.api.answers import UNFINISHED_MS, UPLOADING_MS, Keyed, Replay, check_key, hash_of
 from booking_api.auth.guards import BEFORE, READ_BY, SAFE, context_of, who_asks, writing
 from booking_api.idempotency import ANSWERED
 from floor.errors import Refused
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
 _KEY_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"
 _ALONE = f"SELECT pg_advisory_xact_lock({LOCK})"
 _BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
-_given: dict[int, APIRoute] = {}
-"""Routes that have it, by their identity: they are made once, and an application may be made many times."""
-
-
-def given(route: BaseRoute) -> BaseRoute:
-    """Return the route; one of the API has from now on what is common to all."""
-    if isinstance(route, APIRoute) and route.path.startswith(f"{PREFIX}/") and id(route) not in _given:
-        route.app = request_response(Around(route).answer)
-        _given[id(route)] = route
-    return route
 
 
 class Around:
     """What is done around one route."""
 
-    def __init__(self, route: APIRoute) -> None:
-        self._inner: Handler = route.get_route_handler()
+    def __init__(self, route: APIRoute, inner: Handler) -> None:
+        self._inner = inner
         self._takes_json = takes_json(route)
         self._takes_body = route.body_field is not None
         self._takes_ms = UPLOADING_MS if route.dependant.request_param_name else UNFINISHED_MS

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -21,7 +22,7 @@ from floor.meter import Quantity
 from floor.money import MICRO
 from floor.tariff import Occasion
 
-router = APIRouter(prefix="/api/v1", tags=["billing"])
+router = Router(prefix="/api/v1", tags=["billing"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Reason = Annotated[str, Field(min_length=1, max_length=200)]

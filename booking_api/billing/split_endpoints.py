@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,7 +19,7 @@ from booking_api.idempotency import IdempotencyKey, once
 from booking_api.sessions.models import MachineSession
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["billing"])
+router = Router(prefix="/api/v1", tags=["billing"])
 ShareText = Annotated[str, Field(max_length=24, description='Parts: "1", "2.5", "1/3"; or per cents: "25%".')]
 
 

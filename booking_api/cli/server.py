@@ -15,6 +15,7 @@ from booking_api.audit import acting
 from booking_api.auth.service import set_password
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
 from booking_api.cli.floor import AUTHOR
+from booking_api.cli.root import load
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.members.service import MemberDetails
@@ -184,7 +185,8 @@ def serve(
 
 
 def _serve(context: Context, door: socket.socket) -> None:
-    # Imported here, so that no other command waits for the web stack.
+    # Loaded here, so that no other command waits for the web stack.
+    load("booking_api.app")
     import uvicorn
 
     from booking_api.app import create_app

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -20,7 +21,7 @@ from booking_api.periods.service import Outcome
 from booking_api.periods.statement import CloseStated
 from floor.errors import ConfigError, Refused
 
-router = APIRouter(prefix="/api/v1", tags=["costing"])
+router = Router(prefix="/api/v1", tags=["costing"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Prices = Annotated[Who, Depends(holds(Permission.TARIFFS_WRITE))]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -17,7 +18,7 @@ from booking_api.courses.models import SignUpState
 from booking_api.idempotency import IdempotencyKey, once
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["classes"])
+router = Router(prefix="/api/v1", tags=["classes"])
 Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 
 

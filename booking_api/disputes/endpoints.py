@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,7 +20,7 @@ from booking_api.idempotency import IdempotencyKey, once
 from booking_api.paging import LISTED_MAX
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["disputes"])
+router = Router(prefix="/api/v1", tags=["disputes"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Decides = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Words = Annotated[str, Field(min_length=1, max_length=WORDS_MAX)]

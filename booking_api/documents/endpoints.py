@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -22,7 +23,7 @@ from booking_api.documents.statements import statement_paper
 from booking_api.idempotency import IdempotencyKey, once
 from booking_api.web.formats import Formats
 
-router = APIRouter(prefix="/api/v1", tags=["documents"])
+router = Router(prefix="/api/v1", tags=["documents"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 MonthText = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Such as 2026-10.")]
 PDF = "application/pdf"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -18,7 +19,7 @@ from booking_api.members import service as members
 from booking_api.sessions.seen import Lines, lines_seen
 from floor.ledger import EntryKind
 
-router = APIRouter(prefix="/api/v1", tags=["ledger"])
+router = Router(prefix="/api/v1", tags=["ledger"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Instant = Annotated[int, Query(ge=0, lt=1 << 47, description="UTC milliseconds.")]
 Micro = Annotated[int, Field(gt=0, lt=1 << 53, description="Micro-units: 1 EUR is 1,000,000.")]

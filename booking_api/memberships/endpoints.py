@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from booking_api.accounts import teams
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -23,7 +24,7 @@ from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import of_member
 from floor.membership import Cycle
 
-router = APIRouter(prefix="/api/v1", tags=["memberships"])
+router = Router(prefix="/api/v1", tags=["memberships"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -25,7 +26,7 @@ from booking_api.payments.models import Drawer
 from floor.errors import Refused
 from floor.ledger import Sealed
 
-router = APIRouter(prefix="/api/v1", tags=["payments"])
+router = Router(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Counted = Annotated[int, Field(ge=0, lt=1 << 53, description="Micro-units: 1 EUR is 1,000,000.")]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -18,7 +19,7 @@ from booking_api.payments.books import Means
 from booking_api.payments.items import ItemChanges, ItemDetails, Milli
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["payments"])
+router = Router(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Acts = Annotated[Who, Depends(acts_for)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,7 +20,7 @@ from booking_api.sessions.models import MachineSession
 from booking_api.sessions.seen import SessionSeen, session_seen
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+router = Router(prefix="/api/v1/sessions", tags=["sessions"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Of = Annotated[str, Query(max_length=64)]
 

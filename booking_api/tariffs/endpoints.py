@@ -6,9 +6,10 @@ import threading
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,7 +20,7 @@ from floor.tariff import Tariff
 
 _one_at_a_time = threading.Lock()
 """A comparison takes a processor for as long as a minute."""
-router = APIRouter(prefix="/api/v1/tariffs", tags=["tariffs"])
+router = Router(prefix="/api/v1/tariffs", tags=["tariffs"])
 
 
 class VersionSeen(BaseModel):
