@@ -145,7 +145,7 @@ class Rooms(TyperGroup):
 
 
 def load(module: str) -> Any:
-    """Return a module. Nothing of it is garbage: to look for some while it loads would take a third longer."""
+    """Return a module. Nothing of it is garbage: to look for some meanwhile would take a third longer."""
     if module not in sys.modules:
         gc.disable()
         try:

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 from sqlmodel import col, func, select
 
-from booking_api import doctor as examination
 from booking_api.audit import acting
 from booking_api.auth.service import set_password
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
@@ -227,6 +226,8 @@ def listen(host: str, port: int, file: str) -> socket.socket:
 @app.command()
 def doctor(ctx: typer.Context) -> None:
     """Verify books, audit log, journals and tariffs; say where something is not as it was left."""
+    from booking_api import doctor as examination
+
     with reading(ctx) as (_, database):
         found = examination.examine(database)
         for finding in found:
