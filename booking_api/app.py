@@ -14,7 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api import rounds
+from booking_api.api.head import Headed
 from booking_api.api.openapi import Application
+from booking_api.api.pace import Paced
 from booking_api.audit import acting
 from booking_api.auth.desk import Desk
 from booking_api.auth.oidc import SingleSignOn
@@ -100,9 +102,11 @@ def create_app(context: Context) -> FastAPI:
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
     app.add_middleware(Renewal)
+    app.add_middleware(Paced, context=context)
     app.add_middleware(Bounded)
     app.add_middleware(Timed)
     app.add_middleware(Guarded, https=context.https, floor_now=context.clock.now_ms)
+    app.add_middleware(Headed)
     return app
 
 

@@ -25,10 +25,7 @@ from booking_api.idempotency import ANSWERED
 from floor.errors import Refused
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
 _KEY_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"
-_ALONE = f"SELECT pg_advisory_xact_lock({LOCK})"
-_BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
 
 
 class Around:
@@ -70,8 +67,8 @@ class Around:
         kept: list[Session] = []
 
         async def before(session: Session) -> None:
-            await run_in_threadpool(_lock, session, keyed, "if-match" in request.headers)
             if keyed is not None:
+                await run_in_threadpool(_lock, session, keyed)
                 vault = context_of(request).vault
                 await run_in_threadpool(keyed.find, session, vault)
                 session.info[ANSWERED] = True
@@ -93,7 +90,7 @@ class Around:
         database, vault = context.database, context.vault
 
         def begin(session: Session) -> None:
-            _lock(session, keyed, alone=False)  # a twin may be asked of another worker
+            _lock(session, keyed)  # a twin may be asked of another worker
             keyed.begin(session, vault)
 
         try:
@@ -173,11 +170,8 @@ async def _check_match(request: Request, session: Session | None = None) -> None
         await etags.check_unchanged(request, {READ_BY: session} if session else {})
 
 
-def _lock(session: Session, keyed: Keyed | None, alone: bool) -> None:
-    """Keep twins and other writers out on PostgreSQL; SQLite has one writer at a time anyway."""
+def _lock(session: Session, keyed: Keyed) -> None:
+    """Keep a twin out on PostgreSQL; SQLite has one writer at a time anyway."""
     connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    connection.execute(text(_ALONE if alone else _BESIDE_OTHERS))
-    if keyed is not None:
+    if connection.dialect.name == "postgresql":
         connection.execute(text(_KEY_LOCK), {"key": f"{keyed.author} {keyed.key}"})
