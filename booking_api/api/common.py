@@ -21,7 +21,6 @@ from starlette.responses import Response
 from booking_api.api import bodies, etags, lists
 from booking_api.api.answers import UNFINISHED_MS, UPLOADING_MS, Keyed, Replay, check_key, hash_of
 from booking_api.auth.guards import BEFORE, READ_BY, SAFE, context_of, who_asks, writing
-from booking_api.idempotency import ANSWERED
 from floor.errors import Refused
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -71,7 +70,6 @@ class Around:
                 await run_in_threadpool(_lock, session, keyed)
                 vault = context_of(request).vault
                 await run_in_threadpool(keyed.find, session, vault)
-                session.info[ANSWERED] = True
             await _check_match(request, session)
             kept.append(session)
 

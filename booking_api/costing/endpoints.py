@@ -14,7 +14,7 @@ from booking_api.auth.who import Who
 from booking_api.costing import importing, invoices, versions
 from booking_api.costing.invoices import InvoiceDetails, InvoiceLine, InvoiceSeen
 from booking_api.costing.source import TEXT_MAX
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.paging import LISTED_MAX
 from booking_api.periods import service as periods
 from booking_api.periods.service import Outcome
@@ -165,12 +165,7 @@ def pay_invoice(
     who: Writes, session: Writing, context: Ctx, id: str, details: Payment, key: IdempotencyKey
 ) -> InvoiceAnswer:
     """Post that an invoice was paid."""
-
-    def work() -> InvoiceAnswer:
-        return _answer(invoices.pay(session, id, details.paid_from, who.id, context.clock.now_ms()))
-
-    request = f"pay invoice {id} {details.paid_from}"
-    return once(session, who.id, key, request, context.wall.now_ms(), InvoiceAnswer, work)
+    return _answer(invoices.pay(session, id, details.paid_from, who.id, context.clock.now_ms()))
 
 
 @router.post("/costs/invoices/{id}/reverse", status_code=201)
@@ -178,12 +173,7 @@ def reverse_invoice(
     who: Writes, session: Writing, context: Ctx, id: str, details: Reason, key: IdempotencyKey
 ) -> InvoiceAnswer:
     """Undo an invoice that is not paid."""
-
-    def work() -> InvoiceAnswer:
-        return _answer(invoices.reverse(session, id, details.reason, who.id, context.clock.now_ms()))
-
-    request = f"reverse invoice {id} {details.reason}"
-    return once(session, who.id, key, request, context.wall.now_ms(), InvoiceAnswer, work)
+    return _answer(invoices.reverse(session, id, details.reason, who.id, context.clock.now_ms()))
 
 
 @router.get("/periods")

@@ -15,7 +15,7 @@ from booking_api.auth.who import Who
 from booking_api.courses import attendance, classes, waiting
 from booking_api.courses.classes import ClassDetails, Seen
 from booking_api.courses.models import SignUpState
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from floor.errors import Refused
 
 router = Router(prefix="/api/v1", tags=["classes"])
@@ -90,13 +90,8 @@ def plan_class(
     who: Teaches, session: Writing, context: Ctx, details: ClassDetails, key: IdempotencyKey
 ) -> ClassSeen:
     """Plan a class."""
-
-    def make() -> ClassSeen:
-        now_ms = context.clock.now_ms()
-        return _class(classes.seen(session, classes.plan(session, details, now_ms).id, now_ms))
-
-    request = f"class {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ClassSeen, make)
+    now_ms = context.clock.now_ms()
+    return _class(classes.seen(session, classes.plan(session, details, now_ms).id, now_ms))
 
 
 @router.delete("/classes/{id}", status_code=204)

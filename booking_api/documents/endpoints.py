@@ -20,7 +20,7 @@ from booking_api.documents.content import Content
 from booking_api.documents.models import Invoice, InvoiceKind
 from booking_api.documents.paper import invoice_paper
 from booking_api.documents.statements import statement_paper
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.web.formats import Formats
 
 router = Router(prefix="/api/v1", tags=["documents"])
@@ -129,32 +129,22 @@ def issue(
     who: Writes, session: Writing, context: Ctx, account: str, details: MonthDetails, key: IdempotencyKey
 ) -> Issued:
     """Issue what one account was charged until the end of a month and stands on no invoice yet."""
-
-    def work() -> Issued:
-        now_ms = context.clock.now_ms()
-        made = service.issue(session, account, details.month, context.settings, who.id, now_ms)
-        return Issued(invoices=[_seen(one) for one in made])
-
-    request = f"invoices {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Issued, work)
+    now_ms = context.clock.now_ms()
+    made = service.issue(session, account, details.month, context.settings, who.id, now_ms)
+    return Issued(invoices=[_seen(one) for one in made])
 
 
 @router.post("/invoice-runs", status_code=201)
 def run(who: Writes, session: Writing, context: Ctx, details: RunDetails, key: IdempotencyKey) -> RunSeen:
     """Issue the invoices of a month for all accounts; a second run issues nothing new."""
-
-    def work() -> RunSeen:
-        now_ms = context.clock.now_ms()
-        done = service.run(session, details.month, context.settings, who.id, now_ms, dry=details.dry_run)
-        return RunSeen(
-            month=done.month,
-            documents=done.issued,
-            waiting=[WaitsSeen(account=account, why=why) for account, why in done.waiting],
-            totals_micro=done.totals,
-        )
-
-    request = f"invoice run {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), RunSeen, work)
+    now_ms = context.clock.now_ms()
+    done = service.run(session, details.month, context.settings, who.id, now_ms, dry=details.dry_run)
+    return RunSeen(
+        month=done.month,
+        documents=done.issued,
+        waiting=[WaitsSeen(account=account, why=why) for account, why in done.waiting],
+        totals_micro=done.totals,
+    )
 
 
 @router.get("/accounts/{account}/billing-address")

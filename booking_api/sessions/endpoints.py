@@ -12,7 +12,7 @@ from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.ledger.statement import charge_lines
 from booking_api.paging import Cursor, Limit, Page, page
 from booking_api.sessions import ending
@@ -66,11 +66,6 @@ def end_lost(
     who: Writes, session: Writing, context: Ctx, id: str, details: EndIn, key: IdempotencyKey
 ) -> SessionSeen:
     """End a session that stays open because its gateway's journal is lost for good."""
-
-    def end() -> SessionSeen:
-        now_ms = context.clock.now_ms()
-        used = ending.end_lost(session, id, details.reason, who.id, now_ms, details.at_ms)
-        return session_seen(used, True, charge_lines(session, [id]).get(id, ()))
-
-    request = f"end {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), SessionSeen, end)
+    now_ms = context.clock.now_ms()
+    used = ending.end_lost(session, id, details.reason, who.id, now_ms, details.at_ms)
+    return session_seen(used, True, charge_lines(session, [id]).get(id, ()))
