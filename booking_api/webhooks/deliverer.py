@@ -62,7 +62,8 @@ class Deliverer:
             while True:
                 try:
                     for one in await self._claimed():
-                        sender = sender or await stack.enter_async_context(self._sender())
+                        if sender is None:
+                            sender = await stack.enter_async_context(self._sender())
                         self._running[one.webhook] += 1
                         group.create_task(self._attempt(sender, one))
                 except (StorageFull, SQLAlchemyError) as error:
