@@ -14,8 +14,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api import rounds
-from booking_api.api.common import given
+from booking_api.api.head import Headed
 from booking_api.api.openapi import Application
+from booking_api.api.pace import Paced
 from booking_api.audit import acting
 from booking_api.auth.desk import Desk
 from booking_api.auth.oidc import SingleSignOn
@@ -88,7 +89,7 @@ def create_app(context: Context) -> FastAPI:
         redirect_slashes=False,  # the way there would be made of the Host that somebody sends
         lifespan=_lifespan,
         # As they are: `include_router` would build every route of the floor again at the first request.
-        routes=[given(route) for room in (*API, *PAGES) for route in room.router.routes],
+        routes=[route for room in (*API, *PAGES) for route in room.router.routes],
     )
     app.state.context = context
     app.state.desk = Desk()
@@ -101,9 +102,11 @@ def create_app(context: Context) -> FastAPI:
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
     app.add_middleware(Renewal)
+    app.add_middleware(Paced, context=context)
     app.add_middleware(Bounded)
     app.add_middleware(Timed)
     app.add_middleware(Guarded, https=context.https, floor_now=context.clock.now_ms)
+    app.add_middleware(Headed)
     return app
 
 

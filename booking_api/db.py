@@ -32,6 +32,9 @@ DATA = "data"
 ZONE = "zone"
 JSON_OR_NULL = JSON(none_as_null=True)
 """The type of a JSON column in which nothing is NULL, not the JSON word."""
+_LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
+_ALONE = f"SELECT pg_advisory_xact_lock({_LOCK})"
+_BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
 _FULL = ("disk is full", "no space left", "could not extend file")
 
 
@@ -57,6 +60,7 @@ class Database:
         self.zone = zone
         self.engine = _make_engine(url)
         self._begins_writing = self.engine.execution_options(writes=True)
+        self._begins_writing_alone = self.engine.execution_options(writes=True, alone=True)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
 
     @contextlib.contextmanager
@@ -66,14 +70,18 @@ class Database:
             yield session
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
-        """Give a session whose block is one transaction, committed at its end. Raises StorageFull."""
+    def write(self, *, alone: bool = False) -> Iterator[Session]:
+        """Give a session whose block is one transaction, committed at its end. Raises StorageFull.
+
+        `alone`: no other write is under way while it is, of any process; SQLite has one writer anyway.
+        """
         info: dict[Any, Any] = {DATA: self.data, ZONE: self.zone, AFTER_COMMIT: []}
         actor = acting.current()
         if actor is not None:
             info[acting.ACTOR] = actor
         try:
-            with Session(self._begins_writing, expire_on_commit=False, info=info) as session:
+            engine = self._begins_writing_alone if alone else self._begins_writing
+            with Session(engine, expire_on_commit=False, info=info) as session:
                 yield session
                 session.commit()
         except DBAPIError as error:
@@ -148,7 +156,9 @@ def _make_engine(url: str) -> Engine:
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _bad_url(url)
-    return create_engine(parsed, pool_pre_ping=True, pool_size=10, hide_parameters=True)
+    engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, hide_parameters=True)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
 
 
 def _bad_url(url: str) -> ConfigError:
@@ -167,6 +177,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("writes", False):
+        connection.exec_driver_sql(_ALONE if options.get("alone", False) else _BESIDE_OTHERS)
 
 
 def _begin_sqlite(connection: Connection) -> None:

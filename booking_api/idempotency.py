@@ -1,4 +1,7 @@
-"""A write that posts money, sent twice, posts once: the caller's key finds the first answer again."""
+"""A form of a page that posts money, sent twice, posts once: its key finds the first answer again.
+
+The API's writes have it from what is around every endpoint (api/common.py); `IdempotencyKey` requires one.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,6 @@ from floor.errors import Refused
 
 KEPT_MS = 30 * 86_400_000
 """How long an answer is kept: the time in which a caller may ask again, in milliseconds."""
-ANSWERED = "answered"
-"""In a session's `info`: this request's answer is kept as a whole, by what is around every endpoint."""
 A = TypeVar("A", bound=BaseModel)
 
 IdempotencyKey = Annotated[
@@ -38,8 +39,6 @@ def once(
     `request` is the whole content; raises Refused when the key came with another content before. The caller's
     transaction keeps work and answer together. `now_ms` is real time.
     """
-    if session.info.get(ANSWERED):
-        return work()
     request_hash = hashlib.sha256(request.encode()).hexdigest()
     kept = session.get(IdempotentAnswer, (author, key))
     if kept is not None:

@@ -43,6 +43,7 @@ OF_HTTP: dict[int, tuple[str, str]] = {
     413: ("body_too_large", "The body is too large."),
     414: ("address_long", "This address is too long."),
     415: ("content_type_wrong", "The body is of a kind that this address does not take."),
+    429: ("asked_often", "Too many requests came at once from here. Wait a little, and ask again."),
     431: ("headers_long", "The headers of this request are too long."),
 }
 """The codes of what the framework refuses."""

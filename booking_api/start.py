@@ -20,9 +20,11 @@ def open_database(settings: Settings, *, migrate: bool = False) -> Database:
     make_data(settings)
     database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
     check_reachable(database)
+    if migrations.current(database.engine) == migrations.newest():
+        return database
     if migrate:
         migrations.upgrade(database.engine, zone=database.zone)
-    elif migrations.current(database.engine) != migrations.newest():
+    else:
         problem = "is not of the form that this software needs"
         raise ConfigError(str(settings.file), "database.url", problem, "Run `makerfloor migrate` first.")
     return database

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from booking_api.accounts import choice, funds, guests, service, teams
 from booking_api.accounts.models import AccountKind, AfterBudget, TeamRole
 from booking_api.accounts.use import Use, read_use
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -18,7 +19,7 @@ from booking_api.context import Context
 from booking_api.members import service as members
 from booking_api.periods.calendar import month_at
 
-router = APIRouter(prefix="/api/v1", tags=["accounts"])
+router = Router(prefix="/api/v1", tags=["accounts"])
 Admits = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Keeps = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]

@@ -6,46 +6,32 @@ after: a list is paged, an answer is tagged; a write's answer is kept with its k
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from fastapi import Request
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute, request_response
+from fastapi.routing import APIRoute
 from sqlalchemy import text
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 
-from booking_api.api import PREFIX, bodies, etags, lists
+from booking_api.api import bodies, etags, lists
 from booking_api.api.answers import UNFINISHED_MS, UPLOADING_MS, Keyed, Replay, check_key, hash_of
 from booking_api.auth.guards import BEFORE, READ_BY, SAFE, context_of, who_asks, writing
-from booking_api.idempotency import ANSWERED
 from floor.errors import Refused
 
-Handler = Callable[[Request], Awaitable[Response]]
-LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _KEY_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"
-_ALONE = f"SELECT pg_advisory_xact_lock({LOCK})"
-_BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({LOCK})"
-_given: dict[int, APIRoute] = {}
-"""Routes that have it, by their identity: they are made once, and an application may be made many times."""
-
-
-def given(route: BaseRoute) -> BaseRoute:
-    """Return the route; one of the API has from now on what is common to all."""
-    if isinstance(route, APIRoute) and route.path.startswith(f"{PREFIX}/") and id(route) not in _given:
-        route.app = request_response(Around(route).answer)
-        _given[id(route)] = route
-    return route
 
 
 class Around:
     """What is done around one route."""
 
-    def __init__(self, route: APIRoute) -> None:
-        self._inner: Handler = route.get_route_handler()
+    def __init__(self, route: APIRoute, inner: Handler) -> None:
+        self._inner = inner
         self._takes_json = takes_json(route)
         self._takes_body = route.body_field is not None
         self._takes_ms = UPLOADING_MS if route.dependant.request_param_name else UNFINISHED_MS
@@ -80,11 +66,10 @@ class Around:
         kept: list[Session] = []
 
         async def before(session: Session) -> None:
-            await run_in_threadpool(_lock, session, keyed, "if-match" in request.headers)
             if keyed is not None:
+                await run_in_threadpool(_lock, session, keyed)
                 vault = context_of(request).vault
                 await run_in_threadpool(keyed.find, session, vault)
-                session.info[ANSWERED] = True
             await _check_match(request, session)
             kept.append(session)
 
@@ -103,7 +88,7 @@ class Around:
         database, vault = context.database, context.vault
 
         def begin(session: Session) -> None:
-            _lock(session, keyed, alone=False)  # a twin may be asked of another worker
+            _lock(session, keyed)  # a twin may be asked of another worker
             keyed.begin(session, vault)
 
         try:
@@ -183,11 +168,8 @@ async def _check_match(request: Request, session: Session | None = None) -> None
         await etags.check_unchanged(request, {READ_BY: session} if session else {})
 
 
-def _lock(session: Session, keyed: Keyed | None, alone: bool) -> None:
-    """Keep twins and other writers out on PostgreSQL; SQLite has one writer at a time anyway."""
+def _lock(session: Session, keyed: Keyed) -> None:
+    """Keep a twin out on PostgreSQL; SQLite has one writer at a time anyway."""
     connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    connection.execute(text(_ALONE if alone else _BESIDE_OTHERS))
-    if keyed is not None:
+    if connection.dialect.name == "postgresql":
         connection.execute(text(_KEY_LOCK), {"key": f"{keyed.author} {keyed.key}"})

@@ -189,7 +189,7 @@ def _answers(operation: Json, route: APIRoute, method: str) -> None:
     writes = method not in SAFE
     statuses = {414, 422, 431}
     if operation.get("security"):
-        statuses |= {401, 403}
+        statuses |= {401, 403, 429}
     if writes or "{" in route.path_format or route.dependant.query_params:
         statuses |= {404}
     if writes:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from booking_api.api import codes
+from booking_api.api.routes import Router
 from booking_api.web.pages import Paged
 
-router = APIRouter(prefix="/api", include_in_schema=False)
+router = Router(prefix="/api", include_in_schema=False)
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
+from booking_api.api.routes import Router
 from booking_api.audit import service
 from booking_api.audit.export import MEDIA, Form, export
 from booking_api.audit.service import Filters
@@ -16,7 +17,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.paging import Cursor, Limit, Page
 
-router = APIRouter(prefix="/api/v1", tags=["audit"])
+router = Router(prefix="/api/v1", tags=["audit"])
 Reads = Annotated[Who, Depends(holds(Permission.AUDIT_READ))]
 FILES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values()}}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth import service
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, in_browser, require, require_recent
 from booking_api.auth.models import ApiToken
 from booking_api.auth.permissions import Permission
 
-router = APIRouter(prefix="/api/v1/tokens", tags=["tokens"])
+router = Router(prefix="/api/v1/tokens", tags=["tokens"])
 
 
 class TokenDetails(BaseModel):

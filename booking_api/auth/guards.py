@@ -95,7 +95,8 @@ def _reading(request: Request, context: Ctx) -> Iterator[Session]:
 
 async def writing(request: Request, context: Ctx, who: MaybeWho) -> AsyncIterator[Session]:
     """Give a transaction; what was asked to stand before the work in it (`BEFORE`) is done first."""
-    async with context.writes, contextmanager_in_threadpool(context.database.write()) as session:
+    begun = context.database.write(alone="if-match" in request.headers)  # what it was decided by, stands
+    async with context.writes, contextmanager_in_threadpool(begun) as session:
         before: Callable[[Session], Awaitable[None]] | None = getattr(request.state, BEFORE, None)
         if before is not None:
             await before(session)

@@ -1,6 +1,6 @@
 """Passkeys (WebAuthn level 2): several a member, found without a name, their holder verified each time.
 
-Only the server loads this room: its library takes long to load.
+What is WebAuthn's own stands in relying_party.py, which is loaded where it is needed.
 """
 
 from __future__ import annotations
@@ -9,21 +9,6 @@ import json
 from urllib.parse import urlsplit
 
 from sqlmodel import Session, col, select
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_authentication_credential_json
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from booking_api.auth import ceremonies, second, service
 from booking_api.auth.ceremonies import Step
@@ -39,8 +24,6 @@ PASSKEYS_MAX = 20
 CREDENTIAL_MAX = 1_023
 """Bytes of a credential's id (WebAuthn level 2, section 4)."""
 NAME = "Passkey"
-MALFORMED = (WebAuthnException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What the library raises for answers that no browser of ours made."""
 
 
 def site(address: str) -> tuple[str, str] | None:
@@ -76,44 +59,28 @@ def begin_registration(
     mine = of_member(session, member.id)
     if len(mine) >= PASSKEYS_MAX:
         raise Refused("passkeys_many", f"You have {PASSKEYS_MAX} passkeys; remove one first.")
-    options = generate_registration_options(
-        rp_id=host,
-        rp_name=space,
-        user_id=member.id.encode(),
-        user_name=member.email or member.number,
-        user_display_name=member.whole_name,
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.REQUIRED,
-        ),
-        exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(one.credential)) for one in mine
-        ],
-    )
-    challenge = bytes_to_base64url(options.challenge)
+    from booking_api.auth import relying_party
+
+    challenge, options = relying_party.to_register(host, space, member, mine)
     token = ceremonies.begin(session, Step.NEW_PASSKEY, now_ms, member.id, challenge=challenge)
-    return token, options_to_json(options)
+    return token, options
 
 
 def register(
     session: Session, member: str, address: str, token: str | None, answer: str, name: str, now_ms: int
 ) -> Passkey:
     """Keep a new passkey; raises Refused when the answer does not fit what this browser was asked."""
+    from booking_api.auth import relying_party
+
     host, origin = _site(address)
     step = ceremonies.take(session, Step.NEW_PASSKEY, token, now_ms)
     if step is None or step.member != member:
         raise Refused("passkey_late", "This took too long. Try it again.")
     try:
-        made = verify_registration_response(
-            credential=answer,
-            expected_challenge=base64url_to_bytes(step.data["challenge"]),
-            expected_rp_id=host,
-            expected_origin=origin,
-            require_user_verification=True,
-        )
-    except MALFORMED as error:
+        made = relying_party.registered(host, origin, step.data["challenge"], answer)
+    except relying_party.MALFORMED as error:
         raise Refused("passkey_invalid", "This passkey could not be verified. Try it again.") from error
-    credential = bytes_to_base64url(made.credential_id)
+    credential = relying_party.text(made.credential_id)
     known = select(Passkey.id).where(Passkey.credential == credential)
     if len(made.credential_id) > CREDENTIAL_MAX or session.exec(known).first():
         raise Refused("passkey_invalid", "This passkey could not be verified. Try it again.")
@@ -121,7 +88,7 @@ def register(
         id=make_id(now_ms),
         member=member,
         credential=credential,
-        public_key=bytes_to_base64url(made.credential_public_key),
+        public_key=relying_party.text(made.credential_public_key),
         sign_count=made.sign_count,
         name=name.strip()[:100] or NAME,
         created_ms=now_ms,
@@ -134,12 +101,11 @@ def register(
 def begin_sign_in(session: Session, address: str, next: str, now_ms: int) -> tuple[str, str]:
     """Return the token of the browser's cookie, and the options for `navigator.credentials.get`."""
     host, _ = _site(address)
-    options = generate_authentication_options(
-        rp_id=host, user_verification=UserVerificationRequirement.REQUIRED
-    )
-    challenge = bytes_to_base64url(options.challenge)
+    from booking_api.auth import relying_party
+
+    challenge, options = relying_party.to_sign_in(host)
     token = ceremonies.begin(session, Step.PASSKEY, now_ms, challenge=challenge, next=next)
-    return token, options_to_json(options)
+    return token, options
 
 
 def sign_in(
@@ -149,27 +115,21 @@ def sign_in(
 
     The challenge is used up either way: the caller commits.
     """
+    from booking_api.auth import relying_party
+
     host, origin = _site(address)
     step = ceremonies.take(session, Step.PASSKEY, token, now_ms)
     if step is None:
         return None
     try:
-        credential = parse_authentication_credential_json(answer)
+        credential = relying_party.read(answer)
         holder = credential.response.user_handle
-        known = select(Passkey).where(Passkey.credential == bytes_to_base64url(credential.raw_id))
+        known = select(Passkey).where(Passkey.credential == relying_party.text(credential.raw_id))
         kept = session.exec(known.with_for_update()).first()
         if kept is None or holder != kept.member.encode():
             return None
-        proven = verify_authentication_response(
-            credential=credential,
-            expected_challenge=base64url_to_bytes(step.data["challenge"]),
-            expected_rp_id=host,
-            expected_origin=origin,
-            credential_public_key=base64url_to_bytes(kept.public_key),
-            credential_current_sign_count=kept.sign_count,
-            require_user_verification=True,
-        )
-    except MALFORMED:
+        proven = relying_party.proven(host, origin, step.data["challenge"], credential, kept)
+    except relying_party.MALFORMED:
         return None
     kept.sign_count, kept.used_ms = proven.new_sign_count, now_ms
     session.add(kept)

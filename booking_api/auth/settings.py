@@ -18,6 +18,7 @@ KEYS = (
     "token_days",
     "token_max_days",
     "invitation_days",
+    "requests_per_minute",
     "security_contact",
     "oidc",
 )
@@ -49,7 +50,8 @@ class OidcProvider:
 @dataclass(frozen=True, slots=True)
 class SignInSettings:
     """How long browsers stay signed in (days: unused, at most), who must show a second factor and how long
-    they may put it off (days), and how long tokens and invitations live (days).
+    they may put it off (days), how long tokens and invitations live (days), and how often one token or one
+    browser may ask.
     """
 
     idle_days: int = 14
@@ -59,6 +61,7 @@ class SignInSettings:
     token_days: int = 365
     token_max_days: int = 730
     invitation_days: int = 7
+    requests_per_minute: int = 1200
     security_contact: str = ""
     providers: tuple[OidcProvider, ...] = ()
 
@@ -101,6 +104,7 @@ def read(tables: Tables) -> SignInSettings:
         token_days=min(tables.whole("sign_in.token_days", 365, 1, 3650), at_most),
         token_max_days=at_most,
         invitation_days=tables.whole("sign_in.invitation_days", 7, 1, 60),
+        requests_per_minute=tables.whole("sign_in.requests_per_minute", 1200, 60, 1_000_000),
         security_contact=contact,
         providers=tuple(_provider(tables, name, values) for name, values in named.items()),
     )

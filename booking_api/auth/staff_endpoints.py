@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth import letters, staff
 from booking_api.auth.guards import Ctx, Reading, Writing, holds, require_recent
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from floor.words import Role
 
-router = APIRouter(prefix="/api/v1", tags=["sign-in"])
+router = Router(prefix="/api/v1", tags=["sign-in"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 
 

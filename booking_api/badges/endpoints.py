@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -15,7 +16,7 @@ from booking_api.badges.writing import BadgeKeys
 from floor.errors import Refused
 from floor.words import BadgeKind
 
-router = APIRouter(prefix="/api/v1", tags=["badges"])
+router = Router(prefix="/api/v1", tags=["badges"])
 Writes = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing import service
 from booking_api.billing.models import AllowanceLot, Charge
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.members import service as members
 from booking_api.sessions.models import MachineSession
 from floor.errors import Refused
@@ -21,7 +22,7 @@ from floor.meter import Quantity
 from floor.money import MICRO
 from floor.tariff import Occasion
 
-router = APIRouter(prefix="/api/v1", tags=["billing"])
+router = Router(prefix="/api/v1", tags=["billing"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 Reason = Annotated[str, Field(min_length=1, max_length=200)]
@@ -173,18 +174,13 @@ class Undone(BaseModel):
 @router.post("/fees", status_code=201)
 def add_fee(who: Writes, session: Writing, context: Ctx, details: FeeIn, key: IdempotencyKey) -> ChargesSeen:
     """Charge a fee: a reservation, a no-show, damage, a class, a membership, a pack, materials."""
-
-    def charge() -> ChargesSeen:
-        now_ms = context.clock.now_ms()
-        given: dict[str, Any] = details.model_dump()
-        given |= {"from_ms": details.from_ms if details.from_ms is not None else details.to_ms or now_ms}
-        given |= {"to_ms": details.to_ms if details.to_ms is not None else given["from_ms"]}
-        given |= {"coupon": Fraction(details.coupon), "used": dict(details.used)}
-        made = service.charge_fee(session, service.FeeDetails(**given), who.id, now_ms)
-        return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
-
-    request = f"fee {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ChargesSeen, charge)
+    now_ms = context.clock.now_ms()
+    given: dict[str, Any] = details.model_dump()
+    given |= {"from_ms": details.from_ms if details.from_ms is not None else details.to_ms or now_ms}
+    given |= {"to_ms": details.to_ms if details.to_ms is not None else given["from_ms"]}
+    given |= {"coupon": Fraction(details.coupon), "used": dict(details.used)}
+    made = service.charge_fee(session, service.FeeDetails(**given), who.id, now_ms)
+    return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
 
 
 @router.get("/charges/{id}")
@@ -201,13 +197,8 @@ def waive(
     who: Writes, session: Writing, context: Ctx, id: str, details: ReasonIn, key: IdempotencyKey
 ) -> Undone:
     """Take a whole charge back; what it drew from allowances comes back too."""
-
-    def undo() -> Undone:
-        sealed = service.reverse_charge(session, id, details.reason, who.id, context.clock.now_ms())
-        return Undone(entry=sealed.entry.id if sealed else None)
-
-    request = f"waive {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Undone, undo)
+    sealed = service.reverse_charge(session, id, details.reason, who.id, context.clock.now_ms())
+    return Undone(entry=sealed.entry.id if sealed else None)
 
 
 @router.post("/charges/{id}/credit", status_code=201)
@@ -215,14 +206,9 @@ def credit(
     who: Writes, session: Writing, context: Ctx, id: str, details: CreditIn, key: IdempotencyKey
 ) -> Undone:
     """Give a part of a charge back."""
-
-    def give() -> Undone:
-        now_ms = context.clock.now_ms()
-        sealed = service.credit(session, id, details.amount_micro, details.reason, who.id, now_ms)
-        return Undone(entry=sealed.entry.id)
-
-    request = f"credit {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Undone, give)
+    now_ms = context.clock.now_ms()
+    sealed = service.credit(session, id, details.amount_micro, details.reason, who.id, now_ms)
+    return Undone(entry=sealed.entry.id)
 
 
 @router.post("/sessions/{id}/account", status_code=201)
@@ -234,13 +220,9 @@ def move(
     if used is None or not _may_change(who, used.member):
         raise Refused("session_not_found", f"There is no session {id} of yours.")
 
-    def change() -> ChargesSeen:
-        now_ms = context.clock.now_ms()
-        made = service.move(session, id, details.account, who.id, details.reason, now_ms)
-        return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
-
-    request = f"move {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ChargesSeen, change)
+    now_ms = context.clock.now_ms()
+    made = service.move(session, id, details.account, who.id, details.reason, now_ms)
+    return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
 
 
 @router.get("/members/{member}/allowances")
@@ -256,23 +238,18 @@ def grant(
     who: Writes, session: Writing, context: Ctx, account: str, details: GrantIn, key: IdempotencyKey
 ) -> LotAdded:
     """Put units of an allowance on an account; the same `origin` is granted once."""
-
-    def give() -> LotAdded:
-        lot = service.grant(
-            session,
-            account,
-            details.commodity,
-            Fraction(details.amount),
-            details.expires_ms,
-            details.transferable,
-            details.origin or f"api:{who.id}:{key}",
-            who.id,
-            context.clock.now_ms(),
-        )
-        return _added(lot)
-
-    request = f"grant {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), LotAdded, give)
+    lot = service.grant(
+        session,
+        account,
+        details.commodity,
+        Fraction(details.amount),
+        details.expires_ms,
+        details.transferable,
+        details.origin or f"api:{who.id}:{key}",
+        who.id,
+        context.clock.now_ms(),
+    )
+    return _added(lot)
 
 
 @router.post("/allowances/{lot}/transfer", status_code=201)
@@ -285,12 +262,8 @@ def transfer(
     if row is None or not (own or who.may(Permission.LEDGER_WRITE)):
         raise Refused("allowance_not_found", f"There is no allowance {lot} of yours.")
 
-    def give() -> LotAdded:
-        amount, now_ms = Fraction(details.amount), context.clock.now_ms()
-        return _added(service.transfer(session, lot, details.account, amount, who.id, now_ms))
-
-    request = f"transfer {lot} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), LotAdded, give)
+    amount, now_ms = Fraction(details.amount), context.clock.now_ms()
+    return _added(service.transfer(session, lot, details.account, amount, who.id, now_ms))
 
 
 @router.post("/allowances/expire")

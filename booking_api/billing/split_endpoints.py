@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing import service
 from booking_api.billing.endpoints import ChargeSeen, ChargesSeen, Instant, Reason, Word
 from booking_api.billing.models import SessionSplit
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.sessions.models import MachineSession
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["billing"])
+router = Router(prefix="/api/v1", tags=["billing"])
 ShareText = Annotated[str, Field(max_length=24, description='Parts: "1", "2.5", "1/3"; or per cents: "25%".')]
 
 
@@ -99,17 +99,13 @@ def split(
     """Split a session between accounts that its member may charge to; one's own, or with the right."""
     check_may_split(session, who, id)
 
-    def change() -> SplitSeen:
-        now_ms = context.clock.now_ms()
-        shares = service.parse_shares([(one.account, one.share) for one in details.shares])
-        wanted = service.Wanted(shares, details.instant_ms, details.after)
-        service.split(session, id, wanted, who.id, details.reason, now_ms)
-        made = service.split_of(session, id)
-        assert made is not None, "it was just made"
-        return _seen(session, made)
-
-    request = f"split {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), SplitSeen, change)
+    now_ms = context.clock.now_ms()
+    shares = service.parse_shares([(one.account, one.share) for one in details.shares])
+    wanted = service.Wanted(shares, details.instant_ms, details.after)
+    service.split(session, id, wanted, who.id, details.reason, now_ms)
+    made = service.split_of(session, id)
+    assert made is not None, "it was just made"
+    return _seen(session, made)
 
 
 @router.post("/sessions/{id}/split/undo", status_code=201)
@@ -119,12 +115,8 @@ def undo(
     """Charge a session that is split to its own account alone again."""
     check_may_split(session, who, id)
 
-    def change() -> ChargesSeen:
-        made = service.undo_split(session, id, who.id, details.reason, context.clock.now_ms())
-        return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
-
-    request = f"undo split {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ChargesSeen, change)
+    made = service.undo_split(session, id, who.id, details.reason, context.clock.now_ms())
+    return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
 
 
 def check_may_split(session: Session, who: Who, id: str) -> MachineSession:

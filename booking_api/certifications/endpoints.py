@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -14,7 +15,7 @@ from booking_api.certifications import service, sign_off, skills
 from booking_api.certifications.models import Skill
 from booking_api.certifications.service import Holding
 
-router = APIRouter(prefix="/api/v1", tags=["certifications"])
+router = Router(prefix="/api/v1", tags=["certifications"])
 Reads = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 Plans = Annotated[Who, Depends(holds(Permission.MACHINES_WRITE))]

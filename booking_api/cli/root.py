@@ -139,21 +139,21 @@ class Rooms(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load what the first word names; a word that is no name is refused as ever."""
         if args[0] in MODULES:
-            _load(f"booking_api.cli.{MODULES[args[0]]}")
+            load(f"booking_api.cli.{MODULES[args[0]]}")
             self.commands = get_group(app).commands
         return super().resolve_command(ctx, args)
 
 
-def _load(module: str) -> None:
-    """Load a module. Nothing of it is garbage: to look for some would take a third of a command's time."""
-    if module in sys.modules:
-        return
-    gc.disable()
-    try:
-        import_module(module)
-    finally:
-        gc.freeze()
-        gc.enable()
+def load(module: str) -> Any:
+    """Return a module. Nothing of it is garbage: to look for some meanwhile would take a third longer."""
+    if module not in sys.modules:
+        gc.disable()
+        try:
+            import_module(module)
+        finally:
+            gc.freeze()
+            gc.enable()
+    return sys.modules[module]
 
 
 app = typer.Typer(

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 from sqlmodel import col, func, select
 
-from booking_api import doctor as examination
 from booking_api.audit import acting
 from booking_api.auth.service import set_password
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
 from booking_api.cli.floor import AUTHOR
+from booking_api.cli.root import load
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.members.service import MemberDetails
@@ -184,7 +184,8 @@ def serve(
 
 
 def _serve(context: Context, door: socket.socket) -> None:
-    # Imported here, so that no other command waits for the web stack.
+    # Loaded here, so that no other command waits for the web stack.
+    load("booking_api.app")
     import uvicorn
 
     from booking_api.app import create_app
@@ -225,6 +226,8 @@ def listen(host: str, port: int, file: str) -> socket.socket:
 @app.command()
 def doctor(ctx: typer.Context) -> None:
     """Verify books, audit log, journals and tariffs; say where something is not as it was left."""
+    from booking_api import doctor as examination
+
     with reading(ctx) as (_, database):
         found = examination.examine(database)
         for finding in found:

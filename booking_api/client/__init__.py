@@ -10,7 +10,9 @@ or the server falters. `AsyncClient.do` runs the same calls (`calls`) in an even
 
 from booking_api.client import calls
 from booking_api.client.models import (
+    Badge,
     Balance,
+    Charge,
     FreeSlot,
     Machine,
     Member,
@@ -37,8 +39,10 @@ from booking_api.client.sending import AsyncClient, Client, Patience, Seen
 
 __all__ = [
     "AsyncClient",
+    "Badge",
     "Balance",
     "Changed",
+    "Charge",
     "Client",
     "ClientError",
     "Conflict",

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from pydantic import TypeAdapter, ValidationError
 
 from booking_api.client.models import (
+    Badge,
     Balance,
+    Charge,
     FreeSlot,
     Machine,
     Member,
@@ -129,6 +131,26 @@ def balances(member: str) -> Call[list[Balance]]:
     return Call("GET", f"{API}/members/{_part(member)}/balances", list[Balance])
 
 
+def badges(member: str) -> Call[list[Badge]]:
+    """Return a member's badges."""
+    return Call("GET", f"{API}/members/{_part(member)}/badges", list[Badge])
+
+
+def report_lost(badge: str) -> Call[Badge]:
+    """Have a badge refused everywhere."""
+    return Call("POST", f"{API}/badges/{_part(badge)}/lost", Badge)
+
+
+def report_found(badge: str) -> Call[Badge]:
+    """Let a badge that was lost be used again."""
+    return Call("POST", f"{API}/badges/{_part(badge)}/found", Badge)
+
+
+def charge(id: str) -> Call[Charge]:
+    """Return a charge, also one that was replaced."""
+    return Call("GET", f"{API}/charges/{_part(id)}", Charge)
+
+
 def take_payment(member: str, amount_micro: int, commodity: str, memo: str = "") -> Call[Posted]:
     """Post money that a member paid in cash."""
     body = {"amount_micro": amount_micro, "commodity": commodity, "memo": memo}
@@ -176,6 +198,12 @@ def cancel(id: str, reason: str = "") -> Call[Reservation]:
 def tariffs() -> Many[TariffVersion]:
     """List every version of every price list."""
     return Many(f"{API}/tariffs", TariffVersion)
+
+
+def quote_uses(usage: str, *tariffs: str) -> Call[dict[str, Any]]:
+    """Return what a list of uses (TOML) costs by price lists (TOML), every line explained."""
+    body = {"tariffs": list(tariffs), "usage": usage}
+    return Call("POST", f"{API}/tariffs/quote", dict[str, Any], body=body)
 
 
 def compare_tariffs(new: str, since: str, **more: Any) -> Call[dict[str, Any]]:

@@ -86,6 +86,32 @@ class Balance(_Told):
     amount_micro: int
 
 
+class Badge(_Told):
+    """A badge; a `weak` one can be copied. `lost_ms` is when it was reported lost."""
+
+    id: str
+    member: str
+    kind: str
+    label: str
+    lost_ms: int | None
+    weak: bool
+
+
+class Charge(_Told):
+    """What a session or a fee costs in one month, of which `total_micro` is paid by the account."""
+
+    id: str
+    account: str
+    member: str
+    machine: str | None
+    session: str | None
+    month: str
+    tariff_version: str
+    commodity: str
+    gross_micro: int
+    total_micro: int
+
+
 class TariffVersion(_Told):
     """A version of a price list; `text` is its TOML."""
 

@@ -16,7 +16,9 @@ import httpx
 from booking_api.client import calls
 from booking_api.client.calls import Call, Many
 from booking_api.client.models import (
+    Badge,
     Balance,
+    Charge,
     FreeSlot,
     Machine,
     Member,
@@ -245,6 +247,22 @@ class Members:
         """Return what a member owes or has in credit."""
         return self._client.do(calls.balances(id))
 
+    def badges(self, id: str) -> Sequence[Badge]:
+        """Return a member's badges."""
+        return self._client.do(calls.badges(id))
+
+    def report_lost(self, badge: str) -> Badge:
+        """Have a badge refused everywhere."""
+        return self._client.do(calls.report_lost(badge))
+
+    def report_found(self, badge: str) -> Badge:
+        """Let a badge that was lost be used again."""
+        return self._client.do(calls.report_found(badge))
+
+    def charge(self, id: str) -> Charge:
+        """Return a charge, also one that was replaced."""
+        return self._client.do(calls.charge(id))
+
     def take_payment(
         self, id: str, amount_micro: int, commodity: str, memo: str = "", *, key: str | None = None
     ) -> Posted:
@@ -307,6 +325,10 @@ class Tariffs:
     def list(self) -> Iterator[TariffVersion]:
         """List every version of every price list."""
         return self._client.each(calls.tariffs())
+
+    def quote(self, usage: str, *tariffs: str) -> dict[str, Any]:
+        """Return what a list of uses (TOML) costs by price lists (TOML), every line explained."""
+        return self._client.do(calls.quote_uses(usage, *tariffs))
 
     def compare(self, new: str, since: str, **more: Any) -> dict[str, Any]:
         """Return what past use would have cost by another price list (TOML), since a day."""

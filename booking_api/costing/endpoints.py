@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.costing import importing, invoices, versions
 from booking_api.costing.invoices import InvoiceDetails, InvoiceLine, InvoiceSeen
 from booking_api.costing.source import TEXT_MAX
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.paging import LISTED_MAX
 from booking_api.periods import service as periods
 from booking_api.periods.service import Outcome
 from booking_api.periods.statement import CloseStated
 from floor.errors import ConfigError, Refused
 
-router = APIRouter(prefix="/api/v1", tags=["costing"])
+router = Router(prefix="/api/v1", tags=["costing"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Prices = Annotated[Who, Depends(holds(Permission.TARIFFS_WRITE))]
@@ -164,12 +165,7 @@ def pay_invoice(
     who: Writes, session: Writing, context: Ctx, id: str, details: Payment, key: IdempotencyKey
 ) -> InvoiceAnswer:
     """Post that an invoice was paid."""
-
-    def work() -> InvoiceAnswer:
-        return _answer(invoices.pay(session, id, details.paid_from, who.id, context.clock.now_ms()))
-
-    request = f"pay invoice {id} {details.paid_from}"
-    return once(session, who.id, key, request, context.wall.now_ms(), InvoiceAnswer, work)
+    return _answer(invoices.pay(session, id, details.paid_from, who.id, context.clock.now_ms()))
 
 
 @router.post("/costs/invoices/{id}/reverse", status_code=201)
@@ -177,12 +173,7 @@ def reverse_invoice(
     who: Writes, session: Writing, context: Ctx, id: str, details: Reason, key: IdempotencyKey
 ) -> InvoiceAnswer:
     """Undo an invoice that is not paid."""
-
-    def work() -> InvoiceAnswer:
-        return _answer(invoices.reverse(session, id, details.reason, who.id, context.clock.now_ms()))
-
-    request = f"reverse invoice {id} {details.reason}"
-    return once(session, who.id, key, request, context.wall.now_ms(), InvoiceAnswer, work)
+    return _answer(invoices.reverse(session, id, details.reason, who.id, context.clock.now_ms()))
 
 
 @router.get("/periods")

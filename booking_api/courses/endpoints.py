@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.courses import attendance, classes, waiting
 from booking_api.courses.classes import ClassDetails, Seen
 from booking_api.courses.models import SignUpState
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["classes"])
+router = Router(prefix="/api/v1", tags=["classes"])
 Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 
 
@@ -89,13 +90,8 @@ def plan_class(
     who: Teaches, session: Writing, context: Ctx, details: ClassDetails, key: IdempotencyKey
 ) -> ClassSeen:
     """Plan a class."""
-
-    def make() -> ClassSeen:
-        now_ms = context.clock.now_ms()
-        return _class(classes.seen(session, classes.plan(session, details, now_ms).id, now_ms))
-
-    request = f"class {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), ClassSeen, make)
+    now_ms = context.clock.now_ms()
+    return _class(classes.seen(session, classes.plan(session, details, now_ms).id, now_ms))
 
 
 @router.delete("/classes/{id}", status_code=204)

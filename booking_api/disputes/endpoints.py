@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -15,11 +16,11 @@ from booking_api.billing import service as billing
 from booking_api.disputes import service
 from booking_api.disputes.models import DisputeState
 from booking_api.disputes.service import WORDS_MAX, Standing
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.paging import LISTED_MAX
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["disputes"])
+router = Router(prefix="/api/v1", tags=["disputes"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Decides = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Words = Annotated[str, Field(min_length=1, max_length=WORDS_MAX)]
@@ -113,13 +114,8 @@ def adjust(
     who: Decides, session: Writing, context: Ctx, id: str, details: Adjustment, key: IdempotencyKey
 ) -> DisputeSeen:
     """Give a part of the charge back."""
-
-    def act() -> DisputeSeen:
-        now_ms = context.clock.now_ms()
-        return seen(service.adjust(session, id, details.amount_micro, details.words, who.id, now_ms))
-
-    request = f"adjust {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
+    now_ms = context.clock.now_ms()
+    return seen(service.adjust(session, id, details.amount_micro, details.words, who.id, now_ms))
 
 
 @router.post("/disputes/{id}/waive", status_code=201)
@@ -127,12 +123,7 @@ def waive(
     who: Decides, session: Writing, context: Ctx, id: str, details: Decision, key: IdempotencyKey
 ) -> DisputeSeen:
     """Take the whole charge back."""
-
-    def act() -> DisputeSeen:
-        return seen(service.waive(session, id, details.words, who.id, context.clock.now_ms()))
-
-    request = f"waive {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), DisputeSeen, act)
+    return seen(service.waive(session, id, details.words, who.id, context.clock.now_ms()))
 
 
 @router.post("/disputes/{id}/refuse", status_code=201)

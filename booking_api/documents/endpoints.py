@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,10 +20,10 @@ from booking_api.documents.content import Content
 from booking_api.documents.models import Invoice, InvoiceKind
 from booking_api.documents.paper import invoice_paper
 from booking_api.documents.statements import statement_paper
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.web.formats import Formats
 
-router = APIRouter(prefix="/api/v1", tags=["documents"])
+router = Router(prefix="/api/v1", tags=["documents"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 MonthText = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Such as 2026-10.")]
 PDF = "application/pdf"
@@ -128,32 +129,22 @@ def issue(
     who: Writes, session: Writing, context: Ctx, account: str, details: MonthDetails, key: IdempotencyKey
 ) -> Issued:
     """Issue what one account was charged until the end of a month and stands on no invoice yet."""
-
-    def work() -> Issued:
-        now_ms = context.clock.now_ms()
-        made = service.issue(session, account, details.month, context.settings, who.id, now_ms)
-        return Issued(invoices=[_seen(one) for one in made])
-
-    request = f"invoices {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Issued, work)
+    now_ms = context.clock.now_ms()
+    made = service.issue(session, account, details.month, context.settings, who.id, now_ms)
+    return Issued(invoices=[_seen(one) for one in made])
 
 
 @router.post("/invoice-runs", status_code=201)
 def run(who: Writes, session: Writing, context: Ctx, details: RunDetails, key: IdempotencyKey) -> RunSeen:
     """Issue the invoices of a month for all accounts; a second run issues nothing new."""
-
-    def work() -> RunSeen:
-        now_ms = context.clock.now_ms()
-        done = service.run(session, details.month, context.settings, who.id, now_ms, dry=details.dry_run)
-        return RunSeen(
-            month=done.month,
-            documents=done.issued,
-            waiting=[WaitsSeen(account=account, why=why) for account, why in done.waiting],
-            totals_micro=done.totals,
-        )
-
-    request = f"invoice run {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), RunSeen, work)
+    now_ms = context.clock.now_ms()
+    done = service.run(session, details.month, context.settings, who.id, now_ms, dry=details.dry_run)
+    return RunSeen(
+        month=done.month,
+        documents=done.issued,
+        waiting=[WaitsSeen(account=account, why=why) for account, why in done.waiting],
+        totals_micro=done.totals,
+    )
 
 
 @router.get("/accounts/{account}/billing-address")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import StreamingResponse
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -14,7 +15,7 @@ from booking_api.exports import service
 from booking_api.exports.books import span_of
 from booking_api.exports.service import FORMATS, Format
 
-router = APIRouter(prefix="/api/v1", tags=["exports"])
+router = Router(prefix="/api/v1", tags=["exports"])
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Month = Annotated[str, Query(max_length=7, description="Such as 2026-10; without it there is no end.")]
 ANSWERS: dict[int | str, dict[str, Any]] = {

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel
 from sqlmodel import col, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.software import lags
 
-router = APIRouter(prefix="/api/v1/gateways", tags=["gateways"])
+router = Router(prefix="/api/v1/gateways", tags=["gateways"])
 
 
 class GatewaySeen(BaseModel):

@@ -13,6 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from booking_api.clock import Clock
 from booking_api.context import Context
+from booking_api.happenings.again import KEPT_MS
 from booking_api.happenings.metrics import WAITING
 from booking_api.happenings.models import Happened
 from booking_api.notices import reminders, service, trying
@@ -28,7 +29,6 @@ from booking_api.webhooks.deliverer import Deliverer as Webhooks
 log = logging.getLogger(__name__)
 EVERY_S, MINUTE_S, HOUR_S = 1.0, 60.0, 3600.0
 AT_ONCE = 200
-KEPT_MS = 30 * 86_400_000
 
 
 def place_of(context: Context) -> Place:

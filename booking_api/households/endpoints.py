@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -16,7 +17,7 @@ from booking_api.households.models import Household
 from booking_api.households.service import HouseholdDetails
 from booking_api.members import service as members
 
-router = APIRouter(prefix="/api/v1", tags=["households"])
+router = Router(prefix="/api/v1", tags=["households"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing import changes as billing
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.ledger import service
 from booking_api.ledger.statement import Statement, balances, statement
 from booking_api.members import service as members
 from booking_api.sessions.seen import Lines, lines_seen
 from floor.ledger import EntryKind
 
-router = APIRouter(prefix="/api/v1", tags=["ledger"])
+router = Router(prefix="/api/v1", tags=["ledger"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Instant = Annotated[int, Query(ge=0, lt=1 << 47, description="UTC milliseconds.")]
 Micro = Annotated[int, Field(gt=0, lt=1 << 53, description="Micro-units: 1 EUR is 1,000,000.")]
@@ -111,21 +112,16 @@ def take_payment(
     who: Writes, session: Writing, context: Ctx, member: str, details: PaymentDetails, key: IdempotencyKey
 ) -> Posted:
     """Post money that a member paid in cash."""
-
-    def pay() -> Posted:
-        sealed = service.take_payment(
-            session,
-            members.get(session, member).account,
-            details.amount_micro,
-            details.commodity,
-            context.clock.now_ms(),
-            who.id,
-            details.memo,
-        )
-        return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
-
-    request = f"payment {member} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, pay)
+    sealed = service.take_payment(
+        session,
+        members.get(session, member).account,
+        details.amount_micro,
+        details.commodity,
+        context.clock.now_ms(),
+        who.id,
+        details.memo,
+    )
+    return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
 
 
 @router.post("/ledger/entries/{entry}/reverse", status_code=201)
@@ -133,13 +129,8 @@ def reverse(
     who: Writes, session: Writing, context: Ctx, entry: str, details: ReversalDetails, key: IdempotencyKey
 ) -> Posted:
     """Undo an entry by its reversal; a charge is waived with it."""
-
-    def undo() -> Posted:
-        sealed = billing.reverse_entry(session, entry, details.reason, who.id, context.clock.now_ms())
-        return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
-
-    request = f"reverse {entry} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, undo)
+    sealed = billing.reverse_entry(session, entry, details.reason, who.id, context.clock.now_ms())
+    return Posted(entry=sealed.entry.id, seq=sealed.seq, hash=sealed.hash)
 
 
 def _seen(read: Statement) -> StatementSeen:

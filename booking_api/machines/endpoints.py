@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -14,7 +15,7 @@ from booking_api.machines import orders, service
 from booking_api.machines.orders import Outcome
 from floor.words import StationState
 
-router = APIRouter(prefix="/api/v1/machines", tags=["machines"])
+router = Router(prefix="/api/v1/machines", tags=["machines"])
 Reads = Annotated[Who, Depends(holds(Permission.MACHINES_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.MACHINES_WRITE))]
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, select
 
 from booking_api.accounts import service as accounts
+from booking_api.api.routes import Router
 from booking_api.auth import letters
 from booking_api.auth import service as auth
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require, require_recent
@@ -22,7 +23,7 @@ from booking_api.paging import Cursor, Limit, Page, page
 from floor.errors import Refused
 from floor.words import Role
 
-router = APIRouter(prefix="/api/v1/members", tags=["members"])
+router = Router(prefix="/api/v1/members", tags=["members"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 

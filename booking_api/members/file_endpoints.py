@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from sqlmodel import Session
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, check_csrf, holds, require, somebody
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -19,7 +20,7 @@ from booking_api.members.exporting import export
 from booking_api.members.importing import Importer, Plan
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["members"])
+router = Router(prefix="/api/v1", tags=["members"])
 Known = Annotated[Who, Depends(somebody)]
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}

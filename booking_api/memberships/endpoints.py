@@ -5,17 +5,18 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
 from booking_api.accounts import teams
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
 from booking_api.db import zone_of
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.memberships import billing, plans, service
 from booking_api.memberships.days import day_of
 from booking_api.memberships.models import Membership
@@ -23,7 +24,7 @@ from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import of_member
 from floor.membership import Cycle
 
-router = APIRouter(prefix="/api/v1", tags=["memberships"])
+router = Router(prefix="/api/v1", tags=["memberships"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 
@@ -152,12 +153,8 @@ def list_memberships(
 @router.post("/memberships/bill")
 def bill(who: Bills, session: Writing, context: Ctx, wish: BillRun, key: IdempotencyKey) -> BillsSeen:
     """Charge what has come due."""
-
-    def run() -> BillsSeen:
-        done = billing.run(session, context.clock.now_ms(), who.id, wish.month)
-        return BillsSeen(bills=[BilledSeen.model_validate(one) for one in done if one.amount_micro])
-
-    return once(session, who.id, key, f"bill {wish.month}", context.wall.now_ms(), BillsSeen, run)
+    done = billing.run(session, context.clock.now_ms(), who.id, wish.month)
+    return BillsSeen(bills=[BilledSeen.model_validate(one) for one in done if one.amount_micro])
 
 
 @router.get("/members/{member}/memberships")
@@ -174,11 +171,7 @@ def join(
     """Take a plan, or ask staff for it."""
     acts_for(who, member, Permission.MEMBERS_WRITE)
 
-    def take() -> MembershipSeen:
-        return MembershipSeen.model_validate(service.join(session, member, wish, by(who, context)))
-
-    request = f"join {member} {wish.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), MembershipSeen, take)
+    return MembershipSeen.model_validate(service.join(session, member, wish, by(who, context)))
 
 
 @router.post("/memberships/{id}/accept")

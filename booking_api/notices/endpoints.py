@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -16,7 +17,7 @@ from booking_api.notices import choices
 from booking_api.notices.kinds import Kind, Way
 from booking_api.notices.models import Notice
 
-router = APIRouter(prefix="/api/v1", tags=["notices"])
+router = Router(prefix="/api/v1", tags=["notices"])
 Keeper = Annotated[Who, Depends(holds(Permission.WEBHOOKS_WRITE))]
 SHOWN = 200
 

@@ -13,12 +13,12 @@ from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, func, or_, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from booking_api.happenings.again import GIVE_UP_MS, KEPT_MS, delay_ms
 from booking_api.happenings.models import Letter
 from booking_api.happenings.words import LetterKind
 from booking_api.members.models import Member
 from booking_api.notices.kinds import MEMBER, Kind, Way
 from booking_api.notices.models import Notice, NoticePush, NoticeReminded
-from booking_api.webhooks.service import GIVE_UP_MS, KEPT_MS, delay_ms
 from floor.errors import FloorError
 
 LEASE_MS = 120_000

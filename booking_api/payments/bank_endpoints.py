@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -16,7 +17,7 @@ from booking_api.payments.booking import BYTES_MAX, Booking
 from booking_api.payments.models import LineState
 from floor.errors import PeerError, Refused
 
-router = APIRouter(prefix="/api/v1", tags=["payments"])
+router = Router(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 

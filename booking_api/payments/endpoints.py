@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.ledger.endpoints import Micro, Posted
 from booking_api.payments import (
     books,
@@ -25,7 +26,7 @@ from booking_api.payments.models import Drawer
 from floor.errors import Refused
 from floor.ledger import Sealed
 
-router = APIRouter(prefix="/api/v1", tags=["payments"])
+router = Router(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Counted = Annotated[int, Field(ge=0, lt=1 << 53, description="Micro-units: 1 EUR is 1,000,000.")]
@@ -116,14 +117,9 @@ def open_drawer(
     who: Writes, session: Writing, context: Ctx, details: Float, key: IdempotencyKey
 ) -> DrawerSeen:
     """Open the drawer with its float."""
-
-    def act() -> DrawerSeen:
-        currency = context.settings.currency.code
-        found = drawer.open_drawer(session, details.float_micro, currency, who.id, context.clock.now_ms())
-        return drawer_seen(found, drawer.contents(session, found))
-
-    request = f"open {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), DrawerSeen, act)
+    currency = context.settings.currency.code
+    found = drawer.open_drawer(session, details.float_micro, currency, who.id, context.clock.now_ms())
+    return drawer_seen(found, drawer.contents(session, found))
 
 
 @router.post("/desk/drawer/close", status_code=201)
@@ -131,14 +127,9 @@ def close_drawer(
     who: Writes, session: Writing, context: Ctx, details: Count, key: IdempotencyKey
 ) -> DrawerSeen:
     """Close the drawer with what was counted; a difference is posted, and needs a reason."""
-
-    def act() -> DrawerSeen:
-        now_ms = context.clock.now_ms()
-        found = drawer.close_drawer(session, details.counted_micro, details.reason, who.id, now_ms)
-        return drawer_seen(found, drawer.contents(session, found))
-
-    request = f"close {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), DrawerSeen, act)
+    now_ms = context.clock.now_ms()
+    found = drawer.close_drawer(session, details.counted_micro, details.reason, who.id, now_ms)
+    return drawer_seen(found, drawer.contents(session, found))
 
 
 @router.post("/desk/drawer/banked", status_code=201)
@@ -146,13 +137,8 @@ def bank_cash(
     who: Writes, session: Writing, context: Ctx, details: MoneyDetails, key: IdempotencyKey
 ) -> Posted:
     """Take cash out of the drawer to the bank."""
-
-    def act() -> Posted:
-        now_ms = context.clock.now_ms()
-        return posted(drawer.bank_cash(session, details.amount_micro, who.id, now_ms, details.memo))
-
-    request = f"banked {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, act)
+    now_ms = context.clock.now_ms()
+    return posted(drawer.bank_cash(session, details.amount_micro, who.id, now_ms, details.memo))
 
 
 @router.post("/accounts/{account}/top-ups", status_code=201)
@@ -160,15 +146,10 @@ def top_up(
     who: Writes, session: Writing, context: Ctx, account: str, details: MoneyDetails, key: IdempotencyKey
 ) -> Posted:
     """Take money onto an account, named by its id or a member's number."""
-
-    def act() -> Posted:
-        target = books.find_account(session, account)
-        currency, now_ms = context.settings.currency, context.clock.now_ms()
-        amount, means, memo = details.amount_micro, details.means, details.memo
-        return posted(desk.top_up(session, target, amount, currency, means, who.id, now_ms, memo))
-
-    request = f"top-up {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, act)
+    target = books.find_account(session, account)
+    currency, now_ms = context.settings.currency, context.clock.now_ms()
+    amount, means, memo = details.amount_micro, details.means, details.memo
+    return posted(desk.top_up(session, target, amount, currency, means, who.id, now_ms, memo))
 
 
 @router.post("/accounts/{account}/refunds", status_code=201)
@@ -176,15 +157,10 @@ def refund(
     who: Writes, session: Writing, context: Ctx, account: str, details: MoneyDetails, key: IdempotencyKey
 ) -> Posted:
     """Give credit back, never more than there is."""
-
-    def act() -> Posted:
-        target = books.find_account(session, account)
-        currency, now_ms = context.settings.currency, context.clock.now_ms()
-        amount, means, memo = details.amount_micro, details.means, details.memo
-        return posted(desk.refund(session, target, amount, currency, means, who.id, now_ms, memo))
-
-    request = f"refund {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, act)
+    target = books.find_account(session, account)
+    currency, now_ms = context.settings.currency, context.clock.now_ms()
+    amount, means, memo = details.amount_micro, details.means, details.memo
+    return posted(desk.refund(session, target, amount, currency, means, who.id, now_ms, memo))
 
 
 @router.post("/accounts/{account}/units", status_code=201)
@@ -192,15 +168,10 @@ def buy_units(
     who: Writes, session: Writing, context: Ctx, account: str, details: Units, key: IdempotencyKey
 ) -> Posted:
     """Sell the space's own units by what the tariff says that they are worth."""
-
-    def act() -> Posted:
-        target = books.find_account(session, account)
-        currency, now_ms = context.settings.currency, context.clock.now_ms()
-        unit, count, means = details.unit, details.count, details.means
-        return posted(desk.buy_units(session, target, unit, count, currency, means, who.id, now_ms))
-
-    request = f"units {account} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), Posted, act)
+    target = books.find_account(session, account)
+    currency, now_ms = context.settings.currency, context.clock.now_ms()
+    unit, count, means = details.unit, details.count, details.means
+    return posted(desk.buy_units(session, target, unit, count, currency, means, who.id, now_ms))
 
 
 @router.get("/overdue")

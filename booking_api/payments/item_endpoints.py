@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.members import service as members
 from booking_api.payments import books, items, sales
 from booking_api.payments.acting import acts_for
@@ -18,7 +19,7 @@ from booking_api.payments.books import Means
 from booking_api.payments.items import ItemChanges, ItemDetails, Milli
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["payments"])
+router = Router(prefix="/api/v1", tags=["payments"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Acts = Annotated[Who, Depends(acts_for)]
@@ -146,15 +147,10 @@ def list_sales(
 @router.post("/sales", status_code=201)
 def sell(who: Writes, session: Writing, context: Ctx, details: SaleDetails, key: IdempotencyKey) -> SaleSeen:
     """Sell at the desk."""
-
-    def act() -> SaleSeen:
-        account = books.find_account(session, details.account) if details.account else None
-        basket = sales.Basket(details.item, details.quantity_milli, account, None, details.means)
-        currency, now_ms = context.settings.currency, context.clock.now_ms()
-        return SaleSeen.model_validate(sales.sell(session, basket, currency, who.id, now_ms))
-
-    request = f"sale {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), SaleSeen, act)
+    account = books.find_account(session, details.account) if details.account else None
+    basket = sales.Basket(details.item, details.quantity_milli, account, None, details.means)
+    currency, now_ms = context.settings.currency, context.clock.now_ms()
+    return SaleSeen.model_validate(sales.sell(session, basket, currency, who.id, now_ms))
 
 
 @router.post("/members/{member}/sales", status_code=201)
@@ -162,17 +158,12 @@ def buy(
     who: Acts, session: Writing, context: Ctx, member: str, details: OwnSale, key: IdempotencyKey
 ) -> SaleSeen:
     """Buy for one's own account, within what may be spent on it."""
-
-    def act() -> SaleSeen:
-        buyer = members.get(session, member)
-        account = details.account or buyer.account
-        currency, now_ms = context.settings.currency, context.clock.now_ms()
-        quantity = details.quantity_milli
-        sale = sales.buy(session, buyer, account, details.item, quantity, currency, now_ms)
-        return SaleSeen.model_validate(sale)
-
-    request = f"buy {member} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), SaleSeen, act)
+    buyer = members.get(session, member)
+    account = details.account or buyer.account
+    currency, now_ms = context.settings.currency, context.clock.now_ms()
+    quantity = details.quantity_milli
+    sale = sales.buy(session, buyer, account, details.item, quantity, currency, now_ms)
+    return SaleSeen.model_validate(sale)
 
 
 @router.post("/sales/{entry}/cancel")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import Depends, Header, Query, Request
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session, col, select
 from starlette.responses import FileResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, check_csrf, require, somebody
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -24,7 +25,7 @@ from booking_api.sessions.seen import LineSeen
 from floor.errors import Refused
 from floor.tariff import Line
 
-router = APIRouter(prefix="/api", tags=["prints"])
+router = Router(prefix="/api", tags=["prints"])
 Of = Annotated[str, Query(max_length=64)]
 Known = Annotated[Who, Depends(somebody)]
 _MONEY = ("price_micro", "commodity", "tariffs")

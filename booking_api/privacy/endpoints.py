@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, MaybeWho, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -18,7 +19,7 @@ from booking_api.privacy import service
 from booking_api.privacy.export import archive, known_of, readable
 from booking_api.web.render import Page, make_page
 
-router = APIRouter(prefix="/api/v1/members", tags=["privacy"])
+router = Router(prefix="/api/v1/members", tags=["privacy"])
 ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 

@@ -11,8 +11,6 @@ from enum import StrEnum
 from functools import cache
 from typing import Any
 
-import httpx
-
 from floor.errors import FloorError
 
 DEADLINE_S = 10.0
@@ -79,6 +77,8 @@ class Prometheus:
     async def _ask(self, what: str, question: Mapping[str, str]) -> list[dict[str, Any]]:
         if self.url is None:
             raise NoFigures(Absence.NONE_CONFIGURED, "No Prometheus is configured.")
+        import httpx  # here: a server that asks none waits for none
+
         form = {**question, "timeout": f"{round(self.deadline_s * 1000)}ms"}
         try:
             async with (

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
+from booking_api.api.routes import Router
 from booking_api.auth import letters
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
@@ -17,7 +18,7 @@ from booking_api.context import Context
 from booking_api.registrations import service
 from booking_api.registrations.models import RegistrationState
 
-router = APIRouter(prefix="/api/v1/registrations", tags=["registrations"])
+router = Router(prefix="/api/v1/registrations", tags=["registrations"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 
 

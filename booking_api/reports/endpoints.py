@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, holds
 from booking_api.auth.permissions import Permission
 from booking_api.exports.table import harmless
@@ -23,7 +24,7 @@ from booking_api.web.statement import machine_names
 
 NO_FIGURES: dict[int | str, dict[str, Any]] = {503: {"description": "Prometheus does not answer."}}
 CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
-router = APIRouter(dependencies=[Depends(holds(Permission.REPORTS_READ))], tags=["reports"])
+router = Router(dependencies=[Depends(holds(Permission.REPORTS_READ))], tags=["reports"])
 MachineId = Annotated[str, Query(max_length=64)]
 
 USES = {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session, col, or_, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -120,7 +121,7 @@ def settled(context: Ctx) -> None:
     look(context)
 
 
-router = APIRouter(prefix="/api/v1/reservations", tags=["reservations"])
+router = Router(prefix="/api/v1/reservations", tags=["reservations"])
 
 
 @router.get("", dependencies=[Depends(settled)])

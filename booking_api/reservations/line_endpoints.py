@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -25,7 +26,7 @@ from booking_api.reservations.seen import (
 from booking_api.reservations.waiting import WaitDetails
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["reservations"])
+router = Router(prefix="/api/v1", tags=["reservations"])
 Of = Annotated[str, Query(max_length=64)]
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.idempotency import IdempotencyKey, once
+from booking_api.idempotency import IdempotencyKey
 from booking_api.ledger.statement import charge_lines
 from booking_api.paging import Cursor, Limit, Page, page
 from booking_api.sessions import ending
@@ -19,7 +20,7 @@ from booking_api.sessions.models import MachineSession
 from booking_api.sessions.seen import SessionSeen, session_seen
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+router = Router(prefix="/api/v1/sessions", tags=["sessions"])
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Of = Annotated[str, Query(max_length=64)]
 
@@ -65,11 +66,6 @@ def end_lost(
     who: Writes, session: Writing, context: Ctx, id: str, details: EndIn, key: IdempotencyKey
 ) -> SessionSeen:
     """End a session that stays open because its gateway's journal is lost for good."""
-
-    def end() -> SessionSeen:
-        now_ms = context.clock.now_ms()
-        used = ending.end_lost(session, id, details.reason, who.id, now_ms, details.at_ms)
-        return session_seen(used, True, charge_lines(session, [id]).get(id, ()))
-
-    request = f"end {id} {details.model_dump_json()}"
-    return once(session, who.id, key, request, context.wall.now_ms(), SessionSeen, end)
+    now_ms = context.clock.now_ms()
+    used = ending.end_lost(session, id, details.reason, who.id, now_ms, details.at_ms)
+    return session_seen(used, True, charge_lines(session, [id]).get(id, ()))

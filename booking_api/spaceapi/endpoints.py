@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading
 from booking_api.context import Context
 from booking_api.machines import service as machines
@@ -18,7 +18,7 @@ from booking_api.problems import problem
 from booking_api.spaceapi.settings import SpaceApiSettings
 from floor.words import StationState
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Cross-Origin-Resource-Policy": "cross-origin",

@@ -6,20 +6,22 @@ import threading
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.tariffs import compare_words, service
 from booking_api.tariffs.past import Window, compare_past, labels
+from booking_api.tariffs.quote import as_json, quote_texts
 from floor.errors import ConfigError, Refused
 from floor.tariff import Tariff
 
 _one_at_a_time = threading.Lock()
 """A comparison takes a processor for as long as a minute."""
-router = APIRouter(prefix="/api/v1/tariffs", tags=["tariffs"])
+router = Router(prefix="/api/v1/tariffs", tags=["tariffs"])
 
 
 class VersionSeen(BaseModel):
@@ -52,6 +54,16 @@ class CompareDetails(BaseModel):
     tariff: Annotated[str, Field(max_length=64)] = ""
 
 
+TariffText = Annotated[str, Field(min_length=1, max_length=service.TEXT_MAX)]
+
+
+class QuoteDetails(BaseModel):
+    """Texts of tariffs, as docs/tariffs.md says, and of a usage file, whose uses they price."""
+
+    tariffs: Annotated[list[TariffText], Field(min_length=1, max_length=20)]
+    usage: TariffText
+
+
 @router.get("")
 def list_versions(
     session: Reading, who: Annotated[Who, Depends(holds(Permission.TARIFFS_READ))]
@@ -73,6 +85,21 @@ def add_version(
     except ConfigError as error:
         raise Refused("tariff_invalid", str(error)) from error
     return VersionSeen.model_validate(version)
+
+
+@router.post("/quote")
+def quote(
+    details: QuoteDetails, who: Annotated[Who, Depends(holds(Permission.TARIFFS_READ))]
+) -> dict[str, Any]:
+    """Price a list of uses in order, every line explained, as `makerfloor quote` does; nothing is kept."""
+    if not _one_at_a_time.acquire(blocking=False):
+        raise Refused("quote_busy", "Another quote or comparison runs. Try again in a minute.")
+    try:
+        return as_json(quote_texts(details.tariffs, details.usage))
+    except (ConfigError, ValueError) as error:
+        raise Refused("quote_invalid", str(error)) from error
+    finally:
+        _one_at_a_time.release()
 
 
 @router.post("/compare", dependencies=[Depends(holds(Permission.LEDGER_READ))])

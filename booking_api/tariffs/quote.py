@@ -57,13 +57,17 @@ def open_tariffs(path: Path, zone: tzinfo = UTC) -> dict[str, list[Tariff]]:
     files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
     if not files:
         raise ConfigError(str(path), "", "holds no .toml file", "Name a tariff file, or a folder of them.")
+    return _by_id({str(file): text_of(file) for file in files}, zone)
+
+
+def _by_id(texts: Mapping[str, str], zone: tzinfo) -> dict[str, list[Tariff]]:
     found: dict[str, list[Tariff]] = {}
-    for file in files:
-        tariff = read(text_of(file), str(file), zone)
+    for name, text in texts.items():
+        tariff = read(text, name, zone)
         known = found.setdefault(tariff.id, [])
         if any(other.valid_from_ms == tariff.valid_from_ms for other in known):
-            problem = f"is that of another version of {tariff.id} in this folder"
-            raise ConfigError(str(file), "valid_from", problem, "Give each version its own begin.")
+            problem = f"is that of another version of {tariff.id} here"
+            raise ConfigError(name, "valid_from", problem, "Give each version its own begin.")
         known.append(tariff)
     return found
 
@@ -97,6 +101,13 @@ def quote_files(tariff: Path, usage: Path) -> Quote:
     text = text_of(usage)
     tariffs = open_tariffs(tariff, zone_of(text, str(usage)))
     return quote(tariffs, read_usage(text, str(usage), tariffs))
+
+
+def quote_texts(tariffs: Sequence[str], usage: str) -> Quote:
+    """Quote what the text of a usage file lists by texts of tariffs; raises ConfigError, ValueError."""
+    texts = {f"tariffs[{at}]": text for at, text in enumerate(tariffs)}
+    known = _by_id(texts, zone_of(usage, "usage"))
+    return quote(known, read_usage(usage, "usage", known))
 
 
 def _owed(bills: Sequence[tuple[Use, Bill]], tariffs: Mapping[str, Tariff]) -> Iterator[Owed]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -22,7 +23,7 @@ from booking_api.waivers.models import How
 from booking_api.waivers.service import Signing, WaiverDetails
 from floor.errors import Refused
 
-router = APIRouter(prefix="/api/v1", tags=["waivers"])
+router = Router(prefix="/api/v1", tags=["waivers"])
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 

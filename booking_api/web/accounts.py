@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +14,7 @@ from booking_api.accounts.models import Account, AccountKind, TeamRole
 from booking_api.accounts.service import charged_in
 from booking_api.accounts.teams import PersonDetails, TeamChanges, TeamDetails
 from booking_api.accounts.use import read_use
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -26,7 +27,7 @@ from booking_api.web.statement import month_of, read_account
 from floor import money
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Looks = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Keeps = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Amount = Annotated[str, Form(max_length=20)]

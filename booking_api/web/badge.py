@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.permissions import Permission
 from booking_api.auth.throttle import Throttle, place_of
 from booking_api.badges import readings
@@ -22,7 +23,7 @@ from booking_api.metrics import BADGE_ADDRESSES
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Part = Annotated[str, Query(max_length=64)]
 FAILURES = 30
 """So many addresses that prove nothing may come from one place in five minutes: a space shares one."""

@@ -7,11 +7,12 @@ import functools
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from markupsafe import Markup
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -27,7 +28,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from floor.errors import MachineUnreachable, Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 BadgeKeeper = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
 STATES: dict[ReadingState, tuple[str, str]] = {
     ReadingState.WAITING: ("accent", "Hold the new badge to the reader of %(machine)s."),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import Depends, File, Form, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -20,7 +21,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.typed import Memo, Text
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn
 from booking_api.auth.permissions import Permission
 from booking_api.context import Context
@@ -23,7 +24,7 @@ from floor.errors import Refused
 from floor.reservation.terms import Kind, Standing
 from floor.texts import LANGUAGES
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 PAST_MS = 30 * 86_400_000
 EVENTS_MAX = 2_000
 SHOWN = (*facts.HOLDS, Standing.ENDED)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -28,7 +29,7 @@ from booking_api.web.render import Page
 from booking_api.web.typed import Amount, Key, Memo, Text, read_amount, read_means
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Asked = Annotated[str, Query(max_length=100)]
 FOUND_MAX = 12

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -22,7 +23,7 @@ from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.training_words import skill_choices
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Teaches = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 RECENT_MS = 14 * 86_400_000
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -25,7 +26,7 @@ from floor.costing import Actual, CostKind
 from floor.costing.study import Purpose
 from floor.errors import Refused
 
-router = APIRouter(prefix="/closing", include_in_schema=False)
+router = Router(prefix="/closing", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Word = Annotated[str, Form(min_length=1, max_length=80)]

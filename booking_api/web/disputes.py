@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts.models import Account, Fund
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -29,7 +30,7 @@ from floor import money
 from floor.errors import Refused
 from floor.ledger import EntryKind
 
-router = APIRouter(prefix="/disputes", include_in_schema=False)
+router = Router(prefix="/disputes", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Decides = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Words = Annotated[str, Form(max_length=WORDS_MAX)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from markupsafe import Markup
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -28,7 +29,7 @@ from booking_api.web.render import Page
 from booking_api.web.statement import month_of
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Short = Annotated[str, Form(max_length=100)]

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import Depends, Form, Query, Request
 from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.throttle import Throttle, place_of
@@ -26,7 +27,7 @@ from booking_api.web.pages import Paged, check_own_site
 from booking_api.web.render import Page
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 FIELDS = (
     "first_name", "last_name", "email", "phone", "plan", "note", "born", "guardian_name",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import Form, Path, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth import letters, service
 from booking_api.auth.desk import Entered, Halfway, let_in
 from booking_api.auth.models import Credential, MailedLink
@@ -22,7 +23,7 @@ from booking_api.web.pages import Paged, check_own_site
 from booking_api.web.render import Page
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Token = Annotated[str, Path(max_length=100)]
 Name = Annotated[str, Form(max_length=100)]
 BY_PLACE = Throttle("forgotten", tries=30)

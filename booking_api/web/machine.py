@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from markupsafe import Markup
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -29,7 +30,7 @@ from floor import training
 from floor.tariff import Tariff, in_force
 from floor.texts import say
 
-router = APIRouter(prefix="/machines/{id}", include_in_schema=False)
+router = Router(prefix="/machines/{id}", include_in_schema=False)
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
 Reason = Annotated[str, Form(max_length=200)]
 RECENT = 15

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from markupsafe import Markup
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts import choice
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.badges import service as badges
@@ -32,7 +33,7 @@ from booking_api.web.render import Page
 from booking_api.web.statement import machine_names, month_of, read_month
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 MonthText = Annotated[str, Query(max_length=7)]
 AccountText = Annotated[str, Form(min_length=1, max_length=64)]
 

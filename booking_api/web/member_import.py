@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
+from fastapi import Depends, File, Request, UploadFile
 from sqlmodel import Session, col, delete
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -20,7 +21,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 KEPT_MS = 86_400_000
 """A file that nobody brings in is forgotten after a day."""

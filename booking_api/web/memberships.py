@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts import teams
 from booking_api.accounts.models import Account
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -31,7 +32,7 @@ from floor.costing.model import written
 from floor.errors import Refused
 from floor.membership import Cycle, Plan, last_day, next_period
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Bills = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Short = Annotated[str, Form(max_length=64)]

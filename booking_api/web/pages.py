@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx
 from booking_api.auth.permissions import Permission
 from booking_api.web.board import gateways_down, read_areas, read_charges, tally
@@ -16,7 +17,7 @@ from booking_api.web.render import LANGUAGE_COOKIE, Page, page_of
 from floor.errors import Refused
 from floor.texts import LANGUAGES
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Paged = Annotated[Page, Depends(page_of)]
 YEAR_S = 365 * 86_400
 

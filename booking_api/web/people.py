@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -27,7 +28,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Short = Annotated[str, Form(max_length=254)]

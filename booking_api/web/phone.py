@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from starlette.responses import Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -27,7 +28,7 @@ from floor.texts import say
 from floor.wire.messages import Reply
 from floor.words import DenialReason
 
-router = APIRouter(prefix="/tap", include_in_schema=False)
+router = Router(prefix="/tap", include_in_schema=False)
 EXPIRES_MAX = 1 << 40
 DONE: dict[str, str] = {
     "began": "Unlocked: your session has begun.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import Depends, Form, Request
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts.choice import choices
 from booking_api.accounts.models import Account
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, check_csrf, holds, require, somebody
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -31,7 +32,7 @@ from floor.errors import Refused
 from floor.meter import Quantity
 from floor.training import in_force
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Known = Annotated[Who, Depends(somebody)]
 SeesQueues = Annotated[Who, Depends(holds(Permission.SESSIONS_READ))]
 PRINTER = "printer"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.certifications import quizzes
 from booking_api.web.pages import Paged
 from floor.errors import Refused
 
-router = APIRouter(prefix="/training/quizzes", include_in_schema=False)
+router = Router(prefix="/training/quizzes", include_in_schema=False)
 
 
 @router.get("/{skill}")

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -31,7 +32,7 @@ from floor.errors import Refused
 from floor.reservation import fees
 from floor.reservation.terms import Standing
 
-router = APIRouter(prefix="/reservations", include_in_schema=False)
+router = Router(prefix="/reservations", include_in_schema=False)
 Word = Annotated[str, Form(max_length=64)]
 Moment = Annotated[str, Form(max_length=16)]
 RECENT = 10

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 from babel.dates import format_date
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -34,7 +35,7 @@ from floor.errors import Refused
 from floor.reservation.slots import block_times
 from floor.reservation.terms import Kind, Turned
 
-router = APIRouter(prefix="/machines/{id}", include_in_schema=False)
+router = Router(prefix="/machines/{id}", include_in_schema=False)
 Staff = Annotated[Who, Depends(holds(Permission.RESERVATIONS_WRITE))]
 Moment = Annotated[str, Form(max_length=16)]
 Asked = Annotated[str, Query(max_length=16)]

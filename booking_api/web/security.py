@@ -7,10 +7,11 @@ import io
 from typing import Annotated
 
 import segno
-from fastapi import APIRouter, Body, Depends, Form, Request
+from fastapi import Body, Depends, Form, Request
 from sqlmodel import Session
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth import identities, letters, passkeys, second, service
 from booking_api.auth.ceremonies import Step
 from booking_api.auth.desk import BY_SECOND, OFTEN
@@ -35,7 +36,7 @@ from booking_api.web.render import Page
 from booking_api.web.sign_in import Answer, Provider, leave_for
 from floor.errors import Refused
 
-router = APIRouter(prefix=SECURITY, include_in_schema=False)
+router = Router(prefix=SECURITY, include_in_schema=False)
 Text = Annotated[str, Form(max_length=100)]
 Password = Annotated[str, Form(max_length=1000)]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.clock import make_id
@@ -17,7 +18,7 @@ from booking_api.payments.online_endpoints import begin_payment
 from booking_api.web.pages import Paged
 from booking_api.web.typed import Amount, Key, Text, read_amount
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 
 
 @router.get("/shop")

@@ -7,10 +7,11 @@ import logging
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Form, Path, Query, Request
+from fastapi import Body, Form, Path, Query, Request
 from sqlmodel import Session
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth import ceremonies, identities, passkeys, service
 from booking_api.auth.ceremonies import Step
 from booking_api.auth.desk import OFTEN, Entered, Halfway, let_in, second_step
@@ -36,7 +37,7 @@ from booking_api.web.render import Page
 from floor.errors import PeerError, Refused
 
 log = logging.getLogger(__name__)
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Next = Annotated[str, Query(max_length=500)]
 Answer = Annotated[str, Body(embed=True, max_length=20_000)]
 Provider = Annotated[str, Path(max_length=32)]

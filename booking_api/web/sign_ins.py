@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth import letters, passkeys, second, service, staff
 from booking_api.auth.guards import Writing, holds, require_recent
 from booking_api.auth.models import Credential
@@ -16,7 +17,7 @@ from booking_api.members import service as members
 from booking_api.web.pages import Paged
 from floor.words import Role
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Writes = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts import choice
 from booking_api.accounts.models import Account
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing
 from booking_api.billing import service as billing
 from booking_api.billing.models import SessionSplit
@@ -23,7 +24,7 @@ from booking_api.web.render import Page
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
 
-router = APIRouter(prefix="/sessions", include_in_schema=False)
+router = Router(prefix="/sessions", include_in_schema=False)
 Why = Annotated[str, Form(max_length=200)]
 Text = Annotated[str, Form(max_length=64)]
 SHARE = "share:"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import Depends, Form, Query, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -28,7 +29,7 @@ from booking_api.web.training_words import skill_choices
 from floor import money
 from floor.errors import Refused
 
-router = APIRouter(prefix="/members", include_in_schema=False)
+router = Router(prefix="/members", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 BadgeKeeper = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]

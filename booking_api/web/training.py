@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -24,7 +25,7 @@ from booking_api.web.render import Page
 from booking_api.web.training_words import asked_words, rules_words
 from floor.training import in_force
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Certifies = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_WRITE))]
 Reads = Annotated[Who, Depends(holds(Permission.CERTIFICATIONS_READ))]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -25,7 +26,7 @@ from booking_api.web.render import Page
 from floor.errors import Refused
 from floor.texts import LANGUAGES
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Named = Annotated[str, Form(max_length=100)]

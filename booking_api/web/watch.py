@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.audit import service as audit
 from booking_api.audit.service import Filters
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
@@ -27,7 +28,7 @@ from booking_api.webhooks.models import DeliveryState, Webhook
 from booking_api.webhooks.service import WebhookDetails
 from floor.errors import Refused
 
-router = APIRouter(include_in_schema=False)
+router = Router(include_in_schema=False)
 ReadsLog = Annotated[Who, Depends(holds(Permission.AUDIT_READ))]
 Keeper = Annotated[Who, Depends(holds(Permission.WEBHOOKS_WRITE))]
 Text = Annotated[str, Query(max_length=200)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from sqlmodel import col, select
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -20,7 +21,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
 
-router = APIRouter(prefix="/workshop", include_in_schema=False)
+router = Router(prefix="/workshop", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.GATEWAYS_READ))]
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
 ALARMS = 50

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections import Counter
+from typing import TYPE_CHECKING
 
-import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
@@ -17,12 +18,13 @@ from booking_api.happenings.metrics import DELIVERIES
 from booking_api.notices import staff
 from booking_api.quiet import Quiet
 from booking_api.vault import Vault
-from booking_api.webhooks import signing, trying
-from booking_api.webhooks.addresses import Reach, check
+from booking_api.webhooks import trying
+from booking_api.webhooks.addresses import Reach
 from booking_api.webhooks.models import DeliveryState
-from booking_api.webhooks.resolver import CheckedResolver
 from booking_api.webhooks.trying import Try
-from floor.errors import FloorError
+
+if TYPE_CHECKING:
+    from booking_api.webhooks.sending import Sender
 
 log = logging.getLogger(__name__)
 TIMEOUT_S = 10
@@ -49,38 +51,36 @@ class Deliverer:
         self._wall = wall
         self._reach = reach
         self._tls = tls
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._running: Counter[str] = Counter()
         self._quiet = Quiet(log)
 
     async def run(self, every_s: float = EVERY_S) -> None:
         """Send what is due until cancelled; looks each second."""
-        async with self._client() as client, asyncio.TaskGroup() as group:
+        sender: Sender | None = None
+        async with contextlib.AsyncExitStack() as stack, asyncio.TaskGroup() as group:
             while True:
                 try:
                     for one in await self._claimed():
+                        if sender is None:
+                            sender = await stack.enter_async_context(self._sender())
                         self._running[one.webhook] += 1
-                        group.create_task(self._attempt(client, one))
+                        group.create_task(self._attempt(sender, one))
                 except (StorageFull, SQLAlchemyError) as error:
                     self._quiet.warn("database", error)
                 await asyncio.sleep(every_s)
 
     async def once(self) -> None:
         """Try all that is due now, each once, and wait for what comes of it."""
-        async with self._client() as client, asyncio.TaskGroup() as group:
+        async with self._sender() as sender, asyncio.TaskGroup() as group:
             for one in await self._claimed():
                 self._running[one.webhook] += 1
-                group.create_task(self._attempt(client, one))
+                group.create_task(self._attempt(sender, one))
 
-    def _client(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            resolver=CheckedResolver(self._reach),
-            use_dns_cache=False,
-            force_close=True,
-            limit=AT_ONCE,
-            ssl=self._tls or True,
-        )
-        return aiohttp.ClientSession(connector=connector, timeout=self._timeout, auto_decompress=False)
+    def _sender(self) -> Sender:
+        from booking_api.webhooks.sending import Sender  # a server that sends none waits for none
+
+        return Sender(self._vault, self._wall, self._reach, self._tls, self._timeout_s)
 
     async def _claimed(self) -> list[Try]:
         room, now_ms, running = AT_ONCE - self._running.total(), self._wall.now_ms(), dict(self._running)
@@ -92,33 +92,15 @@ class Deliverer:
         with self._db.read() as session:
             return trying.due(session, now_ms)
 
-    async def _attempt(self, client: aiohttp.ClientSession, one: Try) -> None:
+    async def _attempt(self, sender: Sender, one: Try) -> None:
         try:
-            status, problem = await self._send(client, one)
+            status, problem = await sender.send(one)
             await self._write_down(one, status, problem)
         except (StorageFull, SQLAlchemyError) as error:
             self._quiet.warn("database", error)  # its time comes again: sent twice, by the same id
         finally:
             self._running[one.webhook] -= 1
             self._running += Counter()  # forgets those without any
-
-    async def _send(self, client: aiohttp.ClientSession, one: Try) -> tuple[int | None, str]:
-        """Return the answer's status, and what is wrong with it; "" for one that was taken."""
-        try:
-            secret = self._vault.open(one.secret_sealed).decode()
-            headers = signing.headers(secret, one.id, self._wall.now_ms() // 1000, one.body)
-            check(one.address, self._reach)  # again: the settings may have become stricter
-            async with client.post(
-                one.address, data=one.body.encode(), headers=headers, allow_redirects=False
-            ) as answer:  # its body is never read
-                status = answer.status
-        except TimeoutError:
-            return None, f"no answer within {self._timeout.total} s"
-        except (FloorError, aiohttp.ClientError, OSError, ValueError) as error:
-            return None, str(error) or type(error).__name__
-        if 300 <= status < 400:
-            return status, f"answered {status}: it is not followed elsewhere"
-        return status, "" if 200 <= status < 300 else f"answered {status}"
 
     async def _write_down(self, one: Try, status: int | None, problem: str) -> None:
         now_ms = self._wall.now_ms()

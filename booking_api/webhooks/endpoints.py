@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from pydantic import BaseModel
 from sqlmodel import Session, col, select
 
+from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
@@ -16,7 +17,7 @@ from booking_api.webhooks import service
 from booking_api.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from booking_api.webhooks.service import WebhookChanges, WebhookDetails
 
-router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"])
+router = Router(prefix="/api/v1/webhooks", tags=["webhooks"])
 Keeper = Annotated[Who, Depends(holds(Permission.WEBHOOKS_WRITE))]
 
 

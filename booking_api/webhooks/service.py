@@ -13,6 +13,7 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from booking_api.audit.notes import note
 from booking_api.clock import make_id
+from booking_api.happenings.again import KEPT_MS
 from booking_api.happenings.models import Happened
 from booking_api.happenings.words import Happening
 from booking_api.vault import Vault
@@ -25,12 +26,6 @@ WEBHOOKS_MAX = 50
 EVERYTHING = "*"
 PING = "ping"
 PAUSED = "the webhook is paused"
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
-GIVE_UP_MS = 3 * DAY_MS
-"""So long a delivery is tried, and so long a webhook may take nothing before it is paused."""
-FIRST_DELAY_MS, DELAY_MAX_MS = 10_000, 6 * HOUR_MS
-KEPT_MS = 30 * DAY_MS
-"""How long deliveries are kept once they are done or dead."""
 PURGED_MAX = 5_000
 
 
@@ -187,12 +182,6 @@ def purge(session: Session, now_ms: int) -> None:
     """Forget deliveries that were done or given up long ago."""
     old = select(WebhookDelivery.id).where(col(WebhookDelivery.done_ms) < now_ms - KEPT_MS).limit(PURGED_MAX)
     session.exec(delete(WebhookDelivery).where(col(WebhookDelivery.id).in_(old)))
-
-
-def delay_ms(tries: int, chance: float) -> int:
-    """Return how long to wait after so many tries; `chance`, from 0 to 1, spreads who failed together."""
-    longest = min(DELAY_MAX_MS, FIRST_DELAY_MS * 4 ** min(tries, 10))
-    return int(longest * (0.75 + chance / 2))
 
 
 def _takes(webhook: Webhook, what: str) -> bool:

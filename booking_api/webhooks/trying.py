@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, func, select, update
 from sqlmodel.sql.expression import Select
 
+from booking_api.happenings.again import GIVE_UP_MS, delay_ms
 from booking_api.webhooks.models import DeliveryState, Webhook, WebhookDelivery
-from booking_api.webhooks.service import GIVE_UP_MS, delay_ms
 
 LEASE_MS = 60_000
 """How long whoever claimed a try may take; longer than any timeout of sending."""

@@ -20,5 +20,6 @@ DISPUTES: dict[tuple[str, str], str] = {
     ("POST", f"{API}/disputes/{{id}}/withdraw"): SIGNED_IN,
     ("GET", f"{API}/exports/{{form}}"): "pa",
     ("POST", f"{API}/tariffs/compare"): "pa",
+    ("POST", f"{API}/tariffs/quote"): SIGNED_IN,
 }
 """There is no dispute here: that another's is not shown, and not decided, is in the tests of disputes."""

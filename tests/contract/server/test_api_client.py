@@ -28,7 +28,7 @@ from booking_api.client import (
 from booking_api.client.sending import Patience
 from tests.kit.reservations import with_policy
 from tests.kit.served import Served
-from tests.kit.web import NOW_MS, WebFloor, build
+from tests.kit.web import NOW_MS, TARIFF, WebFloor, build
 
 QUICK = Patience(timeout_s=20, tries=3, pause_s=0.001)
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
@@ -170,6 +170,22 @@ def test_problems_are_exceptions_by_kind(served: Served, web: WebFloor) -> None:
         with pytest.raises(Conflict) as conflict:
             floor.members.add("Kofi", "Stone", key="the-same-key")
         assert conflict.value.code == "key_reused"
+
+
+def test_a_script_looks_after_badges_and_asks_what_a_use_would_cost(served: Served, web: WebFloor) -> None:
+    usage = '[[use]]\nid = "cut"\ntier = "member"\nused = { machine_time = "12 min" }\n'
+    with client(served, "olga") as floor:
+        (badge,) = floor.members.badges(web.people["mira"])
+        assert (badge.id, badge.lost_ms) == (web.badge["mira"], None)
+        assert floor.members.report_lost(badge.id).lost_ms is not None
+        assert floor.members.report_found(badge.id).lost_ms is None
+        with pytest.raises(NotFound):
+            floor.members.charge("none")
+        told = floor.tariffs.quote(usage, TARIFF)
+        assert [(one["id"], one["total"]) for one in told["uses"]] == [("cut", "4")]
+        with pytest.raises(Invalid) as wrong:
+            floor.tariffs.quote("[[use", TARIFF)
+        assert wrong.value.code == "quote_invalid"
 
 
 async def test_the_same_calls_in_an_event_loop(served: Served, web: WebFloor) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, select
 
 from booking_api.api.answers import UNFINISHED_MS
 from booking_api.api.bodies import BYTES_MAX, DEPTH_MAX
+from booking_api.app import create_app
 from booking_api.auth.models import IdempotentAnswer
 from booking_api.idempotency import KEPT_MS
 from booking_api.members.models import Member
@@ -308,6 +311,43 @@ async def test_a_method_that_is_not_there_names_those_that_are(web: WebFloor) ->
     assert answer.headers["allow"]
 
 
+async def test_head_answers_as_get_does_without_a_body(web: WebFloor) -> None:
+    paths = {route.path for route in web.app.routes if "GET" in (getattr(route, "methods", None) or ())}
+    asked = [path for path in sorted(paths) if "{" not in path and not path.startswith("/live")][::5]
+    differ = ("content-length", "etag", "set-cookie", "location")
+    async with web.program("ada") as program, await web.signed_in("ada") as browser:
+        for path in (*asked, "/static/base.css", f"{API}/members/{web.people['mira']}"):
+            client = program if path.startswith("/api/") else browser
+            head, got = await client.head(path), await client.get(path)
+            assert (head.status_code, head.content) == (got.status_code, b""), path
+            assert dict(head.headers).keys() == dict(got.headers).keys(), path
+            same = {name for name in got.headers if name not in differ}
+            assert all(head.headers[name] == got.headers[name] for name in same), path
+        stream = await browser.head("/live/board")
+        assert (stream.status_code, stream.headers["content-type"][:17]) == (200, "text/event-stream")
+        assert (await program.head(f"{API}/machines/none")).status_code == 404
+        assert (await program.head(f"{API}/members/import")).status_code in {404, 405}
+
+
+async def test_who_asks_too_often_waits(web: WebFloor) -> None:
+    sign_in = replace(web.context.settings.sign_in, requests_per_minute=60)
+    context = replace(web.context, settings=replace(web.context.settings, sign_in=sign_in))
+    hasty = replace(web, app=create_app(context))
+    async with hasty.program("otto") as program, await hasty.signed_in("otto") as browser:
+        for client, path in ((program, f"{API}/none"), (browser, "/none")):
+            answers = [await client.get(path)]
+            while answers[-1].status_code == 404 and len(answers) < 1000:
+                answers.append(await client.get(path, headers={"accept-language": "zh"}))
+            assert (len(answers) > 60, answers[-1].status_code) == (True, 429), path
+            assert 1 <= int(answers[-1].headers["retry-after"]) <= 2
+            assert "来自此处的请求过于频繁" in answers[-1].text
+            is_api = path.startswith(API)
+            assert (answers[-1].headers["content-type"] == "application/problem+json") == is_api
+        assert (await browser.get("/static/base.css")).status_code == 200
+    async with hasty.program("mira") as other:
+        assert (await other.get(f"{API}/members/me")).status_code == 200
+
+
 @pytest.fixture(scope="module")
 def beyond(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresPeer) -> Iterator[WebFloor]:
     url, folder = postgres.make(), tmp_path_factory.mktemp("beyond")
@@ -320,3 +360,30 @@ def beyond(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresPeer) -> 
 async def test_postgresql_keeps_twins_and_lost_updates_out_too(beyond: WebFloor) -> None:
     await test_twins_at_once_are_one(beyond)
     await test_nothing_is_changed_over_what_was_not_read(beyond)
+
+
+async def test_a_page_or_command_does_not_write_between_if_match_and_its_write(beyond: WebFloor) -> None:
+    """Such a write waits for all that are under way, whoever makes them, and compares after them."""
+    database, mira = beyond.context.database, beyond.people["mira"]
+    async with beyond.program("ada") as client:
+        seen = await client.get(f"{API}/members/{mira}")
+        with database.write() as command:
+            member = command.get_one(Member, mira)
+            member.shown_name = "Mira of the desk"
+            command.add(member)
+            command.flush()
+            match = {"If-Match": seen.headers["etag"]}
+            change = {"shown_name": "Mira of the API"}
+            writes = asyncio.create_task(client.patch(f"{API}/members/{mira}", json=change, headers=match))
+            await _waiting_for_a_lock(beyond)
+        assert code(await writes) == (412, "changed_meanwhile")
+
+
+async def _waiting_for_a_lock(web: WebFloor) -> None:
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    async with asyncio.timeout(30):
+        while True:
+            with web.context.database.read() as session:
+                if session.connection().execute(waits).scalar_one():
+                    return
+            await asyncio.sleep(0.02)

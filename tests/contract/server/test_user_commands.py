@@ -74,17 +74,26 @@ def test_what_is_wrong_in_the_settings_is_named(tmp_path: Path, text: str, key: 
     assert caught.value.key == key
 
 
-def test_commands_load_none_of_the_servers_heavy_rooms() -> None:
-    """A command's start is a benchmark, and `user add` makes its password at random."""
+def test_commands_load_none_of_the_servers_heavy_rooms_and_the_server_few() -> None:
+    """Their starts are benchmarks, and `user add` makes its password at random."""
     code = (
         "import importlib, sys\n"
         "from booking_api.cli.root import NAMES\n"
         "for name in NAMES: importlib.import_module(f'booking_api.cli.{name}')\n"
         "heavy = {'webauthn', 'zxcvbn', 'joserfc', 'authlib', 'httpx', 'fastapi'}\n"
         "heavy |= {'aiohttp', 'apprise', 'icalendar', 'jinja2', 'uvicorn'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "print(sorted(heavy & set(sys.modules)))\n"
+        "import booking_api.start, booking_api.app, booking_api.happenings.telling\n"
+        "heavy -= {'fastapi', 'jinja2', 'uvicorn'}\n"
+        "print(sorted((heavy | {'alembic'}) & set(sys.modules)))\n"
+        "from booking_api.rooms import API, PAGES\n"
+        "routes = [route for room in (*API, *PAGES) for route in room.router.routes]\n"
+        "print([route.path for route in routes if 'dependant' in vars(route)])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.strip() == "[]"
+    of_commands, of_the_server, endpoints_read = done.stdout.split("\n")[:3]
+    assert of_commands == "[]"
+    assert of_the_server == "[]", "what few requests need is loaded by the first that needs it"
+    assert endpoints_read == "[]", "a room's router is booking_api.api.routes.Router"

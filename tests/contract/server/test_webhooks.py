@@ -19,6 +19,7 @@ from sqlmodel import col, select
 from booking_api.badges import service as badges
 from booking_api.broker.certificates import make_certificates
 from booking_api.gateways.models import Gateway
+from booking_api.happenings.again import GIVE_UP_MS, KEPT_MS
 from booking_api.happenings.models import Happened
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
@@ -30,7 +31,7 @@ from booking_api.webhooks.addresses import Reach, check, may_reach
 from booking_api.webhooks.deliverer import Deliverer
 from booking_api.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 from booking_api.webhooks.resolver import CheckedResolver
-from booking_api.webhooks.service import GIVE_UP_MS, WebhookDetails
+from booking_api.webhooks.service import WebhookDetails
 from floor.errors import ConfigError, Refused
 from floor.words import BadgeKind
 from tests.kit.server import NOW_MS, Floor, make_floor
@@ -208,7 +209,7 @@ async def test_after_days_it_is_dead_paused_and_can_be_sent_again(floor: Floor, 
     await deliverer(floor, wall).once()
     assert {row.state for row in sent(floor)} == {DeliveryState.DELIVERED}
     with floor.db.write() as session:
-        service.purge(session, wall.at_ms + service.KEPT_MS + 1)
+        service.purge(session, wall.at_ms + KEPT_MS + 1)
     assert sent(floor) == []
 
 
