@@ -1,4 +1,4 @@
-"""May accounts bear their parts of a session? None that is overdue, and none beyond what it may still spend."""
+"""May accounts bear their parts of a session? None that is overdue, none beyond what it may still spend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of sessions that were left open: what is known of each, what it would cost, and its end by hand."""
+"""The page of sessions that were left open: what is known of each, what it would cost, its end by hand."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIELD = "%Y-%m-%dT%H:%M:%S"
 class Asked:
     """What was typed for a session, and what came of it: `shown` names the price that was shown.
 
-    `total_micro` is None where it can be given no price: `words` say why. `changed`: another was shown before.
+    `total_micro` is None where it can be given no price: `words` say why. `changed`: another was shown.
     """
 
     id: str
@@ -67,7 +67,9 @@ def end(
     """Show what a session would cost that ends then; end it so where that was `shown` before."""
     asked, now_ms = Asked(id, end, reason.strip()), page.context.clock.now_ms()
     try:
-        used = next((one for one in silent(session, page.context.live.snapshot(), now_ms) if one.id == id), None)
+        used = next(
+            (one for one in silent(session, page.context.live.snapshot(), now_ms) if one.id == id), None
+        )
         if used is None:
             raise Refused("session_heard", "It has ended, or its gateway was heard of again.")
         proven = _field(page, used.started_ms + used.elapsed_ms)

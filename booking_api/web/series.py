@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query
@@ -16,6 +16,7 @@ from booking_api.auth.who import Who
 from booking_api.db import start_again
 from booking_api.machines import service as machines
 from booking_api.members import service as members
+from booking_api.memberships.days import read_day
 from booking_api.problems import status_of
 from booking_api.reservations import booking, series
 from booking_api.reservations.endpoints import diary_of, manageable
@@ -64,7 +65,9 @@ class Found:
 
 
 @router.get("/machines/{id}/series")
-def ask(who: SignedIn, session: Reading, page: Paged, id: str, begin: Asked = "", end: Asked = "") -> Response:
+def ask(
+    who: SignedIn, session: Reading, page: Paged, id: str, begin: Asked = "", end: Asked = ""
+) -> Response:
     """Show the form."""
     require(who, Permission.MACHINES_READ)
     return _show(session, page, id, Wish(begin, end))
@@ -85,7 +88,7 @@ def repeat(
     shown: Annotated[str, Form(max_length=4_000)] = "",
     book: Annotated[str, Form(max_length=1)] = "",
 ) -> Response:
-    """Show what the rules say of each date; book those that can be had where they are those `shown` before."""
+    """Show what the rules say of each date; book what can be had where it is what was `shown`."""
     require(who, Permission.RESERVATIONS_WRITE if member or reason else Permission.ME_WRITE)
     wish = Wish(begin, end, rhythm if rhythm in RHYTHMS else "week", until, member, reason)
     if not until:
@@ -122,7 +125,7 @@ def _dates(session: Session, page: Page, who: Who, id: str, wish: Wish) -> Found
         ends_ms=instant(wish.end, page.f),
         member=members.find(session, wish.member).id if wish.member else "",
         reason=wish.reason,
-        again=RHYTHMS[wish.rhythm][1].model_copy(update={"until": _day(wish.until)}),
+        again=RHYTHMS[wish.rhythm][1].model_copy(update={"until": read_day(wish.until)}),
     )
     booking.check_times(details)
     made, names = series.dates(diary_of(page.context, session, who), details), machine_names(session)
@@ -134,13 +137,6 @@ def _dates(session: Session, page: Page, who: Who, id: str, wish: Wish) -> Found
 
 def _why(one: Dated, page: Page, names: dict[str, str]) -> str:
     return "" if one.reservation else problem_words(Refused(one.rule, one.sentence), page, names)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Refused("date_malformed", "A day is written like 2026-12-31.") from None
 
 
 def _show(

@@ -10,8 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    none = sa.Column("over_limits", sa.Boolean(), nullable=False, server_default=sa.false())
-    op.add_column("session_split", none)
+    op.add_column(
+        "session_split",
+        sa.Column("over_limits", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
 
 
 def downgrade() -> None:

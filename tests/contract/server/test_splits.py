@@ -128,7 +128,7 @@ def test_no_part_passes_a_limit_unless_staff_say_so(shop: Floor) -> None:
         accounts.set_limits(session, "team", {"credit_limit_micro": 3_000_000}, NOW_MS)
         teams.put_person(session, "lab", shop.ada, teams.PersonDetails(monthly_limit_micro=1), NOW_MS)
     refused(shop, "lab cannot .* it is 1.33 EUR more than its member may", ("team", 2), ("lab", 1))
-    with pytest.raises(Refused, match="team cannot .* 1.00 EUR more"), shop.db.write() as session:
+    with pytest.raises(Refused, match=r"team cannot .* 1\.00 EUR more"), shop.db.write() as session:
         billing.undo_split(session, "s-000", shop.ada, "enough", NOW_MS)
     with shop.db.write() as session:
         billing.undo_split(session, "s-000", "op", "enough", NOW_MS, over_limits=True)
