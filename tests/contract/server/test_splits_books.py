@@ -123,8 +123,14 @@ def test_a_month_with_splits_closes_as_without_and_pools_recover_the_same(shop: 
     split(shop, (("team", 1), ("lab", 2)), "s-001")
     with shop.db.write() as session:
         done = periods.close(session, "2026-09", EUR, "op", at_ms)
-    assert done.statement.pools == before.pools
-    assert before.pools[0].recovered_micro > 0
+    (was,), (now,) = before.pools, done.statement.pools
+    assert now.model_copy(update={"payers": was.payers}) == was
+    assert now.recovered_micro == sum(now.machines.values()) > 0
+    assert sum(one.paid_micro for one in now.payers) == sum(one.paid_micro for one in was.payers)
+    assert {one.account: one.paid_micro for one in now.payers} == {
+        member_account("team"): 8_880_000,
+        member_account("lab"): 15_720_000,
+    }, "what comes back goes to who bore it"
     assert doctor.examine(shop.db) == []
     with pytest.raises(Refused, match="closed"):
         split(shop)
