@@ -122,6 +122,15 @@ def after_commit(session: Session, act: Callable[[], None]) -> None:
     session.info[AFTER_COMMIT].append(act)
 
 
+def start_again(session: Session) -> None:
+    """Undo all that a session of `Database.write` did so far, as if nothing had been asked: it may go on.
+
+    So a page can show what an act would do, or why it is refused, and nothing of it is kept or told.
+    """
+    session.rollback()
+    session.info[AFTER_COMMIT].clear()
+
+
 def explain(error: DBAPIError, data: Path) -> Exception:
     """Return StorageFull for a full disk, else the error itself."""
     text = str(error.orig).lower()

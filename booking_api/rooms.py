@@ -49,6 +49,7 @@ from booking_api.web import (
     closing,
     join,
     letters,
+    lost,
     machine,
     me,
     member_import,
@@ -58,6 +59,7 @@ from booking_api.web import (
     quizzes,
     reserve,
     security,
+    series,
     shop,
     sign_in,
     splits,
@@ -86,7 +88,7 @@ SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
 PERSON_PAGES = (people, waiver_pages, join, member_import)
-CALENDAR_PAGES = (calendars, reservation_pages, reserve)
+CALENDAR_PAGES = (calendars, reservation_pages, reserve, series)
 MONEY_PAGES = (splits, document_pages, dispute_pages, cash_desk, bank, shop, closing)
 ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (
@@ -98,6 +100,7 @@ PAGES = (
     machine,
     staff,
     workshop,
+    lost,
     watch,
     reports,
     *ALL_PEOPLE,

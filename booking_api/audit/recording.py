@@ -96,6 +96,11 @@ def _after_flush(session: Session, _context: object) -> None:
                 _take(gathered(session), shape, row, change)
 
 
+@event.listens_for(Session, "after_rollback")
+def _after_rollback(session: Session) -> None:
+    session.info.pop(_GATHERED, None)
+
+
 def _take(into: Gathered, shape: _Shape, row: SQLModel, change: str) -> None:
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}

@@ -120,6 +120,7 @@ class SessionSplit(SQLModel, table=True):
 
     `shares` are [account, weight] in order, the session's own account among them or not; with `instant_ms`
     (UTC milliseconds) the weights are the milliseconds before and after it. Times are UTC milliseconds.
+    `over_limits` says that staff made it although an account that bears a part was overdue or at its limit.
     """
 
     __tablename__ = "session_split"
@@ -131,6 +132,7 @@ class SessionSplit(SQLModel, table=True):
     reason: str = Field(max_length=200)
     author: str = Field(max_length=64)
     made_ms: int = Field(sa_type=BigInteger)
+    over_limits: bool = Field(default=False)
     undone_ms: int | None = Field(default=None, sa_type=BigInteger)
     undone_by: str | None = Field(default=None, max_length=64)
     undone_reason: str = Field(default="", max_length=200)

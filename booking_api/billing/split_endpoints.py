@@ -9,7 +9,7 @@ from pydantic.config import JsonDict
 from sqlmodel import Session
 
 from booking_api.api.routes import Router
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing import service
@@ -21,7 +21,9 @@ from floor.errors import Refused
 
 router = Router(prefix="/api/v1", tags=["billing"])
 ShareText = Annotated[str, Field(max_length=24, description='Parts: "1", "2.5", "1/3"; or per cents: "25%".')]
-
+OverLimits = Annotated[
+    bool, Field(description="Staff: although an account is overdue, or a limit would be passed.")
+]
 
 EXAMPLE: JsonDict = {
     "shares": [{"account": "rocket", "share": "60%"}, {"account": "kelp", "share": "40%"}],
@@ -47,6 +49,7 @@ class SplitIn(BaseModel):
     instant_ms: Instant | None = None
     after: Annotated[str, Field(max_length=64)] = ""
     reason: Reason
+    over_limits: OverLimits = False
 
     @model_validator(mode="after")
     def _one_way(self) -> SplitIn:
@@ -61,6 +64,7 @@ class JoinIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
+    over_limits: OverLimits = False
 
 
 class Bears(BaseModel):
@@ -79,6 +83,7 @@ class SplitSeen(BaseModel):
     reason: str
     author: str
     made_ms: int
+    over_limits: bool
     charges: list[ChargeSeen]
 
 
@@ -97,12 +102,12 @@ def split(
     who: SignedIn, session: Writing, context: Ctx, id: str, details: SplitIn, key: IdempotencyKey
 ) -> SplitSeen:
     """Split a session between accounts that its member may charge to; one's own, or with the right."""
-    check_may_split(session, who, id)
+    check_may_split(session, who, id, details.over_limits)
 
     now_ms = context.clock.now_ms()
     shares = service.parse_shares([(one.account, one.share) for one in details.shares])
     wanted = service.Wanted(shares, details.instant_ms, details.after)
-    service.split(session, id, wanted, who.id, details.reason, now_ms)
+    service.split(session, id, wanted, who.id, details.reason, now_ms, over_limits=details.over_limits)
     made = service.split_of(session, id)
     assert made is not None, "it was just made"
     return _seen(session, made)
@@ -113,18 +118,24 @@ def undo(
     who: SignedIn, session: Writing, context: Ctx, id: str, details: JoinIn, key: IdempotencyKey
 ) -> ChargesSeen:
     """Charge a session that is split to its own account alone again."""
-    check_may_split(session, who, id)
+    check_may_split(session, who, id, details.over_limits)
 
-    made = service.undo_split(session, id, who.id, details.reason, context.clock.now_ms())
+    now_ms, over = context.clock.now_ms(), details.over_limits
+    made = service.undo_split(session, id, who.id, details.reason, now_ms, over_limits=over)
     return ChargesSeen(charges=[ChargeSeen.model_validate(one) for one in made])
 
 
-def check_may_split(session: Session, who: Who, id: str) -> MachineSession:
-    """Return a session that somebody may split: their own, or with the right; else raise Refused."""
+def check_may_split(session: Session, who: Who, id: str, over_limits: bool = False) -> MachineSession:
+    """Return a session that somebody may split: their own, or with the right; else raise Refused.
+
+    `over_limits` asks for the right.
+    """
     used = session.get(MachineSession, id)
     own = used is not None and who.id == used.member and who.may(Permission.ME_WRITE)
     if used is None or not (own or who.may(Permission.LEDGER_WRITE)):
         raise Refused("session_not_found", "This is no session of yours.")
+    if over_limits:
+        require(who, Permission.LEDGER_WRITE)
     return used
 
 
@@ -137,5 +148,6 @@ def _seen(session: Session, split: SessionSplit) -> SplitSeen:
         reason=split.reason,
         author=split.author,
         made_ms=split.made_ms,
+        over_limits=split.over_limits,
         charges=[ChargeSeen.model_validate(one) for one in charges],
     )

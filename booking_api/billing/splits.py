@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from sqlmodel import Session, col, select
 
-from booking_api.accounts import limits
 from booking_api.accounts.choice import check_may_charge
 from booking_api.billing.bill import bill, summed
 from booking_api.billing.changes import Standing, changeable, charges_of, credited, take_back
 from booking_api.billing.models import Charge, SessionSplit
 from booking_api.billing.past import past_session, splits_of
+from booking_api.billing.split_limits import Bearing
 from booking_api.clock import make_id
 from booking_api.disputes.models import Dispute, DisputeState
 from booking_api.documents.models import InvoiceItem
@@ -69,12 +69,19 @@ def parse_shares(texts: Sequence[tuple[str, str]]) -> tuple[tuple[str, int], ...
 
 
 def split(
-    session: Session, session_id: str, wanted: Wanted, author: str, reason: str, now_ms: int
+    session: Session,
+    session_id: str,
+    wanted: Wanted,
+    author: str,
+    reason: str,
+    now_ms: int,
+    *,
+    over_limits: bool = False,
 ) -> list[Charge]:
     """Split a session's cost between accounts that its member may charge to; what was split is split anew.
 
     Raises Refused where its charges may not be changed, for shares that are none, and where an account may
-    not bear its part.
+    not bear its part: that alone staff override (`over_limits`), and it is kept that they did.
     """
     ledger.hold(session)
     used, standing = changeable(session, session_id, reason)
@@ -95,23 +102,42 @@ def split(
         author=author,
         made_ms=now_ms,
     )
-    budgets = _Budgets(session, used, [account for account, _ in shares], standing.charges)
+    bearing = Bearing(session, used, [account for account, _ in shares], standing.charges, now_ms)
     _end(session, session_id, author, reason, now_ms)
     session.add(made)
     _again(session, used, standing, reason, author, now_ms)
-    budgets.check()
-    return charges_of(session, session_id)
+    charges = charges_of(session, session_id)
+    try:
+        bearing.check(charges)
+    except Refused:
+        if not over_limits:
+            raise
+        made.over_limits = True
+        session.add(made)
+    return charges
 
 
-def undo_split(session: Session, session_id: str, author: str, reason: str, now_ms: int) -> list[Charge]:
+def undo_split(
+    session: Session,
+    session_id: str,
+    author: str,
+    reason: str,
+    now_ms: int,
+    *,
+    over_limits: bool = False,
+) -> list[Charge]:
     """Charge a session that is split to its own account alone again; raises Refused as `split` does."""
     ledger.hold(session)
     used, standing = changeable(session, session_id, reason)
     if not _end(session, session_id, author, reason, now_ms):
         raise Refused("split_none", "It is not split.")
     _check_untouched(session, standing)
+    bearing = Bearing(session, used, [used.account], standing.charges, now_ms)
     _again(session, used, standing, reason, author, now_ms)
-    return charges_of(session, session_id)
+    charges = charges_of(session, session_id)
+    if not over_limits:
+        bearing.check(charges)
+    return charges
 
 
 def split_of(session: Session, session_id: str) -> SessionSplit | None:
@@ -168,36 +194,3 @@ def _again(
         if problem := billed.problems.get(used.id):
             raise Refused("session_unpriced", problem)
     summed(session, [used.id])
-
-
-class _Budgets:
-    """What accounts may still be charged, before and after a split: no part may pass a limit."""
-
-    def __init__(
-        self, session: Session, used: MachineSession, accounts: Collection[str], charges: Sequence[Charge]
-    ) -> None:
-        self.session = session
-        known = limits.read(session, accounts)
-        keys = {key for account in accounts for key in known.keys(account, used.member)}
-        self.budgets = [known.budgets[key] for key in sorted(keys)]
-        self.units = sorted({(charge.commodity, charge.month) for charge in charges})
-        self.before = self._left()
-
-    def _left(self) -> Mapping[tuple[str, str, str], int]:
-        return {
-            (unit, month, key): left
-            for unit, month in self.units
-            for key, left in limits.available(self.session, self.budgets, unit, month).items()
-        }
-
-    def check(self) -> None:
-        """Raise Refused where a limit is passed that was not, or further than it was."""
-        people = {budget.key for budget in self.budgets if budget.member}
-        for at, left in self._left().items():
-            if left < 0 and left < self.before.get(at, 0):
-                if at[2] in people:
-                    raise Refused(
-                        "split_limit",
-                        "An account cannot bear its part: it is more than its member may charge to it.",
-                    )
-                raise Refused("split_limit", "An account cannot bear its part: its limit would be passed.")

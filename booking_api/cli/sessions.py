@@ -24,6 +24,7 @@ session = typer.Typer(help="Sessions: one use of a machine each.", no_args_is_he
 app.add_typer(session, name="session")
 Id = Annotated[str, typer.Argument(help="The session's id.", metavar="SESSION")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept and shown.")]
+Over = Annotated[bool, typer.Option(help="Although an account is overdue, or a limit would be passed.")]
 
 
 @session.command("split")
@@ -36,6 +37,7 @@ def split(
     ] = None,
     at: Annotated[str | None, typer.Option(help="2026-05-31T14:05[:30]: when the account changed.")] = None,
     after: Annotated[str, typer.Option(help="With --at: the account that pays from then on.")] = "",
+    over_limits: Over = False,
 ) -> None:
     """Split a session's cost between accounts: by shares, or by the time of a change."""
     if bool(shares) == bool(at) or bool(at) != bool(after):
@@ -47,14 +49,16 @@ def split(
             wanted = billing.Wanted(billing.parse_shares(texts))
         else:
             wanted = billing.Wanted(instant_ms=instant_ms(on, at), after=account_of(on.session, after))
-        _print(on, billing.split(on.session, id, wanted, AUTHOR, reason, on.now_ms))
+        made = billing.split(on.session, id, wanted, AUTHOR, reason, on.now_ms, over_limits=over_limits)
+        _print(on, made)
 
 
 @session.command("unsplit")
-def unsplit(ctx: typer.Context, id: Id, reason: Reason) -> None:
+def unsplit(ctx: typer.Context, id: Id, reason: Reason, over_limits: Over = False) -> None:
     """Charge a session that is split to its own account alone again."""
     with desk(ctx) as on:
-        _print(on, billing.undo_split(on.session, id, AUTHOR, reason, on.now_ms))
+        made = billing.undo_split(on.session, id, AUTHOR, reason, on.now_ms, over_limits=over_limits)
+        _print(on, made)
 
 
 @session.command("end")

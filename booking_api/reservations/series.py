@@ -7,13 +7,15 @@ from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, Field
+from sqlmodel import col, select
 
 from booking_api.reservations import booking
 from booking_api.reservations.booking import BookingDetails, granted, wanted
 from booking_api.reservations.diary import Diary
+from booking_api.reservations.models import Reserved
 from floor.errors import Refused
 from floor.reservation.recurring import Recurring, Unit, expand, may_recur
-from floor.reservation.terms import Slot
+from floor.reservation.terms import Slot, Standing
 
 TIMES_MAX = 104
 DAYS = 7
@@ -58,6 +60,14 @@ class Series:
 
 def book(diary: Diary, details: SeriesDetails) -> Series:
     """Book every date that can be had; raises Refused where nothing may recur, or no date could be had."""
+    made = dates(diary, details)
+    if all(one.reservation is None for one in made.dates):
+        raise Refused("reservation_series", "None of these dates can be had.")
+    return made
+
+
+def dates(diary: Diary, details: SeriesDetails) -> Series:
+    """Book every date that can be had, if any; raises Refused where nothing may recur."""
     diary.hold()
     first = wanted(diary, details, details.member or diary.by)
     again = details.again
@@ -65,10 +75,28 @@ def book(diary: Diary, details: SeriesDetails) -> Series:
     slots = expand(first.slot, rule, diary.zone)
     granted(may_recur(diary.policies, details.machine, first.tier, slots, diary.zone))
     id = diary.new_id()
-    dates = tuple(_date(diary, details, slot, id) for slot in slots)
-    if all(one.reservation is None for one in dates):
-        raise Refused("reservation_series", "None of these dates can be had.")
-    return Series(id, dates)
+    return Series(id, tuple(_date(diary, details, slot, id) for slot in slots))
+
+
+def rest(diary: Diary, id: str) -> list[Reserved]:
+    """Return a reservation and those of its series that its holder has after it and that have not begun."""
+    row = diary.get(id)
+    if row.series is None:
+        raise Refused("reservation_no_series", "It does not come again.")
+    query = select(Reserved).where(
+        Reserved.series == row.series,
+        Reserved.member == row.member,
+        Reserved.standing == Standing.BOOKED,
+        col(Reserved.begins_ms) >= row.begins_ms,
+        col(Reserved.begins_ms) > diary.now_ms,
+    )
+    return list(diary.session.exec(query.order_by(col(Reserved.begins_ms))))
+
+
+def cancel_rest(diary: Diary, id: str, reason: str = "") -> list[Reserved]:
+    """Give a reservation and all later ones of its series up; each costs what giving it up alone costs."""
+    diary.hold()
+    return [booking.cancel(diary, row.id, reason) for row in rest(diary, id)]
 
 
 def _date(diary: Diary, details: SeriesDetails, slot: Slot, series: str) -> Dated:

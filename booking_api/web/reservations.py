@@ -41,7 +41,9 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One of the reader's reservations; `costs` says that giving it up now costs something."""
+    """One of the reader's reservations; `costs` says that giving it up now costs something. `later` is how
+    many of its series come after it.
+    """
 
     row: Reserved
     machine: str
@@ -50,6 +52,7 @@ class Line:
     begun: bool
     released_ms: int
     costs: bool
+    later: int
 
 
 @router.get("", dependencies=[Depends(settled)])
@@ -200,7 +203,9 @@ def _lines(session: Session, page: Page, member: str, names: dict[str, str]) -> 
     query = select(Reserved).where(Reserved.member == member).order_by(col(Reserved.begins_ms).desc())
     rows = reversed(session.exec(query.limit(200)).all())
     lines = []
-    for row, one in facts.by_now(session, rows, rules, now_ms):
+    found = facts.by_now(session, rows, rules, now_ms)
+    coming = [(row.series, row.begins_ms) for row, one in found if one.standing is Standing.BOOKED]
+    for row, one in found:
         policy = rules.of(row.machine)
         lines.append(
             Line(
@@ -211,6 +216,7 @@ def _lines(session: Session, page: Page, member: str, names: dict[str, str]) -> 
                 begun=one.standing is Standing.BEGUN,
                 released_ms=policy.rules_for(row.tier).no_show_ms and row.begins_ms + policy.rules.no_show_ms,
                 costs=fees.of_cancel(one, policy, now_ms, page.context.zone) is not None,
+                later=sum(at == row.series and begins_ms > row.begins_ms for at, begins_ms in coming),
             )
         )
     return lines

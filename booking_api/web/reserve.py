@@ -205,6 +205,7 @@ def _show(
     today = page.f.moment(now_ms).date()
     first = max(_day(day, today), today)
     diary = diary_of(page.context, session, who)
+    rules = diary.policies.of(id).rules_for(who.member.tier)
     values = {
         "machine": machines.get(session, id),
         "days": [
@@ -214,8 +215,9 @@ def _show(
         "form": form,
         "before": max(first - timedelta(days=DAYS), today).isoformat() if first > today else "",
         "after": (first + timedelta(days=DAYS)).isoformat(),
-        "reservable": diary.policies.of(id).rules_for(who.member.tier).reserve,
-        "waits": diary.policies.of(id).rules_for(who.member.tier).waiting,
+        "reservable": rules.reserve,
+        "waits": rules.waiting,
+        "repeats": rules.recurring or diary.is_staff,
         "kinds": KINDS,
     }
     return page.answer("reserve.html", values, status)

@@ -55,6 +55,9 @@ RULES = {
     "waiting": "There is no waiting list for this machine.",
     "waiting_most": "The waiting list of this machine is full.",
     "extend": "It cannot go on: somebody waits, or the rules have it end.",
+    "recurring": "Reservations of this machine do not come again by themselves.",
+    "recurring_most": "These are more dates than are allowed.",
+    "recurring_for": "It may not come again for so long.",
     "extend_max": "It cannot go on for so long.",
 }
 """By rule, what a reader whose language the rules' own sentence is not in is told."""

@@ -68,6 +68,9 @@ PATTERNS = (
     "First comes: %(name)s.",
     "You do not sign off %(name)s for this member.",
     "%(name)s is not signed off at machines.",
+    "%(name)s cannot bear its part: it is overdue.",
+    "%(name)s cannot bear its part: it is %(money)s more than its limit.",
+    "%(name)s cannot bear its part: it is %(money)s more than its member may charge to it.",
 )
 """What rules say, with what stands in it: `%(at2)s` is a second instant. Catalogues have each."""
 

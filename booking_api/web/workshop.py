@@ -15,6 +15,7 @@ from booking_api.auth.who import Who
 from booking_api.gateways.endpoints import list_gateways
 from booking_api.machines import service as machines
 from booking_api.sessions.late import late_by_ms
+from booking_api.sessions.lost import silent
 from booking_api.sessions.models import Alarm
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
@@ -32,6 +33,7 @@ def workshop(who: Reads, session: Reading, page: Paged) -> Response:
     """Show what needs a technician."""
     unseen = select(Alarm).where(col(Alarm.seen_ms).is_(None)).order_by(col(Alarm.at_ms).desc())
     out_of_order = [row for row in machines.listed(session) if row.lockout_reason is not None]
+    now_ms, may_end = page.context.clock.now_ms(), who.may(Permission.LEDGER_WRITE)
     values = {
         "alarms": list(session.exec(unseen.limit(ALARMS))),
         "locked": out_of_order,
@@ -39,7 +41,8 @@ def workshop(who: Reads, session: Reading, page: Paged) -> Response:
         "late_by_ms": late_by_ms,
         "gateways": list_gateways(session, page.context, who),
         "names": machine_names(session),
-        "now_ms": page.context.clock.now_ms(),
+        "now_ms": now_ms,
+        "lost": len(silent(session, page.context.live.snapshot(), now_ms)) if may_end else 0,
     }
     return page.answer("workshop.html", values)
 

@@ -37,6 +37,8 @@ BOOKS: dict[tuple[str, str], str] = {
     ("GET", "/sessions/{id}/split"): SIGNED_IN,
     ("POST", "/sessions/{id}/split"): SIGNED_IN,
     ("POST", "/sessions/{id}/split/undo"): SIGNED_IN,
+    ("GET", "/workshop/sessions"): "pa",
+    ("POST", "/workshop/sessions/{id}/end"): "pa",
     ("GET", "/closing"): "pa",
     ("POST", "/closing/invoices/new"): "pa",
     ("POST", "/closing/invoices/{id}/pay"): "pa",

@@ -7,11 +7,13 @@ from sqlmodel import col, select
 
 from booking_api import doctor
 from booking_api.accounts import service as accounts
+from booking_api.accounts import teams
 from booking_api.billing import service as billing
 from booking_api.billing.models import Charge, SessionSplit
 from booking_api.disputes import service as disputes
 from booking_api.documents.gather import waiting
 from booking_api.documents.items import item_of, read_sources
+from booking_api.payments import overdue
 from booking_api.periods.models import Period
 from booking_api.web.formats import Formats
 from floor.errors import Refused
@@ -38,10 +40,11 @@ def split(
     wanted: tuple[tuple[str, int], ...] | billing.Wanted = THIRDS,
     id: str = "s-000",
     reason: str = "made together",
+    over_limits: bool = False,
 ) -> dict[str, int]:
     how = wanted if isinstance(wanted, billing.Wanted) else billing.Wanted(wanted)
     with shop.db.write() as session:
-        made = billing.split(session, id, how, shop.ada, reason, NOW_MS)
+        made = billing.split(session, id, how, shop.ada, reason, NOW_MS, over_limits=over_limits)
         return {charge.account: charge.total_micro for charge in made}
 
 
@@ -111,15 +114,45 @@ def test_an_instant_divides_by_time(shop: Floor) -> None:
             split(shop, billing.Wanted(instant_ms=instant, after="lab"))
 
 
-def test_no_part_passes_a_limit(shop: Floor) -> None:
+def test_no_part_passes_a_limit_unless_staff_say_so(shop: Floor) -> None:
     use(shop, Use(1, CAPPED, 0, 0, 40))
     with shop.db.write() as session:
         accounts.set_limits(session, shop.ada, {"monthly_limit_micro": 2_000_000}, NOW_MS)
     before = shop.balances()
-    refused(shop, "cannot bear its part: its limit would be passed", ("team", 1), (shop.ada, 2))
+    refused(shop, "Ada Byron cannot bear .* it is 0.67 EUR more than its limit", ("team", 1), (shop.ada, 2))
     assert shop.balances() == before
     assert split(shop, (("team", 1), (shop.ada, 1)))[shop.ada] == 2_000_000
-    split(shop, (("team", 2), (shop.ada, 1)))
+    split(shop, (("team", 1), (shop.ada, 2)), over_limits=True)
+    healthy(shop)
+    with shop.db.write() as session:
+        accounts.set_limits(session, "team", {"credit_limit_micro": 3_000_000}, NOW_MS)
+        teams.put_person(session, "lab", shop.ada, teams.PersonDetails(monthly_limit_micro=1), NOW_MS)
+    refused(shop, "lab cannot .* it is 1.33 EUR more than its member may", ("team", 2), ("lab", 1))
+    with pytest.raises(Refused, match=r"team cannot .* 1\.00 EUR more"), shop.db.write() as session:
+        billing.undo_split(session, "s-000", shop.ada, "enough", NOW_MS)
+    with shop.db.write() as session:
+        billing.undo_split(session, "s-000", "op", "enough", NOW_MS, over_limits=True)
+        assert session.exec(select(SessionSplit.over_limits).order_by(col(SessionSplit.made_ms))).all() == [
+            False,
+            True,
+        ]
+
+
+def test_an_account_that_is_overdue_or_archived_bears_no_part(shop: Floor) -> None:
+    use(shop, Use(1, CAPPED, 0, 0, 40))
+    with shop.db.write() as session:
+        for account in ("lab", "team"):
+            overdue.block(session, account, NOW_MS, "EUR", "test", NOW_MS)
+    refused(shop, "lab cannot bear its part: it is overdue", ("team", 1), ("lab", 1))
+    split(shop, (("team", 1), (shop.ada, 1)))
+    with shop.db.write() as session:
+        overdue.block(session, "lab", NOW_MS, "EUR", "test", NOW_MS)
+    split(shop, (("team", 1), ("lab", 2)), over_limits=True)
+    with shop.db.write() as session:
+        billing.undo_split(session, "s-000", shop.ada, "enough", NOW_MS)
+        teams.archive(session, "lab", NOW_MS)
+    with pytest.raises(Refused, match="not one that you may charge to"):
+        split(shop, (("team", 1), ("lab", 1)), over_limits=True)
     healthy(shop)
 
 
