@@ -239,7 +239,7 @@ def _minor_until(wanted: Wanted, today: date, of_age: int) -> date | None:
 
 def _signed(session: Session, wanted: Wanted, is_minor: bool, now_ms: int) -> list[dict[str, object]]:
     """Return what they signed; everything that has to be signed must be."""
-    asked = {row.id: row for row in waivers.newest(session) if is_minor or not row.minors_only}
+    asked = {row.id: row for row in waivers.of_all(session) if is_minor or not row.minors_only}
     if set(asked) - set(wanted.waivers):
         raise Refused("waiver_missing", "Read what has to be signed, and agree to each text.")
     if asked and not wanted.signature.strip():

@@ -169,7 +169,7 @@ def _by_staff(page: Page) -> bool:
 def _form(
     session: Session, page: Page, given: Mapping[str, str], read: list[str], problem: str
 ) -> dict[str, object]:
-    texts = [(row, *waivers.text_of(row, page.f.language)) for row in waivers.newest(session)]
+    texts = [(row, *waivers.text_of(row, page.f.language)) for row in waivers.of_all(session)]
     return {
         "given": {name: given.get(name, "") for name in FIELDS},
         "read": read,

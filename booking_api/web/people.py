@@ -25,6 +25,7 @@ from booking_api.privacy.endpoints import data_answer
 from booking_api.waivers import service as waivers
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.waivers import where_words
 from floor.errors import Refused
 
 router = APIRouter(include_in_schema=False)
@@ -219,6 +220,7 @@ def _of(session: Session, page: Page, member: Member) -> dict[str, object]:
         "signed": [
             (row, waivers.get(session, row.version)) for row in waivers.signatures(session, member.id)
         ],
+        "where": where_words(session),
         "name_of": lambda row: waivers.text_of(row, page.f.language)[0],
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }
