@@ -16,6 +16,7 @@ from booking_api.accounts import checks as accounts
 from booking_api.audit import service as audit
 from booking_api.badges import checks as badges
 from booking_api.billing import checks as billing
+from booking_api.certifications import checks as training
 from booking_api.db import DATA, Database
 from booking_api.documents import checks as documents
 from booking_api.ledger import chain, heads
@@ -180,6 +181,8 @@ CHECKS: tuple[Check, ...] = (
     _of_room(accounts.check_months),
     _of_room(documents.check_invoices),
     _of_room(badges.check_masters),
+    _of_room(training.check_skills),
+    _of_room(training.check_used),
     _of_room(audit.check_chain),
     check_tariffs,
     check_journals,

@@ -11,6 +11,7 @@ from booking_api.badges import endpoints as badges
 from booking_api.billing import endpoints as billing
 from booking_api.billing import split_endpoints
 from booking_api.certifications import endpoints as certifications
+from booking_api.certifications import quiz_endpoints
 from booking_api.costing import endpoints as costing
 from booking_api.courses import endpoints as courses
 from booking_api.courses import rounds as course_rounds
@@ -77,7 +78,7 @@ from booking_api.web import sign_ins as sign_in_pages
 from booking_api.web import waivers as waiver_pages
 from booking_api.webhooks import endpoints as webhooks
 
-PEOPLE = (tokens, sign_ins, members, badges, certifications, accounts, memberships, courses)
+PEOPLE = (tokens, sign_ins, members, badges, certifications, quiz_endpoints, accounts, memberships, courses)
 PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)

@@ -66,7 +66,8 @@ class MemberStanding:
     `account_name` is what the default account is called, "" where it is the member's own. `since` is the
     first day of the membership, from which its years and billing months count. `number` is the member's, as
     the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
-    `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign.
+    `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign
+    before they use any machine, `waiver_missing_at` at which machines they do.
     `signs_off` may sign others off, at machines that they may use themselves.
     """
 
@@ -90,6 +91,7 @@ class MemberStanding:
     supervised: bool = False
     waiver_missing: bool = False
     signs_off: bool = False
+    waiver_missing_at: tuple[str, ...] = ()
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
@@ -296,7 +298,7 @@ def _badge_refuses(request: Request, badge: BadgeStanding) -> DenialReason | Non
 def _member_refuses(request: Request, member: MemberStanding) -> DenialReason | None:
     if member.suspended:
         return DenialReason.MEMBER_SUSPENDED
-    if member.waiver_missing:
+    if member.waiver_missing or request.machine in member.waiver_missing_at:
         return DenialReason.WAIVER_MISSING
     if member.until_ms is None:
         return None

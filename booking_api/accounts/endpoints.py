@@ -8,16 +8,19 @@ from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session
 
-from booking_api.accounts import choice, funds, guests, service, teams
+from booking_api.accounts import choice, funds, guests, invitations, service, teams
 from booking_api.accounts.models import AccountKind, AfterBudget, TeamRole
 from booking_api.accounts.use import Use, read_use
 from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.models import MailedLink
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
 from booking_api.members import service as members
 from booking_api.periods.calendar import month_at
+from floor.errors import Refused
+from floor.texts import LANGUAGES
 
 router = Router(prefix="/api/v1", tags=["accounts"])
 Admits = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
@@ -122,6 +125,28 @@ class PersonAdded(teams.PersonDetails):
     """A person for a team, by number, e-mail or id."""
 
     who: Annotated[str, Field(min_length=1, max_length=254)]
+
+
+class TeamInvitation(BaseModel):
+    """Whom to invite, by the address of somebody who may be no member yet; `language` is the letter's."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, Field(min_length=3, max_length=254)]
+    language: Annotated[str, Field(pattern=f"^({'|'.join(LANGUAGES)})$")] = "en"
+
+
+class TeamInvitationSeen(BaseModel):
+    """An invitation that nobody has taken, or whose reader waits to be admitted (`used_ms` is since when)."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    email: str
+    author: str
+    created_ms: int
+    expires_ms: int
+    used_ms: int | None
 
 
 class FundSeen(BaseModel):
@@ -231,6 +256,48 @@ def add_person(who: Manages, session: Writing, context: Ctx, id: str, added: Per
 def remove_person(who: Manages, session: Writing, context: Ctx, id: str, member: str) -> None:
     """Take a person out of a team."""
     teams.remove_person(session, id, member, context.clock.now_ms())
+
+
+@router.get("/teams/{id}/invitations")
+def list_team_invitations(
+    who: LooksAfter, session: Reading, context: Ctx, id: str
+) -> list[TeamInvitationSeen]:
+    """List whom a team has invited and who is not in it yet."""
+    rows = invitations.listed(session, teams.get(session, id).id, context.wall.now_ms())
+    return [TeamInvitationSeen.model_validate(row) for row in rows]
+
+
+@router.post("/teams/{id}/invitations", status_code=201)
+def invite_to_team(
+    who: Manages, session: Writing, context: Ctx, id: str, wanted: TeamInvitation
+) -> TeamInvitationSeen:
+    """Invite somebody into a team by letter, whether they are a member yet or not."""
+    return TeamInvitationSeen.model_validate(
+        invited(session, context, who, id, wanted.email, wanted.language)
+    )
+
+
+@router.delete("/teams/{id}/invitations/{invitation}", status_code=204)
+def withdraw_team_invitation(who: Manages, session: Writing, context: Ctx, id: str, invitation: str) -> None:
+    """Take an invitation back."""
+    invitations.withdraw(session, id, invitation, context.wall.now_ms())
+
+
+def invited(session: Session, context: Context, who: Who, team: str, email: str, language: str) -> MailedLink:
+    """Invite by letter; raises Refused where nobody joins by themselves."""
+    settings = context.settings
+    if settings.people.join == "off":
+        raise Refused("join_not_found", "Nobody joins by themselves here. Ask staff.")
+    return invitations.invite(
+        session,
+        team,
+        email,
+        who.id,
+        settings.address,
+        language,
+        settings.sign_in.invitation_days,
+        context.wall.now_ms(),
+    )
 
 
 @router.post("/guests", status_code=201)

@@ -96,7 +96,7 @@ def change(session: Session, id: str, changes: TeamChanges, now_ms: int) -> Acco
 
 def put_person(session: Session, id: str, member: str, details: PersonDetails, now_ms: int) -> AccountMember:
     """Let a person charge to a team, or change what they may."""
-    account, person = _open(session, id), members.get(session, member)
+    account, person = open_team(session, id), members.get(session, member)
     kept = session.get(AccountMember, (id, member))
     demoted = "role" in details.model_fields_set and details.role is not TeamRole.OWNER
     if kept is not None and kept.role is TeamRole.OWNER and demoted:
@@ -175,7 +175,8 @@ def owns(session: Session, id: str, member: str) -> bool:
     return any(row is not None and row.role is TeamRole.OWNER for row in rows)
 
 
-def _open(session: Session, id: str) -> Account:
+def open_team(session: Session, id: str) -> Account:
+    """Return a team that is not closed; raises Refused for none."""
     account = get(session, id)
     if account.archived_ms is not None:
         raise Refused("team_archived", f"The team {account.name} is closed.")

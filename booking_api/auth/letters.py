@@ -38,19 +38,17 @@ def invite(
 
     The caller has checked that the author may give the role. Raises Refused for an address that is no such.
     """
-    receiver = email.strip()
-    if len(receiver) > 254 or receiver.count("@") != 1 or not receiver.isprintable() or " " in receiver:
-        raise Refused("email_malformed", "This is no e-mail address.")
-    member = _member_at(session, receiver)
+    receiver = receiver_of(email)
+    member = member_at(session, receiver)
     if member is not None and role not in {Role.MEMBER, member.role}:
         raise Refused("role_taken", "This is a member already: change their role on their own page.")
     if len(open_invitations(session, now_ms)) >= OPEN_MAX:
         raise Refused("invitations_many", "Too many invitations are open. Call some back first.")
-    made, token = _link(
+    made, token = make_link(
         session, LetterKind.INVITATION, member, receiver, author, now_ms, days * DAY_MS, role=role
     )
     speaks = member.language if member else language
-    write_letter(session, LetterKind.INVITATION, receiver, speaks, now_ms, link=_address(address, token))
+    write_letter(session, LetterKind.INVITATION, receiver, speaks, now_ms, link=link_address(address, token))
     return made
 
 
@@ -80,26 +78,24 @@ def forgotten(session: Session, typed: str, address: str, now_ms: int) -> None:
     """Send a link for a new password, if somebody signs in with this name or address; else do nothing."""
     name = service.folded(typed)[:200]
     credential = service.credential_of(session, name)
-    member = session.get(Member, credential.member) if credential else _member_at(session, name)
+    member = session.get(Member, credential.member) if credential else member_at(session, name)
     if not BY_RECEIVER.count(session, f"password {member.id if member else name}", now_ms):
         return
     if member is None or not member.email or session.get(Credential, member.id) is None:
         return
-    _, token = _link(session, LetterKind.PASSWORD_RESET, member, member.email, member.id, now_ms, HOUR_MS)
-    link = _address(address, token)
+    _, token = make_link(session, LetterKind.PASSWORD_RESET, member, member.email, member.id, now_ms, HOUR_MS)
+    link = link_address(address, token)
     write_letter(session, LetterKind.PASSWORD_RESET, member.email, member.language, now_ms, link=link)
 
 
 def change_email(session: Session, member: Member, email: str, address: str, now_ms: int) -> None:
     """Send a link to a new address: once it was opened, it is the member's, and the old one is told."""
-    receiver = email.strip()
-    if len(receiver) > 254 or receiver.count("@") != 1 or not receiver.isprintable() or " " in receiver:
-        raise Refused("email_malformed", "This is no e-mail address.")
+    receiver = receiver_of(email)
     if not BY_RECEIVER.count(session, f"email {member.id}", now_ms):
         raise Refused("sign_in_often", "Too many letters were asked for. Wait an hour, then try again.")
     # Whether it is another member's, the form does not say: the letter's reader finds it out.
-    _, token = _link(session, LetterKind.EMAIL_CHANGED, member, receiver, member.id, now_ms, HOUR_MS)
-    link = _address(address, token)
+    _, token = make_link(session, LetterKind.EMAIL_CHANGED, member, receiver, member.id, now_ms, HOUR_MS)
+    link = link_address(address, token)
     write_letter(session, LetterKind.EMAIL_CHANGED, receiver, member.language, now_ms, link=link)
 
 
@@ -117,7 +113,7 @@ def set_new_password(session: Session, token: str, password: str, now_ms: int) -
     credential = session.get(Credential, kept.member) if kept.member else None
     if kept.kind is not LetterKind.PASSWORD_RESET or credential is None:
         raise Refused("link_over_not_found", OVER)
-    _use(session, kept, now_ms)
+    use_up(session, kept, now_ms)
     service.set_password(session, credential.member, credential.login, password, now_ms)
     return credential.member
 
@@ -130,7 +126,7 @@ def accept(
     kept = look(session, token, now_ms)
     if kept.kind is not LetterKind.INVITATION:
         raise Refused("link_over_not_found", OVER)
-    _use(session, kept, now_ms)
+    use_up(session, kept, now_ms)
     member = session.get(Member, kept.member) if kept.member else None
     if member is None:
         if not first_name.strip() or not last_name.strip():
@@ -156,7 +152,7 @@ def confirm_email(session: Session, token: str, now_ms: int, floor_ms: int) -> N
         raise Refused("link_over_not_found", OVER)
     member = members.get(session, kept.member)
     before = member.email
-    _use(session, kept, now_ms)
+    use_up(session, kept, now_ms)
     members.change(session, member.id, MemberChanges(email=kept.email), floor_ms)
     credential = session.get(Credential, member.id)
     login = service.folded(kept.email)
@@ -182,10 +178,11 @@ def address_changed(session: Session, member: Member, before: str | None, now_ms
     service.tell(session, member.id, "email", now_ms)
 
 
-def _link(
+def make_link(
     session: Session, kind: LetterKind, member: Member | None, email: str, author: str, now_ms: int,
     lives_ms: int, role: Role = Role.MEMBER,
 ) -> tuple[MailedLink, str]:  # fmt: skip
+    """Keep a link that is good for so long; returns it with its secret, which stands in the letter alone."""
     token = fresh()
     made = MailedLink(
         id=make_id(now_ms),
@@ -202,7 +199,7 @@ def _link(
     return made, token
 
 
-def _use(session: Session, link: MailedLink, now_ms: int) -> None:
+def use_up(session: Session, link: MailedLink, now_ms: int) -> None:
     """Use a link up; of several who do at once, one may."""
     mine = (col(MailedLink.id) == link.id, col(MailedLink.used_ms).is_(None))
     done = session.execute(update(MailedLink).where(*mine).values(used_ms=now_ms))
@@ -211,9 +208,19 @@ def _use(session: Session, link: MailedLink, now_ms: int) -> None:
         raise Refused("link_over_not_found", OVER)
 
 
-def _member_at(session: Session, email: str) -> Member | None:
+def receiver_of(email: str) -> str:
+    """Return an address as it is kept; raises Refused for one that is none."""
+    receiver = email.strip()
+    if len(receiver) > 254 or receiver.count("@") != 1 or not receiver.isprintable() or " " in receiver:
+        raise Refused("email_malformed", "This is no e-mail address.")
+    return receiver
+
+
+def member_at(session: Session, email: str) -> Member | None:
+    """Return the member who has an address."""
     return session.exec(select(Member).where(func.lower(col(Member.email)) == email.lower())).first()
 
 
-def _address(address: str, token: str) -> str:
+def link_address(address: str, token: str) -> str:
+    """Return where a link leads; `address` is the server's."""
     return f"{address}/links/{token}"

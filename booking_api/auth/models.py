@@ -119,7 +119,10 @@ class LinkedIdentity(SQLModel, table=True):
 
 
 class MailedLink(SQLModel, table=True):
-    """A link that goes out by letter and opens once: `member` is None for an invitation of somebody new."""
+    """A link that goes out by letter and opens once: `member` is None for an invitation of somebody new.
+
+    `team` is the account of the team that it invites into, None where that was withdrawn.
+    """
 
     __tablename__ = "mailed_link"
 
@@ -133,6 +136,7 @@ class MailedLink(SQLModel, table=True):
     created_ms: int = Field(sa_type=BigInteger)
     expires_ms: int = Field(sa_type=BigInteger)
     used_ms: int | None = Field(default=None, sa_type=BigInteger)
+    team: str | None = Field(default=None, index=True, max_length=64)
 
 
 class Ceremony(SQLModel, table=True):

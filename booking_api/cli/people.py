@@ -22,6 +22,7 @@ from booking_api.cli.floor import AUTHOR
 from booking_api.clock import Clock
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import member_account
+from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.members import sheet
 from booking_api.members.exporting import export
@@ -175,15 +176,19 @@ def publish_waiver(
         raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
     with desk(ctx) as at:
         row = waivers.publish(at.session, validated(WaiverDetails, table), AUTHOR, at.now_ms)
-    typer.echo(f"{row.id} is published; it must be signed from {row.due} on.")
+    where = "" if row.is_everywhere else f" at {', '.join([*row.machines, *row.machine_kinds])}"
+    typer.echo(f"{row.id} is published; it must be signed from {row.due} on{where}.")
 
 
 @waiver.command("missing")
-def list_missing(ctx: typer.Context) -> None:
+def list_missing(
+    ctx: typer.Context, machine: Annotated[str, typer.Option(help="Who may not use this one.")] = ""
+) -> None:
     """List who uses no machine because a text is not signed."""
     with reading(ctx) as (_, database), database.read() as session:
         today = day_of(Clock().now_ms(), database.zone)
-        for id in waivers.missing(session, None, today):
+        used = machines.get(session, machine) if machine else None
+        for id in waivers.missing(session, None, today, used):
             one = members.get(session, id)
             typer.echo(f"{one.number:8} {one.whole_name}")
 

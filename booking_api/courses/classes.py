@@ -324,19 +324,6 @@ def call_off(session: Session, id: str, author: str, now_ms: int, reason: str = 
     return row
 
 
-def students_of(session: Session, id: str) -> list[str]:
-    """Return the members who have a place in a class that opens machines to its students; else nobody."""
-    row = get(session, id)
-    if row.cancelled_ms is not None or not course_of(session, row).opens_machines:
-        return []
-    return [one.member for one in people(session, id) if one.state is not SignUpState.MISSED]
-
-
-def machines_of(session: Session, id: str) -> list[str]:
-    """Return the machines that a class uses: those that its course names."""
-    return [str(machine) for machine in course_of(session, get(session, id)).machines]
-
-
 def requires_of(course: Course) -> Requirement | None:
     """Return what one must have to sign up."""
     return None if course.requires is None else training.read(course.requires)

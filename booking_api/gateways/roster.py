@@ -28,6 +28,7 @@ from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.models import TariffVersion
 from booking_api.vault import Vault
 from booking_api.waivers import service as waivers
+from booking_api.waivers.models import WaiverVersion
 from floor.access import BadgeStanding, MemberStanding
 from floor.badge_keys import PROOF_KEY
 from floor.errors import ConfigError
@@ -159,16 +160,17 @@ class Writer:
         since = since_of(self.session, [member.id for member in members], zone_of(self.session))
         today = day_of(self.now_ms, zone_of(self.session))
         minors = care.minors(self.session, told, today)
-        unsigned = waivers.missing(self.session, told, today)
-        return {
-            member.id: replace(
-                _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]),
+        unsigned = waivers.unsigned(self.session, told, today)
+        found = {}
+        for member in members:
+            may = allowed.get(member.id, {}) | open_to_all
+            one = replace(
+                _standing(member, purse, may, late, since[member.id]),
                 suspended=is_suspended(member, self.now_ms) or member.account in late,
                 supervised=member.id in minors,
-                waiver_missing=member.id in unsigned,
             )
-            for member in members
-        }
+            found[member.id] = _who_signs(one, unsigned.get(member.id, ()), machines)
+        return found
 
     def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
         return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
@@ -217,6 +219,22 @@ def _standing(
         since=since,
         number=member.number,
     )
+
+
+def _who_signs(
+    member: MemberStanding, unsigned: Collection[WaiverVersion], machines: Collection[Machine]
+) -> MemberStanding:
+    """Return a standing that says where a signature is missing: at all machines, or at some.
+
+    A gateway of a version before that reads only who is allowed, and refuses as well.
+    """
+    if any(row.is_everywhere for row in unsigned):
+        return replace(member, waiver_missing=True)
+    there = tuple(machine.id for machine in machines if any(row.holds_at(machine) for row in unsigned))
+    if not there:
+        return member
+    allowed = {machine: until_ms for machine, until_ms in member.allowed.items() if machine not in there}
+    return replace(member, waiver_missing_at=there, allowed=allowed)
 
 
 def _that_matter(versions: list[TariffVersion], now_ms: int) -> list[JsonTable]:

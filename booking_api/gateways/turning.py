@@ -27,7 +27,13 @@ def turn_day(session: Session, now_ms: int) -> None:
     state.day = today.isoformat()
     session.add(state)
     turned = care.minors(session, None, before) ^ care.minors(session, None, today)
-    turned |= waivers.missing(session, None, before) ^ waivers.missing(session, None, today)
+    turned |= {member for member, _ in _unsigned(session, before) ^ _unsigned(session, today)}
     many_changed(session, turned, now_ms)
     members.end_of_suspensions(session, now_ms)
     waivers.remind(session, before, today, now_ms)
+
+
+def _unsigned(session: Session, day: date) -> set[tuple[str, str]]:
+    """Return who has not signed which versions."""
+    found = waivers.unsigned(session, None, day)
+    return {(member, row.id) for member, rows in found.items() for row in rows}

@@ -42,3 +42,4 @@ class LetterKind(StrEnum):
     PASSWORD_RESET = "password_reset"
     REGISTRATION = "registration"
     EMAIL_CHANGED = "email_changed"
+    TEAM_INVITATION = "team_invitation"

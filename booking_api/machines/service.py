@@ -110,7 +110,7 @@ def change(session: Session, id: str, changes: MachineChanges, now_ms: int) -> M
     _check(session, given)
     machine.sqlmodel_update(given)
     session.add(machine)
-    whole = given.keys() & {"gateway", "requires_certification", "requires"}
+    whole = given.keys() & {"gateway", "kind", "requires_certification", "requires"}
     changed(session, Subject.FLOOR if whole else Subject.MACHINE, id, now_ms)
     return machine
 

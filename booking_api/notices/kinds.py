@@ -139,6 +139,10 @@ LETTERS: dict[LetterKind, tuple[str, str]] = {
         "Please confirm your address",
         "Please confirm that this mail address is yours:",
     ),
+    LetterKind.TEAM_INVITATION: (
+        "You are invited into a team",
+        "You are invited into a team, which pays for what you use for it. Join at this address:",
+    ),
     LetterKind.EMAIL_CHANGED: (
         "Please confirm your new address",
         "Please confirm that your mails go to this address from now on:",
@@ -159,6 +163,7 @@ UNASKED = "If you did not ask for this, do nothing."
 
 DETAILS: dict[str, str] = {
     "name": "Name",
+    "team": "Team",
     "machine": "Machine",
     "skill": "Certification",
     "course": "Course",

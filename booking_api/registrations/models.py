@@ -23,8 +23,8 @@ class RegistrationState(StrEnum):
 class Registration(SQLModel, table=True):
     """Somebody who wants to join. `token_hash` is the hash of what the letter's link carries.
 
-    `signed` has the waivers that they signed on the way. Times are UTC milliseconds; those of the letter are
-    real time.
+    `signed` has the waivers that they signed, `invitation` is the letter into a team that brought them.
+    Times are UTC milliseconds; those of letters are real time.
     """
 
     __tablename__ = "registration"
@@ -57,4 +57,5 @@ class Registration(SQLModel, table=True):
         """First and last name as they are read together."""
         return whole(self.first_name, self.last_name)
 
+    invitation: str | None = Field(default=None, max_length=64)
     member: str | None = Field(default=None, foreign_key="member.id", index=True, max_length=64)

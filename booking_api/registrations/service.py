@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, delete, func, select
 
+from booking_api.accounts import invitations
 from booking_api.auth.throttle import Throttle
 from booking_api.clock import make_id
 from booking_api.db import zone_of
@@ -67,13 +68,24 @@ class Wanted(BaseModel):
 
 
 def write(
-    session: Session, wanted: Wanted, address: str, real_ms: int, now_ms: int, of_age: int = 18
-) -> None:
+    session: Session,
+    wanted: Wanted,
+    address: str,
+    real_ms: int,
+    now_ms: int,
+    of_age: int = 18,
+    team: str = "",
+) -> Registration | None:
     """Keep what somebody wrote, and send a letter to confirm the address, or to say that it is a member's.
 
     The caller learns nothing of which it was. Raises Refused for what is missing, and where very many joined
-    within the hour. `address` is the server's; `real_ms` is real time, `now_ms` the floor's.
+    within the hour. `address` is the server's; `real_ms` is real time, `now_ms` the floor's. `team` is the
+    secret of an invitation: its address is known to be theirs, so no letter goes there, and the row is
+    returned.
     """
+    invited = invitations.look(session, team, real_ms) if team else None
+    if invited is not None:
+        wanted = wanted.model_copy(update={"email": invited.email})
     today = day_of(now_ms, zone_of(session))
     minor_until = _minor_until(wanted, today, of_age)
     signed = _signed(session, wanted, minor_until is not None, now_ms)
@@ -83,8 +95,8 @@ def write(
     recent = select(func.count()).select_from(Registration)
     if session.exec(recent.where(col(Registration.written_ms) > real_ms - HOUR_MS)).one() >= LETTERS_AN_HOUR:
         raise Refused("join_often", "Very many people are joining. Try again in an hour.")
-    if not BY_RECEIVER.count(session, wanted.email.lower(), real_ms):
-        return  # as many letters as one address gets; that too is not told
+    if invited is None and not BY_RECEIVER.count(session, wanted.email.lower(), real_ms):
+        return None  # as many letters as one address gets; that too is not told
     secret = fresh()
     given = wanted.model_dump(exclude={"born", "waivers", "signature"})
     row = Registration(
@@ -93,9 +105,14 @@ def write(
         signed=signed,
         token_hash=digest(secret),
         written_ms=real_ms,
+        invitation=invited.id if invited else None,
         **given,
     )
     session.add(row)
+    if invited is not None:
+        invitations.take(session, invited, real_ms)
+        session.flush()
+        return row
     mail = func.lower(col(Member.email)) == wanted.email.lower()
     is_known = session.exec(select(Member.id).where(mail)).first() is not None
     link = f"{address}/sign-in" if is_known else f"{address}/join/confirm?token={secret}"
@@ -109,6 +126,7 @@ def write(
         name=wanted.first_name,
         known="yes" if is_known else "",
     )
+    return None
 
 
 def confirm(
@@ -121,6 +139,13 @@ def confirm(
     row = session.exec(select(Registration).where(Registration.token_hash == digest(secret))).first()
     if row is None or row.written_ms + WITHIN_MS <= real_ms:
         raise Refused("link_not_found", "This link is not known, or too old. Write your details again.")
+    return arrived(session, row, real_ms, now_ms, welcome, is_open=is_open)
+
+
+def arrived(
+    session: Session, row: Registration, real_ms: int, now_ms: int, welcome: Welcome, *, is_open: bool
+) -> Registration:
+    """Take that an address is known to be theirs who wrote: staff are asked, or they are admitted."""
     if row.confirmed_ms is None:
         row.confirmed_ms, row.state = real_ms, RegistrationState.ASKED
         session.add(row)
@@ -185,6 +210,8 @@ def approve(
         memberships.join(session, member.id, Wish(plan=wish), By(by or member.id, now_ms, bool(by)))
     _decide(session, row, RegistrationState.APPROVED, by, now_ms)
     row.member = member.id
+    if row.invitation is not None:
+        invitations.admitted(session, row.invitation, member, now_ms)
     session.flush()
     welcome(member)
     return member
@@ -196,6 +223,8 @@ def decline(session: Session, id: str, by: str, reason: str, real_ms: int, now_m
     if not reason.strip():
         raise Refused("reason_missing", "Say why.")
     row.reason = reason.strip()[:400]
+    if row.invitation is not None:
+        invitations.refused(session, row.invitation)
     _decide(session, row, RegistrationState.DECLINED, by, now_ms)
     write_letter(
         session,
@@ -239,7 +268,7 @@ def _minor_until(wanted: Wanted, today: date, of_age: int) -> date | None:
 
 def _signed(session: Session, wanted: Wanted, is_minor: bool, now_ms: int) -> list[dict[str, object]]:
     """Return what they signed; everything that has to be signed must be."""
-    asked = {row.id: row for row in waivers.newest(session) if is_minor or not row.minors_only}
+    asked = {row.id: row for row in waivers.of_all(session) if is_minor or not row.minors_only}
     if set(asked) - set(wanted.waivers):
         raise Refused("waiver_missing", "Read what has to be signed, and agree to each text.")
     if asked and not wanted.signature.strip():

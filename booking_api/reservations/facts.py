@@ -9,11 +9,14 @@ from datetime import tzinfo
 from sqlmodel import Session, col, or_, select
 
 from booking_api.certifications import service as certifications
+from booking_api.machines.models import Machine
 from booking_api.members import service as members
 from booking_api.members.models import Member
+from booking_api.memberships.days import day_of
 from booking_api.payments import overdue
 from booking_api.reservations.models import Offer, OfferState, Reserved, Waiting
 from booking_api.sessions.models import MachineSession
+from booking_api.waivers import service as waivers
 from floor.reservation import limits, slots
 from floor.reservation.model import Policies
 from floor.reservation.terms import Known, Reservation, Slot, Standing, Use, Wanted
@@ -140,6 +143,7 @@ def known(session: Session, policies: Policies, wanted: Wanted, zone: tzinfo) ->
         suspended=member is not None and _suspended(session, member, now_ms),
         waiting=waiting_count(session, wanted, now_ms),
         offers=offers(session, machine, now_ms),
+        unsigned=_unsigned(session, member, machine, now_ms, zone) if member else "",
     )
 
 
@@ -164,6 +168,13 @@ def offers(session: Session, machine: str, now_ms: int) -> tuple[Kept, ...]:
         Kept(Slot(one.machine, one.begins_ms, one.ends_ms), one.member, one.until_ms)
         for one in session.exec(query)
     )
+
+
+def _unsigned(session: Session, member: Member, machine: str, now_ms: int, zone: tzinfo) -> str:
+    """Return the newest version of a text that a member has to sign before they use a machine, or ""."""
+    used = session.get_one(Machine, machine)
+    rows = waivers.unsigned(session, {member.id}, day_of(now_ms, zone)).get(member.id, ())
+    return next((waivers.newest_of(session, row).id for row in rows if row.holds_at(used)), "")
 
 
 def _suspended(session: Session, member: Member, now_ms: int) -> bool:

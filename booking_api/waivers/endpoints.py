@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
@@ -14,6 +14,7 @@ from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
+from booking_api.machines import service as machines
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
@@ -44,6 +45,8 @@ class WaiverSeen(BaseModel):
     grace_days: int
     minors_only: bool
     required: bool
+    machines: list[str]
+    machine_kinds: list[str]
 
 
 class AskedSeen(BaseModel):
@@ -100,9 +103,12 @@ def publish(who: Writes, session: Writing, context: Ctx, details: WaiverDetails)
 
 
 @router.get("/waivers/missing")
-def list_missing(session: Reading, who: Reads, context: Ctx) -> list[str]:
-    """List the ids of all members who use no machine because a signature is missing."""
-    found = service.missing(session, None, day_of(context.clock.now_ms(), context.zone))
+def list_missing(
+    session: Reading, who: Reads, context: Ctx, machine: Annotated[str, Query(max_length=64)] = ""
+) -> list[str]:
+    """List the ids of all members who may not use a machine (none named: any) for want of a signature."""
+    used = machines.get(session, machine) if machine else None
+    found = service.missing(session, None, day_of(context.clock.now_ms(), context.zone), used)
     return list(session.exec(select(Member.id).where(col(Member.id).in_(found)).order_by(col(Member.sort))))
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, BigInteger
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
+from booking_api.machines.models import Machine
 
 
 class How(StrEnum):
@@ -24,7 +25,8 @@ class WaiverVersion(SQLModel, table=True):
     `names` and `texts` are by language. One that must be signed `again` is asked of everybody from the day
     `due` on (whoever joins later: `grace_days` after that); else signatures of earlier versions go on.
     `minors_only` is for guardians of minors. From the `due` of a version that is not `required` on, nobody
-    has to sign this kind any more.
+    has to sign this kind any more. It is asked for at `machines` (ids) and at machines of `machine_kinds`; at
+    all of them where both are empty.
     """
 
     __tablename__ = "waiver_version"
@@ -40,8 +42,19 @@ class WaiverVersion(SQLModel, table=True):
     grace_days: int = 0
     minors_only: bool = False
     required: bool = True
+    machines: list[str] = Field(default_factory=list, sa_type=JSON)
+    machine_kinds: list[str] = Field(default_factory=list, sa_type=JSON)
     author: str = Field(max_length=64)
     created_ms: int = Field(sa_type=BigInteger)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is asked for at all machines."""
+        return not (self.machines or self.machine_kinds)
+
+    def holds_at(self, machine: Machine) -> bool:
+        """Whether it is asked for at a machine."""
+        return self.is_everywhere or machine.id in self.machines or machine.kind in self.machine_kinds
 
 
 class WaiverSignature(SQLModel, table=True):

@@ -13,11 +13,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
+from booking_api.certifications import standing
 from booking_api.clock import make_id
 from booking_api.db import zone_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
+from booking_api.machines import service as machines
+from booking_api.machines.models import Machine
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
@@ -45,6 +48,8 @@ class WaiverDetails(BaseModel):
     grace_days: Annotated[int, Field(ge=0, le=365)] = 0
     minors_only: bool = False
     required: bool = True
+    machines: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=200)] = []
+    machine_kinds: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=50)] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,8 @@ class Asked:
 def publish(session: Session, details: WaiverDetails, author: str, now_ms: int) -> WaiverVersion:
     """Add a version; who has to sign it is told, and gateways learn of it where its day has come.
 
-    Raises Refused for a day that is past, and where a language has a text and no name.
+    Raises Refused for a day that is past, where a language has a text and no name, and where there is no such
+    machine, or none of such a kind.
     """
     today = day_of(now_ms, zone_of(session))
     due = details.due or today
@@ -78,6 +84,7 @@ def publish(session: Session, details: WaiverDetails, author: str, now_ms: int) 
         raise Refused("due_past", "This day is over. Choose a later one.")
     if set(details.names) != set(details.texts):
         raise Refused("waiver_invalid", "A waiver has a name and a text in each of its languages.")
+    _check_machines(session, details)
     before = versions(session, details.kind)
     n = before[-1].n + 1 if before else 1
     given = details.model_dump(exclude={"due", "again"})
@@ -119,9 +126,19 @@ def newest(session: Session) -> list[WaiverVersion]:
     return [row for row in last if row.required]
 
 
+def of_all(session: Session) -> list[WaiverVersion]:
+    """Return those of the newest versions that are asked for at every machine: who joins signs these."""
+    return [row for row in newest(session) if row.is_everywhere]
+
+
+def newest_of(session: Session, row: WaiverVersion) -> WaiverVersion:
+    """Return the version of the same kind that is signed: the last."""
+    return versions(session, row.kind)[-1]
+
+
 def is_newest(session: Session, id: str) -> bool:
     """Whether no version of the same kind has followed this one."""
-    return versions(session, get(session, id).kind)[-1].id == id
+    return newest_of(session, get(session, id)).id == id
 
 
 def text_of(row: WaiverVersion, language: str) -> tuple[str, str, str]:
@@ -191,12 +208,44 @@ def asked(session: Session, member: Member, today: date) -> list[Asked]:
     return found
 
 
-def missing(session: Session, ids: Collection[str] | None, day: date) -> set[str]:
-    """Return who of these members (None: of all) may use no machine on a day, for want of a signature."""
-    found: set[str] = set()
-    for _, rows in _by_kind(versions(session)):
-        found |= _missing(session, list(rows), ids, day)
+def unsigned(
+    session: Session, ids: Collection[str] | None, day: date
+) -> dict[str, tuple[WaiverVersion, ...]]:
+    """Return which versions that hold on a day these members (None: all) have not signed; who has signed all
+    is left out.
+    """
+    found: dict[str, tuple[WaiverVersion, ...]] = {}
+    for _, group in _by_kind(versions(session)):
+        rows = list(group)
+        for member in _missing(session, rows, ids, day):
+            holds = [row for row in rows if row.due <= day][-1]
+            found[member] = (*found.get(member, ()), holds)
     return found
+
+
+def missing(
+    session: Session, ids: Collection[str] | None, day: date, machine: Machine | None = None
+) -> set[str]:
+    """Return who of these members (None: of all) may not use a machine (None: any machine) on a day, for want
+    of a signature.
+    """
+    return {
+        member
+        for member, rows in unsigned(session, ids, day).items()
+        if any(row.is_everywhere if machine is None else row.holds_at(machine) for row in rows)
+    }
+
+
+def concerned(
+    session: Session, row: WaiverVersion, ids: Collection[str] | None, now_ms: int
+) -> set[str] | None:
+    """Return who of these members (None: of all) may use a machine at which a version is asked for, but for
+    its signature; None stands for all of them.
+    """
+    there = [one for one in machines.listed(session) if row.holds_at(one)]
+    if row.is_everywhere or not all(one.requires_certification for one in there):
+        return None
+    return set(standing.allowed(session, ids, there, now_ms))
 
 
 def remind(session: Session, before: date, today: date, now_ms: int) -> None:
@@ -204,6 +253,15 @@ def remind(session: Session, before: date, today: date, now_ms: int) -> None:
     for row in versions(session):
         if row.again and row.required and before < row.due - REMIND <= today:
             _tell(session, row, row.due, now_ms)
+
+
+def _check_machines(session: Session, details: WaiverDetails) -> None:
+    for id in details.machines:
+        machines.get(session, id)
+    there = {machine.kind for machine in machines.listed(session)}
+    if unknown := sorted(set(details.machine_kinds) - there):
+        kinds = ", ".join(sorted(there))
+        raise Refused("waiver_invalid", f"No machine is of the kind {unknown[0]}. There are: {kinds}.")
 
 
 def _by_kind(rows: Sequence[WaiverVersion]) -> groupby[str, WaiverVersion]:
@@ -254,7 +312,11 @@ def _counts(by_guardian: bool, of_age: date | None, day: date) -> bool:
 
 
 def _tell(session: Session, row: WaiverVersion, due: date, now_ms: int) -> None:
-    for member in sorted(_missing(session, versions(session, row.kind), None, due)):
+    asked_of, users = (
+        _missing(session, versions(session, row.kind), None, due),
+        concerned(session, row, None, now_ms),
+    )
+    for member in sorted(asked_of if users is None else asked_of & users):
         happened(
             session, Happening.WAIVER_DUE, row.id, now_ms, member=member, kind=row.kind, due=due.isoformat()
         )

@@ -8,8 +8,8 @@ from fastapi import Depends, Form
 from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
-from booking_api.accounts import funds, teams
-from booking_api.accounts.endpoints import LooksAfter, Manages
+from booking_api.accounts import funds, invitations, teams
+from booking_api.accounts.endpoints import LooksAfter, Manages, invited
 from booking_api.accounts.models import Account, AccountKind, TeamRole
 from booking_api.accounts.service import charged_in
 from booking_api.accounts.teams import PersonDetails, TeamChanges, TeamDetails
@@ -77,6 +77,8 @@ def team_page(who: LooksAfter, page: Paged, id: str, month: MonthText = "") -> R
             "use": use,
             "people": teams.people(session, id),
             "roles": list(TeamRole),
+            "invited": invitations.listed(session, id, page.context.wall.now_ms()),
+            "may_invite": page.context.settings.people.join != "off",
             "view": read_account(session, id, code, chosen, page.f),
             "member": {"account": id},
             "own": False,
@@ -121,6 +123,22 @@ def put_person(
 def remove_person(who: Manages, session: Writing, page: Paged, id: str, member: str) -> Response:
     """Take a person out of a team."""
     teams.remove_person(session, id, member, page.context.clock.now_ms())
+    return _back(id)
+
+
+@router.post("/teams/{id}/invitations")
+def invite(
+    who: Manages, session: Writing, page: Paged, id: str, email: Annotated[str, Form(max_length=254)]
+) -> Response:
+    """Invite somebody by letter, whether they are a member yet or not."""
+    invited(session, page.context, who, id, email, page.f.language)
+    return RedirectResponse(f"/teams/{id}?notice=invited", 303)
+
+
+@router.post("/teams/{id}/invitations/{invitation}/withdraw")
+def withdraw(who: Manages, session: Writing, page: Paged, id: str, invitation: str) -> Response:
+    """Take an invitation back."""
+    invitations.withdraw(session, id, invitation, page.context.wall.now_ms())
     return _back(id)
 
 

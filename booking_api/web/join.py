@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.accounts import invitations, teams
 from booking_api.api.routes import Router
 from booking_api.auth.guards import Reading, Writing, holds
 from booking_api.auth.permissions import Permission
@@ -31,7 +32,7 @@ router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 FIELDS = (
     "first_name", "last_name", "email", "phone", "plan", "note", "born", "guardian_name",
-    "guardian_contact", "signature",
+    "guardian_contact", "signature", "team",
 )  # fmt: skip
 WRONG: dict[str, str] = {
     "first_name": "Write a name of at most 100 characters.",
@@ -53,10 +54,10 @@ BY_PLACE = Throttle("join", tries=20, window_ms=3_600_000)
 
 
 @router.get("/join")
-def ask_to_join(session: Reading, page: Paged) -> Response:
-    """Show the form."""
+def ask_to_join(session: Reading, page: Paged, team: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """Show the form; `team` is the secret of an invitation into one."""
     _check_open(page)
-    return page.answer("join.html", _form(session, page, {}, [], ""))
+    return _private(page.answer("join.html", _form(session, page, {"team": team}, [], "")))
 
 
 @router.post("/join")
@@ -77,21 +78,17 @@ async def join(request: Request, page: Paged) -> Response:
             raise Refused("join_often", "Very many people are joining. Try again in an hour.")
         wanted = _wanted(given, read, page.f.language)
         if not form.get("website"):
-            await context.database.transact(
-                lambda session: service.write(
-                    session,
-                    wanted,
-                    context.settings.address,
-                    context.wall.now_ms(),
-                    context.clock.now_ms(),
-                    context.settings.people.of_age,
-                )
+            admitted = await context.database.transact(
+                lambda session: _keep(session, page, wanted, given["team"])
             )
+            if admitted is not None:
+                values = {"token": "", "done": wanted.first_name, "by_staff": not admitted}
+                return page.answer("join_confirm.html", values)
     except Refused as refused:
         problem = page.f.texts.gettext(refused.sentence)
         with context.database.read() as session:
             values = _form(session, page, given, read, problem)
-        return page.answer("join.html", values, status_of(refused.code))
+        return _private(page.answer("join.html", values, status_of(refused.code)))
     return page.answer("join_sent.html", {"email": given["email"]})
 
 
@@ -158,6 +155,25 @@ def decline(
     return RedirectResponse("/registrations?notice=declined", 303)
 
 
+def _keep(session: Session, page: Page, wanted: service.Wanted, team: str) -> bool | None:
+    """Keep what somebody wrote; who came by an invitation is asked for or admitted (True) at once."""
+    context = page.context
+    real_ms, now_ms = context.wall.now_ms(), context.clock.now_ms()
+    settings = context.settings
+    row = service.write(session, wanted, settings.address, real_ms, now_ms, settings.people.of_age, team)
+    if row is None:
+        return None
+    hello = welcome(session, context)
+    service.arrived(session, row, real_ms, now_ms, hello, is_open=not _by_staff(page))
+    return row.member is not None
+
+
+def _private(answer: Response) -> Response:
+    """The address may carry a secret: it goes to no other server."""
+    answer.headers["referrer-policy"] = "no-referrer"
+    return answer
+
+
 def _check_open(page: Page) -> None:
     if page.context.settings.people.join == "off":
         raise Refused("join_not_found", "Nobody joins by themselves here. Ask staff.")
@@ -170,9 +186,14 @@ def _by_staff(page: Page) -> bool:
 def _form(
     session: Session, page: Page, given: Mapping[str, str], read: list[str], problem: str
 ) -> dict[str, object]:
-    texts = [(row, *waivers.text_of(row, page.f.language)) for row in waivers.newest(session)]
+    team, email = "", given.get("email", "")
+    if given.get("team"):
+        link = invitations.look(session, given["team"], page.context.wall.now_ms())
+        team, email = teams.get(session, str(link.team)).name, link.email
+    texts = [(row, *waivers.text_of(row, page.f.language)) for row in waivers.of_all(session)]
     return {
-        "given": {name: given.get(name, "") for name in FIELDS},
+        "given": {name: given.get(name, "") for name in FIELDS} | {"email": email},
+        "team": team,
         "read": read,
         "problem": problem,
         "waivers": texts,
@@ -184,6 +205,7 @@ def _form(
 
 def _wanted(given: Mapping[str, str], read: list[str], language: str) -> Wanted:
     values: dict[str, object] = dict(given) | {"language": language, "waivers": read}
+    del values["team"]
     try:
         values["born"] = date.fromisoformat(given["born"]) if given["born"] else None
         return Wanted.model_validate(values)

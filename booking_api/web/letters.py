@@ -9,6 +9,7 @@ from fastapi import Form, Path, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.accounts import invitations, teams
 from booking_api.api.routes import Router
 from booking_api.auth import letters, service
 from booking_api.auth.desk import Entered, Halfway, let_in
@@ -60,6 +61,10 @@ def open_link(page: Paged, token: Token) -> Response:
             link = letters.look(session, token, page.context.wall.now_ms())
         except Refused as refused:
             return _over(page, refused)
+        if link.kind is LetterKind.TEAM_INVITATION and letters.member_at(session, link.email) is None:
+            answer = RedirectResponse(f"/join?team={token}", 303)
+            answer.headers["referrer-policy"] = "no-referrer"
+            return answer
         return _form(page, session, link)
 
 
@@ -86,6 +91,9 @@ async def use_link(
         if kind is LetterKind.EMAIL_CHANGED:
             letters.confirm_email(session, token, now_ms, floor_ms)
             return "/me/security?notice=new_email"
+        if kind is LetterKind.TEAM_INVITATION:
+            invitations.accept(session, token, now_ms, floor_ms)
+            return "/me?notice=in_team"
         who = letters.accept(session, token, first_name, last_name, password, language, now_ms, floor_ms)
         session.flush()
         return let_in(session, context, who, Way.PASSWORD, browser, "/", now_ms)
@@ -117,6 +125,7 @@ def _form(page: Page, session: Session, link: MailedLink, refused: Refused | Non
     values = {
         "path": "/",  # the language's form leads back to no token
         "kind": link.kind.value,
+        "team": teams.get(session, link.team).name if link.team else "",
         "email": link.email,
         "login": credential.login if credential else service.folded(link.email),
         "new": member is None,

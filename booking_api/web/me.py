@@ -20,10 +20,9 @@ from booking_api.billing import service as billing
 from booking_api.certifications import service as certifications
 from booking_api.members import service as members
 from booking_api.members.models import Member
-from booking_api.memberships.days import begin_ms, day_of
+from booking_api.memberships.days import begin_ms
 from booking_api.periods.calendar import MONTH
 from booking_api.sessions.models import MachineSession
-from booking_api.waivers import service as waivers
 from booking_api.web.badge_reading import badges_part
 from booking_api.web.board import Card, read_cards
 from booking_api.web.live import stream
@@ -31,6 +30,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.payer import read_payer
 from booking_api.web.render import Page
 from booking_api.web.statement import machine_names, month_of, read_month
+from booking_api.web.waivers import asked_now, where_words
 from floor.errors import Refused
 
 router = Router(include_in_schema=False)
@@ -47,7 +47,8 @@ def my_statement(who: SignedIn, page: Paged, month: MonthText = "") -> Response:
         values = account_values(session, page, member, month, own=True)
         chosen = month_of(month, page.context.clock.now_ms(), page.f)
         values["payer"] = read_payer(session, member, chosen, page.context.settings.currency.code)
-        values["asked"] = waivers.asked(session, member, day_of(page.context.clock.now_ms(), page.f.zone))
+        values["asked"] = asked_now(session, page, member)
+        values["where"] = where_words(session)
         values["suspended"] = members.is_suspended(member, page.context.clock.now_ms())
         values["begin"] = lambda one: page.f.day(begin_ms(one, page.f.zone))
         running = running_cards(session, page, who.id)

@@ -26,6 +26,7 @@ from booking_api.privacy.endpoints import data_answer
 from booking_api.waivers import service as waivers
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.waivers import where_words
 from floor.errors import Refused
 
 router = Router(include_in_schema=False)
@@ -220,6 +221,7 @@ def _of(session: Session, page: Page, member: Member) -> dict[str, object]:
         "signed": [
             (row, waivers.get(session, row.version)) for row in waivers.signatures(session, member.id)
         ],
+        "where": where_words(session),
         "name_of": lambda row: waivers.text_of(row, page.f.language)[0],
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }

@@ -90,6 +90,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "signed": ("good", "Signed. Thank you."),
     "admitted": ("good", "Admitted: this is their page."),
     "declined": ("good", "Declined. The letter says why."),
+    "in_team": ("good", "You are in the team, and may charge to it."),
     "brought_in": ("good", "The file is brought in."),
     "second_factor": ("accent", "Your role needs a second factor: set up a passkey or one-time codes."),
     "passkey_added": ("good", "The passkey is yours: sign in with it from now on."),

@@ -65,6 +65,7 @@ class Form_:
     """What a form holds, and what the rules say of it: `allowed` is None where nothing was asked yet.
 
     `blocks` says that it is the form that takes the machine: `kind`, `note` and `displace` are of that one.
+    `sign` is the address at which a text is signed that the rules ask for.
     """
 
     begin: str = ""
@@ -78,6 +79,7 @@ class Form_:
     kind: str = ""
     note: str = ""
     displace: bool = False
+    sign: str = ""
 
 
 @router.get("/reserve", dependencies=[Depends(settled)])
@@ -111,7 +113,7 @@ def reserve(
     """Book a slot, or only `ask` for it; staff for anybody. A rule that refuses is shown beside the form."""
     require(who, Permission.RESERVATIONS_WRITE if member or reason else Permission.ME_WRITE)
     if ask:
-        form = replace(_tried(session, page, who, id, begin, end), member=member, reason=reason)
+        form = replace(_tried(session, page, who, id, begin, end, member), member=member, reason=reason)
         return _show(session, page, who, id, begin[:10], form)
     try:
         with session.begin_nested():
@@ -179,21 +181,35 @@ def block(
     return RedirectResponse(f"/machines/{id}/reserve?day={begin[:10]}&notice=blocked", 303)
 
 
-def _tried(session: Session, page: Page, who: Who, id: str, begin: str, end: str) -> Form_:
+def _tried(session: Session, page: Page, who: Who, id: str, begin: str, end: str, member: str = "") -> Form_:
     names = machine_names(session)
     try:
-        details = BookingDetails(machine=id, begins_ms=instant(begin, page.f), ends_ms=instant(end, page.f))
+        details = BookingDetails(
+            machine=id,
+            begins_ms=instant(begin, page.f),
+            ends_ms=instant(end, page.f),
+            member=members.find(session, member).id if member else "",
+        )
         decision = booking.check(diary_of(page.context, session, who), details)
     except Refused as refused:
         return Form_(begin, end, False, problem_words(refused, page, names))
     if isinstance(decision, Turned):
         words = rule_words(decision.rule, decision.sentence, page, names)
-        return Form_(begin, end, False, words, decision.again_ms)
+        sign = _address(decision.values.get("waiver", ""), details.member)
+        return Form_(begin, end, False, words, decision.again_ms, sign=sign)
     return Form_(begin, end, True)
+
+
+def _address(waiver: str, member: str) -> str:
+    """Return where a text is signed, by its reader or for a member; "" where there is none to sign."""
+    return f"/waivers/{waiver}{f'?member={member}' if member else ''}" if waiver else ""
 
 
 def _refused(session: Session, page: Page, who: Who, id: str, form: Form_, refused: Refused) -> Response:
     session.expire_all()
+    if refused.code == "reservation_waiver":
+        tried = _tried(session, page, who, id, form.begin, form.end, form.member)
+        form = replace(form, sign=tried.sign)
     shown = replace(form, words=problem_words(refused, page, machine_names(session)))
     return _show(session, page, who, id, form.begin[:10], shown, status_of(refused.code))
 

@@ -38,6 +38,7 @@ RULES = {
     "same_day": "This machine is not reserved for the same day.",
     "suspended": "You are suspended, or something is overdue.",
     "membership": "Your membership ends before this.",
+    "waiver": "Before you use this machine there is a text to sign.",
     "only_tiers": "This machine is reserved by others than you.",
     "except_tiers": "This machine is reserved by others than you.",
     "certified": "You are not certified for this machine at that time.",

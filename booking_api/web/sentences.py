@@ -41,6 +41,7 @@ PATTERNS = (
     "It is offered to one who waited, until %(at)s.",
     "%(at)s is over.",
     "Your membership ends on %(at)s, before this.",
+    "Before you use %(machine)s there is a text to sign.",
     "You are not certified for %(machine)s.",
     "Your certification for %(machine)s ends on %(at)s.",
     "%(machine)s cannot be reserved: no policy names it.",

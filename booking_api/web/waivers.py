@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Form, Query
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.api.routes import Router
@@ -13,6 +14,7 @@ from booking_api.auth.guards import Reading, SignedIn, Writing, holds, own_or
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.documents import pdf
+from booking_api.machines import service as machines
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
@@ -20,9 +22,10 @@ from booking_api.memberships.days import begin_ms, day_of, read_day
 from booking_api.waivers import service
 from booking_api.waivers.endpoints import Agreement, signing_of
 from booking_api.waivers.models import WaiverSignature, WaiverVersion
-from booking_api.waivers.service import WaiverDetails
+from booking_api.waivers.service import Asked, WaiverDetails
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.statement import machine_names
 from floor.errors import Refused
 from floor.texts import LANGUAGES
 
@@ -31,14 +34,19 @@ Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Named = Annotated[str, Form(max_length=100)]
 Words = Annotated[str, Form(max_length=50_000)]
+Several = Annotated[Sequence[str], Form()]
 ROWS = 200
 
 
 @router.get("/waivers")
-def waiver_list(who: Reads, session: Reading, page: Paged) -> Response:
-    """Show the texts that are signed, and who has to sign."""
+def waiver_list(
+    who: Reads, session: Reading, page: Paged, machine: Annotated[str, Query(max_length=64)] = ""
+) -> Response:
+    """Show the texts that are signed, and who has to sign: for every machine, or for one."""
     today = day_of(page.context.clock.now_ms(), page.f.zone)
-    unsigned = service.missing(session, None, today)
+    there = machines.listed(session)
+    used = machines.get(session, machine) if machine else None
+    unsigned = service.missing(session, None, today, used)
     people = select(Member).where(col(Member.id).in_(unsigned)).order_by(col(Member.sort)).limit(ROWS)
     values = {
         "rows": list(reversed(service.versions(session))),
@@ -46,6 +54,10 @@ def waiver_list(who: Reads, session: Reading, page: Paged) -> Response:
         "count": len(unsigned),
         "languages": LANGUAGES,
         "today": today.isoformat(),
+        "machines": there,
+        "used": used,
+        "kinds": sorted({one.kind for one in there}),
+        "where": where_words(session),
         "name_of": lambda row: service.text_of(row, page.f.language)[0],
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }
@@ -66,6 +78,8 @@ def publish(
     again: Annotated[bool, Form()] = False,
     minors_only: Annotated[bool, Form()] = False,
     over: Annotated[bool, Form()] = False,
+    machine: Several = (),
+    machine_kind: Several = (),
 ) -> Response:
     """Publish a version; `over` ends that this kind has to be signed."""
     names = {"en": name_en.strip(), "zh": name_zh.strip()}
@@ -79,6 +93,8 @@ def publish(
             minors_only=minors_only,
             required=not over,
             due=read_day(due),
+            machines=list(machine),
+            machine_kinds=list(machine_kind),
         )
     except ValueError:
         sentence = "Write a short name of small letters, and a name and a text in at least one language."
@@ -112,6 +128,7 @@ def read_waiver(
         "person": person,
         "mine": person.id == who.id,
         "is_minor": is_minor,
+        "where": where_words(session),
         "may_sign": service.is_newest(session, version) and (person.id != who.id or not is_minor),
     }
     return page.answer("waiver.html", values)
@@ -150,6 +167,23 @@ def signature_pdf(who: SignedIn, session: Reading, page: Paged, id: str) -> Resp
     body = pdf.pdf("waiver", _paper(page, row, person, version))
     head = {"Content-Disposition": f'inline; filename="{row.version.replace("@", "-")}.pdf"'}
     return Response(body, media_type="application/pdf", headers=head)
+
+
+def where_words(session: Session) -> Callable[[WaiverVersion], str]:
+    """Return what names the machines at which a version is asked for; "" where it is at all of them."""
+    names = machine_names(session)
+    return lambda row: ", ".join([*(names.get(id, id) for id in row.machines), *row.machine_kinds])
+
+
+def asked_now(session: Session, page: Page, member: Member) -> list[Asked]:
+    """Return what a member has to sign for machines that they may use otherwise."""
+    now_ms = page.context.clock.now_ms()
+    found = []
+    for one in service.asked(session, member, day_of(now_ms, page.f.zone)):
+        users = service.concerned(session, one.version, {member.id}, now_ms)
+        if users is None or member.id in users:
+            found.append(one)
+    return found
 
 
 def _paper(page: Page, row: WaiverSignature, person: Member, version: WaiverVersion) -> dict[str, object]:

@@ -96,6 +96,9 @@ def standing(case: Case) -> Turned | None:
     if known.member_until_ms is not None and known.member_until_ms < ends_ms:
         until = shown(known.member_until_ms, case.zone)
         return Turned("membership", f"Your membership ends on {until}, before this.", {"until": until})
+    if known.unsigned:
+        sentence = f"Before you use {machine} there is a text to sign."
+        return Turned("waiver", sentence, {"waiver": known.unsigned})
     if rules.only_tiers and wanted.tier not in rules.only_tiers:
         tiers = ", ".join(sorted(rules.only_tiers))
         return Turned("only_tiers", f"{machine} is for {tiers}, and you are {wanted.tier or 'of no tier'}.")

@@ -105,6 +105,7 @@ class Known:
     machine, in the windows of the policy's limits (`limits.window_of`). `uses` are the member's own there.
     `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
     `waiting` is how many others wait for the machine at that time. `offers` are those that stand there.
+    `unsigned` names what has to be signed before the machine is used, by id; it is "" where nothing has.
     """
 
     reservations: tuple[Reservation, ...] = ()
@@ -114,6 +115,7 @@ class Known:
     suspended: bool = False
     waiting: int = 0
     offers: tuple[Offer, ...] = ()
+    unsigned: str = ""
 
 
 @dataclass(frozen=True, slots=True)

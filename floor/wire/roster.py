@@ -107,13 +107,21 @@ _LEFT_OUT = (
     "supervised",
     "signs_off",
     "waiver_missing",
+    "waiver_missing_at",
 )
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:
     """Refuse a member whose session could not be written to the journal, or could not be priced."""
     others = [other.id for other in member.others]
-    for value in (member.id, member.tier, member.account, *member.allowed, *others):
+    for value in (
+        member.id,
+        member.tier,
+        member.account,
+        *member.allowed,
+        *member.waiver_missing_at,
+        *others,
+    ):
         _ID.validate_python(value)
     standings: tuple[MemberStanding | AccountStanding, ...] = (member, *member.others)
     for standing in standings:

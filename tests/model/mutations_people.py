@@ -69,7 +69,10 @@ PEOPLE = [
         "(policy.needs_supervisor or tap.supervised)",
         "policy.needs_supervisor",
     ),
-    _access("who has to sign waits", "    if member.waiver_missing:", "    if False:"),
+    _access("who has to sign waits", "    if member.waiver_missing or", "    if"),
+    _access(
+        "who has to sign for a machine waits", " or request.machine in member.waiver_missing_at:\n", ":\n"
+    ),
     _access("what is reserved is another's", "if request.reserved else None", "if False else None"),
     _access("a class stands above training alone", "untrained in UNTRAINED and", "untrained and"),
     _access(

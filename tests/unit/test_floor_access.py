@@ -72,6 +72,7 @@ ROWS: list[tuple[str, DenialReason, Change]] = [
     ("a UID alone", R.BADGE_TOO_WEAK, lambda r: badge(r, kind=BadgeKind.UID_13MHZ)),
     ("suspended", R.MEMBER_SUSPENDED, lambda r: member(r, suspended=True)),
     ("the rules not signed", R.WAIVER_MISSING, lambda r: member(r, waiver_missing=True)),
+    ("not signed for it", R.WAIVER_MISSING, lambda r: member(r, waiver_missing_at=("x", r.machine))),
     ("no clock for a membership", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), allowed={"saw": 0})),
     ("the membership ends now", R.MEMBERSHIP_EXPIRED, lambda r: member(r, until_ms=NOW_MS)),
     ("a roster a second too old", R.ROSTER_TOO_OLD, lambda r: replace(r, roster_age_s=DAY_S + 1)),

@@ -56,6 +56,8 @@ OWN: dict[tuple[str, str], str] = {
     ("PATCH", "/teams/{id}"): EVERYBODY,
     ("POST", "/teams/{id}/archive"): KEEPERS,
     ("POST", "/teams/{id}/people"): EVERYBODY,
+    ("GET", "/teams/{id}/invitations"): EVERYBODY,
+    ("POST", "/teams/{id}/invitations"): EVERYBODY,
     ("DELETE", "/teams/{id}/people/{member}"): EVERYBODY,
 }
 """Who may with their own, where the table of routes asks for what is no account of the asker's."""

@@ -180,6 +180,32 @@ async def test_staff_book_for_others_and_override_all_but_what_is_taken(
     is_refused(await mira.get(URL, params={"member": otto}), "forbidden", 403)
 
 
+async def test_a_machine_whose_text_is_not_signed_is_not_booked(
+    web: WebFloor, olga: httpx.AsyncClient, mira: httpx.AsyncClient
+) -> None:
+    texts = {"names": {"en": "Laser rules"}, "texts": {"en": "Goggles."}}
+    published = await olga.post(f"{API}/waivers", json={"kind": "laser", **texts, "machine_kinds": ["laser"]})
+    assert published.status_code == 201, published.text
+    is_refused(await mira.post(URL, json=slot()), "reservation_waiver")
+    tried = (await mira.post(f"{URL}/try", json=slot())).json()
+    assert (tried["rule"], tried["values"]) == ("waiver", {"waiver": "laser@1"})
+    browser = await web.signed_in("mira")
+    form = {"begin": "2026-05-22T10:00", "end": "2026-05-22T11:00"}
+    refused = await browser.post("/machines/laser-1/reserve", data=form)
+    assert (refused.status_code, 'href="/waivers/laser@1"' in refused.text) == (409, True)
+    assert "Laser cutter 60 W there is a text to sign" in refused.text
+    staff = await web.signed_in("olga")
+    for ask in ({"ask": "1"}, {}):
+        shown = await staff.post("/machines/laser-1/reserve", data=form | {"member": "2"} | ask)
+        assert f'href="/waivers/laser@1?member={web.people["otto"]}"' in shown.text
+    await booked(olga, 14, member=web.people["mira"], reason="signed on paper")
+    signed = await mira.post(
+        f"{API}/members/{web.people['mira']}/waivers/laser@1", json={"name": "Mira Quince", "agreed": True}
+    )
+    assert signed.status_code == 201
+    await booked(mira, 10)
+
+
 async def test_lists_go_on_by_their_cursor(web: WebFloor, mira: httpx.AsyncClient) -> None:
     ids = [(await booked(mira, 10 + hour))["id"] for hour in range(3)]
     first = (await mira.get(URL, params={"limit": 2})).json()

@@ -205,6 +205,10 @@ async def test_a_class_lets_in_who_has_a_place(web: WebFloor, peer: Peer) -> Non
         class_changed(session, planned, web.people["ines"], NOW_MS)
     assert peer.told()[0].guests == [web.people["ines"], web.people["otto"]]
     with web.context.database.write() as session:
+        session.get_one(Course, "intro").opens_machines = False
+        class_changed(session, planned, web.people["ines"], NOW_MS)
+    assert not peer.told()[0].opens, "this course's people need training, as everybody does"
+    with web.context.database.write() as session:
         classes.call_off(session, planned, web.people["ines"], NOW_MS)
     assert peer.told() == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,46 @@ async def test_prerequisites_hold_on_the_page_and_in_the_api(web: WebFloor) -> N
     assert [(one["id"], one["machines"]) for one in listed if one["has_quiz"]] == [("safety", ["laser-2"])]
     kept = await web.program("olga").post("/api/v1/skills", json={"text": TRAINING})
     assert {one["what"] for one in kept.json()} == {"as it was"}
+
+
+def right_of(standing: dict[str, Any]) -> list[dict[str, Any]]:
+    """The right answers of an open try, by their places as it shows them."""
+    right = {"By the door", "Glasses", "Shoes"}
+    return [
+        {
+            "question": one["question"],
+            "answers": [n for n, said in enumerate(one["answers"]) if said["en"] in right],
+        }
+        for one in standing["open"]
+    ]
+
+
+async def test_a_quiz_is_taken_by_programs_as_on_the_page(web: WebFloor) -> None:
+    url = "/api/v1/quizzes/safety"
+    async with web.program("tomas") as tomas, web.program("ines") as ines:
+        (listed,) = (await tomas.get("/api/v1/quizzes")).json()
+        assert (listed["skill"], listed["asked"], listed["pass_percent"]) == ("safety", 2, 60)
+        assert (await tomas.post(f"{url}/answer", json={"answers": []})).json()["code"] == "quiz_not_begun"
+        begun = await tomas.post(f"{url}/begin")
+        assert not {"right", "wrong"} & set(begun.text.replace('"past":[]', "").split('"'))
+        answers = right_of(begun.json())
+        far = [answers[0] | {"answers": [9]}]
+        assert (await tomas.post(f"{url}/answer", json={"answers": far})).status_code == 422
+        failed = (await tomas.post(f"{url}/answer", json={"answers": answers[:1]})).json()
+        assert [(one["percent"], one["passed"], len(one["wrong"])) for one in failed["past"]] == [
+            (50, False, 1)
+        ]
+        answers = right_of((await tomas.post(f"{url}/begin")).json())
+        passed = (await tomas.post(f"{url}/answer", json={"answers": answers})).json()
+        assert (passed["passed"], passed["open"]) == (True, [])
+        held = (await tomas.get(f"/api/v1/members/{web.people['tomas']}/certifications")).json()
+        assert "safety" in {one["skill"] for one in held}, "the quiz is enough"
+        assert (await tomas.post(f"{url}/begin")).json()["code"] == "quiz_passed"
+        tries = f"{url}/tries/{web.people['tomas']}"
+        assert (await tomas.delete(tries)).status_code == 403
+        assert (await ines.delete(tries)).status_code == 204
+        assert (await tomas.get(url)).json()["past"] == []
+        assert (await tomas.get("/api/v1/quizzes/laser-basic")).json()["code"] == "quiz_not_found"
 
 
 async def test_a_full_class_is_waited_for(web: WebFloor) -> None:

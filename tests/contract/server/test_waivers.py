@@ -10,6 +10,8 @@ from sqlmodel import select
 from booking_api.gateways.turning import turn_day
 from booking_api.happenings.models import Happened
 from booking_api.happenings.words import Happening
+from booking_api.machines import service as machines
+from booking_api.machines.service import MachineChanges
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.care import Guardianship
@@ -110,6 +112,41 @@ def test_a_version_that_asks_again_is_missing_from_its_day_on(floor: Floor) -> N
         sign(floor)
     sign(floor, "house-rules@3", at_ms=at(due))
     assert not standing(peer).waiver_missing
+
+
+def test_a_text_for_some_machines_keeps_nobody_from_the_others(floor: Floor) -> None:
+    badge(floor, floor.ada)
+    badge(floor, floor.ben, bytes.fromhex("04a2b3c5"))
+    peer = GatewayPeer(floor)
+    turn(floor, TODAY)
+    peer.hello()
+    publish(floor, text("laser", machines=["laser-1"]))
+    one = standing(peer)
+    assert (one.waiver_missing, one.waiver_missing_at, sorted(one.allowed)) == (False, ("laser-1",), ["door"])
+    assert missing(floor) == set()
+    with floor.db.read() as session:
+        laser = machines.get(session, "laser-1")
+        assert waivers.missing(session, None, TODAY, laser) == {floor.ada, floor.ben}
+        assert waivers.missing(session, None, TODAY, machines.get(session, "door")) == set()
+        told = session.exec(select(Happened.member).where(Happened.what == Happening.WAIVER_DUE)).all()
+    assert told == [floor.ada], "Ben may not use the laser cutter anyway"
+    sign(floor, "laser@1")
+    one = standing(peer)
+    assert (one.waiver_missing_at, sorted(one.allowed)) == ((), ["door", "laser-1"])
+    # From a day on it holds at every machine of a kind; who signed before need not sign anew.
+    due = TODAY + timedelta(days=4)
+    publish(floor, text("laser", machine_kinds=["other"], again=False, due=due.isoformat()))
+    standing(peer, due - timedelta(days=1))
+    assert peer.held.members[floor.ben].waiver_missing_at == ("laser-1",)
+    assert standing(peer, due).waiver_missing_at == ()
+    assert peer.held.members[floor.ben].waiver_missing_at == ("door", "laser-1")
+    with floor.db.write() as session:
+        machines.change(session, "door", MachineChanges(kind="entrance"), NOW_MS)
+    peer.update()
+    assert peer.held.members[floor.ben].waiver_missing_at == ("laser-1",)
+    for wrong in ({"machines": ["none"]}, {"machine_kinds": ["none"]}):
+        with pytest.raises(Refused):
+            publish(floor, text("laser", **wrong))
 
 
 def test_a_kind_that_is_given_up_is_missing_no_more(floor: Floor) -> None:
