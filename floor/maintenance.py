@@ -157,9 +157,9 @@ def since(count: Count, totals: Totals, measure: Measure, now_ms: int) -> int | 
     if measure is Measure.DAYS:
         return max(0, now_ms - count.since_ms)
     value = totals.get(measure.counter)
-    if value is None:
-        return None if totals else 0
-    return max(0, value - count.totals.get(measure.counter, 0))
+    if value is None and totals:
+        return None
+    return max(0, (value or 0) - count.totals.get(measure.counter, 0))
 
 
 def due(plan: Plan, count: Count, totals: Totals, window: Window, now_ms: int) -> Due:
@@ -181,9 +181,7 @@ def due(plan: Plan, count: Count, totals: Totals, window: Window, now_ms: int) -
     )
 
 
-def _part(
-    measure: Measure, limit: int, used: int | None, count: Count, window: Window, now_ms: int
-) -> Part:
+def _part(measure: Measure, limit: int, used: int | None, count: Count, window: Window, now_ms: int) -> Part:
     if measure is Measure.DAYS:
         return Part(measure, used, limit, count.since_ms + limit, True)
     if used is None:
@@ -244,9 +242,7 @@ def reliability(downs: Iterable[Down], from_ms: int, until_ms: int) -> Reliabili
     Times that overlap or touch are one; it is planned where all of them were.
     """
     window_ms, joined = max(0, until_ms - from_ms), _joined(downs, until_ms)
-    down_ms = sum(
-        max(0, min(until_ms, end_ms) - max(from_ms, begin_ms)) for begin_ms, end_ms, _, _ in joined
-    )
+    down_ms = sum(max(0, min(until_ms, end_ms) - max(from_ms, begin_ms)) for begin_ms, end_ms, _, _ in joined)
     broken = [one for one in joined if not one[2]]
     failures = sum(from_ms <= begin_ms < until_ms for begin_ms, *_ in broken)
     repairs = [
