@@ -39,8 +39,8 @@ CLOSED = (OrderState.DONE, OrderState.DROPPED)
 class MaintenancePlan(SQLModel, table=True):
     """Work that comes again, as maintenance.toml says it, for the machines and kinds that it names.
 
-    `names` and `texts` are by language. `every` has base units by measure (floor.maintenance). An alarm with a
-    code of `alarms` opens a work order at once.
+    `names` and `texts` are by language. `every` has base units by measure (floor.maintenance). An alarm with
+    a code of `alarms` opens a work order at once.
     """
 
     __tablename__ = "maintenance_plan"
@@ -62,8 +62,8 @@ class MaintenancePlan(SQLModel, table=True):
 class MaintenanceCount(SQLModel, table=True):
     """Since when a plan counts at a machine (UTC milliseconds), and the machine's totals then.
 
-    `told_ms`: when it was told that the work is due; `locked_ms`: when the machine was locked for it. Both are
-    once for each count.
+    `told_ms`: when it was told that the work is due; `locked_ms`: when the machine was locked for it. Both
+    are once for each count.
     """
 
     __tablename__ = "maintenance_count"
@@ -78,7 +78,7 @@ class MaintenanceCount(SQLModel, table=True):
 
 
 class MachineUse(SQLModel, table=True):
-    """What a machine did in the sessions that ended on a day (UTC, "2026-05-21"; "": since ever), in base units."""
+    """What a machine did in the sessions that ended on a day ("2026-05-21" in UTC; "": ever), in base units."""
 
     __tablename__ = "machine_use"
 
@@ -88,7 +88,7 @@ class MachineUse(SQLModel, table=True):
 
 
 class Downtime(SQLModel, table=True):
-    """A machine was out of order, from a lockout until it was cleared (None: it is). Planned is no failure."""
+    """A machine was out of order, from a lockout until it was cleared (None: it is). Planned: no failure."""
 
     __tablename__ = "machine_downtime"
 
@@ -143,7 +143,7 @@ class WorkNote(SQLModel, table=True):
 
 
 class WorkPhoto(SQLModel, table=True):
-    """A photo of a work order. The file lies below the data folder, by its SHA-256, without what cameras add."""
+    """A photo of a work order. The file lies below the data folder by its SHA-256, without what cameras add."""
 
     __tablename__ = "work_photo"
 
