@@ -21,6 +21,8 @@ from booking_api.gateways import endpoints as gateways
 from booking_api.households import endpoints as households
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
+from booking_api.maintenance import endpoints as maintenance
+from booking_api.maintenance import rounds as maintenance_rounds
 from booking_api.members import endpoints as members
 from booking_api.members import file_endpoints as member_files
 from booking_api.memberships import endpoints as memberships
@@ -63,6 +65,8 @@ from booking_api.web import (
     splits,
     staff,
     training,
+    upkeep,
+    upkeep_orders,
     watch,
     workshop,
 )
@@ -77,7 +81,7 @@ from booking_api.webhooks import endpoints as webhooks
 
 PEOPLE = (tokens, sign_ins, members, badges, certifications, accounts, memberships, courses)
 PERSONS = (member_files, households, registrations, waivers, privacy)
-FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
+FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints, maintenance)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 WATCH = (audit, webhooks, notices)
@@ -98,11 +102,13 @@ PAGES = (
     machine,
     staff,
     workshop,
+    upkeep,
+    upkeep_orders,
     watch,
     reports,
     *ALL_PEOPLE,
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, maintenance_rounds.ROUND)
 """What looks by itself, beside requests."""

@@ -143,7 +143,8 @@ class Due:
     """How a plan stands at a machine: its state and counts, and when it is due at the present rate of use.
 
     `due_ms` is the earliest of what is known (UTC milliseconds; past: since then). With `is_latest` some
-    count is unknown, so that it may be due before. None: unknown, or at this rate never (then not `is_latest`).
+    count is unknown, so that it may be due before. None: unknown, or at this rate never (then not
+    `is_latest`).
     """
 
     state: DueState

@@ -83,7 +83,7 @@ class PartSeen(BaseModel):
 
 
 class DueSeen(BaseModel):
-    """How a plan stands at a machine. `due_ms` is at today's rate of use; with `is_latest` it may be before."""
+    """How a plan stands at a machine. `due_ms` is at today's rate of use; `is_latest`: it may be before."""
 
     plan: str
     machine: str

@@ -17,7 +17,7 @@ LABELS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet of labels; lengths are micrometres. `gap_um` is between columns; rows have none between them."""
+    """A sheet of labels; lengths are micrometres. `gap_um` is between columns; rows have none."""
 
     name: str
     paper: str

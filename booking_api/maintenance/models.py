@@ -78,7 +78,7 @@ class MaintenanceCount(SQLModel, table=True):
 
 
 class MachineUse(SQLModel, table=True):
-    """What a machine did in the sessions that ended on a day ("2026-05-21" in UTC; "": ever), in base units."""
+    """What a machine did in the sessions that ended on a day ("2026-05-21", UTC; "": ever), in base units."""
 
     __tablename__ = "machine_use"
 
@@ -143,7 +143,7 @@ class WorkNote(SQLModel, table=True):
 
 
 class WorkPhoto(SQLModel, table=True):
-    """A photo of a work order. The file lies below the data folder by its SHA-256, without what cameras add."""
+    """A photo of a work order; its file lies below the data folder by SHA-256, without what cameras add."""
 
     __tablename__ = "work_photo"
 

@@ -13,7 +13,7 @@ import re
 import struct
 import tempfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,13 +168,7 @@ def keep(data: Path, picture: Picture) -> None:
         raise
 
 
-def forget(data: Path, needed: Collection[str]) -> int:
-    """Delete every photo but these; return how many."""
-    gone = [path for path in _kept(data) if path.name not in needed]
-    for path in gone:
-        path.unlink(missing_ok=True)
-    return len(gone)
-
-
-def _kept(data: Path) -> Iterator[Path]:
-    return (data / FOLDER).glob("??/*")
+def forget(data: Path, gone: Collection[str]) -> None:
+    """Delete photos, by their SHA-256."""
+    for sha256 in gone:
+        place(data, sha256).unlink(missing_ok=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlmodel import Session, col, select
 
@@ -18,6 +19,7 @@ from floor.maintenance import Count, Due, DueState, Measure, Plan, due
 
 _URGENCY = list(reversed(DueState))
 _LATEST = 1 << 62
+NOTHING: Mapping[Measure, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def done(
     machine: str,
     author: str,
     now_ms: int,
-    used: dict[Measure, int] | None = None,
+    used: Mapping[Measure, int] = NOTHING,
 ) -> MaintenanceCount:
     """Set a plan's count at a machine back: its work is done. Raises Refused where it is not for the machine.
 
@@ -117,7 +119,7 @@ def done(
         raise Refused("plan_not_of_machine", "This plan is not for that machine.")
     totals = dict(use.read(session, now_ms, machine).total(machine))
     back_ms = 0
-    for measure, amount in (used or {}).items():
+    for measure, amount in used.items():
         if measure is Measure.DAYS:
             back_ms = amount
         else:

@@ -92,15 +92,11 @@ def _open_for_alarms(session: Session, now_ms: int) -> None:
     there = {machine.id: machine for machine in machines.listed(session)}
     for alarm in alarms:
         machine, key = there.get(alarm.machine or ""), alarm_key(alarm)
-        plan = next(
-            (
-                one
-                for one in waiting
-                if machine and alarm.code in one.alarms and plans.holds_for(one, machine)
-            ),
-            None,
-        )
-        if machine is None or plan is None or _answered(session, key, machine.id, plan.id, alarm.at_ms):
+        if machine is None:
+            continue
+        asking = (one for one in waiting if alarm.code in one.alarms and plans.holds_for(one, machine))
+        plan = next(asking, None)
+        if plan is None or _answered(session, key, machine.id, plan.id, alarm.at_ms):
             continue
         opening = Opening(Source.ALARM, AUTHOR, alarm.words, plan=plan.id, alarm=key)
         work.open_order(session, machine.id, next(iter(plan.names.values())), opening, now_ms)

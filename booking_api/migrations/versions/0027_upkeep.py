@@ -144,9 +144,8 @@ def _count_use() -> None:
             totals = found[machine, key]
             for name, amount in ({"session_time_ms": elapsed_ms} | counters).items():
                 totals[name] = totals.get(name, 0) + amount
-    use: sa.TableClause = sa.table(
-        "machine_use", sa.column("machine"), sa.column("day"), sa.column("totals", JSON)
-    )
+    columns: list[sa.ColumnClause[Any]] = [sa.column("machine"), sa.column("day"), sa.column("totals", JSON)]
+    use = sa.table("machine_use", *columns)
     rows: list[dict[str, Any]] = [
         {"machine": machine, "day": day, "totals": totals} for (machine, day), totals in found.items()
     ]
