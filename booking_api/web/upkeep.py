@@ -99,9 +99,7 @@ def label_sheet(
     there = [machines.get(session, machine)] if machine else machines.listed(session)
     chosen = [one for one in there if not kind or one.kind == kind]
     words = page.f.texts.gettext("Scan it: prices, rules, and reporting a fault.")
-    made = labels.print_labels(
-        chosen, labels.sheet_of(sheet), page.context.settings.address, words, skip
-    )
+    made = labels.print_labels(chosen, labels.sheet_of(sheet), page.context.settings.address, words, skip)
     headers = {"Content-Disposition": 'inline; filename="labels.pdf"'}
     return Response(made, media_type="application/pdf", headers=headers)
 

@@ -56,6 +56,7 @@ WEB_SOURCES = (
     "booking_api/privacy",
     "booking_api/registrations",
     "booking_api/waivers",
+    "booking_api/maintenance",
     "booking_api/audit",
     "booking_api/webhooks",
     "booking_api/notices",
