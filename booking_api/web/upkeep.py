@@ -1,4 +1,4 @@
-"""Upkeep as pages: what is due, what is to do, which parts run low, labels, and faults that members report."""
+"""Upkeep as pages: what is due and to do, which parts run low, labels, and faults that members report."""
 
 from __future__ import annotations
 

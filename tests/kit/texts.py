@@ -26,6 +26,7 @@ from booking_api.web import (
     reserve_words,
     sentences,
     sign_in,
+    upkeep_words,
     vocabulary,
     watch,
     wording,
@@ -126,7 +127,8 @@ def of_tables() -> set[str]:
     said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
-    said |= set(watch.CHANGES.values())
+    said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}
+    said |= {text for table in upkeep_words.TEXTS for text in table.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said
