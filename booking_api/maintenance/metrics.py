@@ -26,7 +26,7 @@ def show(
     standings: Sequence[Standing], machines: Iterable[Machine], orders: Mapping[str, int], now_ms: int
 ) -> None:
     """Show how things stand; what is no more is shown no more."""
-    due = {
+    due: dict[tuple[str, ...], float] = {
         (one.machine.id, one.plan.id): (one.due.due_ms - now_ms) / HOUR_MS
         for one in standings[:PAIRS_MAX]
         if one.due.due_ms is not None

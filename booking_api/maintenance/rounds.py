@@ -15,7 +15,7 @@ from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.machines import service as machines
 from booking_api.maintenance import downtime, metrics, plans, work
-from booking_api.maintenance.models import MaintenanceCount, OrderState, Source, WorkOrder
+from booking_api.maintenance.models import CLOSED, MaintenanceCount, OrderState, Source, WorkOrder
 from booking_api.maintenance.plans import Standing
 from booking_api.maintenance.work import Opening
 from booking_api.rounds import Round
@@ -78,7 +78,7 @@ def _lock(session: Session, one: Standing, count: MaintenanceCount, now_ms: int)
 
 def _order_of(session: Session, one: Standing) -> WorkOrder | None:
     query = select(WorkOrder).where(WorkOrder.plan == one.plan.id, WorkOrder.machine == one.machine.id)
-    return session.exec(query.where(col(WorkOrder.state).not_in(work.CLOSED))).first()
+    return session.exec(query.where(col(WorkOrder.state).not_in(CLOSED))).first()
 
 
 def _open_for_alarms(session: Session, now_ms: int) -> None:

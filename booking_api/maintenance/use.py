@@ -60,7 +60,8 @@ def read(session: Session, now_ms: int, machine: str = "") -> Uses:
     days = select(MachineUse.machine, MachineUse.totals).where(MachineUse.day >= begin.isoformat())
     first = select(MachineUse.machine, func.min(MachineUse.day)).where(MachineUse.day != ALL_DAYS)
     if machine:
-        whole, days, first = (one.where(MachineUse.machine == machine) for one in (whole, days, first))
+        here = MachineUse.machine == machine
+        whole, days, first = whole.where(here), days.where(here), first.where(here)
     lately: dict[str, dict[str, int]] = {}
     for id, totals in session.exec(days):
         kept = lately.setdefault(id, {})

@@ -105,7 +105,7 @@ def blank_use(session: Session, member: Member, _now_ms: int) -> None:
 def forget_faults(session: Session, member: Member, _now_ms: int) -> None:
     """Blank what they reported and noted, and delete their photos; that work was done stays."""
     mine = select(WorkPhoto.sha256).where(WorkPhoto.author == member.id)
-    shown = set(session.exec(mine))
+    shown: set[str] = set(session.exec(mine))
     session.exec(delete(WorkPhoto).where(col(WorkPhoto.author) == member.id))
     gone = shown - set(session.exec(select(WorkPhoto.sha256)))
     data = session.info[DATA]
