@@ -105,9 +105,9 @@ def blank_use(session: Session, member: Member, _now_ms: int) -> None:
 def forget_faults(session: Session, member: Member, _now_ms: int) -> None:
     """Blank what they reported and noted, and delete their photos; that work was done stays."""
     mine = select(WorkPhoto.sha256).where(WorkPhoto.author == member.id)
-    shown: set[str] = set(session.exec(mine))
+    shown = set(session.exec(mine).all())
     session.exec(delete(WorkPhoto).where(col(WorkPhoto.author) == member.id))
-    gone = shown - set(session.exec(select(WorkPhoto.sha256)))
+    gone = shown - set(session.exec(select(WorkPhoto.sha256)).all())
     data = session.info[DATA]
     after_commit(session, lambda: pictures.forget(data, gone))
     _run(session, update(WorkNote).where(col(WorkNote.author) == member.id).values(words=""))

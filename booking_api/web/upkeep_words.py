@@ -41,7 +41,7 @@ DUE_STATES: dict[DueState, str] = {
     DueState.DUE: "Due",
     DueState.OVERDUE: "Overdue",
 }
-TEXTS: tuple[Mapping[str, str], ...] = (MEASURES, STATES, SOURCES, DUE_STATES)
+TEXTS = (MEASURES, STATES, SOURCES, DUE_STATES)
 TONES: dict[DueState, str] = {
     DueState.UNKNOWN: "quiet",
     DueState.GOOD: "good",

@@ -128,7 +128,7 @@ def of_tables() -> set[str]:
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}
-    said |= {text for table in upkeep_words.TEXTS for text in table.values()}
+    said |= {text for one in upkeep_words.TEXTS for text in one.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said
