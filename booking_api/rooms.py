@@ -22,6 +22,8 @@ from booking_api.gateways import endpoints as gateways
 from booking_api.households import endpoints as households
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
+from booking_api.maintenance import endpoints as maintenance
+from booking_api.maintenance import rounds as maintenance_rounds
 from booking_api.members import endpoints as members
 from booking_api.members import file_endpoints as member_files
 from booking_api.memberships import endpoints as memberships
@@ -66,6 +68,8 @@ from booking_api.web import (
     splits,
     staff,
     training,
+    upkeep,
+    upkeep_orders,
     watch,
     workshop,
 )
@@ -80,7 +84,7 @@ from booking_api.webhooks import endpoints as webhooks
 
 PEOPLE = (tokens, sign_ins, members, badges, certifications, quiz_endpoints, accounts, memberships, courses)
 PERSONS = (member_files, households, registrations, waivers, privacy)
-FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
+FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints, maintenance)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
 WATCH = (audit, webhooks, notices)
@@ -102,11 +106,13 @@ PAGES = (
     staff,
     workshop,
     lost,
+    upkeep,
+    upkeep_orders,
     watch,
     reports,
     *ALL_PEOPLE,
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, maintenance_rounds.ROUND)
 """What looks by itself, beside requests."""

@@ -17,6 +17,7 @@ from booking_api.happenings import models as _happenings
 from booking_api.households import models as _households
 from booking_api.ledger import models as _ledger
 from booking_api.machines import models as _machines
+from booking_api.maintenance import models as _maintenance
 from booking_api.members import models as _members
 from booking_api.memberships import models as _memberships
 from booking_api.metering import models as _metering
@@ -47,6 +48,7 @@ NOUNS = (
     _households,
     _ledger,
     _machines,
+    _maintenance,
     _members,
     _memberships,
     _metering,

@@ -28,7 +28,8 @@ RECORDED = EVERYBODY | {
     "notice", "notice_choice", "notice_push", "household", "household_member", "member_care",
     "registration", "suspension", "waiver_version", "waiver_signature", "skill", "quiz_try", "class_waiting",
     "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
-    "session_split",
+    "session_split", "maintenance_plan", "maintenance_count", "machine_downtime",
+    "work_order", "work_note", "work_photo", "work_part",
 }  # fmt: skip
 
 _LEDGER = "the books have a chain of their own; the act names the entry"
@@ -71,6 +72,7 @@ NOT_RECORDED: dict[str, str] = {
     "gateway_wiring": _FLOOR,
     "job": _FLOOR,
     "journal_head": _FLOOR,
+    "machine_use": _DERIVED,
     "journal_record": _FLOOR,
     "refusal": _FLOOR,
     "session_reading": _FLOOR,

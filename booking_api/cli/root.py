@@ -84,6 +84,9 @@ NAMES = {
         "revoke": "Take a skill from a member, at every gateway.",
         "training": "Skills: what is trained, and who holds it.",
     },
+    "maintenance": {
+        "maintenance": "Maintenance: plans, what is due, and that it is done.",
+    },
     "payments": {
         "remind": "Write reminders to who is overdue, charge their fees, and block who is overdue too long.",
         "top-up": "Take money onto an account.",

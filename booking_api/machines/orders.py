@@ -37,7 +37,7 @@ async def clear(context: Context, id: str, reason: str, by: str) -> Outcome:
     if not reason.strip():
         raise Refused("reason_missing", "Say what was done to the machine.")
     now_ms = context.clock.now_ms()
-    machine = await context.database.transact(lambda session: service.clear(session, id, now_ms))
+    machine = await context.database.transact(lambda session: service.clear(session, id, now_ms, reason))
     return await _after_record(context, machine, Clear(machine=id, reason=reason.strip()[:200]), by)
 
 

@@ -11,6 +11,7 @@ from booking_api.gateways.models import Gateway
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
+from booking_api.maintenance import downtime
 from booking_api.tariffs.models import TariffVersion
 from floor import training
 from floor.errors import Refused
@@ -135,15 +136,17 @@ def lock_out(session: Session, id: str, reason: str, by: str, now_ms: int) -> Ma
     machine.lockout_reason = reason.strip()[:200]
     machine.lockout_by, machine.lockout_ms = by, now_ms
     session.add(machine)
+    downtime.began(session, id, machine.lockout_reason, now_ms)
     changed(session, Subject.MACHINE, id, now_ms)
     why = machine.lockout_reason
     happened(session, Happening.MACHINE_LOCKED_OUT, id, now_ms, machine=id, reason=why, by=by)
     return machine
 
 
-def clear(session: Session, id: str, now_ms: int) -> Machine:
-    """Put a machine in order again."""
+def clear(session: Session, id: str, now_ms: int, reason: str = "") -> Machine:
+    """Put a machine in order again; `reason` says what was done."""
     machine = get(session, id)
+    downtime.ended(session, id, now_ms, reason)
     if machine.lockout_ms is not None:
         happened(session, Happening.MACHINE_CLEARED, id, now_ms, machine=id)
     machine.lockout_reason = machine.lockout_by = machine.lockout_ms = None

@@ -15,6 +15,7 @@ from booking_api.happenings import journal
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.machines.models import Machine
+from booking_api.maintenance import downtime, use
 from booking_api.metering import signed_off
 from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
@@ -151,7 +152,9 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)
-    used.moved(session, [gathered.sessions[id] for id in gathered.ended], now_ms)
+    ended = [gathered.sessions[id] for id in gathered.ended]
+    used.moved(session, ended, now_ms)
+    use.moved(session, ended)
 
 
 def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int) -> None:
@@ -188,6 +191,10 @@ def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, no
     machine.lockout_reason = reason
     machine.lockout_by, machine.lockout_ms = (by, at_ms) if reason is not None else (None, None)
     session.add(machine)
+    if reason is None:
+        downtime.ended(session, id, at_ms)
+    else:
+        downtime.began(session, id, reason, at_ms)
     changed(session, Subject.MACHINE, id, now_ms)
     what = Happening.MACHINE_CLEARED if reason is None else Happening.MACHINE_LOCKED_OUT
     happened(session, what, id, now_ms, machine=id, reason=reason, by=by)

@@ -112,6 +112,11 @@ MEMBER: dict[str, tuple[Kind, str, str]] = {
         "How you sign in was changed. If that was not you, write to the space at once.",
     ),
     H.SESSION_ENDED: (Kind.SESSIONS, "Session ended", "Your session has ended."),
+    H.WORK_ORDER_DONE: (
+        Kind.SESSIONS,
+        "A fault that you reported is mended",
+        "What you reported of a machine was looked after. Thank you for telling us.",
+    ),
     H.INVOICE_ISSUED: (Kind.MONEY, "New invoice", "A new invoice was issued to you."),
     H.PAYMENT_RECEIVED: (Kind.MONEY, "Payment received", "Your payment was received. Thank you."),
 }
@@ -121,6 +126,10 @@ STAFF: dict[str, tuple[str, str]] = {
     H.ALARM_RAISED: ("Alarm", "An alarm was raised."),
     H.MACHINE_LOCKED_OUT: ("Machine out of order", "A machine was taken out of order."),
     H.MACHINE_CLEARED: ("Machine in order again", "A machine is in order again."),
+    H.FAULT_REPORTED: ("Fault reported", "A fault of a machine was reported."),
+    H.MAINTENANCE_DUE: ("Maintenance is due", "A machine is due for maintenance."),
+    H.WORK_ORDER_DONE: ("Work order done", "A work order is done."),
+    H.PART_LOW: ("Below its minimum", "Less of a part or a material is left than its minimum."),
     H.MEMBER_ASKED: ("Somebody wants to be a member", "Somebody asked to become a member."),
     "webhook.paused": ("Webhook paused", "A webhook took nothing for days, and is sent nothing any more."),
 }
@@ -165,6 +174,9 @@ DETAILS: dict[str, str] = {
     "name": "Name",
     "team": "Team",
     "machine": "Machine",
+    "plan": "Plan",
+    "title": "What",
+    "left": "Left",
     "skill": "Certification",
     "course": "Course",
     "class": "Class",

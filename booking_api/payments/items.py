@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated
 
@@ -10,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlmodel import Session, col, select
 
 from booking_api.clock import make_id
+from booking_api.happenings.service import happened
+from booking_api.happenings.words import Happening
 from booking_api.payments.models import SaleItem, StockChange
 from floor.errors import Refused
 
@@ -158,9 +161,14 @@ def move(
     """Change an item's stock where it is counted; `counted` begins to count it."""
     if item.stock_milli is None and not counted:
         return
-    item.stock_milli = (item.stock_milli or 0) + change_milli
+    before_milli = item.stock_milli
+    item.stock_milli = (before_milli or 0) + change_milli
     session.add(item)
     session.flush()
+    least_milli = item.minimum_milli or 0
+    if item.stock_milli < least_milli and (before_milli is None or before_milli >= least_milli):
+        left = f"{Decimal(item.stock_milli).scaleb(-3).normalize():f} {item.unit}"
+        happened(session, Happening.PART_LOW, item.id, now_ms, name=item.name, left=left)
     _note(session, item, change_milli, author, reason, now_ms)
 
 

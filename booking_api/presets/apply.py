@@ -16,6 +16,7 @@ from booking_api.certifications import skills
 from booking_api.costing import versions as costs
 from booking_api.costing.models import CostVersion
 from booking_api.courses import classes
+from booking_api.maintenance import plans as maintenance
 from booking_api.memberships import plans
 from booking_api.payments import items as sales
 from booking_api.payments import price_list
@@ -101,6 +102,11 @@ def _skills(work: Work, text: str, file: str) -> Iterator[Step]:
         yield Step("skill", skill.id, what)
 
 
+def _maintenance(work: Work, text: str, file: str) -> Iterator[Step]:
+    for plan, what in maintenance.put_file(work.session, text, file, work.now_ms):
+        yield Step("maintenance", plan.id, what)
+
+
 def _classes(work: Work, text: str, file: str) -> Iterator[Step]:
     for course, what in classes.put_file(work.session, text, file, work.currency, work.author, work.now_ms):
         yield Step("course", course.id, what)
@@ -146,5 +152,6 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("items.toml", _items),
     ("costs/*.toml", _costs),
     ("reservations.toml", _reservations),
+    ("maintenance.toml", _maintenance),
 )
 """Which files are applied, in this order: each names only what stands before it."""

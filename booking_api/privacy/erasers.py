@@ -16,12 +16,15 @@ from booking_api.badges.models import Badge, BadgeReading, PhoneCodeUsed
 from booking_api.billing.models import Fee, SessionSplit
 from booking_api.certifications.models import Certification, QuizTry
 from booking_api.courses.models import ClassWaiting
+from booking_api.db import DATA, after_commit
 from booking_api.disputes.models import Dispute, DisputeEvent
 from booking_api.documents.models import BillingAddress
 from booking_api.gateways.changes import Subject, changed
 from booking_api.happenings.models import Happened, Letter
 from booking_api.households.models import Household, HouseholdMember
 from booking_api.ledger.models import LedgerEntry, LedgerPosting
+from booking_api.maintenance import pictures
+from booking_api.maintenance.models import WorkNote, WorkOrder, WorkPhoto
 from booking_api.members.models import Member, MemberCare, MemberImport, Suspension
 from booking_api.notices import choices
 from booking_api.payments.models import Debit, Mandate
@@ -97,6 +100,19 @@ def blank_use(session: Session, member: Member, _now_ms: int) -> None:
     _run(session, update(Refusal).where(col(Refusal.member) == member.id).values(member=None, badge=""))
     jobs = update(PrintJob).where(col(PrintJob.member) == member.id)
     _run(session, jobs.values(name=ERASED_FILE, note="", words=""))
+
+
+def forget_faults(session: Session, member: Member, _now_ms: int) -> None:
+    """Blank what they reported and noted, and delete their photos; that work was done stays."""
+    mine = select(WorkPhoto.sha256).where(WorkPhoto.author == member.id)
+    shown = set(session.exec(mine).all())
+    session.exec(delete(WorkPhoto).where(col(WorkPhoto.author) == member.id))
+    gone = shown - set(session.exec(select(WorkPhoto.sha256)).all())
+    data = session.info[DATA]
+    after_commit(session, lambda: pictures.forget(data, gone))
+    _run(session, update(WorkNote).where(col(WorkNote.author) == member.id).values(words=""))
+    reported = update(WorkOrder).where(col(WorkOrder.member) == member.id)
+    _run(session, reported.values(title="", member=None))
 
 
 def blank_words(session: Session, member: Member, _now_ms: int) -> None:

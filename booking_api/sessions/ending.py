@@ -10,6 +10,7 @@ from booking_api.gateways.changes import credit_changed
 from booking_api.gateways.models import Gateway
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
+from booking_api.maintenance import use
 from booking_api.sessions.models import MachineSession, SessionReading, SessionState
 from floor.errors import Refused
 from floor.words import StopType
@@ -52,6 +53,7 @@ def end_lost(
     session.flush()
     credit_changed(session, {kept.account}, now_ms)
     skills.moved(session, [row], now_ms)
+    use.moved(session, [row])
     told = ("machine", "account", "ended_ms", "elapsed_ms", "stop_type", "total_micro", "commodity")
     happened(
         session, Happening.SESSION_ENDED, id, now_ms, member=kept.member, **{key: row[key] for key in told}

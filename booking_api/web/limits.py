@@ -27,6 +27,9 @@ LARGE = (
     ("/api/v1/bank", 40 * MIB),
     ("/member-import", 6 * MIB),
     ("/api/v1/member-imports", 6 * MIB),
+    ("/faults", 10 * MIB),
+    ("/upkeep", 10 * MIB),
+    ("/api/v1/work-orders", 10 * MIB),
 )
 """Where larger bodies may go, by the begin of the path: a print is bounded by its own settings."""
 TOO_LARGE = "What was sent is too large."

@@ -20,6 +20,7 @@ from booking_api.reservations import policies
 from booking_api.sessions.late import session_late_by_ms
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
+from booking_api.web import upkeep
 from booking_api.web.board import draw, names_of, read_cards
 from booking_api.web.live import stream
 from booking_api.web.pages import Paged
@@ -57,6 +58,7 @@ def machine_page(page: Paged, id: str) -> Response:
             "people": names_of(session, set(held)) if staff else {},
             "recent": _recent(session, page, id),
             "now_ms": now_ms,
+            **upkeep.of_machine(session, id, page),
         }
     return page.answer("machine.html", values)
 

@@ -105,6 +105,11 @@ NOTICES: dict[str, tuple[str, str]] = {
         "The second factor is taken away. They sign in with their password, and set one up anew.",
     ),
     "told": ("good", "Your choice is kept."),
+    "reported": ("good", "Thank you. Staff have been told."),
+    "work_opened": ("good", "The work order is open."),
+    "work_done": ("good", "The work is done, and counting begins anew."),
+    "part_used": ("good", "The part is taken from the stock."),
+    "photo_kept": ("good", "The photo is kept."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -149,6 +154,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         "Machines",
         (
             ("/workshop", "Workshop", Permission.GATEWAYS_READ),
+            ("/upkeep", "Upkeep", Permission.MACHINES_OPERATE),
             ("/utilisation", "Utilisation", Permission.REPORTS_READ),
         ),
     ),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from booking_api.registrations.models import Registration, RegistrationState
+from tests.kit.pictures import jpeg
 from tests.kit.reservations import HOUR, POLICY, slot
 from tests.kit.web import NOW_MS, WebFloor
 
@@ -33,7 +34,14 @@ async def furnish_rooms(web: WebFloor, made: Make) -> dict[str, list[str]]:
     hook = {"name": "Door sign", "address": "https://sign.kelp.test/in", "happenings": ["*"]}
     webhook = await made("webhooks", hook)
     delivery = await made(f"webhooks/{webhook['id']}/ping")
+    plan = '[[plans]]\nid = "lens"\nname = "Clean it"\nkinds = ["laser"]\ndays = 14\n'
+    await made("maintenance/plans", {"text": plan})
+    fault = await made("machines/laser-1/faults", {"title": "It smells."})
+    photo = await made(f"work-orders/{fault['id']}/photos", None, content=jpeg())
     return known | {
+        "plans/id": ["lens"],
+        "work-orders/id": [fault["id"]],
+        "photo": [photo["id"]],
         "reservations/id": [first["id"], theirs["id"], again["dates"][0]["reservation"]],
         "reservation-waiting/id": [waits["id"]],
         "calendar-feeds/id": [feed["id"]],

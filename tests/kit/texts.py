@@ -26,6 +26,7 @@ from booking_api.web import (
     reserve_words,
     sentences,
     sign_in,
+    upkeep_words,
     vocabulary,
     watch,
     wording,
@@ -56,6 +57,7 @@ WEB_SOURCES = (
     "booking_api/privacy",
     "booking_api/registrations",
     "booking_api/waivers",
+    "booking_api/maintenance",
     "booking_api/audit",
     "booking_api/webhooks",
     "booking_api/notices",
@@ -125,7 +127,8 @@ def of_tables() -> set[str]:
     said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
-    said |= set(watch.CHANGES.values())
+    said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}
+    said |= {text for one in upkeep_words.TEXTS for text in one.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -26,6 +26,7 @@ from tests.kit.access_prints import PRINTS
 from tests.kit.access_reservations import RESERVATIONS
 from tests.kit.access_signin import SIGN_INS
 from tests.kit.access_training import TRAINING
+from tests.kit.access_upkeep import UPKEEP
 from tests.kit.access_watch import WATCH
 from tests.kit.web import WebFloor, build
 
@@ -102,7 +103,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/reports/utilisation.csv"): "tpa",
 }
 PERSONAL = PEOPLE | SIGN_INS | TRAINING | RESERVATIONS | MEMBERSHIPS
-MAY |= API_PAGES | PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH
+MAY |= API_PAGES | PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH | UPKEEP
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""

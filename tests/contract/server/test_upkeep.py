@@ -1,0 +1,228 @@
+"""Upkeep: plans that come due by what machines did, work orders, lockouts, photos, parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from sqlmodel import select
+
+from booking_api.happenings.models import Happened
+from booking_api.happenings.words import Happening as H
+from booking_api.maintenance import downtime, metrics, plans, rounds, work
+from booking_api.maintenance.models import OrderState, Source, WorkOrder
+from booking_api.metering.models import JournalRecord
+from booking_api.sessions.models import Alarm
+from floor.errors import ConfigError, Refused
+from floor.maintenance import DueState, Measure
+from tests.kit.pictures import jpeg
+from tests.kit.web import GATEWAY, MINUTE, NOW_MS, WebFloor, build
+
+API = "/api/v1"
+PLANS = """
+[[plans]]
+id = "lens"
+name = { en = "Clean the lens", zh = "清洁镜片" }
+text = "With lens tissue."
+kinds = ["laser"]
+session_hours = 1
+laser_hours = 100
+when_overdue = "lock"
+alarms = ["machine_fault"]
+[[plans]]
+id = "grease"
+name = "Grease"
+machines = ["saw-1"]
+days = 30
+"""
+HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+
+
+@pytest.fixture
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFloor]:
+    made = build(tmp_path_factory.mktemp("upkeep"))
+    with made.context.database.write() as session:
+        plans.put_file(session, PLANS, "maintenance.toml", NOW_MS)
+    yield made
+    made.context.database.close()
+
+
+def look(web: WebFloor, now_ms: int, *in_use: str) -> None:
+    with web.context.database.write() as session:
+        rounds.look(session, now_ms, in_use)
+
+
+def told(web: WebFloor, what: H) -> list[str]:
+    with web.context.database.read() as session:
+        return list(session.exec(select(Happened.subject).where(Happened.what == what)))
+
+
+def states(web: WebFloor, now_ms: int) -> dict[str, str]:
+    with web.context.database.read() as session:
+        found = plans.standings(session, now_ms)
+        return {one.plan.id: one.due.state for one in found if one.machine.id != "laser-2"}
+
+
+def orders(web: WebFloor) -> list[WorkOrder]:
+    with web.context.database.read() as session:
+        return list(session.exec(select(WorkOrder).order_by(WorkOrder.n)))
+
+
+def locked(web: WebFloor, machine: str = "laser-1") -> bool:
+    with web.context.database.read() as session:
+        return downtime.open_of(session, machine) is not None
+
+
+def test_a_plan_comes_due_once_and_its_work_sets_it_back(web: WebFloor) -> None:
+    assert states(web, NOW_MS) == {"lens": DueState.GOOD, "grease": DueState.GOOD}
+    web.session("long", "mira", "laser-1", NOW_MS + HOUR, 62)
+    for _ in range(2):
+        look(web, NOW_MS + HOUR)
+    assert states(web, NOW_MS + HOUR)["lens"] == DueState.DUE
+    assert told(web, H.MAINTENANCE_DUE) == ["laser-1"]
+    (order,) = orders(web)
+    assert (order.source, order.plan, order.title) == (Source.PLAN, "lens", "Clean the lens")
+    assert not locked(web)
+    web.session("more", "mira", "laser-1", NOW_MS + 2 * HOUR, 30)
+    look(web, NOW_MS + 2 * HOUR, "laser-1")
+    assert not locked(web)  # not while somebody uses it
+    look(web, NOW_MS + 2 * HOUR)
+    assert locked(web)
+    with web.context.database.write() as session:
+        work.change(session, order.id, work.OrderChanges(state=OrderState.DONE), "t", NOW_MS + 3 * HOUR)
+        found = downtime.reliable(session, "laser-1", NOW_MS + 3 * HOUR)
+    assert states(web, NOW_MS + 3 * HOUR)["lens"] == DueState.GOOD
+    assert told(web, H.WORK_ORDER_DONE) == [order.id]
+    assert (found.failures, found.down_ms) == (0, HOUR)  # planned work is no failure
+
+
+def test_days_and_what_was_used_before(web: WebFloor) -> None:
+    assert states(web, NOW_MS + 28 * DAY)["grease"] == DueState.SOON
+    with web.context.database.write() as session:
+        plans.done(session, "lens", "laser-1", "t", NOW_MS, {Measure.SESSION_HOURS: HOUR * 95 // 100})
+        with pytest.raises(Refused, match="not for that machine"):
+            plans.done(session, "grease", "laser-1", "t", NOW_MS)
+    assert states(web, NOW_MS)["lens"] == DueState.SOON
+    with web.context.database.read() as session:
+        (one,) = plans.standings(session, NOW_MS, "laser-1")
+        rounds.show(session, NOW_MS)
+    assert one.due.is_latest  # laser time was never metered here
+    shown = metrics.DUE_HOURS.labels("saw-1", "grease")._value.get()
+    assert shown == 30 * 24
+    assert metrics.LOCKED_OUT.labels("saw-1")._value.get() == 0
+
+
+def test_an_alarm_that_a_plan_waits_for_opens_one_order(web: WebFloor) -> None:
+    with web.context.database.write() as session:
+        seq = max(session.exec(select(JournalRecord.seq)))
+        for n in (1, 2):
+            session.add(
+                Alarm(gateway=GATEWAY, epoch=1, seq=seq + n, machine="laser-1", code="machine_fault",
+                      words="Hard limit", at_ms=NOW_MS + n)
+            )  # fmt: skip
+    for _ in range(2):
+        look(web, NOW_MS + MINUTE)
+    (order,) = orders(web)
+    assert (order.source, order.alarm) == (Source.ALARM, f"{GATEWAY}/1/{seq + 1}")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (PLANS.replace("days = 30", ""), r"maintenance.toml:\d+.*plans\[2\].busy_hours"),
+        (PLANS.replace("days = 30", "days = 0"), r"plans\[2\].days"),
+        (PLANS.replace("days = 30", "weeks = 3"), r"plans\[2\].weeks"),
+        (PLANS.replace('"grease"', '"lens"'), r"plans\[2\].id"),
+        (PLANS.replace('machines = ["saw-1"]', ""), r"plans\[2\].machines"),
+        (PLANS.replace('"lock"', '"burn"'), r"plans\[1\].when_overdue"),
+        ("", "plans"),
+    ],
+)
+def test_a_file_that_is_wrong_says_where(web: WebFloor, text: str, says: str) -> None:
+    with web.context.database.write() as session, pytest.raises(ConfigError, match=says):
+        plans.put_file(session, text, "maintenance.toml", NOW_MS)
+
+
+async def test_a_fault_from_the_phone_to_the_machine_in_order_again(web: WebFloor) -> None:
+    mira, tomas, otto = [await web.signed_in(name) for name in ("mira", "tomas", "otto")]
+    assert "/faults/laser-1" in (await mira.get("/machines/laser-1")).text
+    sent = await mira.post(
+        "/faults/laser-1",
+        data={"title": "Smells  of smoke", "words": "At the lens.", "urgent": "yes"},
+        files={"photo": ("me.jpg", jpeg(secret=b"48.1N"), "text/html")},
+    )
+    assert sent.headers["location"] == "/machines/laser-1?notice=reported"
+    (order,) = orders(web)
+    here = f"/upkeep/orders/{order.id}"
+    assert (order.title, order.urgent, order.member) == ("Smells of smoke", True, web.people["mira"])
+    assert "Smells of smoke" in (await otto.get("/machines/laser-1")).text
+    assert (await otto.get(here)).status_code == 404
+    await _see_photo(web, order.id, mira, otto)
+    ply = {"id": "lens", "name": "Lens", "unit": "pc", "price_micro": 9_000_000, "stock_milli": 2000}
+    async with web.program("olga") as olga:
+        await olga.put(f"{API}/items/lens", json=ply | {"minimum_milli": 2000})
+    locks = await tomas.post(f"{here}/lockout", data={"reason": "Smoke"})
+    assert "notice=done" in locks.headers["location"]
+    assert locked(web)
+    await tomas.post(here, data={"state": "in_progress", "assignee": web.people["tomas"]})
+    assert (
+        "part_used"
+        in (await tomas.post(f"{here}/parts", data={"item": "lens", "quantity": "0,5"})).headers["location"]
+    )
+    assert told(web, H.PART_LOW) == ["lens"]
+    assert "Lens" in (await tomas.get("/upkeep")).text
+    await tomas.post(f"{here}/clear", data={"reason": "New lens"})
+    assert not locked(web)
+    await tomas.post(here, data={"state": "done", "words": "New lens."})
+    shown = (await tomas.get(here)).text
+    assert "New lens." in shown
+    page = (await tomas.get("/machines/laser-1")).text
+    assert "MTBF" in page
+    async with web.program("mira") as program:
+        whole = (await program.get(f"{API}/work-orders/{order.id}")).json()
+        found = (await program.get(f"{API}/machines/laser-1/reliability")).json()
+    assert whole["state"] == "done"
+    assert whole["parts"] == [{"item": "lens", "quantity_milli": 500}]
+    assert (found["failures"], found["mended"]) == (1, 1)
+    assert told(web, H.FAULT_REPORTED) == told(web, H.WORK_ORDER_DONE) == [order.id]
+
+
+async def _see_photo(web: WebFloor, order: str, mine: httpx.AsyncClient, other: httpx.AsyncClient) -> None:
+    with web.context.database.read() as session:
+        (row,) = work.photos(session, order)
+    address = f"/upkeep/orders/{order}/photos/{row.id}"
+    photo = await mine.get(address)
+    assert photo.headers["content-type"] == "image/jpeg"
+    assert "sandbox" in photo.headers["content-security-policy"]
+    assert photo.headers["x-content-type-options"] == "nosniff"
+    assert b"48.1N" not in photo.content
+    assert (await other.get(address)).status_code == 404
+    bad = await mine.post(
+        f"/upkeep/orders/{order}/photos", files={"photo": ("x.jpg", b"<svg/>", "image/jpeg")}
+    )
+    assert bad.status_code == 422
+    more = await mine.post(f"{API}/work-orders/{order}/photos", content=jpeg())
+    assert more.status_code == 201
+
+
+async def test_labels_are_printed_on_the_sheet_that_is_asked_for(web: WebFloor) -> None:
+    tomas = await web.signed_in("tomas")
+    assert "Letter" in (await tomas.get("/upkeep/labels")).text
+    made = await tomas.get("/upkeep/labels.pdf?sheet=a4-2x7&skip=13")
+    assert made.content.startswith(b"%PDF")
+    assert (await tomas.get("/upkeep/labels.pdf?sheet=a9")).status_code == 422
+    assert (await tomas.get("/upkeep/labels.pdf?sheet=a4-2x4&skip=8")).status_code == 422
+
+
+async def test_what_a_member_reported_is_forgotten_with_them(web: WebFloor) -> None:
+    async with web.program("otto") as otto:
+        made = (await otto.post(f"{API}/machines/saw-1/faults", json={"title": "Otto broke it"})).json()
+        await otto.post(f"{API}/work-orders/{made['id']}/photos", content=jpeg())
+    from booking_api.privacy import erasers
+
+    with web.context.database.write() as session:
+        erasers.forget_faults(session, work.members.get(session, web.people["otto"]), NOW_MS)
+    (order,) = orders(web)
+    assert (order.title, order.member) == ("", None)
+    assert list((web.context.database.data / "photos").glob("??/*")) == []
