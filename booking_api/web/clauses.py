@@ -43,7 +43,7 @@ def tier_words(id: str, multiplier: Fraction, formats: Formats) -> str:
         return gettext("%(tier)s: free of charge") % {"tier": id}
     if multiplier == 1:
         return ""
-    return gettext("%(tier)s: %(part)s of the price") % {"tier": id, "part": formats.rate(multiplier)}
+    return gettext("%(tier)s: %(part)s of the price") % {"tier": gettext(id), "part": formats.rate(multiplier)}
 
 
 def window_words(window: Window, formats: Formats) -> str:

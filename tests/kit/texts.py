@@ -125,7 +125,7 @@ def of_tables() -> set[str]:
     said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
-    said |= set(watch.CHANGES.values())
+    said |= set(watch.CHANGES.values()) | set(vocabulary.TIERS)
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said
