@@ -21,6 +21,7 @@ from booking_api.web import (
     explain,
     join,
     phone,
+    records,
     render,
     reserve,
     reserve_words,
@@ -126,6 +127,8 @@ def of_tables() -> set[str]:
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values()) | set(vocabulary.TIERS)
+    kept = (records.RECORDS, records.HAPPENINGS, records.PROBLEMS)
+    said |= {text for table in kept for text in table.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said
