@@ -141,16 +141,14 @@ def _value(key: str, text: str, formats: Formats, names: Mapping[str, str]) -> s
     match key.rstrip("2"):
         case "at":
             return f"{_day(text[4:14], formats)} {text[15:]}"
-        case "day":
-            return _day(text[4:14], formats)
+        case "day" | "date":
+            return _day(text[-10:], formats)
         case "span":
             return _span(text, formats)
         case "per" if text.startswith("in "):
             return gettext("in %(span)s") % {"span": _span(text[3:], formats)}
         case "spans":
             return ", ".join(_span(one, formats) for one in text.split(", "))
-        case "date":
-            return _day(text, formats)
         case "machine":
             return _machine(text, formats, names)
         case "what":
@@ -202,7 +200,9 @@ def _named(text: str, names: Mapping[str, str]) -> str:
 
 def _in_english(sentence: str, formats: Formats, names: Mapping[str, str]) -> str:
     """Write its dates as pages do, and machines by name."""
-    written = re.sub(rf"(?:\b[A-Z][a-z]{{2}} )?\b{_DATE}\b", lambda found: _day(found[0][-10:], formats), sentence)
+    written = re.sub(
+        rf"(?:\b[A-Z][a-z]{{2}} )?\b{_DATE}\b", lambda found: _day(found[0][-10:], formats), sentence
+    )
     if not names:
         return written
     known = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))

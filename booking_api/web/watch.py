@@ -121,7 +121,9 @@ def webhook_page(
     rows, more = deliveries_of(session, id, state, cursor, ROWS)
     counts = webhooks.counts(session).get(id, webhooks.Counts())
     values = {"webhook": webhook, "rows": rows, "more": more, "state": state, "counts": counts}
-    return page.answer("webhook.html", values | {"states": STATES, "happening": happening, "problem": problem})
+    return page.answer(
+        "webhook.html", values | {"states": STATES, "happening": happening, "problem": problem}
+    )
 
 
 @router.post("/webhooks/{id}/{act}")

@@ -39,13 +39,15 @@ CASES = (
         "At most 2 h of use in peak a day on the machines of wood (evenings): this would be 3 h on "
         "Fri 2026-05-22.",
         None,
-        "wood 的设备 (evenings)：每天最多 2 小时（peak 时段内的使用时长），加上这次为 3 小时（2026年5月22日）。",
+        "wood 的设备 (evenings)：每天最多 2 小时（peak 时段内的使用时长），"
+        "加上这次为 3 小时（2026年5月22日）。",
     ),
     (
         "There were 3 no-shows from 2026-05-01 to 2026-05-31, and at most 2 a month are let pass. "
         "You may book again from Mon 2026-06-01 00:00 on.",
         None,
-        "您有 3 次未到场（2026年5月1日至2026年5月31日），而每月最多允许 2 次。您可在 2026年6月1日 00:00 起再次预约。",
+        "您有 3 次未到场（2026年5月1日至2026年5月31日），而每月最多允许 2 次。"
+        "您可在 2026年6月1日 00:00 起再次预约。",
     ),
     (
         "laser-1 is for patron, student, and you are guest.",
