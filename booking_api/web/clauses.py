@@ -40,10 +40,13 @@ def tier_words(id: str, multiplier: Fraction, formats: Formats) -> str:
     """Say which part of the prices a tier pays; "" for the whole."""
     gettext = formats.texts.gettext
     if multiplier == 0:
-        return gettext("%(tier)s: free of charge") % {"tier": id}
+        return gettext("%(tier)s: free of charge") % {"tier": gettext(id)}
     if multiplier == 1:
         return ""
-    return gettext("%(tier)s: %(part)s of the price") % {"tier": id, "part": formats.rate(multiplier)}
+    return gettext("%(tier)s: %(part)s of the price") % {
+        "tier": gettext(id),
+        "part": formats.rate(multiplier),
+    }
 
 
 def window_words(window: Window, formats: Formats) -> str:

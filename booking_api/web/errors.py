@@ -15,8 +15,11 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from booking_api import problems
 from booking_api.auth.guards import context_of, who_asks
 from booking_api.auth.who import Who
+from booking_api.context import Context
+from booking_api.web.formats import Formats
 from booking_api.web.render import make_page
 from booking_api.web.sentences import said
+from booking_api.web.training_words import skill_names
 from floor.errors import FloorError, Refused
 
 log = logging.getLogger(__name__)
@@ -98,9 +101,16 @@ def _is_page(request: Request) -> bool:
 async def _page(request: Request, status: int, sentence: str) -> Response:
     context = context_of(request)
     page = make_page(request, context, await run_in_threadpool(_who, request))
+    names = await run_in_threadpool(_skill_names, context, page.f) if status in {403, 409} else {}
     return page.answer(
-        "error.html", {"sentence": said(sentence, page.f), "back": _form_page(request)}, status
+        "error.html", {"sentence": said(sentence, page.f, names), "back": _form_page(request)}, status
     )
+
+
+def _skill_names(context: Context, formats: Formats) -> dict[str, str]:
+    """Return the reader's name of each skill by the English one, which refusals have."""
+    with context.database.read() as session:
+        return skill_names(session, formats)
 
 
 def _form_page(request: Request) -> str:

@@ -15,26 +15,37 @@ from babel.dates import format_date
 
 from booking_api.web.formats import NO_BREAK, Formats
 
-_DAY = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d"
+_DATE = r"\d{4}-\d\d-\d\d"
+_DAY = rf"[A-Z][a-z]{{2}} {_DATE}"
+_WHAT = (
+    "reservations and uses|of reservations and use|reservations|of reservations|uses|of use|"
+    "no-shows|late-cancels|late-cancels or no-shows"
+)
 _UNIT = r"\d+ (?:min|h|s|days?|weeks?|months?|years?)"
 _KINDS = {
     "at": rf"{_DAY} \d\d:\d\d",
     "day": _DAY,
     "span": rf"{_UNIT}(?: {_UNIT})*",
     "times": r"[\d:, -]+",
-    "what": "reservations and uses|of reservations and use|reservations|of reservations|uses|of use",
+    "spans": rf"{_UNIT}(?:,? {_UNIT})*",
+    "date": _DATE,
+    "what": f"(?:{_WHAT})(?: (?:in|outside of) .+?)??",
     "number": r"\d+",
-    "rest": ".*",
+    "rest": rf"| on {_DAY}| from {_DATE} to {_DATE}",
     "per": rf"a day|a week|a month|a year|still to come|in {_UNIT}",
 }
 WORDS = (
-    *_KINDS["what"].split("|"),
+    *_WHAT.split("|"),
+    *("%(what)s in %(name)s", "%(what)s outside of %(name)s", "the machines of %(name)s", "a holiday"),
+    *(" on %(day)s", " from %(day)s to %(day2)s", "of no tier"),
     *("a day", "a week", "a month", "a year", "still to come", "in %(span)s"),
     *("machines of this policy", "machines of this kind", "all machines", "class", "maintenance"),
     *("days", "weeks", "months", "years"),
 )
 """Words inside of sentences; a catalogue has each."""
 PATTERNS = (
+    "From %(at)s on %(machine)s is not for you.",
+    "From %(at)s on %(machine)s is not for you without a reservation.",
     "%(machine)s is taken from %(at)s to %(at2)s.",
     "%(machine)s is taken from %(at)s to %(at2)s, and %(span)s must lie free between two reservations.",
     "%(machine)s is taken from %(at)s to %(at2)s: %(name)s (%(word)s).",
@@ -65,6 +76,31 @@ PATTERNS = (
     "%(machine)s at %(at)s.",
     "At most %(span)s %(what)s %(per)s on %(machine)s: this would be %(span2)s%(rest)s.",
     "At most %(number)s %(what)s %(per)s on %(machine)s: this would be %(number2)s%(rest)s.",
+    "At most %(span)s %(what)s %(per)s on %(machine)s: this is reached at %(at)s.",
+    "At most %(number)s %(what)s %(per)s on %(machine)s: this is reached at %(at)s.",
+    "There were %(number)s %(what)s%(rest)s, and at most %(number2)s %(per)s are let pass. "
+    "You may book again from %(at)s on.",
+    "There were %(span)s %(what)s%(rest)s, and at most %(span2)s %(per)s are let pass. "
+    "You may book again from %(at)s on.",
+    "You are suspended.",
+    "%(machine)s is for %(tiers)s, and you are %(tier)s.",
+    "%(machine)s is not for %(tier)s.",
+    "It may last %(spans)s: this is %(span)s.",
+    "It must end on the day on which it begins.",
+    "%(day)s is not open for booking yet: days until %(date)s are.",
+    "It ends at %(at)s and cannot go on.",
+    "It ends at %(at)s: 1 waits for %(machine)s.",
+    "It ends at %(at)s: %(number)s wait for %(machine)s.",
+    "It may go on at most %(span)s after %(at)s.",
+    "%(machine)s is reserved from %(at)s on.",
+    "%(machine)s is taken from %(at)s: %(name)s.",
+    "It closes at %(at)s.",
+    "Reservations of %(machine)s are not handed over.",
+    "It could be handed over until %(at)s.",
+    "It has begun, is over or was given up.",
+    "It is theirs already.",
+    "%(machine)s has no waiting list.",
+    "At most %(number)s wait for %(machine)s, and %(number2)s do.",
     "First comes the quiz of %(name)s.",
     "First comes: %(name)s.",
     "You do not sign off %(name)s for this member.",
@@ -76,12 +112,13 @@ PATTERNS = (
 """What rules say, with what stands in it: `%(at2)s` is a second instant. Catalogues have each."""
 
 
-def said(sentence: str, formats: Formats, machines: Mapping[str, str] | None = None) -> str:
+def said(sentence: str, formats: Formats, known: Mapping[str, str] | None = None) -> str:
     """Return a sentence of the rules in the reader's language, or as it was where no pattern fits.
 
-    `machines` has the name of each machine by its id.
+    `known` has the name of each machine by its id, and the reader's name of a skill by the one that
+    sentences have.
     """
-    names = machines or {}
+    names = known or {}
     if formats.language == "en":
         return _in_english(sentence, formats, names)
     for text in PATTERNS:
@@ -108,24 +145,68 @@ def _value(key: str, text: str, formats: Formats, names: Mapping[str, str]) -> s
     match key.rstrip("2"):
         case "at":
             return f"{_day(text[4:14], formats)} {text[15:]}"
-        case "day":
-            return _day(text[4:14], formats)
+        case "day" | "date":
+            return _day(text[-10:], formats)
         case "span":
             return _span(text, formats)
         case "per" if text.startswith("in "):
             return gettext("in %(span)s") % {"span": _span(text[3:], formats)}
+        case "spans":
+            return ", ".join(_span(one, formats) for one in text.split(", "))
         case "machine":
-            return names.get(text) or gettext(text)
-        case "what" | "per" | "word":
+            return _machine(text, formats, names)
+        case "what":
+            return _what(text, formats)
+        case "tiers":
+            return ", ".join(gettext(one) for one in text.split(", "))
+        case "name":
+            return gettext(text) if text in WORDS else _named(text, names)
+        case "per" | "word" | "tier":
             return gettext(text)
         case "rest":
-            return ""
+            return _rest(text, formats)
     return text
+
+
+def _machine(text: str, formats: Formats, names: Mapping[str, str]) -> str:
+    """Write where a limit counts: a machine, a group of them, with the limit's own name behind."""
+    where, bracket, name = text.partition(" (")
+    group = where.removeprefix("the machines of ")
+    if group != where:
+        where = formats.texts.gettext("the machines of %(name)s") % {"name": group}
+    return (names.get(where) or formats.texts.gettext(where)) + bracket + name
+
+
+def _what(text: str, formats: Formats) -> str:
+    """Write what a limit counts, with the window of hours that it counts in."""
+    for joint in (" outside of ", " in "):
+        what, found, name = text.partition(joint)
+        if found:
+            words = formats.texts.gettext(f"%(what)s{joint}%(name)s")
+            return words % {"what": formats.texts.gettext(what), "name": name}
+    return formats.texts.gettext(text)
+
+
+def _rest(text: str, formats: Formats) -> str:
+    """Write the days that a limit counts over."""
+    days = [_day(one, formats) for one in re.findall(_DATE, text)]
+    if not days:
+        return ""
+    words = " on %(day)s" if len(days) == 1 else " from %(day)s to %(day2)s"
+    return formats.texts.gettext(words) % {"day": days[0], "day2": days[-1]}
+
+
+def _named(text: str, names: Mapping[str, str]) -> str:
+    """Put the reader's names in the place of the sentence's own."""
+    known = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))
+    return re.sub(known, lambda found: names[found[0]], text) if known else text
 
 
 def _in_english(sentence: str, formats: Formats, names: Mapping[str, str]) -> str:
     """Write its dates as pages do, and machines by name."""
-    written = re.sub(rf"{_DAY}\b", lambda found: _day(found[0][4:], formats), sentence)
+    written = re.sub(
+        rf"(?:\b[A-Z][a-z]{{2}} )?\b{_DATE}\b", lambda found: _day(found[0][-10:], formats), sentence
+    )
     if not names:
         return written
     known = "|".join(re.escape(one) for one in sorted(names, key=len, reverse=True))

@@ -22,6 +22,12 @@ def skill_choices(session: Session, formats: Formats) -> list[tuple[str, str]]:
     return sorted((own | known).items(), key=lambda one: one[1].casefold())
 
 
+def skill_names(session: Session, formats: Formats) -> dict[str, str]:
+    """Return what the reader calls each skill, by the name that refusals have; none where both are one."""
+    names = {service.called(one): service.called(one, formats.language) for one in skills.listed(session)}
+    return {name: own for name, own in names.items() if name != own}
+
+
 def asked_words(session: Session, machine: Machine, formats: Formats) -> str:
     """Say which skills a machine asks for; "" where it is its own alone."""
     asked = machines.requirement_of(machine)

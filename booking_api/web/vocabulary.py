@@ -44,6 +44,8 @@ KINDS = {
     EntryKind.REVERSAL: "Correction",
 }
 """What each kind of entry is called on a statement."""
+TIERS = ("guest", "member", "student", "patron", "volunteer", "individual", "team", "full")
+"""Tiers that spaces name often; a tier of another name stands as the space wrote it."""
 SYMBOLS = {"wh": "Wh", "kwh": "kWh", "cm3": "cm³", "in3": "in³"}
 """How people write the units that tariff files write otherwise."""
 

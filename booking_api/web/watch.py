@@ -21,6 +21,7 @@ from booking_api.notices.kinds import NAMES, WAYS, Kind, Way
 from booking_api.web.board import names_of
 from booking_api.web.moments import day_begins, day_ends
 from booking_api.web.pages import Paged
+from booking_api.web.records import happening, problem, record
 from booking_api.web.render import Page
 from booking_api.webhooks import service as webhooks
 from booking_api.webhooks.endpoints import deliveries_of
@@ -78,7 +79,7 @@ def audit_log(
     ids = [one for one in told if isinstance(one, str) and len(one) == ID_LENGTH]
     people = names_of(session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]))
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
-    return page.answer("audit.html", values)
+    return page.answer("audit.html", values | {"record": record})
 
 
 @router.get("/webhooks")
@@ -121,7 +122,9 @@ def webhook_page(
     rows, more = deliveries_of(session, id, state, cursor, ROWS)
     counts = webhooks.counts(session).get(id, webhooks.Counts())
     values = {"webhook": webhook, "rows": rows, "more": more, "state": state, "counts": counts}
-    return page.answer("webhook.html", values | {"states": STATES})
+    return page.answer(
+        "webhook.html", values | {"states": STATES, "happening": happening, "problem": problem}
+    )
 
 
 @router.post("/webhooks/{id}/{act}")
@@ -210,5 +213,7 @@ def _webhook_list(session: Reading, page: Page, made: Webhook | None = None, sec
         "outgoing": outgoing(session),
         "made": made,
         "secret": secret,
+        "happening": happening,
+        "problem": problem,
     }
     return page.answer("webhooks.html", values)

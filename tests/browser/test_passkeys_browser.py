@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlmodel import select
 
 from booking_api.auth.models import Passkey
+from tests.kit.axe import grave
 from tests.kit.served import Served, chromium, serving
 from tests.kit.signing_in import House, build_house
 from tests.kit.web import PASSWORD
@@ -100,6 +101,7 @@ def test_a_passkey_is_registered_named_used_and_removed(
         register(page, "Green phone")
         expect(page.locator("input[name=name][value='Green phone']")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        assert grave(page) == []
         page.get_by_role("button", name="Sign out", exact=True).first.click()
         page.goto("/sign-in?next=/me")
         page.get_by_role("button", name="Sign in with a passkey").press("Enter")

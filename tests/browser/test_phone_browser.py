@@ -20,6 +20,7 @@ from gateway.phone import PhoneCodes
 from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from tests.browser.test_web_browser import reader
+from tests.kit.axe import RUN_ON_STATION, grave, graves, script
 from tests.kit.gateway import BADGE_KEY, Bench
 from tests.kit.served import CHROMIUM, Served, chromium, serving
 from tests.kit.web import GATEWAY, build
@@ -50,6 +51,8 @@ async def test_the_code_on_the_station_s_screen_is_read_by_a_camera(tmp_path: Pa
             await page.screenshot(path=picture)
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
             assert said == [], "the browser blocked something"
+            await page.evaluate(script())
+            assert graves(await page.evaluate(RUN_ON_STATION)) == []
             command = [zbarimg, "--raw", "-q", str(picture)]
             read = await asyncio.to_thread(
                 subprocess.run, command, capture_output=True, check=True, timeout=60
@@ -101,6 +104,7 @@ def test_a_member_confirms_on_a_small_screen_in_their_language(browser: Browser,
             box = confirm.bounding_box()
             assert box
             assert box["height"] >= 40, "a thumb must hit it"
+            assert grave(page) == []
             confirm.click()
             expect(page.get_by_role("status")).to_have_text(answer)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.kit.axe import grave
 from tests.kit.reservations import with_policy
 from tests.kit.served import Served, chromium, serving
 from tests.kit.web import PASSWORD, build
@@ -41,6 +42,7 @@ def walk(page: Page, served: Served, title: str) -> None:
     page.wait_for_url("**/reservations?notice=reserved")
     assert fits(page)
     expect(page.locator("h1")).to_have_text(title)
+    assert grave(page) == []
     line = page.locator("section[aria-labelledby=coming-title] li", has_text="Laser cutter 60 W")
     expect(line.first).to_be_visible()
     press(page, "form[action$='/cancel'] button")

@@ -12,6 +12,7 @@ from playwright.async_api import async_playwright
 
 from gateway.http import Http
 from gateway.station_routes import StationPages
+from tests.kit.axe import RUN_ON_STATION, graves, script
 from tests.kit.gateway import Bench
 from tests.kit.served import CHROMIUM
 from tests.unit.test_gateway_pages import ADA
@@ -47,5 +48,7 @@ async def test_a_member_chooses_who_pays_on_a_small_screen(tmp_path: Path) -> No
         assert bench.station.state.lease.account == "team"  # type: ignore[union-attr]
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
         assert said == [], "the browser blocked something"
+        await page.evaluate(script())
+        assert graves(await page.evaluate(RUN_ON_STATION)) == []
         await browser.close()
     bench.journal.close()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, FilePayload, Page, Route, expect
 from booking_api.certifications import service as certifications
 from floor.wire.journal import SessionEnded, SessionStarted
 from floor.words import StopType
+from tests.kit.axe import grave
 from tests.kit.prints import GCODE
 from tests.kit.served import Served, chromium, serving
 from tests.kit.web import MINUTE, NOW_MS, PASSWORD, build
@@ -168,6 +169,7 @@ def test_every_page_fits_every_screen_and_names_its_controls(
                 "e => !(e.labels?.length || e.textContent.trim() || e.ariaLabel)).map(e => e.outerHTML)"
             )
             assert unnamed == [], path
+            assert language == "en" or width == 1600 or grave(page) == [], path
 
 
 def gcode(text: str) -> FilePayload:

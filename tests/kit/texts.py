@@ -21,6 +21,7 @@ from booking_api.web import (
     explain,
     join,
     phone,
+    records,
     render,
     reserve,
     reserve_words,
@@ -129,6 +130,9 @@ def of_tables() -> set[str]:
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}
     said |= {text for one in upkeep_words.TEXTS for text in one.values()}
+    said |= set(watch.CHANGES.values()) | set(vocabulary.TIERS)
+    kept = (records.RECORDS, records.HAPPENINGS, records.PROBLEMS)
+    said |= {text for table in kept for text in table.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
     return said

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment
 
+from booking_api.audit.tables import RECORDED
+from booking_api.happenings.words import Happening, LetterKind
+from booking_api.web import records
 from booking_api.web.language import CATALOGUES, catalogue, choose
 from booking_api.web.render import WEB
 from floor.texts import LANGUAGES
@@ -58,6 +61,11 @@ def test_a_bare_word_is_seen() -> None:
 def test_every_text_of_the_pages_is_in_the_catalogue(language: str) -> None:
     known = catalogue(language).texts
     assert sorted(said() - known.keys()) == []
+
+
+def test_staff_read_words_for_what_is_kept_by_codes() -> None:
+    assert RECORDED - records.RECORDS.keys() == set()
+    assert {*Happening, *LetterKind} - records.HAPPENINGS.keys() == set()
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
