@@ -29,6 +29,7 @@ from booking_api.payments import bank_endpoints, item_endpoints, online_endpoint
 from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.privacy import endpoints as privacy
+from booking_api.prometheus import figures
 from booking_api.registrations import endpoints as registrations
 from booking_api.reports import endpoints as reports
 from booking_api.reservations import endpoints as reservations
@@ -104,5 +105,5 @@ PAGES = (
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, *figures.ROUNDS)
 """What looks by itself, beside requests."""

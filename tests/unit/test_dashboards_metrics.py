@@ -11,7 +11,12 @@ from prometheus_client.metrics import MetricWrapperBase
 from gateway.metrics import Metrics
 from tests.contract.dashboards.known_truth import ROOT, Documented, documented
 
-SERVER = ("booking_api.metrics", "booking_api.metering.metrics", "booking_api.happenings.metrics")
+SERVER = (
+    "booking_api.metrics",
+    "booking_api.metering.metrics",
+    "booking_api.happenings.metrics",
+    "booking_api.prometheus.figures",
+)
 NAME = re.compile(r"(?<![\w:])makerfloor_\w+")
 PART = re.compile(r"_(bucket|sum|count)$")
 

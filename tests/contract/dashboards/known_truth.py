@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^\| `(makerfloor_\w+)` \| (counter|gauge|histogram) \| ([a-z_, ]*)\| [^|]+ \| [^|]+ \|$")
 
 SPENT = {
-    "printer": {"busy": 4, "powered_idle": 2, "reserved_unused": 2, "down": 0, "free": 2},
-    "saw": {"busy": 2, "powered_idle": 0, "reserved_unused": 0, "down": 8, "free": 0},
+    "printer": {"busy": 4, "powered_idle": 2, "reserved_unused": 2, "locked_out": 0, "offline": 0, "free": 2},
+    "saw": {"busy": 2, "powered_idle": 0, "reserved_unused": 0, "locked_out": 5, "offline": 3, "free": 0},
 }
 """Seconds in each state, of the ten that pass with each scrape."""
 PASSED = 10
