@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.alerts import endpoints as alerts
 from booking_api.api import pages as api_pages
 from booking_api.audit import endpoints as audit
 from booking_api.auth import endpoints as tokens
@@ -81,7 +82,7 @@ PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-WATCH = (audit, webhooks, notices)
+WATCH = (audit, webhooks, notices, alerts)
 API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
 SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)

@@ -36,7 +36,7 @@ def show(gauge: Gauge, levels: Levels) -> None:
     """Show these series, by their labels, and no other."""
     for metric in gauge.collect():
         for sample in metric.samples:
-            labels = tuple(sample.labels[name] for name in gauge._labelnames)
+            labels = tuple(sample.labels.values())
             if labels not in levels:
                 gauge.remove(*labels)
     for labels, level in levels.items():

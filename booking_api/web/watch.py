@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.alerts.service import STAFF
 from booking_api.audit import service as audit
 from booking_api.audit.service import Filters
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
@@ -157,7 +158,9 @@ def my_notices(who: SignedIn, session: Reading, page: Paged) -> Response:
     """Show what one is told of, and how."""
     require(who, Permission.ME_READ)
     values = {
-        "kinds": NAMES,
+        "kinds": {
+            kind: name for kind, name in NAMES.items() if kind is not Kind.ALERTS or who.member.role in STAFF
+        },
         "ways": WAYS,
         "chosen": choices.choices(session, who.id),
         "push": choices.push_scheme(session, who.id),
