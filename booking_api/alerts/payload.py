@@ -1,4 +1,4 @@
-"""What Alertmanager's webhook sends. Source: prometheus.io, Alerting, Configuration, `webhook_config`, version 4.
+"""What Alertmanager's webhook sends. Source: prometheus.io, Alerting, `webhook_config`, version 4.
 
 What a later Alertmanager adds is let be; what is used here is bounded.
 """

@@ -157,10 +157,9 @@ def act_on_webhook(
 def my_notices(who: SignedIn, session: Reading, page: Paged) -> Response:
     """Show what one is told of, and how."""
     require(who, Permission.ME_READ)
+    is_staff = who.member.role in STAFF
     values = {
-        "kinds": {
-            kind: name for kind, name in NAMES.items() if kind is not Kind.ALERTS or who.member.role in STAFF
-        },
+        "kinds": {kind: NAMES[kind] for kind in Kind if kind is not Kind.ALERTS or is_staff},
         "ways": WAYS,
         "chosen": choices.choices(session, who.id),
         "push": choices.push_scheme(session, who.id),

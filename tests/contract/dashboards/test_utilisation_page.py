@@ -24,22 +24,9 @@ from tests.contract.dashboards.known_truth import debian, write_history
 from tests.kit.web import PASSWORD, WebFloor, build
 
 SHARES = {
-    "laser-1": {
-        "busy": 0.5,
-        "powered_idle": 0.25,
-        "reserved_unused": 0,
-        "locked_out": 0,
-        "offline": 0,
-        "free": 0.25,
-    },
-    "saw-1": {
-        "busy": 0.1,
-        "powered_idle": 0,
-        "reserved_unused": 0.2,
-        "locked_out": 0.4,
-        "offline": 0.3,
-        "free": 0,
-    },
+    "laser-1": dict.fromkeys(Use, 0.0) | {Use.BUSY: 0.5, Use.POWERED_IDLE: 0.25, Use.FREE: 0.25},
+    "saw-1": dict.fromkeys(Use, 0.0)
+    | {Use.BUSY: 0.1, Use.RESERVED_UNUSED: 0.2, Use.LOCKED_OUT: 0.4, Use.OFFLINE: 0.3},
 }
 FLOOR = {use: (SHARES["laser-1"][use] + SHARES["saw-1"][use]) / 2 for use in Use}
 PATH = "/api/v1/reports/utilisation"
