@@ -14,7 +14,8 @@ import yaml
 
 from booking_api.prometheus.process import PrometheusProcess, PrometheusSettings, rules_directory
 from booking_api.prometheus.query import Prometheus, Vector
-from scripts.grafana_dashboards import DASHBOARDS, USES, build
+from scripts.grafana_dashboards import DASHBOARDS, build
+from scripts.grafana_floor import USES
 from tests.contract.dashboards.known_truth import ROOT, SPENT, debian, exporter
 
 GRAFANA = ROOT / "dashboards" / "grafana"
