@@ -22,11 +22,13 @@ disable_created_metrics()  # a second series for each: when it began, which noth
 KEPT_S = 1.0
 STREAM = "text/event-stream"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+HTTP_BUCKETS_S = (0.025, 0.1, 0.5, 2.5)
+"""Few: there is a set of them for each route."""
 HTTP_SECONDS = Histogram(
     "makerfloor_http_request_seconds",
     "Time to answer a request, by route (not by path), method and status; streams are left out",
     ["route", "method", "status"],
-    buckets=(0.005, 0.025, 0.1, 0.5, 2.5),  # few: there is a set of them for each route
+    buckets=HTTP_BUCKETS_S,
 )
 BADGE_ADDRESSES = Counter(
     "makerfloor_badge_addresses_total", "Addresses that badges showed, by what they proved", ["outcome"]
