@@ -11,7 +11,8 @@ from prometheus_client.exposition import generate_latest
 from floor.words import DenialReason, StopType
 
 STATES = ("busy", "powered_idle", "reserved_unused", "locked_out", "offline", "free")
-disable_created_metrics()  # a second series for each: when it began, which nothing here asks
+# A second series for each would say when it began, which nothing here asks.
+disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus_client has no type here
 BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 

@@ -54,7 +54,8 @@ def tell(
             continue
         quiet = settings.quiet if reader.way is Way.PUSH and not alert.pages else (0, 0)
         session.add(_notice(id, alert, reader, machines, place, language, now_ms, quiet))
-    return len({(alert.fingerprint, alert.startsAt, alert.status) for alert, _ in map(wanted.get, news)})
+    told = (wanted[id][0] for id in news)
+    return len({(alert.fingerprint, alert.startsAt, alert.status) for alert in told})
 
 
 def _readers(session: Session, settings: NoticeSettings) -> Iterator[Reader]:
