@@ -1,4 +1,4 @@
-"""What the server shows Prometheus of the space is what its database has, and what is gone is shown no more."""
+"""What the server shows Prometheus of the space is what its database has; what is gone is shown no more."""
 
 from pathlib import Path
 
