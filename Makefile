@@ -53,8 +53,9 @@ screenshots: setup ## Make the pictures of the README
 	@$(PYTHON) scripts/system.py test
 	@$(VENV)/python scripts/screenshots.py $(ARGS)
 
-docs: setup ## Write the generated pages of docs/ anew
+docs: setup ## Write the generated pages of docs/ and Grafana's dashboards anew
 	@$(VENV)/python scripts/docs.py
+	@$(VENV)/python -m scripts.grafana_dashboards
 
 lock: $(UV) ## Choose versions anew within pyproject.toml and package.json (ARGS=--upgrade for the newest)
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements/dev.txt > /dev/null

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from booking_api.accounts import endpoints as accounts
+from booking_api.alerts import endpoints as alerts
 from booking_api.api import pages as api_pages
 from booking_api.audit import endpoints as audit
 from booking_api.auth import endpoints as tokens
@@ -32,6 +33,7 @@ from booking_api.payments import bank_endpoints, item_endpoints, online_endpoint
 from booking_api.payments import endpoints as payments
 from booking_api.prints import endpoints as prints
 from booking_api.privacy import endpoints as privacy
+from booking_api.prometheus import figures
 from booking_api.registrations import endpoints as registrations
 from booking_api.reports import endpoints as reports
 from booking_api.reservations import endpoints as reservations
@@ -87,7 +89,7 @@ PERSONS = (member_files, households, registrations, waivers, privacy)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints, maintenance)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)
-WATCH = (audit, webhooks, notices)
+WATCH = (audit, webhooks, notices, alerts)
 API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
 SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)
@@ -114,5 +116,5 @@ PAGES = (
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, maintenance_rounds.ROUND)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, maintenance_rounds.ROUND, *figures.ROUNDS)
 """What looks by itself, beside requests."""

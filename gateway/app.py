@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import math
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
@@ -29,7 +30,7 @@ from gateway.journal import Journal
 from gateway.journal_sessions import SessionRecord
 from gateway.journal_store import refuse_volatile
 from gateway.link import Link, shown
-from gateway.metrics import Metrics
+from gateway.metrics import Metrics, free_ratio
 from gateway.orders import Orders
 from gateway.phone import PhoneCodes
 from gateway.prices import Prices
@@ -61,6 +62,8 @@ class Gateway:
         self._not_kept = {name for name in keepers if name in wired and not wired[name].keeps}
         self.metrics = Metrics(SOFTWARE)
         data = config.data
+        # Asked while the metrics are written, off the event loop: a disk may hang.
+        self.metrics.disk_free.set_function(lambda: free_ratio(data))
         self.roster = RosterStore(
             data / "roster.jsonl", config.name, config.badge_key, config.server_key, clock
         )
@@ -209,6 +212,9 @@ class Gateway:
         """Bring the gauges up to date before they are read."""
         self.metrics.journal_lag.set(self.journal.lag)
         self.metrics.journal_degraded.set(bool(self.journal.degraded))
+        self.metrics.clock_known.set(self.clock.known())
+        error_ms = self.clock.error_ms()
+        self.metrics.clock_error.set(math.nan if error_ms is None else error_ms / 1000)
         if self.roster.version:
             self.metrics.roster_age.set(self.roster.age_s())
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import shutil
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import generate_latest
 
 from floor.words import DenialReason, StopType
 
-STATES = ("busy", "powered_idle", "free", "down", "reserved_unused")
+STATES = ("busy", "powered_idle", "reserved_unused", "locked_out", "offline", "free")
+# A second series for each would say when it began, which nothing here asks.
+disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus_client has no type here
 BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 
@@ -51,6 +56,9 @@ class Metrics:
         self.peer_errors = self._counter("peer_errors", "Malformed data from outside", ("source",))
         self.reachable = self._gauge("machine_reachable", "1 while the machine answers", machine)
         self.mismatch = self._gauge("relay_mismatch", "1 while a relay's feedback contradicts it", machine)
+        self.disk_free = self._gauge("disk_free_ratio", "What is free of the disk that has the journal")
+        self.clock_known = self._gauge("clock_known", "1 while the gateway trusts its clock")
+        self.clock_error = self._gauge("clock_error_seconds", "By how much the clock may be wrong")
         self._gauge("gateway_info", "The gateway's software", ("software",)).labels(software).set(1)
 
     def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
@@ -76,3 +84,9 @@ class Metrics:
     def exposition(self) -> bytes:
         """Return all metrics as text; takes milliseconds, so call it off the event loop."""
         return generate_latest(self.registry)
+
+
+def free_ratio(folder: Path) -> float:
+    """Return what is free of the disk that a folder lies on, 0 to 1."""
+    usage = shutil.disk_usage(folder)
+    return usage.free / usage.total

@@ -104,6 +104,11 @@ class Reservations:
     def _of_id(self, member: str | None) -> Reserved:
         return self._of(self._station.services.roster.member(member) if member else None)
 
+    @property
+    def kept(self) -> bool:
+        """Whether the machine is kept for somebody now: a reservation holds, and was not released."""
+        return self._of(None).other is not None
+
     def terms(self, member: MemberStanding | None) -> Terms:
         """Return what the bookings mean to this member's tap."""
         if not self.bookings or member is None:

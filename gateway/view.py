@@ -296,10 +296,12 @@ class View:
 
     def _use(self, in_session: bool) -> str:
         station = self._station
-        if isinstance(station.state, LockedOut) or station.repairs or not station.side.reachable:
-            return "down"
+        if isinstance(station.state, LockedOut) or station.repairs:
+            return "locked_out"
+        if not station.side.reachable:
+            return "offline"
         if not in_session:
-            return "free"
+            return "reserved_unused" if station.reservations.kept else "free"
         working = station.side.activity is Activity.BUSY or station.devices.driver is None
         return "busy" if working else "powered_idle"
 

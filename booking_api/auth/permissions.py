@@ -33,6 +33,7 @@ class Permission(StrEnum):
     RESERVATIONS_WRITE = "reservations:write"
     AUDIT_READ = "audit:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    ALERTS_WRITE = "alerts:write"
     ROLES_WRITE = "roles:write"
 
 

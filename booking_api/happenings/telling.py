@@ -18,7 +18,7 @@ from booking_api.happenings.metrics import WAITING
 from booking_api.happenings.models import Happened
 from booking_api.notices import reminders, service, trying
 from booking_api.notices.deliverer import Deliverer as Notices
-from booking_api.notices.wording import Place
+from booking_api.notices.wording import place_of
 from booking_api.quiet import Quiet
 from booking_api.rounds import each
 from booking_api.vault import Vault
@@ -29,12 +29,6 @@ from booking_api.webhooks.deliverer import Deliverer as Webhooks
 log = logging.getLogger(__name__)
 EVERY_S, MINUTE_S, HOUR_S = 1.0, 60.0, 3600.0
 AT_ONCE = 200
-
-
-def place_of(context: Context) -> Place:
-    """Return where notices come from."""
-    settings = context.settings
-    return Place(settings.space_name, settings.address, context.zone, settings.currency.code)
 
 
 class Teller:

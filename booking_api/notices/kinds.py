@@ -17,7 +17,7 @@ class Way(StrEnum):
 
 
 class Kind(StrEnum):
-    """A kind of notices. `SECURITY` cannot be turned off."""
+    """A kind of notices. `SECURITY` cannot be turned off; of `ALERTS` only staff is told."""
 
     RESERVATIONS = "reservations"
     TRAINING = "training"
@@ -25,9 +25,12 @@ class Kind(StrEnum):
     MONEY = "money"
     SESSIONS = "sessions"
     SECURITY = "security"
+    ALERTS = "alerts"
 
 
 REMINDER = "reservation.reminder"
+ALERT = {"firing": "alert.firing", "resolved": "alert.resolved"}
+"""Notices of an alert, by its state."""
 DEFAULTS: dict[Kind, Way] = {
     Kind.RESERVATIONS: Way.MAIL,
     Kind.TRAINING: Way.MAIL,
@@ -35,6 +38,7 @@ DEFAULTS: dict[Kind, Way] = {
     Kind.MONEY: Way.MAIL,
     Kind.SESSIONS: Way.NOTHING,
     Kind.SECURITY: Way.MAIL,
+    Kind.ALERTS: Way.MAIL,
 }
 """What holds for who chose nothing."""
 NAMES: dict[Kind, str] = {
@@ -44,6 +48,7 @@ NAMES: dict[Kind, str] = {
     Kind.MONEY: "Invoices and payments",
     Kind.SESSIONS: "Each session, once it has ended",
     Kind.SECURITY: "Sign-in and badges",
+    Kind.ALERTS: "Alerts of the floor",
 }
 WAYS: dict[Way, str] = {Way.MAIL: "By mail", Way.PUSH: "On my phone", Way.NOTHING: "Not at all"}
 
@@ -119,6 +124,8 @@ MEMBER: dict[str, tuple[Kind, str, str]] = {
     ),
     H.INVOICE_ISSUED: (Kind.MONEY, "New invoice", "A new invoice was issued to you."),
     H.PAYMENT_RECEIVED: (Kind.MONEY, "Payment received", "Your payment was received. Thank you."),
+    ALERT["firing"]: (Kind.ALERTS, "Alert", "Prometheus raised an alert."),
+    ALERT["resolved"]: (Kind.ALERTS, "Alert over", "An alert is over."),
 }
 """By happening: the kind, the subject and the sentence for the member whom it concerns."""
 
@@ -131,6 +138,8 @@ STAFF: dict[str, tuple[str, str]] = {
     H.WORK_ORDER_DONE: ("Work order done", "A work order is done."),
     H.PART_LOW: ("Below its minimum", "Less of a part or a material is left than its minimum."),
     H.MEMBER_ASKED: ("Somebody wants to be a member", "Somebody asked to become a member."),
+    ALERT["firing"]: ("Alert", "Prometheus raised an alert."),
+    ALERT["resolved"]: ("Alert over", "An alert is over."),
     "webhook.paused": ("Webhook paused", "A webhook took nothing for days, and is sent nothing any more."),
 }
 """What the space's staff are told, by the one address of `notices.staff`."""
@@ -177,6 +186,9 @@ DETAILS: dict[str, str] = {
     "plan": "Plan",
     "title": "What",
     "left": "Left",
+    "alert": "Alert",
+    "at_gateway": "Gateway",
+    "came_ms": "Since",
     "skill": "Certification",
     "course": "Course",
     "class": "Class",
@@ -190,6 +202,8 @@ DETAILS: dict[str, str] = {
     "label": "Badge",
     "code": "Alarm",
     "words": "What was said",
+    "to_do": "What to do",
+    "handbook": "Handbook",
     "reason": "Reason",
     "problem": "Problem",
     "what": "What",

@@ -50,7 +50,7 @@ def tell(
     now_ms: int,
 ) -> None:
     """Make the notice of something that concerns a member, if they want one and can be reached."""
-    way = _way(session, member, MEMBER[what][0], settings)
+    way = way_of(session, member, MEMBER[what][0], settings)
     if way is not Way.NOTHING:
         said = to_member(what, data, member.first_name, machines, member.language, place)
         quiet = settings.quiet if way is Way.PUSH else (0, 0)
@@ -77,7 +77,8 @@ def after_quiet(now_ms: int, quiet: tuple[int, int], place: Place) -> int:
     return round(until.timestamp() * 1000)
 
 
-def _way(session: Session, member: Member, kind: Kind, settings: NoticeSettings) -> Way:
+def way_of(session: Session, member: Member, kind: Kind, settings: NoticeSettings) -> Way:
+    """Return how a member is told of a kind: as they chose, where they can be reached so."""
     way = choices(session, member.id)[kind]
     if way is Way.PUSH and session.get(NoticePush, member.id) is None:
         way = Way.MAIL

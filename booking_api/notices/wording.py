@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from booking_api.alerts.words import NAMES
+from booking_api.context import Context
 from booking_api.happenings.words import LetterKind
 from booking_api.notices.kinds import DECLINED, DETAILS, KNOWN, LETTERS, LINK, MEMBER, MOVED, STAFF, UNASKED
 from booking_api.web.alarms import alarm_title
@@ -40,6 +42,12 @@ class Place:
         return Formats(language if language in {"en", "zh"} else "en", self.zone)
 
 
+def place_of(context: Context) -> Place:
+    """Return where a server's notices come from."""
+    settings = context.settings
+    return Place(settings.space_name, settings.address, context.zone, settings.currency.code)
+
+
 def one_line(text: object, longest: int = VALUE_MAX) -> str:
     """Return a text without what ends a line or turns it around, cut at `longest` characters."""
     kept = "".join(" " if unicodedata.category(sign)[0] in "CZ" else sign for sign in str(text))
@@ -54,7 +62,7 @@ def to_member(
     _, title, sentence = MEMBER[what]
     greeting = f.texts.gettext("Hello %(name)s,") % {"name": one_line(name, 100)}
     parts = [greeting, f.texts.gettext(sentence), *_details(data, machines, f, place), place.address]
-    return _said(title, parts, f, place)
+    return _said(title, parts, f, place, data)
 
 
 def to_staff(
@@ -64,7 +72,7 @@ def to_staff(
     f = place.formats(language)
     title, sentence = STAFF[what]
     parts = [f.texts.gettext(sentence), *_details(data, machines, f, place), place.address]
-    return _said(title, parts, f, place)
+    return _said(title, parts, f, place, data)
 
 
 def letter(kind: LetterKind, values: Mapping[str, Any], language: str, place: Place) -> Said:
@@ -96,9 +104,17 @@ def footer(language: str, place: Place, stop: str) -> str:
     return f"\n-- \n{choose}\n{ends}\n"
 
 
-def _said(title: str, parts: list[str], f: Formats, place: Place) -> Said:
+def _said(
+    title: str, parts: list[str], f: Formats, place: Place, data: Mapping[str, Any] | None = None
+) -> Said:
     subject = f"{one_line(place.space, 60)}: {f.texts.gettext(title)}"
+    if data and "alert" in data:
+        subject += f": {_alert(data['alert'], f)}"
     return Said(subject[:TITLE_MAX], "\n\n".join(part for part in parts if part) + "\n")
+
+
+def _alert(name: object, f: Formats) -> str:
+    return f.texts.gettext(NAMES[str(name)]) if str(name) in NAMES else one_line(name)
 
 
 def _details(data: Mapping[str, Any], machines: Mapping[str, str], f: Formats, place: Place) -> list[str]:
@@ -122,6 +138,8 @@ def _value(
         return f.money(value, str(data.get("commodity") or place.currency))
     if key == "machine":
         return one_line(machines.get(str(value), value))
+    if key == "alert":
+        return _alert(value, f)
     if key == "code":
         return one_line(alarm_title(str(value), f.texts))
     return one_line(value)

@@ -31,7 +31,8 @@ USES = {
     Use.BUSY: "working",
     Use.POWERED_IDLE: "powered, idle",
     Use.RESERVED_UNUSED: "reserved, not used",
-    Use.DOWN: "out of order",
+    Use.LOCKED_OUT: "out of order",
+    Use.OFFLINE: "does not answer",
     Use.FREE: "free",
 }
 """What people call each use; a catalogue has each."""

@@ -26,7 +26,8 @@ class Use(StrEnum):
     BUSY = "busy"
     POWERED_IDLE = "powered_idle"
     RESERVED_UNUSED = "reserved_unused"
-    DOWN = "down"
+    LOCKED_OUT = "locked_out"
+    OFFLINE = "offline"
     FREE = "free"
 
 

@@ -8,6 +8,7 @@ from fastapi import Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from booking_api.alerts.service import STAFF
 from booking_api.api.routes import Router
 from booking_api.audit import service as audit
 from booking_api.audit.service import Filters
@@ -160,8 +161,9 @@ def act_on_webhook(
 def my_notices(who: SignedIn, session: Reading, page: Paged) -> Response:
     """Show what one is told of, and how."""
     require(who, Permission.ME_READ)
+    is_staff = who.member.role in STAFF
     values = {
-        "kinds": NAMES,
+        "kinds": {kind: NAMES[kind] for kind in Kind if kind is not Kind.ALERTS or is_staff},
         "ways": WAYS,
         "chosen": choices.choices(session, who.id),
         "push": choices.push_scheme(session, who.id),

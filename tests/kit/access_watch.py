@@ -26,6 +26,7 @@ WATCH: dict[tuple[str, str], str] = {
     ("GET", f"{API}/members/me/notices"): SIGNED_IN,
     ("PATCH", f"{API}/members/me/notices"): SIGNED_IN,
     ("GET", f"{API}/notices"): "pa",
+    ("POST", f"{API}/alerts"): "pa",
     ("GET", "/notices/stop"): ALL,
     ("POST", "/notices/stop"): ALL,
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from babel.messages.extract import extract
 
+from booking_api.alerts import words as alert_words
 from booking_api.auth import desk, identities, letters
 from booking_api.documents import pdf
 from booking_api.members import cells
@@ -126,6 +127,7 @@ def of_tables() -> set[str]:
     said |= {name for _, links in render._NAV for _, name, _ in links}
     said |= {text for row in kinds.MEMBER.values() for text in row[1:]} | {*kinds.DETAILS.values()}
     said |= {text for row in (*kinds.STAFF.values(), *kinds.LETTERS.values()) for text in row}
+    said |= {*alert_words.NAMES.values()}
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}

@@ -9,10 +9,16 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.metrics import Metrics
-from tests.contract.dashboards.known_truth import ROOT, Documented, documented
+from tests.contract.dashboards.known_truth import ROOT, UPKEEP, Documented, documented
 
-SERVER = ("booking_api.metrics", "booking_api.metering.metrics", "booking_api.happenings.metrics")
+SERVER = (
+    "booking_api.metrics",
+    "booking_api.metering.metrics",
+    "booking_api.happenings.metrics",
+    "booking_api.prometheus.figures",
+)
 NAME = re.compile(r"(?<![\w:])makerfloor_\w+")
+RECORDED = re.compile(r"\b\w+:makerfloor_\w+:\w+")
 PART = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -57,15 +63,19 @@ def test_the_server_exports_what_is_documented() -> None:
 
 def used(text: str) -> set[str]:
     """The metrics that a text of PromQL names, without those that rules record."""
-    names = {name for name in NAME.findall(text) if not re.search(rf"[\w]:{name}|{name}:", text)}
+    names = set(NAME.findall(RECORDED.sub("", text)))
     return {PART.sub("", name) if name.endswith(("_bucket", "_sum", "_count")) else name for name in names}
 
 
 def test_rules_and_dashboard_use_every_metric_and_no_other() -> None:
     rules = "".join(path.read_text() for path in sorted((ROOT / "dashboards/prometheus/rules").glob("*.yml")))
-    read = json.loads((ROOT / "dashboards/grafana/makerfloor.json").read_text())
-    expressions = "\n".join(target["expr"] for panel in read["panels"] for target in panel.get("targets", []))
-    known = set(documented("Gateway")) | set(documented("Server"))
+    expressions = "\n".join(
+        target["expr"]
+        for path in sorted((ROOT / "dashboards/grafana").glob("*.json"))
+        for panel in json.loads(path.read_text())["panels"]
+        for target in panel.get("targets", [])
+    )
+    known = {*documented("Gateway"), *documented("Server"), *UPKEEP}
     assert used(rules) | used(expressions) == known
     handbook = (ROOT / "docs" / "operations" / "prometheus.md").read_text()
     assert used(handbook) <= known

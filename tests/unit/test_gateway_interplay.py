@@ -159,9 +159,10 @@ async def test_a_repair_is_no_use_of_the_machine(benched):
     await repairing(bench)
     await bench.pass_s(10)
     seconds = {
-        state: bench.metrics.states.labels("laser", state)._value.get() for state in ("busy", "down", "free")
+        state: bench.metrics.states.labels("laser", state)._value.get()
+        for state in ("busy", "locked_out", "offline", "free")
     }
-    assert seconds == {"busy": 0, "down": 10, "free": 0}
+    assert seconds == {"busy": 0, "locked_out": 10, "offline": 0, "free": 0}
 
 
 @pytest.mark.parametrize("broken", [True, False])

@@ -312,3 +312,12 @@ async def test_who_waits_for_a_supervisor_when_another_s_reservation_begins_is_r
     await bench.tap(IVY)
     assert bench.station.state == Free()
     assert await bench.reasons() == [DenialReason.RESERVED]
+
+
+async def test_the_time_for_which_nobody_comes_counts_as_reserved_and_unused(bench):
+    bench.book(NOW)
+    await bench.pass_s(10)
+    seconds = {
+        use: bench.metrics.states.labels("laser", use)._value.get() for use in ("reserved_unused", "free")
+    }
+    assert seconds == {"reserved_unused": 10, "free": 0}

@@ -21,13 +21,13 @@ ROOT = Path(__file__).resolve().parents[3]
 ROW = re.compile(r"^\| `(makerfloor_\w+)` \| (counter|gauge|histogram) \| ([a-z_, ]*)\| [^|]+ \| [^|]+ \|$")
 
 SPENT = {
-    "printer": {"busy": 4, "powered_idle": 2, "reserved_unused": 2, "down": 0, "free": 2},
-    "saw": {"busy": 2, "powered_idle": 0, "reserved_unused": 0, "down": 8, "free": 0},
+    "printer": {"busy": 4, "powered_idle": 2, "reserved_unused": 2, "locked_out": 0, "offline": 0, "free": 2},
+    "saw": {"busy": 2, "powered_idle": 0, "reserved_unused": 0, "locked_out": 5, "offline": 3, "free": 0},
 }
 """Seconds in each state, of the ten that pass with each scrape."""
 PASSED = 10
 VALUES = {
-    "outcome": {"granted": 5, "not_certified": 1, "applied": 4, "quarantined": 0},
+    "outcome": {"granted": 5, "not_certified": 1, "in_use": 2, "applied": 4, "quarantined": 0},
     "stop_type": {"tap_out": 3, "idle": 1},
     "quantity": {"busy_time_ms": 7000, "filament_mg": 90},
     "reason": {"refused": 0},
@@ -49,7 +49,19 @@ GAUGES = {
     "makerfloor_ledger_entries": 1234,
     "makerfloor_ledger_chain_ok": 1,
     "makerfloor_sessions_unpriced": 2,
+    "makerfloor_waiting_list_entries": 3,
+    "makerfloor_hour_of_week": 38,
+    "makerfloor_disk_free_ratio": 0.4,
+    "makerfloor_clock_known": 1,
+    "makerfloor_clock_error_seconds": 0.5,
 }
+SERIES: dict[str, dict[tuple[str, ...], float]] = {
+    "makerfloor_machine_info": {("printer", "plastic"): 1, ("saw", "wood"): 1},
+    "makerfloor_pool_revenue_micro": {("laser", "EUR"): 90_000_000, ("prints", "EUR"): 50_000_000},
+    "makerfloor_pool_cost_micro": {("laser", "EUR"): 120_000_000, ("prints", "EUR"): 40_000_000},
+    "makerfloor_maintenance_due_hours": {("saw", "belt"): 12},
+}
+"""What gauges with several labels show."""
 REACHABLE = {"printer": 1, "saw": 0}
 BUCKETS = {"0.001": 98, "0.05": 100, "+Inf": 100}
 
@@ -61,6 +73,12 @@ class Documented:
     name: str
     kind: str
     labels: tuple[str, ...]
+
+
+UPKEEP = {
+    name: Documented(name, "gauge", ("machine", "plan")) for name in ("makerfloor_maintenance_due_hours",)
+}
+"""What the upkeep of machines exports."""
 
 
 def documented(chapter: str) -> dict[str, Documented]:
@@ -81,7 +99,7 @@ class Floor(Collector):
     """Exports the documented metrics; each scrape finds ten more seconds passed."""
 
     def __init__(self, chapter: str) -> None:
-        self._rows = documented(chapter)
+        self._rows = documented(chapter) | (UPKEEP if chapter == "Server" else {})
         self._scrapes = 1000
 
     def collect(self) -> Iterable[Metric]:
@@ -114,6 +132,8 @@ def _series(row: Documented) -> Iterator[tuple[list[str], float]]:
         yield from (([machine, state], step) for machine, by in SPENT.items() for state, step in by.items())
     elif row.name == "makerfloor_machine_reachable":
         yield from (([machine], up) for machine, up in REACHABLE.items())
+    elif row.name in SERIES:
+        yield from ((list(labels), level) for labels, level in SERIES[row.name].items())
     elif row.labels in {(), ("machine",)}:
         level = GAUGES.get(row.name, 0)
         yield from (([machine] if row.labels else [], level) for machine in (SPENT if row.labels else [""]))

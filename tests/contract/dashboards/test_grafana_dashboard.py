@@ -1,4 +1,4 @@
-"""The Grafana dashboard is well formed, and its panels give the known truth from a real Prometheus."""
+"""Grafana's dashboards are what the code makes; their panels give the known truth from a real Prometheus."""
 
 import asyncio
 import json
@@ -6,14 +6,16 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
+import promql_parser
 import pytest
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
 
-from booking_api.prometheus.process import PrometheusProcess, PrometheusSettings
+from booking_api.prometheus.process import PrometheusProcess, PrometheusSettings, rules_directory
 from booking_api.prometheus.query import Prometheus, Vector
+from scripts.grafana_dashboards import DASHBOARDS, build
+from scripts.grafana_floor import USES
 from tests.contract.dashboards.known_truth import ROOT, SPENT, debian, exporter
 
 GRAFANA = ROOT / "dashboards" / "grafana"
@@ -22,90 +24,55 @@ VARIABLES = {"$__rate_interval": "1m", "$__range": "5m", "$machine": ".*"}
 """What Grafana puts in place of its variables."""
 
 
-class Part(BaseModel):
-    """Nothing beyond what Grafana's dashboard schema knows of the parts that are used here."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class Source(Part):
-    type: Literal["prometheus"]
-    uid: Literal["${datasource}"]
-
-
-class Place(Part):
-    h: Annotated[int, Field(ge=1)]
-    w: Annotated[int, Field(ge=1, le=24)]
-    x: Annotated[int, Field(ge=0, le=23)]
-    y: Annotated[int, Field(ge=0)]
-
-
-class Target(Part):
-    refId: Annotated[str, Field(pattern="^[A-Z]$")]
-    datasource: Source
-    expr: Annotated[str, Field(min_length=1)]
-    legendFormat: str
-    instant: bool = False
-    range: bool = True
-    format: Literal["table", "time_series"] = "time_series"
-
-
-class Panel(Part):
-    id: int
-    type: Literal["stat", "timeseries", "table", "status-history", "state-timeline", "bargauge"]
-    title: Annotated[str, Field(min_length=1)]
-    description: str = ""
-    datasource: Source
-    gridPos: Place
-    targets: Annotated[list[Target], Field(min_length=1)]
-    fieldConfig: dict[str, Any]
-    options: dict[str, Any]
-    transformations: list[dict[str, Any]] = []
-
-
-def dashboard() -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((GRAFANA / "makerfloor.json").read_text())
+def dashboard(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((GRAFANA / f"{name}.json").read_text())
     return read
 
 
-def panels() -> list[Panel]:
-    return [Panel.model_validate(panel) for panel in dashboard()["panels"] if panel["type"] != "row"]
+def panels(name: str) -> list[dict[str, Any]]:
+    return [panel for panel in dashboard(name)["panels"] if panel["type"] != "row"]
 
 
 def questions() -> Iterator[tuple[str, str]]:
     """Each panel's title and expressions, as Grafana would ask them."""
-    for panel in panels():
-        for target in panel.targets:
-            expression = target.expr
-            for variable, value in VARIABLES.items():
-                expression = expression.replace(variable, value)
-            assert "$" not in expression, expression
-            yield f"{panel.title} {target.refId}", expression
+    for name in DASHBOARDS:
+        for panel in panels(name):
+            for target in panel["targets"]:
+                expression = target["expr"]
+                for variable, value in VARIABLES.items():
+                    expression = expression.replace(variable, value)
+                assert "$" not in expression, expression
+                yield f"{panel['title']} {target['refId']}", expression
 
 
-def test_panels_are_well_formed_and_do_not_overlap() -> None:
+def test_the_files_are_what_the_code_makes() -> None:
+    assert {path.stem for path in GRAFANA.glob("*.json")} == set(DASHBOARDS)
+    for name in DASHBOARDS:
+        assert (GRAFANA / f"{name}.json").read_text() == build(name), "run `make docs`"
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_do_not_overlap_and_leave_the_source_to_the_reader(name: str) -> None:
     taken: dict[tuple[int, int], str] = {}
     for key in ("id", "title"):
-        values = [panel[key] for panel in dashboard()["panels"]]
+        values = [panel[key] for panel in dashboard(name)["panels"]]
         assert len(values) == len(set(values)), key
-    for panel in panels():
-        place = panel.gridPos
-        assert place.x + place.w <= 24, panel.title
-        for cell in (
-            (x, y) for x in range(place.x, place.x + place.w) for y in range(place.y, place.y + place.h)
-        ):
-            assert taken.setdefault(cell, panel.title) == panel.title
+    for panel in panels(name):
+        place, title = panel["gridPos"], panel["title"]
+        assert place["x"] + place["w"] <= 24, title
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), title) == title
+        for part in (panel, *panel["targets"]):
+            assert part["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, title
+    assert [one["name"] for one in dashboard(name)["templating"]["list"]] == ["datasource", "machine"]
 
 
-def test_the_data_source_is_the_readers_choice() -> None:
-    variables = {variable["name"]: variable for variable in dashboard()["templating"]["list"]}
-    assert set(variables) == {"datasource", "machine"}
-    assert variables["datasource"]["type"] == "datasource"
-    assert variables["datasource"]["query"] == "prometheus"
-    assert variables["machine"]["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+def test_the_timeline_knows_each_state() -> None:
+    assert set(USES) == set(next(iter(SPENT.values())))
 
 
-def test_provisioning_names_the_dashboard_and_prometheus() -> None:
+def test_provisioning_names_the_folder_and_prometheus() -> None:
     sources = yaml.safe_load((GRAFANA / "provisioning" / "datasources" / "makerfloor.yml").read_text())
     assert [source["type"] for source in sources["datasources"]] == ["prometheus"]
     provided = yaml.safe_load((GRAFANA / "provisioning" / "dashboards" / "makerfloor.yml").read_text())
@@ -140,6 +107,12 @@ async def test_every_panel_answers_and_key_panels_give_the_known_truth(tmp_path:
         settings = PrometheusSettings(tmp_path, {"gw1": gateway}, server, scrape_interval_s=1)
         async with PrometheusProcess(settings) as process:
             found = await answers(Prometheus(process.url))
+    check_floor(found)
+    check_queues(found)
+    check_house(found)
+
+
+def check_floor(found: dict[str, Vector]) -> None:
     shares = {
         f"{machine} {state}": s / 10 for machine, by_state in SPENT.items() for state, s in by_state.items()
     }
@@ -148,15 +121,24 @@ async def test_every_panel_answers_and_key_panels_give_the_known_truth(tmp_path:
     assert by(found["Floor utilisation A"], "state") == floor
     assert list(by(found["Floor busy A"]).values()) == [0.3]
     assert by(found["Busy hours by machine A"], "machine") == {"printer": 0.4, "saw": 0.2}
-    assert by(found["State by machine A"], "machine") == {"printer": 3, "saw": 4}
+    assert by(found["State by machine A"], "machine") == {"printer": 3, "saw": 5}
+    assert by(found["Busy by group A"], "group") == {"plastic": 0.4, "wood": 0.2}
+    assert by(found["Busy by hour of the week A"], "day", "hour") == {"1 14": 0.3}
+    assert by(found["Group in this hour of the week A"], "group") == {"plastic": 0.4, "wood": 0.2}
+    assert by(found["Availability, the last day A"], "machine") == {"printer": 1, "saw": 0.2}
+    assert by(found["Availability by group A"], "group") == {"plastic": 1, "wood": 0.2}
     assert by(found["Machines that answer A"]) == {"": 1}
     assert by(found["Machines that answer B"]) == {"": 2}
-    assert by(found["Gateways online A"]) == {"": 1}
     assert by(found["Powered without a session A"]) == {"": 0}
-    assert by(found["Sessions without a price A"]) == {"": 2}
-    assert by(found["Ledger entries A"]) == {"": 1234}
+
+
+def check_queues(found: dict[str, Vector]) -> None:
     taps = by(found["Taps a minute A"], "outcome")
     assert taps["granted"] / taps["not_certified"] == pytest.approx(5, rel=0.01)
+    share = by(found["Sent away, of all who might have used it, the last day A"], "machine")
+    assert share == {"printer": pytest.approx(2 / 7, abs=0.001)}
+    assert by(found["Waiting for a slot A"]) == {"": 6}
+    assert by(found["Who waits, by group A"], "group") == {"plastic": 3, "wood": 3}
     # 98 of 100 taps take up to 1 ms, the rest up to 50 ms: half and 99 of them lie at these, evenly spread.
     assert by(found["From tap to relay A"]) == {"": round(0.001 * 50 / 98, 4)}
     assert by(found["From tap to relay B"]) == {"": 0.0255}
@@ -164,10 +146,29 @@ async def test_every_panel_answers_and_key_panels_give_the_known_truth(tmp_path:
     assert round(stops["tap_out"] / stops["idle"], 4) == 3
 
 
-def test_every_recorded_series_of_a_panel_is_recorded() -> None:
-    rules = (ROOT / "dashboards" / "prometheus" / "rules" / "utilisation.yml").read_text()
-    recorded = set(re.findall(r"record: (\S+)", rules))
-    used = {
-        name for _, expression in questions() for name in re.findall(r"\w+:makerfloor_\w+:\w+", expression)
-    }
-    assert used <= recorded
+def check_house(found: dict[str, Vector]) -> None:
+    assert by(found["This month: what came in and what it costs A"], "pool") == {"laser": 90, "prints": 50}
+    assert by(found["This month: what came in and what it costs B"], "pool") == {"laser": 120, "prints": 40}
+    assert by(found["What came in by what it costs A"], "pool") == {"laser": 0.75, "prints": 1.25}
+    assert by(found["Missing (above 0) or left over A"], "pool") == {"laser": 30, "prints": -10}
+    assert by(found["Gateways online A"]) == {"": 1}
+    assert by(found["Sessions without a price A"]) == {"": 2}
+    assert by(found["Ledger entries A"]) == {"": 1234}
+    assert by(found["Journal entries that wait A"], "gateway") == {"gw1": 3}
+    assert by(found["Free disk A"], "job") == {"gateway": 0.4, "server": 0.4}
+    assert by(found["Error of the clock A"], "gateway") == {"gw1": 0.5}
+    assert by(found["Hours until maintenance is due A"], "machine", "plan") == {"saw belt": 12}
+
+
+def test_every_expression_is_one_and_every_recorded_series_is_recorded() -> None:
+    rules = [
+        rule
+        for path in sorted(rules_directory().glob("*.yml"))
+        for group in yaml.safe_load(path.read_text())["groups"]
+        for rule in group["rules"]
+    ]
+    expressions = [expression for _, expression in questions()] + [rule["expr"] for rule in rules]
+    for expression in expressions:
+        promql_parser.parse(expression)
+    used = {name for one in expressions for name in re.findall(r"\w+:makerfloor_\w+:\w+", one)}
+    assert used <= {rule.get("record") for rule in rules}

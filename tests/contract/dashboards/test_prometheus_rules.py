@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from booking_api.alerts.words import NAMES
 from booking_api.prometheus.process import PrometheusSettings, rules_directory, write_configuration
 from floor.words import DenialReason
 from tests.contract.dashboards.known_truth import ROOT, debian
@@ -18,7 +19,7 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def alerts() -> dict[str, dict[str, object]]:
+def alerts() -> dict[str, dict[str, dict[str, str]]]:
     groups = yaml.safe_load((rules_directory() / "alerts.yml").read_text())["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
@@ -42,8 +43,12 @@ def test_every_rule_and_alert_does_what_its_test_says() -> None:
 
 
 def test_every_recording_rule_is_tested() -> None:
-    groups = yaml.safe_load((rules_directory() / "utilisation.yml").read_text())["groups"]
-    tested = (TESTS / "utilisation.yml").read_text()
+    groups = [
+        group
+        for name in ("utilisation.yml", "work.yml")
+        for group in yaml.safe_load((rules_directory() / name).read_text())["groups"]
+    ]
+    tested = "".join((TESTS / name).read_text() for name in ("utilisation.yml", "work.yml"))
     # A window differs from its siblings by its length only; one length of each is enough.
     names = {re.sub(r"ratio_\w+", "ratio", rule["record"]) for group in groups for rule in group["rules"]}
     assert {name for name in names if name not in tested} == set()
@@ -51,22 +56,33 @@ def test_every_recording_rule_is_tested() -> None:
 
 def test_every_alert_comes_in_a_test_and_stays_away_in_another() -> None:
     said: dict[str, set[bool]] = {}
-    for case in yaml.safe_load((TESTS / "alerts.yml").read_text())["tests"]:
+    cases = [
+        case
+        for name in ("alerts.yml", "unusual.yml")
+        for case in yaml.safe_load((TESTS / name).read_text())["tests"]
+    ]
+    for case in cases:
         for check in case["alert_rule_test"]:
             said.setdefault(check["alertname"], set()).add(bool(check["exp_alerts"]))
     assert said == {name: {True, False} for name in alerts()}
 
 
-def test_every_alert_says_what_to_do_here_and_in_the_handbook() -> None:
-    handbook = (ROOT / "docs" / "operations" / "prometheus.md").read_text()
+def test_every_alert_leads_to_its_section_of_the_handbook_which_says_what_to_do() -> None:
+    page = ROOT / "docs" / "operations" / "alerts.md"
+    sections = dict(re.findall(r"^## (\w+)$(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(alerts()) == set(NAMES)
     for name, rule in alerts().items():
-        assert rule["labels"] in ({"severity": "page"}, {"severity": "ticket"}), name
-        assert set(rule["annotations"]) == {"summary", "action"}, name  # type: ignore[call-overload] # yaml
-        assert f"### {name}\n" in handbook
+        severity, annotations = rule["labels"]["severity"], rule["annotations"]
+        assert severity in {"page", "ticket"}, name
+        assert set(annotations) == {"summary", "action", "runbook_url"}, name
+        assert annotations["runbook_url"] == f"{page.relative_to(ROOT)}#{name.lower()}"
+        assert sections[name].startswith(f"\n\n*{severity.capitalize()}.*\n")
+        for part in ("It means", "Look at", "Do"):
+            assert f"- **{part}**: " in sections[name], name
 
 
 def test_every_denial_reason_counts_as_a_refusal() -> None:
-    text = (rules_directory() / "utilisation.yml").read_text()
-    named = re.search(r'outcome=~"([a-z_|]+)"', text)
+    text = (rules_directory() / "work.yml").read_text()
+    named = re.search(r'outcome=~"([a-z_|]+)"\}\[5m', text)
     assert named
     assert set(named[1].split("|")) == set(DenialReason)

@@ -24,8 +24,9 @@ from tests.contract.dashboards.known_truth import debian, write_history
 from tests.kit.web import PASSWORD, WebFloor, build
 
 SHARES = {
-    "laser-1": {"busy": 0.5, "powered_idle": 0.25, "reserved_unused": 0, "down": 0, "free": 0.25},
-    "saw-1": {"busy": 0.1, "powered_idle": 0, "reserved_unused": 0.2, "down": 0.7, "free": 0},
+    "laser-1": dict.fromkeys(Use, 0.0) | {Use.BUSY: 0.5, Use.POWERED_IDLE: 0.25, Use.FREE: 0.25},
+    "saw-1": dict.fromkeys(Use, 0.0)
+    | {Use.BUSY: 0.1, Use.RESERVED_UNUSED: 0.2, Use.LOCKED_OUT: 0.4, Use.OFFLINE: 0.3},
 }
 FLOOR = {use: (SHARES["laser-1"][use] + SHARES["saw-1"][use]) / 2 for use in Use}
 PATH = "/api/v1/reports/utilisation"
@@ -109,7 +110,7 @@ async def test_the_page_shows_the_truth_in_both_languages(floor: WebFloor) -> No
         chinese = (await browser.get("/utilisation")).text
         month = (await browser.get("/utilisation", params={"period": "30d", "machine": "saw-1"})).text
     (laser,) = re.findall(r'<th scope="row">Laser cutter 60 W</th>(.*?)</tr>', page, re.DOTALL)
-    assert re.findall(r">(\d+ %)<", laser) == ["50 %", "25 %", "0 %", "0 %", "25 %"]
+    assert re.findall(r">(\d+ %)<", laser) == ["50 %", "25 %", "0 %", "0 %", "0 %", "25 %"]
     assert page.index("Laser cutter 60 W</strong>") < page.index("Table saw</strong>")
     assert 'data-level="3">30<' in page
     assert '<option value="saw-1" selected>' in month
@@ -171,7 +172,7 @@ async def test_prometheus_that_comes_back_is_asked_again(history_and_floor: tupl
 def test_a_name_is_no_formula_in_a_spreadsheet() -> None:
     report = Utilisation(Period.DAY, 0, 1, {"m": Time()}, Time(), None)
     _head, machine, whole = machine_rows(report, {"m": "=1+1"})
-    assert machine == ["m", "'=1+1", "0.00", "", "", "", "", ""]
+    assert machine == ["m", "'=1+1", "0.00", "", "", "", "", "", ""]
     assert len(whole) == len(machine)
 
 

@@ -28,7 +28,7 @@ def use_at(machine: str, at_ms: int) -> str:
         if local.weekday() < 5 and 9 <= local.hour < 17:
             return "busy" if local.minute < 45 else "powered_idle"
         return "reserved_unused" if local.hour == 17 else "free"
-    return "busy" if (local.weekday(), local.hour) == (1, 10) else "down"
+    return "busy" if (local.weekday(), local.hour) == (1, 10) else "locked_out"
 
 
 def counters(

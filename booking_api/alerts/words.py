@@ -1,0 +1,28 @@
+"""What the alerts that come with Makerfloor are called for people; others are called by their own names."""
+
+NAMES: dict[str, str] = {
+    "RelayMismatch": "A relay did not obey",
+    "PoweredWithoutSession": "Power without a session",
+    "LedgerChainBroken": "The books were changed",
+    "SessionsUnpriced": "Sessions without a price",
+    "IngestQuarantined": "Journal entries that do not fit",
+    "GatewayOffline": "A gateway is away",
+    "GatewayNotScraped": "A gateway's figures cannot be read",
+    "BrokerDisconnected": "A gateway has no broker",
+    "JournalDegraded": "A gateway's disk does not answer",
+    "JournalLagGrowing": "Journal entries are not taken",
+    "RosterTooOld": "A gateway's roster is old",
+    "RosterAges": "A machine will soon refuse everybody",
+    "RosterRefused": "A gateway refused its roster",
+    "MachineUnreachable": "A machine does not answer",
+    "TapsSlow": "Taps take long",
+    "ServerDown": "The server does not answer",
+    "MalformedMessages": "Malformed messages",
+    "NothingGoesOut": "Mails and notices do not go out",
+    "DeadLetters": "Mails or webhooks were given up",
+    "TargetMissing": "Prometheus has nothing to read",
+    "DiskNearlyFull": "A disk is nearly full",
+    "ClockUnknown": "A gateway does not know the time",
+    "MaintenanceDue": "Maintenance is due",
+    "UnusualUse": "Unusual use of a machine",
+}

@@ -1,0 +1,86 @@
+"""What Prometheus reads of the space: its machines, who waits for them, its pools, its week and its disk.
+
+No label names a member. Series of what is gone are taken away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from prometheus_client import Gauge
+from sqlmodel import Session, col, func, select
+
+from booking_api.context import Context
+from booking_api.machines.models import Machine
+from booking_api.periods.calendar import month_at
+from booking_api.periods.stating import state
+from booking_api.reservations.models import Waiting
+from booking_api.rounds import Round
+
+MACHINE = Gauge("makerfloor_machine_info", "The group that a machine belongs to", ["machine", "group"])
+WAITING = Gauge("makerfloor_waiting_list_entries", "Who waits for a slot", ["machine"])
+REVENUE = Gauge(
+    "makerfloor_pool_revenue_micro", "What came in for a cost pool this month", ["pool", "commodity"]
+)
+COST = Gauge("makerfloor_pool_cost_micro", "What a cost pool costs this month", ["pool", "commodity"])
+HOUR = Gauge("makerfloor_hour_of_week", "The hour of the space's week: 0 is Monday from 0:00 on")
+DISK = Gauge("makerfloor_disk_free_ratio", "What is free of the disk that has the data folder")
+
+Levels = Mapping[tuple[str, ...], int]
+
+
+def show(gauge: Gauge, levels: Levels) -> None:
+    """Show these series, by their labels, and no other."""
+    for metric in gauge.collect():
+        for sample in metric.samples:
+            labels = tuple(sample.labels.values())
+            if labels not in levels:
+                gauge.remove(*labels)
+    for labels, level in levels.items():
+        gauge.labels(*labels).set(level)
+
+
+def look_at_machines(session: Session, now_ms: int) -> None:
+    """Show which machines there are, and how many wait for each; `now_ms` is floor time."""
+    known = session.exec(select(Machine.id, Machine.kind).where(col(Machine.archived_ms).is_(None))).all()
+    waiting = select(Waiting.machine, func.count()).where(
+        col(Waiting.left_ms).is_(None), col(Waiting.to_ms) > now_ms
+    )
+    counts = dict(session.exec(waiting.group_by(Waiting.machine)).all())
+    show(MACHINE, {(machine, kind): 1 for machine, kind in known})
+    show(WAITING, {(machine,): counts.get(machine, 0) for machine, _ in known})
+
+
+def look_at_pools(context: Context) -> None:
+    """Show what the running month's pools cost, and what came in; months that are over show no more."""
+    month = month_at(context.clock.now_ms(), context.zone)
+    with context.database.read() as session:
+        stated = state(session, month, context.settings.currency)
+    show(REVENUE, {(pool.id, stated.commodity): pool.recovered_micro for pool in stated.pools})
+    show(COST, {(pool.id, stated.commodity): pool.cost_micro for pool in stated.pools})
+
+
+def look_at_house(context: Context) -> None:
+    """Show the hour of the week, the machines and what is free of the disk."""
+    now_ms = context.clock.now_ms()
+    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(context.zone)
+    HOUR.set(local.weekday() * 24 + local.hour)
+    usage = shutil.disk_usage(context.database.data)
+    DISK.set(usage.free / usage.total)
+    with context.database.read() as session:
+        look_at_machines(session, now_ms)
+
+
+async def _house(context: Context) -> None:
+    await asyncio.to_thread(look_at_house, context)
+
+
+async def _pools(context: Context) -> None:
+    await asyncio.to_thread(look_at_pools, context)
+
+
+ROUNDS = (Round(5.0, _house), Round(3600.0, _pools))
+"""A month of a large floor takes seconds to add up: once an hour is enough of it."""
