@@ -13,7 +13,7 @@ from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications import standing
 from booking_api.db import zone_of
-from booking_api.gateways import bookings
+from booking_api.gateways import bookings, walk_in
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
@@ -65,6 +65,7 @@ class Writer:
             budgets={key: micro for key, micro in purse.budgets.items() if micro is not None},
             timezone=str(zone_of(self.session)),
             commodity=self.commodity,
+            walk_in=walk_in.rules(self.session, [machine.id for machine in machines], self.now_ms),
         )
 
     def changes(
@@ -160,12 +161,14 @@ class Writer:
         today = day_of(self.now_ms, zone_of(self.session))
         minors = care.minors(self.session, told, today)
         unsigned = waivers.missing(self.session, told, today)
+        counted = walk_in.counted(self.session, told, [machine.id for machine in machines], self.now_ms)
         return {
             member.id: replace(
                 _standing(member, purse, allowed.get(member.id, {}) | open_to_all, late, since[member.id]),
                 suspended=is_suspended(member, self.now_ms) or member.account in late,
                 supervised=member.id in minors,
                 waiver_missing=member.id in unsigned,
+                counted=counted.get(member.id, ()),
             )
             for member in members
         }
@@ -179,6 +182,7 @@ class Writer:
         ids = [machine.id for machine in machines]
         prints = for_roster(self.session, self.vault, ids)
         booked = bookings.for_roster(self.session, ids, self.now_ms)
+        waits = walk_in.waits(self.session, ids, self.now_ms)
         return [
             RosterMachine(
                 id=machine.id,
@@ -188,6 +192,7 @@ class Writer:
                 lockout=machine.lockout_reason,
                 prints=prints.get(machine.id, []),
                 bookings=booked.get(machine.id, []),
+                waits=waits.get(machine.id, []),
             )
             for machine in machines
         ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from floor.access import Tally
+
 
 class Kind(StrEnum):
     """What a slot is taken for."""
@@ -105,6 +107,7 @@ class Known:
     machine, in the windows of the policy's limits (`limits.window_of`). `uses` are the member's own there.
     `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
     `waiting` is how many others wait for the machine at that time. `offers` are those that stand there.
+    `tallied` are more of the member's own that limits count, for who knows their reservations no closer.
     """
 
     reservations: tuple[Reservation, ...] = ()
@@ -114,6 +117,7 @@ class Known:
     suspended: bool = False
     waiting: int = 0
     offers: tuple[Offer, ...] = ()
+    tallied: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
