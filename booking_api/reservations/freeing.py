@@ -22,7 +22,7 @@ SUSPENDED = "the member is suspended"
 
 
 def archive(session: Session, machine: str, by: str, now_ms: int) -> Machine:
-    """Take a machine off the floor: what is reserved there is called off, and nobody waits for it any more."""
+    """Take a machine off the floor: what is reserved there is called off, nobody waits any more."""
     diary = Diary(session, now_ms, by or SERVER, "")
     diary.hold()
     rows = _coming(diary, Reserved.machine == machine)
