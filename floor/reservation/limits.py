@@ -281,10 +281,15 @@ def reached_ms(asked: Asked, limit: Limit) -> int:
 
     A limit of numbers that is passed already is reached at the begin.
     """
-    begins = asked.wanted.begins_ms
+    begins, items = asked.wanted.begins_ms, list(_items(asked, limit))
+    is_rolling_time = limit.per is Per.ROLLING and limit.number is None and not limit.when
+    ends_now = is_rolling_time and bool(limit.counts & COMING) and all(one.ends_ms <= begins for one in items)
 
     def breaks(ends: int) -> bool:
         longer = Item(asked.wanted.machine, begins, ends, asked.wanted.number)
+        if ends_now:  # of all windows, the one that ends with it holds most
+            window = calendar.shift(ends, limit.window, asked.zone, -1), ends
+            return _over(_with(asked, longer), limit, [*items, longer], window) is not None
         return passed(_with(asked, longer), limit) is not None
 
     low, high = begins, begins + SPAN_MS

@@ -11,10 +11,12 @@ from floor.policy import MachinePolicy, OnLeave
 from floor.wire.roster import Booking, OnReserved, RuleText, Waits, WalkInRules
 from floor.words import DenialReason, StopType
 from gateway.recovery import recall
+from gateway.station import Station
 from gateway.uses import Uses
+from gateway.wiring import Devices
 from hardware.ports import Sound
 from tests.kit.gateway import ADA, BEN, NOW_MS
-from tests.unit.test_gateway_reservations import HOUR_MS, IVY, MEMBERS, SOON, Booked
+from tests.unit.test_gateway_reservations import CLASS, HOUR_MS, IVY, MEMBERS, SOON, Booked
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 ALL = '[policy.all]\nmachines = "*"\n'
@@ -228,3 +230,38 @@ async def test_of_what_a_gateway_used_alone_the_oldest_is_forgotten(monkeypatch)
     assert [one.begins_ms for one in uses.of("ben", 9)] == [1, 2]
     uses.roster_came(1, 1, all_known=False)
     assert [one.begins_ms for one in uses.of("ben", 9)] == [2]
+
+
+class RuledDoor(Ruled):
+    """The same at a door, which a tap opens for five seconds."""
+
+    def rebuild(self) -> None:
+        wired = Devices(self.reader, self.relay, self.panel, pulse_s=5)
+        self.station = Station("laser", wired, self.services())
+
+
+async def test_a_door_opens_to_a_minor_beside_whom_somebody_stands_and_by_rules_that_mean_it(tmp_path):
+    bench = RuledDoor(tmp_path)
+    minor = {"supervised": True}
+    bench.rule(ALL + "walk_in = false\n", ben=minor)
+    await bench.tap(BEN)
+    assert not bench.relay.is_on
+    await bench.tap(IVY)
+    assert bench.relay.is_on, "rules of every machine lock no door"
+    await bench.tap(BEN)
+    await bench.pass_s(6)
+    assert not bench.relay.is_on, "a minor's second tap opens it no longer"
+    await bench.tap(BEN)
+    await bench.pass_s(31)
+    assert (await bench.reasons())[-1] is DenialReason.NO_SUPERVISOR
+    bench.rule(ALL.replace('"*"', '"laser"') + "walk_in = false\n", ben=minor)
+    await bench.tap(BEN)
+    assert (await bench.reasons())[-1] is DenialReason.WALK_IN
+    bench.journal.close()
+
+
+async def test_a_guest_of_a_class_is_asked_no_rule(bench):
+    guests = CLASS.model_copy(update={"guests": ["ben"], "opens": False})
+    bench.rule(ALL + 'walk_in = false\nonly_tiers = "patron"\n', guests)
+    await bench.tap(BEN)
+    assert bench.relay.is_on
