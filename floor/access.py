@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 from floor.policy import MachinePolicy
 from floor.words import BadgeKind, DenialReason, Purpose
@@ -56,6 +57,20 @@ class AccountStanding:
     budgets: tuple[str, ...] = ()
 
 
+class Tally(NamedTuple):
+    """Something of a member's own that a limit of a machine's rules counts (floor.reservation.model.Counted).
+
+    `what` is its word there; a session is "walk_in" or, where it was reserved, "use". `ends_ms` is 0 for a
+    session that runs. `at_ms` is when a late cancellation came. All times are UTC milliseconds.
+    """
+
+    machine: str
+    what: str
+    begins_ms: int
+    ends_ms: int
+    at_ms: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class MemberStanding:
     """A member as a roster knows them.
@@ -68,7 +83,8 @@ class MemberStanding:
     the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
     `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign
     before they use any machine, `waiver_missing_at` at which machines they do.
-    `signs_off` may sign others off, at machines that they may use themselves.
+    `signs_off` may sign others off, at machines that they may use themselves. `counted` is what limits on use
+    at this gateway's machines count of them, as far as the server knows.
     """
 
     id: str
@@ -92,6 +108,7 @@ class MemberStanding:
     waiver_missing: bool = False
     signs_off: bool = False
     waiver_missing_at: tuple[str, ...] = ()
+    counted: tuple[Tally, ...] = ()
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
@@ -158,6 +175,7 @@ class Request:
     `session_id` and `now_ms` come from the caller: rules make no ids and read no clock. `out_of_order` says
     that the machine is locked out, and that nothing holds it there but what a technician may look into.
     `reserved`: somebody else's reservation holds now, and refuses others (floor.reservation.at_machine). A
+    `not_walk_in`: the rules refuse use without a reservation (floor.reservation.walk_in). A
     class that runs, opened by `class_opener`, lets its guest in without training until `class_ends_ms`, or 0.
     """
 
@@ -176,6 +194,7 @@ class Request:
     out_of_order: bool = False
     closing: bool = False
     reserved: bool = False
+    not_walk_in: bool = False
     class_ends_ms: int = 0
     class_opener: str = ""
 
@@ -198,6 +217,7 @@ def decide(request: Request) -> Decision:
         or _machine_refuses(request)
         or (None if guest else untrained)
         or (DenialReason.RESERVED if request.reserved else None)
+        or (DenialReason.WALK_IN if request.not_walk_in else None)
     )
     if reason is None and member.spendable_micro is not None and member.spendable_micro <= 0:
         reason = DenialReason.NO_CREDIT
@@ -258,7 +278,7 @@ def may_supervise(request: Request) -> bool:
         return False
     if member is None or not (member.supervisor or member.technician) or member.supervised:
         return False
-    freed = replace(request, out_of_order=False, reserved=False, class_ends_ms=0)
+    freed = replace(request, out_of_order=False, reserved=False, not_walk_in=False, class_ends_ms=0)
     decision = decide(replace(freed, member=replace(member, spendable_micro=None)))
     return isinstance(decision, Granted) and decision.lease.purpose is Purpose.USE
 

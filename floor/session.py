@@ -61,6 +61,7 @@ from floor.session_events import (
     Stopped,
     Tapped,
     Ticked,
+    WalkInDue,
 )
 from floor.session_states import (
     Free,
@@ -359,6 +360,8 @@ def _running(state: Running, event: Event, policy: MachinePolicy) -> Step:
             return _end(state, StopType.CLOSING, at_ms, policy)
         case ReservationDue(at_ms) if not (_works(state) or state.out_of_order):
             return _end(state, StopType.RESERVATION, at_ms, policy)
+        case WalkInDue(at_ms) if not (_works(state) or state.out_of_order):
+            return _end(state, StopType.WALK_IN, at_ms, policy)
         case HandOverAsked(at_ms) if not (policy.card_must_stay or state.out_of_order):
             return replace(state, handing=Handing(at_ms + HAND_OVER_MS)), (Warn("hand_over"),)
         case CreditSpent(at_ms) if not state.spent:

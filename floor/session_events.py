@@ -161,6 +161,13 @@ class ReservationDue:
 
 
 @dataclass(frozen=True, slots=True)
+class WalkInDue:
+    """By the rules, the time is over for which the machine is used without a reservation."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HandOverAsked:
     """Somebody wants to hand the session over; its member has to confirm that."""
 
@@ -184,6 +191,7 @@ Event = (
     | DecidedAnew
     | ClosingDue
     | ReservationDue
+    | WalkInDue
     | HandOverAsked
     | LockOutOrdered
     | ClearOrdered

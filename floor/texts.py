@@ -85,6 +85,10 @@ DENIALS: dict[DenialReason, tuple[str, str]] = {
         "Sign the rules of the house first: on your page, or at the desk.",
         "请先在个人页面或前台签署使用须知。",
     ),
+    DenialReason.WALK_IN: (
+        "The rules do not let you use this machine without a reservation now.",
+        "按规则，您现在未预约不能使用此设备。",
+    ),
 }
 
 STOPS: dict[StopType, tuple[str, str]] = {
@@ -95,6 +99,7 @@ STOPS: dict[StopType, tuple[str, str]] = {
     StopType.JOB_DONE: ("Job done", "作业完成"),
     StopType.TAKEOVER: ("Taken over", "他人接管"),
     StopType.RESERVATION: ("Reserved by another member", "他人预约"),
+    StopType.WALK_IN: ("Time without a reservation over", "未预约使用时间已到"),
     StopType.CREDIT_SPENT: ("Credit spent", "余额用尽"),
     StopType.FAULT: ("Machine fault", "设备故障"),
     StopType.LOCKOUT: ("Taken out of order", "设备停用"),

@@ -26,6 +26,7 @@ class DenialReason(StrEnum):
     NO_SUPERVISOR = "no_supervisor"
     RESERVED = "reserved"
     WAIVER_MISSING = "waiver_missing"
+    WALK_IN = "walk_in"
 
 
 class Purpose(StrEnum):
@@ -46,6 +47,7 @@ class StopType(StrEnum):
     JOB_DONE = "job_done"
     TAKEOVER = "takeover"
     RESERVATION = "reservation"
+    WALK_IN = "walk_in"
     CREDIT_SPENT = "credit_spent"
     FAULT = "fault"
     LOCKOUT = "lockout"

@@ -41,6 +41,7 @@ from gateway.roster import RosterStore
 from gateway.station import Station
 from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
+from gateway.uses import Uses
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, RosterChanged, Services, Tick
 from gateway.wiring_copy import WiringCopy
@@ -70,7 +71,8 @@ class Gateway:
         roster_problem = self.roster.load()
         self.journal = Journal(data / "journal.db", clock, self._degraded)
         self.journal.append_seconds = self.metrics.journal_append.observe
-        self.credit, self.prices = Credit(), Prices(self.roster)
+        self.credit, self.prices, self.uses = Credit(), Prices(self.roster), Uses()
+        self._problems = ("", "")
         self.prints = PrintFiles(data, config.server, self.roster, self.metrics)
         services = Services(
             clock=clock,
@@ -85,6 +87,7 @@ class Gateway:
             changed=self._changed,
             checkpoint_ms=config.checkpoint_s * 1000,
             closing_grace_ms=config.closing_grace_s * 1000,
+            uses=self.uses,
         )
         self.link = Link(
             config.name,
@@ -129,7 +132,7 @@ class Gateway:
             self._alarm("journal_torn", f"a broken journal was kept as {self.journal.position.torn}")
         if roster_problem:
             self._alarm("no_roster", roster_problem)
-        self._check_zone()
+        self._check_roster()
         for record in cut_off:
             station = self.stations.get(record.started.machine)
             if station and kept.get(station.machine) is record:
@@ -167,11 +170,14 @@ class Gateway:
         phones = Phones(self.codes, lambda: self.link.connected)
         return StationPages(self.stations, host, everybody=who == "network", phones=phones)
 
-    def _check_zone(self) -> None:
-        """Tell staff once of a time zone that is not known here."""
-        problem, self._zone_problem = self.roster.zone_problem, self.roster.zone_problem
-        if problem:
-            self._alarm("timezone_unknown", problem)
+    def _check_roster(self) -> None:
+        """Tell staff once of a time zone that is not known here, and of rules that are not understood."""
+        before, self._problems = self._problems, (self.roster.zone_problem, self.roster.rules.problem)
+        zone, rules = self._problems
+        if zone and zone != before[0]:
+            self._alarm("timezone_unknown", zone)
+        if rules and rules != before[1]:
+            self._alarm("rules_unknown", rules)
 
     def _new_id(self) -> str:
         return uuid7(self.clock.wall_ms(), secrets.token_bytes(10))
@@ -193,8 +199,9 @@ class Gateway:
         journal = self.journal
         self.credit.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
         self.prices.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
-        if self.roster.zone_problem != self._zone_problem:
-            self._check_zone()
+        self.uses.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
+        if (self.roster.zone_problem, self.roster.rules.problem) != self._problems:
+            self._check_roster()
         self.prints.roster_came()
         for station in self.stations.values():
             station.offer(RosterChanged())

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from floor import session_events
 from floor.access import UNTRAINED, Lease, MemberStanding
+from floor.reservation.ahead import Bound
 from floor.reservation.at_machine import NOTHING, Reserved, begins, holds, look
+from floor.reservation.terms import Turned
 from floor.session_states import Free, RunOn
 from floor.wire.roster import Booking, OnReserved, RosterMachine
 from floor.words import DenialReason, Purpose
+from gateway.walk_in import NO_BOUND, WalkIn, ends, sentence
 from hardware.ports import Sound
 
 if TYPE_CHECKING:
@@ -58,6 +61,7 @@ class Terms(NamedTuple):
     refuses: bool = False
     class_ends_ms: int = 0
     class_opener: str = ""
+    not_walk_in: bool = False
 
 
 FREE = Terms()
@@ -76,6 +80,8 @@ class Reservations:
         self._drawn = ""
         self._entry: RosterMachine | None = None
         self._past, self._past_ms = 0, 0
+        self._walk_in = WalkIn(station)
+        self._own = ("", 0)
 
     @property
     def bookings(self) -> Sequence[Booking]:
@@ -111,13 +117,22 @@ class Reservations:
 
     def terms(self, member: MemberStanding | None) -> Terms:
         """Return what the bookings mean to this member's tap."""
-        if not self.bookings or member is None:
+        if member is None:
             return FREE
         reserved = self._of(member)
         mine = reserved.mine
         if mine and mine.opens and mine.id in self._openers and member.id in mine.guests:
             return Terms(False, mine.ends_ms, self._openers[mine.id])
-        return Terms(reserved.refuses)
+        return Terms(reserved.refuses, not_walk_in=self._turned(member, reserved) is not None)
+
+    def _turned(self, member: MemberStanding, reserved: Reserved) -> Turned | None:
+        """Return why the rules let the member not begin without a reservation now; None: they do, or it is
+        somebody's whom that does not concern.
+        """
+        if reserved.mine or reserved.refuses:
+            return None
+        left = self._left(self._station.services.clock.wall_ms())
+        return self._walk_in.turned(member, left, self._begun)
 
     @property
     def class_runs(self) -> Booking | None:
@@ -141,18 +156,16 @@ class Reservations:
         return True
 
     def began(self, lease: Lease) -> Words | None:
-        """Take note that a session begins; return what its member is told of others' reservations."""
-        if not self.bookings:
-            return None
+        """Take note that a session begins; return what its member is told: others' reservations, rules."""
         self._use(lease)
         reserved = self._of_id(lease.member)
         if reserved.other:
             return self._said("until", reserved.other, reserved.other.ends_ms)
-        coming = reserved.coming
-        now_ms = self._station.services.clock.wall_ms()
-        if coming and coming.begins_ms < now_ms + lease.max_duration_s * 1000:
-            return self._said("end", coming, coming.begins_ms)
-        return None
+        coming, found = reserved.coming, self._rule(lease, reserved)
+        last_ms = self._station.services.clock.wall_ms() + lease.max_duration_s * 1000
+        if found.until_ms and found.until_ms < last_ms:
+            return self._ends(found)
+        return self._said("end", coming, coming.begins_ms) if coming and coming.begins_ms < last_ms else None
 
     def recall(self, record: SessionRecord) -> None:
         """Take note of a session of the process before this one."""
@@ -161,26 +174,61 @@ class Reservations:
             last = record.ended or (record.marks[-1] if record.marks else None)
             until_ms = record.started_ms + (last.elapsed_ms if last else 0)
             self._begun |= begins(self.bookings, member, record.started_ms, until_ms)
+        services, (epoch, seq) = self._station.services, record.ended_at
+        lacks = epoch != services.journal.epoch or seq > services.journal.acknowledged
+        if record.ended and lacks and services.roster.rules.count:
+            services.uses.began(record.lease)
+            ends_ms = record.started_ms + record.ended.elapsed_ms
+            services.uses.ended(record.lease.session_id, ends_ms, record.ended_at)
 
     def _use(self, lease: Lease) -> None:
         clock, member = self._station.services.clock, self._station.services.roster.member(lease.member)
         if member and clock.known():
             now_ms = clock.wall_ms()
             self._begun |= begins(self._left(now_ms), member, lease.granted_ms, now_ms)
+            mine = self._of(member).mine
+            if mine:
+                self._own = (lease.session_id, mine.ends_ms)
+            if mine and mine.member == member.id:
+                self._station.services.uses.reserved(lease.session_id)
+
+    def _rule(self, lease: Lease, reserved: Reserved) -> Bound:
+        """Return when the session must end by the rules, where no reservation of somebody else's is first.
+
+        A session that has outlived its member's reservation goes on without one from then.
+        """
+        began_ms = lease.granted_ms
+        if self._own[0] == lease.session_id:
+            began_ms = max(began_ms, self._own[1])
+        left = self._left(self._station.services.clock.wall_ms())
+        mine = reserved.mine is not None
+        found = self._walk_in.bound(lease, left, self._begun, began_ms, reserved=mine)
+        coming = reserved.coming
+        first = coming and coming.on_others is OnReserved.REFUSE and coming.begins_ms <= found.until_ms
+        return NO_BOUND if first else found
+
+    def _ends(self, found: Bound) -> Words:
+        return lambda language: ends(found, language, self._at(found.until_ms))
 
     async def tick(self, since: float) -> None:
         """Tell whoever uses the machine that they must end, and end it when that is due."""
         lease = self._station.lease
         if lease is None:
             self._redraw()
-        elif self.bookings and lease.purpose is Purpose.USE:
+        elif lease.purpose is Purpose.USE:
             self._use(lease)
-            reserved = self._of_id(lease.member)
+            reserved, clock = self._of_id(lease.member), self._station.services.clock
+            found = self._rule(lease, reserved)
             if reserved.refuses:
-                at_ms = self._station.services.clock.monotonic_ms()
-                await self._step(session_events.ReservationDue(at_ms), since)
-            elif reserved.coming:
-                self._warn(lease, reserved.coming)
+                await self._step(session_events.ReservationDue(clock.monotonic_ms()), since)
+            elif found.until_ms and found.until_ms <= clock.wall_ms():
+                await self._step(session_events.WalkInDue(clock.monotonic_ms()), since)
+            elif found.until_ms:
+                warn_ms = self._walk_in.warn_ms()
+                self._warn(lease, found.until_ms, warn_ms, found.rule, self._ends(found))
+            elif coming := reserved.coming:
+                words = self._said("end", coming, coming.begins_ms)
+                self._warn(lease, coming.begins_ms, coming.warn_s * 1000, coming.id, words)
 
     def _forget(self) -> None:
         """Keep nothing of bookings that the roster has no more."""
@@ -193,11 +241,10 @@ class Reservations:
         self._begun &= kept
         self._openers = {id: who for id, who in self._openers.items() if id in kept}
 
-    def _warn(self, lease: Lease, coming: Booking) -> None:
-        left_ms = coming.begins_ms - self._station.services.clock.wall_ms()
-        if left_ms <= coming.warn_s * 1000 and self._told != (lease.session_id, coming.id):
-            self._told = (lease.session_id, coming.id)
-            words = self._said("end", coming, coming.begins_ms)
+    def _warn(self, lease: Lease, until_ms: int, warn_ms: int, what: str, words: Words) -> None:
+        left_ms = until_ms - self._station.services.clock.wall_ms()
+        if left_ms <= warn_ms and self._told != (lease.session_id, what):
+            self._told = (lease.session_id, what)
             self._station.view.put(words, lease.member, Sound.WARN)
             self._station.view.refresh()
 
@@ -210,9 +257,13 @@ class Reservations:
 
     def why(self, reason: DenialReason, member: str | None) -> Words | None:
         """Return what a refusal says where a reservation explains it better than the reason does."""
-        if not self.bookings or member is None:
+        standing = self._station.services.roster.member(member) if member else None
+        if standing is None:
             return None
-        reserved = self._of_id(member)
+        reserved = self._of(standing)
+        if reason is DenialReason.WALK_IN and (turned := self._turned(standing, reserved)):
+            at = self._at(turned.again_ms) if turned.again_ms else ""
+            return lambda language: sentence(turned, language, at)
         if reason is DenialReason.RESERVED and reserved.other:
             return self._said("until", reserved.other, reserved.other.ends_ms)
         mine = reserved.mine
@@ -233,23 +284,30 @@ class Reservations:
         return self._words("job_until", self._station.services.clock.wall_ms() + left_s * 1000)
 
     def left_s(self, lease: Lease) -> int:
-        """Return the seconds that somebody else's reservation, which refuses, leaves to a session."""
-        coming = self._of_id(lease.member).coming if self.bookings else None
-        if coming is None or coming.on_others is not OnReserved.REFUSE:
+        """Return the seconds that rules, or somebody else's reservation that refuses, leave to a session."""
+        reserved, until_ms = self._of_id(lease.member), 0
+        if lease.purpose is Purpose.USE:
+            until_ms = self._rule(lease, reserved).until_ms
+        coming = reserved.coming
+        if not until_ms and coming and coming.on_others is OnReserved.REFUSE:
+            until_ms = coming.begins_ms
+        if not until_ms:
             return FOREVER_S
-        return max(0, coming.begins_ms - self._station.services.clock.wall_ms()) // 1000
+        return max(0, until_ms - self._station.services.clock.wall_ms()) // 1000
 
     def notice(self, language: str) -> str:
         """Return what the page of a running session says of reservations; "" for nothing."""
         lease = self._station.lease
-        if lease is None or not self.bookings:
+        if lease is None or lease.purpose is not Purpose.USE:
             return ""
         reserved, now_ms = self._of_id(lease.member), self._station.services.clock.wall_ms()
         if reserved.refuses:
             return self._words("now", 0)(language)
         if reserved.other:
             return self._said("until", reserved.other, reserved.other.ends_ms)(language)
-        coming = reserved.coming
+        coming, found = reserved.coming, self._rule(lease, reserved)
+        if found.until_ms and found.until_ms - now_ms <= self._walk_in.warn_ms():
+            return self._ends(found)(language)
         if coming and coming.begins_ms - now_ms <= coming.warn_s * 1000:
             return self._said("end", coming, coming.begins_ms)(language)
         return ""

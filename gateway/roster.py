@@ -23,6 +23,7 @@ from floor.wire.messages import Command, ServerKeys
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
 from gateway.clock import Clock
 from gateway.memory import give_back
+from gateway.rules import NONE, Rules, read_rules
 from gateway.server_keys import ServerKeyStore
 from hardware.readers.keys import BadgeKey
 
@@ -55,6 +56,7 @@ class RosterStore:
         self.machines: dict[str, Machine] = {}
         self.zone: tzinfo = UTC
         self.zone_problem = ""
+        self.rules: Rules = NONE
 
     @property
     def version(self) -> RosterVersion | None:
@@ -166,6 +168,8 @@ class RosterStore:
         machines = {entry.id: self._machine(entry) for entry in message.machines}
         self._roster, self.machines, self._deltas = message, machines, deltas
         self.zone, self.zone_problem = _zone(message.timezone)
+        if held is None or (held.walk_in, held.timezone) != (message.walk_in, message.timezone):
+            self.rules = read_rules(message.walk_in, self.zone)
         self._taken_ms = self._clock.monotonic_ms()
         known_age = self._clock.wall_ms() - message.issued_ms if self._clock.known() else 0
         self._age_when_taken_ms = max(0, known_age)

@@ -48,6 +48,8 @@ class Tab:
 
     def _begin(self, lease: Lease) -> None:
         self._marks = Marks(lease.granted_ms, partial(self._services.prices.divides, self._machine))
+        if self._services.roster.rules.count:
+            self._services.uses.began(lease)
 
     def restore(self, lease: Lease, marks: Iterable[Mark]) -> None:
         """End a session that was cut off, at the last of its checkpoints."""
@@ -138,6 +140,8 @@ class Tab:
         price = services.prices.ended(visit, services.journal.epoch, services.journal.next_seq)
         if price:
             services.credit.ended(lease.session_id, price.money_micro or 0)
+        at = services.journal.epoch, services.journal.next_seq
+        services.uses.ended(lease.session_id, lease.granted_ms + now.elapsed_ms, at)
         services.journal.append(
             SessionEnded(
                 session_id=lease.session_id,

@@ -170,6 +170,7 @@ class Taps:
             out_of_order=repairs and station.inputs.latched in REPAIRABLE,
             closing=station.inputs.closing,
             reserved=terms.refuses,
+            not_walk_in=terms.not_walk_in,
             class_ends_ms=terms.class_ends_ms,
             class_opener=terms.class_opener,
         )
@@ -179,7 +180,7 @@ class Taps:
         station, member = self._station, request.member
         if supervises and member and isinstance(station.state, Waiting):
             stands_by = replace(member, spendable_micro=None)
-            return access.decide(replace(request, member=stands_by, reserved=False))
+            return access.decide(replace(request, member=stands_by, reserved=False, not_walk_in=False))
         decision = station.stray.admit(access.decide(request), member)
         if station.adoption.session_id and isinstance(decision, Granted):
             return Denied(DenialReason.IN_USE, decision.lease.member)

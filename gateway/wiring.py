@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from firmware_bridge.driver import Driver
@@ -19,6 +19,7 @@ from gateway.prices import Prices
 from gateway.print_files import PrintFiles
 from gateway.proofs import Proofs
 from gateway.roster import RosterStore
+from gateway.uses import Uses
 from hardware.events import ButtonPressed, InputEvent, ReaderEvent
 from hardware.nodes.node import Node
 from hardware.ports import Input, Panel, Reader, Relay
@@ -59,6 +60,7 @@ class Services:
     changed: Callable[[], None]
     checkpoint_ms: int
     closing_grace_ms: int = 900_000
+    uses: Uses = field(default_factory=Uses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _booking(
 def _offers(
     session: Session, machines: Collection[str], rules: Policies, now_ms: int
 ) -> list[tuple[str, Booking]]:
-    """Return what is kept for who waited, as far as it is kept: an offer that lapses holds no more."""
+    """Return what is kept for who waited: it holds until it lapses, and on where their session takes it."""
     query = select(Offer).where(
         col(Offer.machine).in_(machines), Offer.state == OfferState.OPEN, col(Offer.until_ms) > now_ms
     )
@@ -122,7 +122,8 @@ def _offers(
             Booking(
                 id=one.id,
                 begins_ms=one.begins_ms,
-                ends_ms=min(one.until_ms, one.ends_ms),
+                ends_ms=one.ends_ms,
+                released_ms=min(one.until_ms, one.ends_ms),
                 member=one.member,
                 shown=shown.get(one.member, "")[:SHOWN_MAX],
                 on_others=rules.of(one.machine).on_others,

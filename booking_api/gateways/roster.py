@@ -13,7 +13,7 @@ from booking_api.badges.models import Badge
 from booking_api.billing.service import since_of
 from booking_api.certifications import standing
 from booking_api.db import zone_of
-from booking_api.gateways import bookings
+from booking_api.gateways import bookings, walk_in
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
 from booking_api.machines.models import Machine
@@ -66,6 +66,7 @@ class Writer:
             budgets={key: micro for key, micro in purse.budgets.items() if micro is not None},
             timezone=str(zone_of(self.session)),
             commodity=self.commodity,
+            walk_in=walk_in.rules(self.session, [machine.id for machine in machines], self.now_ms),
         )
 
     def changes(
@@ -161,6 +162,7 @@ class Writer:
         today = day_of(self.now_ms, zone_of(self.session))
         minors = care.minors(self.session, told, today)
         unsigned = waivers.unsigned(self.session, told, today)
+        counted = walk_in.counted(self.session, told, [machine.id for machine in machines], self.now_ms)
         found = {}
         for member in members:
             may = allowed.get(member.id, {}) | open_to_all
@@ -168,6 +170,7 @@ class Writer:
                 _standing(member, purse, may, late, since[member.id]),
                 suspended=is_suspended(member, self.now_ms) or member.account in late,
                 supervised=member.id in minors,
+                counted=counted.get(member.id, ()),
             )
             found[member.id] = _who_signs(one, unsigned.get(member.id, ()), machines)
         return found
@@ -181,6 +184,7 @@ class Writer:
         ids = [machine.id for machine in machines]
         prints = for_roster(self.session, self.vault, ids)
         booked = bookings.for_roster(self.session, ids, self.now_ms)
+        waits = walk_in.waits(self.session, ids, self.now_ms)
         return [
             RosterMachine(
                 id=machine.id,
@@ -190,6 +194,7 @@ class Writer:
                 lockout=machine.lockout_reason,
                 prints=prints.get(machine.id, []),
                 bookings=booked.get(machine.id, []),
+                waits=waits.get(machine.id, []),
             )
             for machine in machines
         ]

@@ -13,6 +13,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.machines import orders, service
 from booking_api.machines.orders import Outcome
+from booking_api.reservations import freeing
 from floor.words import StationState
 
 router = Router(prefix="/api/v1/machines", tags=["machines"])
@@ -86,7 +87,7 @@ def change_machine(
 @router.delete("/{id}")
 def archive_machine(who: Writes, session: Writing, context: Ctx, id: str) -> MachineSeen:
     """Take a machine off the floor; its sessions and charges stay."""
-    return _seen(context, service.archive(session, id, context.clock.now_ms()), id)
+    return _seen(context, freeing.archive(session, id, who.id, context.clock.now_ms()), id)
 
 
 @router.post("/{id}/lockout")

@@ -20,6 +20,7 @@ from booking_api.members import care, service
 from booking_api.members.models import Member
 from booking_api.memberships.days import begin_ms
 from booking_api.paging import Cursor, Limit, Page, page
+from booking_api.reservations import freeing
 from floor.errors import Refused
 from floor.words import Role
 
@@ -157,7 +158,8 @@ def change_member(
 def suspend_member(who: Writes, session: Writing, context: Ctx, id: str, why: Suspending) -> MemberWhole:
     """Stop a member from using machines, at every gateway."""
     until_ms = begin_ms(why.until, context.zone) if why.until else None
-    return _whole(session, service.suspend(session, id, why.reason, context.clock.now_ms(), until_ms, who.id))
+    now_ms = context.clock.now_ms()
+    return _whole(session, freeing.suspend(session, id, why.reason, now_ms, until_ms, who.id))
 
 
 @router.post("/{id}/restore")

@@ -22,6 +22,8 @@ from booking_api.memberships.days import begin_ms, day_of
 from booking_api.memberships.standing import of_member
 from booking_api.prints.models import OPEN, PrintJob
 from booking_api.privacy.rooms import erase_traces
+from booking_api.reservations import freeing, waiting
+from booking_api.reservations.diary import SERVER, Diary
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.errors import Refused
 from floor.words import Role
@@ -46,7 +48,12 @@ def erase(session: Session, id: str, typed: str, reason: str, by: str, now_ms: i
 def forget(session: Session, member: Member, by: str, now_ms: int) -> None:
     """Erase all traces of a member who has nothing open; gateways learn of it."""
     id = member.id
+    diary = Diary(session, now_ms, by or SERVER, "")
+    diary.hold()
+    freed = freeing.slots_of(diary, id)
     erase_traces(session, member, now_ms)
+    for slot in freed:
+        waiting.offer(diary, slot)
     happened(session, Happening.MEMBER_ERASED, id, now_ms, by=by)
     changed(session, Subject.FLOOR, id, now_ms)
 

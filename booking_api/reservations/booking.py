@@ -282,6 +282,21 @@ def accept(diary: Diary, id: str) -> Reserved:
     return _write(diary, asked, BookingDetails(**slot.model_dump()), ())
 
 
+def take(diary: Diary, slot: Slot) -> Reserved | None:
+    """Reserve what somebody has begun to use, who was offered it; None where it is taken, or the rules bar
+    them. They act themselves; the caller holds the diary.
+    """
+    rules = diary.policies.of(slot.machine).rules
+    from_ms, to_ms = slot.begins_ms - rules.buffer_before_ms, slot.ends_ms + rules.buffer_after_ms
+    if slot.ends_ms <= slot.begins_ms or facts.rows(diary.session, [slot.machine], from_ms, to_ms):
+        return None
+    asked = Wanted(slot, diary.by, members.get(diary.session, diary.by).tier, diary.now_ms)
+    if waiting.refused(diary, asked) is not None:
+        return None
+    details = BookingDetails(machine=slot.machine, begins_ms=slot.begins_ms, ends_ms=slot.ends_ms)
+    return _write(diary, asked, details, ())
+
+
 def _displace(diary: Diary, ids: tuple[str, ...], by: Reserved) -> None:
     """Take reservations of lower priority away, in favour of one; their holders are told, and pay nothing."""
     for id in ids:

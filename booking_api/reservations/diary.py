@@ -20,6 +20,7 @@ from booking_api.machines.models import Machine
 from booking_api.reservations import facts, policies
 from booking_api.reservations.models import Reserved
 from floor.errors import Refused
+from floor.reservation import walk_in
 from floor.reservation.decide import decide
 from floor.reservation.model import Policies
 from floor.reservation.terms import Decision, Reservation, Standing, Turned, Wanted
@@ -98,7 +99,7 @@ class Diary:
             if "reservation_apart" in str(error.orig) or "is taken" in str(error.orig):
                 raise taken() from error
             raise
-        self.tell_gateway(row.machine)
+        self._told(row)
         return row
 
     def close(
@@ -117,7 +118,13 @@ class Diary:
         row.changed_ms = self.now_ms
         self.session.add(row)
         self.session.flush()
+        self._told(row)
+
+    def _told(self, row: Reserved) -> None:
+        """Have gateways told of a reservation, and of its holder where limits on use count it."""
         self.tell_gateway(row.machine)
+        if row.member and walk_in.counting(self.policies, row.machine):
+            changed(self.session, Subject.MEMBER, row.member, self.now_ms)
 
     def displace(self, row: Reserved, by: Reserved, reason: str = "") -> None:
         """Take a reservation away for another: its holder is told, and has cancelled nothing."""

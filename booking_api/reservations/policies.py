@@ -62,6 +62,14 @@ def in_force(session: Session, now_ms: int) -> ReservationPolicy | None:
     return session.exec(query.order_by(*order).limit(1)).first()
 
 
+def from_now(session: Session, now_ms: int) -> list[tuple[ReservationPolicy, Policies]]:
+    """Return the version in force and those that will be, in the order in which they begin, as they read."""
+    coming = [one for one in reversed(listed(session)) if one.valid_from_ms > now_ms]
+    kept = in_force(session, now_ms)
+    zone, kinds = zone_of(session), kinds_of(session)
+    return [(one, _parsed(one.text, zone).over(kinds)) for one in ([kept] if kept else []) + coming]
+
+
 def read(session: Session, now_ms: int) -> Policies:
     """Return the rules that hold at an instant, of the machines that there are."""
     kept = in_force(session, now_ms)
@@ -86,6 +94,5 @@ def _parsed(text: str, zone: tzinfo) -> Policies:
 
 
 def _tell_gateways(session: Session, now_ms: int) -> None:
-    """Have gateways learn how bookings stand under the new rules, and which blocks there are."""
-    for machine in sorted(kinds_of(session)):
-        changed(session, Subject.MACHINE, machine, now_ms)
+    """Have gateways learn of the new rules, how bookings stand under them, and which blocks there are."""
+    changed(session, Subject.FLOOR, "reservations", now_ms)

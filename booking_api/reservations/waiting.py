@@ -68,6 +68,7 @@ def join(diary: Diary, details: WaitDetails) -> Waiting:
     )
     diary.session.add(row)
     diary.session.flush()
+    diary.tell_gateway(row.machine)
     return row
 
 
@@ -76,6 +77,7 @@ def leave(diary: Diary, row: Waiting) -> None:
     diary.hold()
     row.left_ms = diary.now_ms
     diary.session.add(row)
+    diary.tell_gateway(row.machine)
     open_ = select(Offer).where(Offer.waiting == row.id, Offer.state == OfferState.OPEN)
     for one in list(diary.session.exec(open_)):
         _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
@@ -85,6 +87,11 @@ def decline(diary: Diary, one: Offer) -> None:
     """Let an offer go to the next in line; who declines goes on waiting for other slots."""
     diary.hold()
     one = stands(diary, one.id)
+    _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
+
+
+def pass_on(diary: Diary, one: Offer) -> None:
+    """Let an offer go to the next, as its member may not have it any more."""
     _pass_on(diary, one, OfferState.DECLINED, diary.now_ms)
 
 

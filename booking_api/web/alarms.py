@@ -21,6 +21,7 @@ ALARMS = {
     "break_glass": "Emergency access was used",
     "keep_refused": "Keeping the power is refused here",
     "timezone_unknown": "The gateway does not know the time zone",
+    "rules_unknown": "The gateway does not understand the rules on use without a reservation",
     "journal_late": "The disk was slow once",
     "journal_degraded": "The disk is slow or refuses",
     "journal_torn": "The journal was broken and begun anew",

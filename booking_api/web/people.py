@@ -23,6 +23,7 @@ from booking_api.members.models import Member
 from booking_api.memberships.days import begin_ms, day_of, read_day
 from booking_api.privacy import service as privacy
 from booking_api.privacy.endpoints import data_answer
+from booking_api.reservations import freeing
 from booking_api.waivers import service as waivers
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
@@ -134,7 +135,7 @@ def suspend(
 ) -> Response:
     """Stop a member from using machines, until a day or until it is ended."""
     day, now_ms = read_day(until), page.context.clock.now_ms()
-    members.suspend(session, id, reason, now_ms, begin_ms(day, page.f.zone) if day else None, who.id)
+    freeing.suspend(session, id, reason, now_ms, begin_ms(day, page.f.zone) if day else None, who.id)
     return _back(id, "suspended")
 
 

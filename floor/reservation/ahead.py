@@ -125,5 +125,6 @@ def limit_bounds(user: User, counted: frozenset[Counted], *, is_new: bool) -> li
         sentence = limits.reached_words(asked, limit, until)
         if limit.then is Then.CEDE:
             sentence += " Somebody waits."
-        made.append(Bound(until, "limits", sentence, {"key": limit.key, "name": limit.name}))
+        most = str(limit.number) if limit.ms is None else calendar.said(limit.ms)
+        made.append(Bound(until, "limits", sentence, {"key": limit.key, "name": limit.name, "most": most}))
     return made

@@ -80,6 +80,12 @@ def window_of(policies: Policies, wanted: Wanted, zone: tzinfo) -> Times_ms:
     return max(0, low), min(high, LAST_MS)
 
 
+def reach(policies: Policies, limit: Limit, now_ms: int, ahead_ms: int, zone: tzinfo) -> Times_ms:
+    """Return the time of which a member's own must be known for a limit, until `ahead_ms` from now."""
+    found = list(_needed(policies, limit, now_ms, now_ms + ahead_ms, now_ms, zone)) or [(now_ms, now_ms)]
+    return max(0, min(low for low, _ in found)), min(max(high for _, high in found), LAST_MS)
+
+
 def _needed(
     policies: Policies, limit: Limit, begins: int, ends: int, now_ms: int, zone: tzinfo
 ) -> Iterator[Times_ms]:
@@ -204,7 +210,7 @@ def _items(asked: Asked, limit: Limit) -> Iterator[Item]:
             policy = policies.of(where)
             standing = standing_at(one, policy, asked.now_ms)
             late = standing is Standing.CANCELLED and is_late(one, policy, one.closed_ms, asked.zone)
-            if _category(standing, late) in limit.counts:
+            if category(standing, late) in limit.counts:
                 at_ms = one.closed_ms if late else one.slot.begins_ms
                 found.append(Item(where, one.slot.begins_ms, one.slot.ends_ms, 1, at_ms))
     for use in asked.known.uses:
@@ -213,10 +219,15 @@ def _items(asked: Asked, limit: Limit) -> Iterator[Item]:
         if Counted.USE in limit.counts or (use.walk_in and Counted.WALK_IN in limit.counts):
             alone = use.walk_in or Counted.RESERVATIONS not in limit.counts
             found.append(Item(use.machine, use.begins_ms, use.ends_ms, int(alone)))
+    for tally in asked.known.tallied:
+        if tally.what in limit.counts and policies.counted_with(limit.over, machine, tally.machine):
+            at_ms = tally.at_ms or tally.begins_ms
+            found.append(Item(tally.machine, tally.begins_ms, tally.ends_ms, 1, at_ms))
     return (one for one in found if one.begins_ms >= one.ends_ms or _times(asked, limit, one))
 
 
-def _category(standing: Standing, late: bool) -> Counted | None:
+def category(standing: Standing, late: bool) -> Counted | None:
+    """Return as what a reservation counts that stands like this; None: as nothing."""
     if standing is Standing.RELEASED:
         return Counted.NO_SHOWS
     if standing in (Standing.BOOKED, Standing.BEGUN, Standing.ENDED):
@@ -270,10 +281,15 @@ def reached_ms(asked: Asked, limit: Limit) -> int:
 
     A limit of numbers that is passed already is reached at the begin.
     """
-    begins = asked.wanted.begins_ms
+    begins, items = asked.wanted.begins_ms, list(_items(asked, limit))
+    is_rolling_time = limit.per is Per.ROLLING and limit.number is None and not limit.when
+    ends_now = is_rolling_time and bool(limit.counts & COMING) and all(one.ends_ms <= begins for one in items)
 
     def breaks(ends: int) -> bool:
         longer = Item(asked.wanted.machine, begins, ends, asked.wanted.number)
+        if ends_now:  # of all windows, the one that ends with it holds most
+            window = calendar.shift(ends, limit.window, asked.zone, -1), ends
+            return _over(_with(asked, longer), limit, [*items, longer], window) is not None
         return passed(_with(asked, longer), limit) is not None
 
     low, high = begins, begins + SPAN_MS

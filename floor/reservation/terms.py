@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from floor.access import Tally
+
 
 class Kind(StrEnum):
     """What a slot is taken for."""
@@ -106,6 +108,7 @@ class Known:
     `certified_until_ms` is None for a member who may not use the machine, 0 for one who may without end.
     `waiting` is how many others wait for the machine at that time. `offers` are those that stand there.
     `unsigned` names what has to be signed before the machine is used, by id; it is "" where nothing has.
+    `tallied` are more of the member's own that limits count, for who knows their reservations no closer.
     """
 
     reservations: tuple[Reservation, ...] = ()
@@ -116,6 +119,7 @@ class Known:
     waiting: int = 0
     offers: tuple[Offer, ...] = ()
     unsigned: str = ""
+    tallied: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,10 @@ def _spaced(name: str) -> str:
     )
 
 
-_SMALL: dict[str, str] = {"RosterVersion": "[server epoch, number] (whole numbers, 0 to below 2^62)"} | {
+_SMALL: dict[str, str] = {
+    "RosterVersion": "[server epoch, number] (whole numbers, 0 to below 2^62)",
+    "Tally": "[machine, what, begin, end, when cancelled late] (UTC milliseconds; an end of 0: it runs)",
+} | {
     name: _kind(schema)
     for name, schema in ROSTER.model_json_schema()["$defs"].items()
     if "enum" in schema and name.startswith("On")

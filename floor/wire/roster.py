@@ -15,6 +15,12 @@ from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text,
 T = TypeVar("T")
 BOOKINGS_MAX = 100
 """So many bookings of a machine stand in a roster; those behind them follow as these end."""
+RULES_MAX = 5
+"""So many versions of the rules stand in a roster: the one in force, and those that follow."""
+WAITS_MAX = 50
+"""So many that wait for a machine stand in a roster."""
+COUNTED_MAX = 200
+"""So many things that limits count stand in a member's standing, the newest."""
 JsonTable = dict[str, object]
 PRINTS_MAX = 20
 """So many prints of a machine stand in a roster; those behind them follow as these are printed."""
@@ -74,6 +80,31 @@ class Booking(Wire):
     unreserved: bool = False
 
 
+class Waits(Wire):
+    """That a member waits for a machine in a time, UTC milliseconds: where a limit cedes to who waits."""
+
+    member: Id
+    from_ms: Millis
+    to_ms: Millis
+
+
+class RuleText(Wire):
+    """A policy file as it was written (docs/reservations.md), in force from `from_ms` on."""
+
+    from_ms: Millis
+    text: Annotated[str, Field(max_length=262_144)]
+
+
+class WalkInRules(Wire):
+    """The rules by which a gateway decides on use without a reservation: what is in force, and what follows.
+
+    Only those that say something of it at this gateway's machines. `kinds` are those of the space's machines.
+    """
+
+    texts: Annotated[list[RuleText], Field(max_length=RULES_MAX)] = Field(default_factory=list)
+    kinds: dict[Id, Annotated[str, Field(max_length=64)]] = Field(default_factory=dict)
+
+
 class RosterMachine(Wire):
     """One machine of this gateway: how it behaves, what it costs, whether staff took it out of order.
 
@@ -89,6 +120,7 @@ class RosterMachine(Wire):
     lockout: Text | None = None
     prints: Annotated[list[QueuedPrint], Field(max_length=PRINTS_MAX)] = Field(default_factory=list)
     bookings: Annotated[list[Booking], Field(max_length=BOOKINGS_MAX)] = Field(default_factory=list)
+    waits: Annotated[list[Waits], Field(max_length=WAITS_MAX)] = Field(default_factory=list)
 
 
 _ID: TypeAdapter[str] = TypeAdapter(Id)
@@ -108,11 +140,14 @@ _LEFT_OUT = (
     "signs_off",
     "waiver_missing",
     "waiver_missing_at",
+    "counted",
 )
 
 
 def _recordable(member: MemberStanding) -> MemberStanding:
     """Refuse a member whose session could not be written to the journal, or could not be priced."""
+    if len(member.counted) > COUNTED_MAX:
+        raise ValueError(f"more than {COUNTED_MAX} things are counted of a member")
     others = [other.id for other in member.others]
     for value in (
         member.id,
@@ -177,6 +212,7 @@ class Roster(Message):
     budgets: dict[Budget, Micro] = Field(default_factory=dict)
     timezone: Text = "UTC"
     commodity: Text = ""
+    walk_in: WalkInRules = WalkInRules()
 
 
 class RosterDelta(Message):
@@ -184,7 +220,8 @@ class RosterDelta(Message):
 
     With both versions alike it changes nothing: the server vouches again for what is held. A member, badge or
     budget of None is gone. A machine here is new or takes the place of the one that has its id; to take a
-    machine away, the server sends a whole roster. A timezone or commodity of None is as before.
+    machine away, and for other rules, the server sends a whole roster. A timezone or commodity of None is as
+    before.
     """
 
     gateway: Name

@@ -65,6 +65,14 @@ PEOPLE = [
         "ReservationDue(at_ms) if not _works(state)",
     ),
     session_rule(
+        "the rules end a walk-in", "return _end(state, StopType.WALK_IN, at_ms, policy)", "return state, ()"
+    ),
+    session_rule(
+        "no rule on walk-ins cuts work, or a repair",
+        "WalkInDue(at_ms) if not (_works(state) or state.out_of_order)",
+        "WalkInDue(at_ms)",
+    ),
+    session_rule(
         "who needs somebody beside them needs that everywhere",
         "(policy.needs_supervisor or tap.supervised)",
         "policy.needs_supervisor",
@@ -74,6 +82,7 @@ PEOPLE = [
         "who has to sign for a machine waits", " or request.machine in member.waiver_missing_at:\n", ":\n"
     ),
     _access("what is reserved is another's", "if request.reserved else None", "if False else None"),
+    _access("the rules bind a walk-in", "if request.not_walk_in else None", "if False else None"),
     _access("a class stands above training alone", "untrained in UNTRAINED and", "untrained and"),
     _access(
         "a class needs to be there",
@@ -94,7 +103,7 @@ PEOPLE = [
         " or member.supervised:\n        return False",
         ":\n        return False",
     ),
-    _access("a guest stands by nobody", "reserved=False, class_ends_ms=0)", "reserved=False)"),
+    _access("a guest stands by nobody", "not_walk_in=False, class_ends_ms=0)", "not_walk_in=False)"),
     _access("instructors are chosen", "if member is None or not member.signs_off:", "if member is None:"),
     _access(
         "who signs off is trained",

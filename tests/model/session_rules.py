@@ -56,6 +56,7 @@ from floor.session import (
     Tapped,
     Ticked,
     Waiting,
+    WalkInDue,
     powered,
 )
 from floor.words import DenialReason, StopType
@@ -202,6 +203,9 @@ def check_ends(edge: Edge) -> None:
     assert not edge.seen.job or StopType.IDLE not in ended, "a running job is idle to nobody"
 
 
+DUE = {ReservationDue: StopType.RESERVATION, WalkInDue: StopType.WALK_IN}
+
+
 def _due(edge: Edge) -> StopType | None:
     state, event, policy, seen = edge.state, edge.event, edge.policy, edge.seen
     if not isinstance(state, Running | Holding):
@@ -219,9 +223,9 @@ def _due(edge: Edge) -> StopType | None:
             return StopType.IDLE if idle and not working else None
         case ClosingDue():
             return None if working else StopType.CLOSING
-        case ReservationDue():
+        case ReservationDue() | WalkInDue():
             repaired = isinstance(state, Running) and state.out_of_order
-            return None if working or repaired else StopType.RESERVATION
+            return None if working or repaired else DUE[type(event)]
         case Tapped(Granted(), member) if member != HELD.member:
             assert isinstance(event, Tapped)
             return StopType.TAKEOVER if may_start(edge, event) else None

@@ -55,6 +55,7 @@ from floor.session import (
     Tapped,
     Ticked,
     Waiting,
+    WalkInDue,
     step,
 )
 from floor.words import DenialReason, Purpose, StopType
@@ -202,6 +203,7 @@ def events(at_ms: int, *, rare: bool, handing: bool) -> Iterator[Event]:
     yield CreditSpent(at_ms)
     yield ClosingDue(at_ms)
     yield ReservationDue(at_ms)
+    yield WalkInDue(at_ms)
     for terms in (HELD, TEAMS, MORE, GREEDY):
         yield AccountPicked(terms, at_ms)
         yield HoldGrew(terms, at_ms)

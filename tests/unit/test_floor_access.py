@@ -83,6 +83,7 @@ ROWS: list[tuple[str, DenialReason, Change]] = [
     ("no clock for a training", R.CLOCK_UNKNOWN, lambda r: member(no_clock(r), until_ms=None)),
     ("the training ends now", R.CERTIFICATION_EXPIRED, lambda r: member(r, allowed={"saw": NOW_MS})),
     ("somebody else reserved it", R.RESERVED, lambda r: replace(r, reserved=True)),
+    ("the rules refuse a walk-in", R.WALK_IN, lambda r: replace(r, not_walk_in=True)),
     ("nothing left", R.NO_CREDIT, lambda r: member(r, spendable_micro=0)),
     ("owes", R.NO_CREDIT, lambda r: member(r, spendable_micro=-1)),
 ]

@@ -55,7 +55,7 @@ def test_a_class_lets_its_guests_in_and_no_further() -> None:
 
 def test_who_is_supervised_is_above_nothing() -> None:
     assert not may_supervise(member(GOOD, supervisor=True, supervised=True))
-    assert may_supervise(member(replace(GOOD, reserved=True), supervisor=True))
+    assert may_supervise(member(replace(GOOD, reserved=True, not_walk_in=True), supervisor=True))
     assert not may_supervise(member(guest(GOOD), supervisor=True)), "a guest is trained in nothing"
     broken = replace(GOOD, roster_age_s=GOOD.policy.max_roster_age_s + 1)
     assert reason(member(broken, technician=True)) is None

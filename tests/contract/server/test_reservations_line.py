@@ -231,9 +231,10 @@ async def test_what_is_kept_for_who_waited_is_theirs_at_the_machine(web: WebFloo
     await ask(web, "mira", "POST", "/reservations", **slot(10, 2))
     await wait(web, "otto")
     turn_to(web, TEN + 15 * MINUTE)
-    ((begins, _, until),) = await offers(web, "otto")
+    ((begins, ends, until),) = await offers(web, "otto")
     (one,) = peer.told()
-    assert (one.member, one.begins_ms - TEN, one.ends_ms) == (web.people["otto"], begins, until)
+    assert (one.member, one.begins_ms - TEN, one.ends_ms - TEN) == (web.people["otto"], begins, ends)
+    assert one.released_ms == until, "it lapses by itself, unless its member comes"
 
 
 async def test_without_a_reservation_nobody_uses_what_the_rules_keep(web: WebFloor, peer: Peer) -> None:
