@@ -161,7 +161,7 @@ def _drafts(session: Session, root: Account, month: str, settings: Settings, now
     items = [one for account in family(session, root) for one in waiting(session, account.id, end_ms)]
     drafts = plan(session, items, settings.currency.code)
     for draft in drafts:
-        if draft.total_micro % _minor_micro(draft.commodity, settings):
+        if draft.total_micro % minor_micro(draft.commodity, settings):
             raise Refused(
                 "invoice_unrounded",
                 "Its charges have parts of a cent: they are rounded when the month is closed.",
@@ -169,7 +169,8 @@ def _drafts(session: Session, root: Account, month: str, settings: Settings, now
     return drafts
 
 
-def _minor_micro(commodity: str, settings: Settings) -> int:
+def minor_micro(commodity: str, settings: Settings) -> int:
+    """Return what amounts of a currency are multiples of, in micro-units: a cent, or a yen."""
     if commodity == settings.currency.code:
         return settings.currency.minor_micro
     return int(MICRO // 10 ** get_currency_precision(commodity))

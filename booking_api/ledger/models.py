@@ -32,7 +32,7 @@ class LedgerEntry(SQLModel, table=True):
     source: str = Field(max_length=200)
     occurred_ms: int = Field(sa_type=BigInteger, index=True)
     posted_ms: int = Field(sa_type=BigInteger)
-    reverses: str | None = Field(default=None, max_length=64)
+    reverses: str | None = Field(default=None, index=True, max_length=64)
     author: str = Field(max_length=64)
     memo: str = Field(default="", sa_type=Text)
     detail: str = Field(default="", sa_type=Text)

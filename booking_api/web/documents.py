@@ -14,7 +14,7 @@ from booking_api.api.routes import Router
 from booking_api.auth.guards import SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
-from booking_api.documents import addresses, service
+from booking_api.documents import addresses, outlook, service
 from booking_api.documents import content as contents
 from booking_api.documents.access import check_account, check_change, visible
 from booking_api.documents.addresses import AddressDetails
@@ -33,6 +33,8 @@ router = Router(include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Short = Annotated[str, Form(max_length=100)]
+SHOWN = 100
+"""The accounts that a page names; the sum is of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +111,20 @@ def all_invoices(who: Reads, page: Paged, month: MonthText = "") -> Response:
     now_ms = page.context.clock.now_ms()
     chosen = month_of(month or month_at(now_ms, page.context.zone), now_ms, page.f)
     with page.context.database.read() as session:
-        would = service.run(session, chosen.key, page.context.settings, who.id, now_ms, dry=True)
-        called = service.names(session, [c.account for c in would.issued] + [a for a, _ in would.waiting])
-        gettext = page.f.texts.gettext
+        settings = page.context.settings
+        waits = outlook.expected(session, chosen.key, settings.currency.code)
+        ready = [one for one in waits if one.total_micro % service.minor_micro(one.commodity, settings) == 0]
+        totals: dict[str, int] = {}
+        for one in ready:
+            totals[one.commodity] = totals.get(one.commodity, 0) + one.total_micro
+        ends = {one.account for one in ready}
         values = {
             "month": chosen,
             "rows": _rows(session, page, service.listed(session, None, chosen.key)),
-            "would": [
-                (
-                    called[c.account],
-                    gettext(NAMES[c.kind]),
-                    len(c.items),
-                    page.f.money(c.total_micro, c.commodity),
-                )
-                for c in would.issued
-            ],
-            "totals": [page.f.money(micro, code) for code, micro in would.totals.items()],
-            "waiting": [(called[account], gettext(why)) for account, why in would.waiting],
+            "would": ready[:SHOWN],
+            "more": max(0, len(ready) - SHOWN),
+            "totals": [page.f.money(micro, code) for code, micro in totals.items()],
+            "waiting": [one for one in waits if one.account not in ends],
         }
     return page.answer("invoices.html", values)
 

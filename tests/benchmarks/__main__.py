@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import budget, card, close, machines, memory, server, taps
+from tests.benchmarks import budget, card, close, machines, memory, pages, server, taps
 from tests.benchmarks.result import Figure, as_json, machine, table
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -30,6 +30,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "close": close.close,
     "close-postgres": close.close_on_postgres,
     "card": card.wear,
+    "pages": pages.pages,
     "memory": memory.gateway_memory,
     "machines": machines.machines,
 }
