@@ -37,6 +37,7 @@ test: setup ## Run every test, real peers included
 
 campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")
 	@$(VENV)/python tests/model/every_policy.py
+	@$(VENV)/python tests/model/mutate_safety.py
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign

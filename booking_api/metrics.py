@@ -27,9 +27,14 @@ HTTP_BUCKETS_S = (0.025, 0.1, 0.5, 2.5)
 """Few: there is a set of them for each route."""
 HTTP_SECONDS = Histogram(
     "makerfloor_http_request_seconds",
-    "Time to answer a request, by route (not by path), method and status; streams are left out",
-    ["route", "method", "status"],
+    "Time to answer a request, by route (not by path) and method; streams are left out",
+    ["route", "method"],
     buckets=HTTP_BUCKETS_S,
+)
+HTTP_REQUESTS = Counter(
+    "makerfloor_http_requests_total",
+    "Requests answered, by route, method and status; streams are left out",
+    ["route", "method", "status"],
 )
 BADGE_ADDRESSES = Counter(
     "makerfloor_badge_addresses_total", "Addresses that badges showed, by what they proved", ["outcome"]
@@ -81,4 +86,5 @@ class Timed:
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if scope["method"] in _METHODS else "OTHER"
             if not is_stream:
-                HTTP_SECONDS.labels(route, method, str(status)).observe(time.perf_counter() - began_s)
+                HTTP_SECONDS.labels(route, method).observe(time.perf_counter() - began_s)
+                HTTP_REQUESTS.labels(route, method, str(status)).inc()

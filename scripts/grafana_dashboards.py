@@ -63,8 +63,9 @@ def health() -> list[Section]:
             of_machine("maintenance_due_hours", "{{machine}} {{plan}}"),
             steps=(("red", None), ("orange", 0), ("green", 10)),
         ),
-        graph("Alarms an hour", (alarms, "{{code}}"), width=12),
-        graph("Seconds with power and no session, an hour", (powered, "{{machine}}"), unit=SECONDS, width=12),
+        bars("Open work orders", of_machine("work_orders_open", "{{machine}}")),
+        graph("Alarms an hour", (alarms, "{{code}}")),
+        graph("Seconds with power and no session, an hour", (powered, "{{machine}}"), unit=SECONDS),
     ]
     return [("Now", now), ("Days and weeks", days)]
 
@@ -182,6 +183,10 @@ def _server() -> list[Panel]:
             "Time of a request, p95 by route",
             (_p(0.95, "makerfloor_http_request_seconds", "route, le"), "{{route}}"),
             unit=SECONDS,
+        ),
+        graph(
+            "Answers a second, by status",
+            ("sum by (status) (rate(makerfloor_http_requests_total[$__rate_interval]))", "{{status}}"),
         ),
         graph(
             "Since a gateway was heard",

@@ -1,10 +1,14 @@
 """What holds for all tests: a machine that is busy makes no property false."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
 settings.register_profile("makerfloor", deadline=None)
 settings.load_profile("makerfloor")
+# Thousands of tests stay in memory: looking through them for garbage again and again took a part of each.
+gc.set_threshold(50_000, 20, 50)
 
 
 LONG = (
@@ -29,3 +33,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return min((ranks[place] for place in LONG if item.nodeid.startswith(place)), default=len(LONG))
 
     items.sort(key=rank)
+    gc.collect()
+    gc.freeze()

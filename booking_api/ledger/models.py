@@ -1,12 +1,13 @@
 """Tables of the books. Triggers in the database refuse to change or delete what was posted."""
 
-from sqlalchemy import BigInteger, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
 from floor.ledger import EntryKind
 
 MAIN_BOOK = "main"
+_REVERSALS = text("reverses IS NOT NULL")
 
 
 class Book(SQLModel, table=True):
@@ -23,7 +24,11 @@ class LedgerEntry(SQLModel, table=True):
     """An entry in its place, as floor.ledger.Sealed; `memo` alone may be emptied, to erase a name."""
 
     __tablename__ = "ledger_entry"
-    __table_args__ = (UniqueConstraint("book", "seq"), UniqueConstraint("book", "source"))
+    __table_args__ = (
+        UniqueConstraint("book", "seq"),
+        UniqueConstraint("book", "source"),
+        Index("ix_ledger_entry_reverses", "reverses", sqlite_where=_REVERSALS, postgresql_where=_REVERSALS),
+    )
 
     id: str = Field(primary_key=True, max_length=64)
     book: str = Field(foreign_key="book.id", max_length=32)
@@ -32,7 +37,7 @@ class LedgerEntry(SQLModel, table=True):
     source: str = Field(max_length=200)
     occurred_ms: int = Field(sa_type=BigInteger, index=True)
     posted_ms: int = Field(sa_type=BigInteger)
-    reverses: str | None = Field(default=None, index=True, max_length=64)
+    reverses: str | None = Field(default=None, max_length=64)
     author: str = Field(max_length=64)
     memo: str = Field(default="", sa_type=Text)
     detail: str = Field(default="", sa_type=Text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +27,7 @@ from floor.errors import Refused
 from floor.maintenance import DueState, Measure, WhenOverdue
 
 router = Router(prefix="/api/v1", tags=["upkeep"])
+PICTURES: dict[int | str, dict[str, Any]] = {200: {"content": {"image/jpeg": {}, "image/png": {}}}}
 Reads = Annotated[Who, Depends(holds(Permission.MACHINES_READ))]
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
 Writes = Annotated[Who, Depends(holds(Permission.MACHINES_WRITE))]
@@ -342,7 +343,7 @@ async def add_photo(request: Request, context: Ctx, who: Known, id: str) -> Phot
     return PhotoSeen.model_validate(row)
 
 
-@router.get("/work-orders/{id}/photos/{photo}", response_class=Response)
+@router.get("/work-orders/{id}/photos/{photo}", response_class=Response, responses=PICTURES)
 def get_photo(session: Reading, context: Ctx, who: SignedIn, id: str, photo: str) -> Response:
     """Return a photo's file."""
     return photo_answer(session, context, who, id, photo)

@@ -18,7 +18,6 @@ DUE_HOURS = Gauge(
     ["machine", "plan"],
 )
 OPEN_ORDERS = Gauge("makerfloor_work_orders_open", "Work orders that are not closed", ["machine"])
-LOCKED_OUT = Gauge("makerfloor_machine_locked_out", "Whether a machine is out of order", ["machine"])
 _shown: dict[Gauge, set[tuple[str, ...]]] = {}
 
 
@@ -31,10 +30,8 @@ def show(
         for one in standings[:PAIRS_MAX]
         if one.due.due_ms is not None
     }
-    there = list(machines)
     _set(DUE_HOURS, due)
-    _set(OPEN_ORDERS, {(one.id,): orders.get(one.id, 0) for one in there})
-    _set(LOCKED_OUT, {(one.id,): one.lockout_reason is not None for one in there})
+    _set(OPEN_ORDERS, {(one.id,): orders.get(one.id, 0) for one in machines})
 
 
 def _set(gauge: Gauge, values: Mapping[tuple[str, ...], float]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -128,26 +129,30 @@ def _charges(session: Session, account: str, commodity: str) -> list[Unpaid]:
     """Return every charge of an account that stands, with when it is due."""
     undone = aliased(LedgerEntry)
     query = (
-        select(LedgerEntry, LedgerPosting.amount_micro, Invoice)
+        sa.select(
+            col(LedgerEntry.id), col(LedgerEntry.kind), col(LedgerEntry.occurred_ms),
+            col(LedgerPosting.amount_micro), col(Invoice.number), col(Invoice.due_ms),
+        )
         .join(LedgerPosting, col(LedgerPosting.entry) == col(LedgerEntry.id))
         .outerjoin(InvoiceItem, (col(InvoiceItem.entry) == col(LedgerEntry.id))
                    & (col(InvoiceItem.account) == account) & (col(InvoiceItem.commodity) == commodity))
         .outerjoin(Invoice, col(Invoice.id) == col(InvoiceItem.invoice))
         .outerjoin(undone, col(undone.reverses) == col(LedgerEntry.id))
-        .where(LedgerPosting.account == member_account(account), LedgerPosting.commodity == commodity)
-        .where(LedgerPosting.amount_micro > 0, col(undone.id).is_(None))
+        .where(
+            col(LedgerPosting.account) == member_account(account), col(LedgerPosting.commodity) == commodity
+        )
+        .where(col(LedgerPosting.amount_micro) > 0, col(undone.id).is_(None))
         .where(col(LedgerEntry.kind).not_in(_NOT_OWED_ANEW))
         .order_by(col(LedgerEntry.seq))
     )  # fmt: skip
     invoiced = session.exec(select(Invoice.id).where(Invoice.account == account)).first() is not None
     found: list[Unpaid] = []
-    rows: Iterable[tuple[LedgerEntry, int, Invoice | None]] = session.exec(query)
-    for entry, amount, invoice in rows:
-        if invoice is not None:
-            due_ms = invoice.due_ms
-        elif invoiced and entry.kind is not EntryKind.OPENING:
+    for entry, kind, occurred_ms, amount, number, invoice_due_ms in session.execute(query):
+        if number is not None:
+            due_ms = invoice_due_ms
+        elif invoiced and kind is not EntryKind.OPENING:
             due_ms = NEVER_MS
         else:
-            due_ms = entry.occurred_ms + TERM_MS
-        found.append(Unpaid(entry.id, due_ms, amount, invoice.number if invoice else ""))
+            due_ms = occurred_ms + TERM_MS
+        found.append(Unpaid(entry, due_ms, amount, number or ""))
     return found

@@ -43,7 +43,7 @@ def anyhow(floor: Floor, made: Sequence[Writer], deliveries: Sequence[tuple[int,
             floor.apply(batch, NOW_MS)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(uses=st.lists(USES, min_size=1, max_size=10), deliveries=DELIVERIES)
 def test_the_bill_does_not_depend_on_how_two_journals_came(
     uses: list[Use], deliveries: list[tuple[int, int, int]]

@@ -23,7 +23,7 @@ from tests.kit.months import ZONE, Space, Use, after, begin_of, cost_file, make_
 MONTH = "2027-01"
 BEGIN_MS, MINUTE_MS = begin_of(MONTH), 60_000
 QUICK = settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each example is a database: shrinking is slow

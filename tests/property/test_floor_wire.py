@@ -31,7 +31,7 @@ from floor.wire.roster import Roster, RosterDelta, apply
 from floor.wire.topics import DELIVERY, Channel, parse, topic
 
 LIMIT = 1 << 20
-TABLES = [(name,) for name in ("members", "badges", "counters", "allowed", "positions", "budgets")]
+TABLES = [(name,) for name in ("members", "badges", "counters", "allowed", "positions", "budgets", "kinds")]
 SHAPES = sorted({type(message) for message in ALL}, key=lambda shape: shape.__name__)
 QUICK = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

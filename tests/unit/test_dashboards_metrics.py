@@ -9,12 +9,13 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from gateway.metrics import Metrics
-from tests.contract.dashboards.known_truth import ROOT, UPKEEP, Documented, documented
+from tests.contract.dashboards.known_truth import ROOT, Documented, documented
 
 SERVER = (
     "booking_api.metrics",
     "booking_api.metering.metrics",
     "booking_api.happenings.metrics",
+    "booking_api.maintenance.metrics",
     "booking_api.prometheus.figures",
 )
 NAME = re.compile(r"(?<![\w:])makerfloor_\w+")
@@ -75,7 +76,7 @@ def test_rules_and_dashboard_use_every_metric_and_no_other() -> None:
         for panel in json.loads(path.read_text())["panels"]
         for target in panel.get("targets", [])
     )
-    known = {*documented("Gateway"), *documented("Server"), *UPKEEP}
+    known = {*documented("Gateway"), *documented("Server")}
     assert used(rules) | used(expressions) == known
     handbook = (ROOT / "docs" / "operations" / "prometheus.md").read_text()
     assert used(handbook) <= known

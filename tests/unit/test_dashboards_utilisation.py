@@ -62,7 +62,7 @@ def test_real_time_is_the_inverse_of_floor_time(begin_ms: int, floor_ms: int, sp
     assert real_time(scale, scale.at(at_ms)) == at_ms
 
 
-@given(st.lists(st.floats(0, 1e7), min_size=5, max_size=5), st.floats(0, 1e7))
+@given(st.lists(st.floats(0, 1e7), min_size=len(Use), max_size=len(Use)), st.floats(0, 1e7))
 def test_shares_never_pass_the_whole(spent_s: list[float], observed_s: float) -> None:
     time = Time(observed_s, dict(zip(Use, spent_s, strict=True)))
     shares = [share for use in Use if (share := time.share(use)) is not None]

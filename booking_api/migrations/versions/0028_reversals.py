@@ -1,5 +1,9 @@
-"""What an entry reverses is found by an index: what is overdue asks for it once an account."""
+"""What an entry reverses is found by an index: what is overdue asks for it once an account.
 
+The index is of reversals alone: with all entries in it, most of them without, SQLite would not use it.
+"""
+
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0028"
@@ -9,7 +13,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_ledger_entry_reverses", "ledger_entry", ["reverses"])
+    only = sa.text("reverses IS NOT NULL")
+    op.create_index(
+        "ix_ledger_entry_reverses", "ledger_entry", ["reverses"], sqlite_where=only, postgresql_where=only
+    )
 
 
 def downgrade() -> None:

@@ -75,12 +75,6 @@ class Documented:
     labels: tuple[str, ...]
 
 
-UPKEEP = {
-    name: Documented(name, "gauge", ("machine", "plan")) for name in ("makerfloor_maintenance_due_hours",)
-}
-"""What the upkeep of machines exports."""
-
-
 def documented(chapter: str) -> dict[str, Documented]:
     """What docs/metrics.md says that the gateway, or the server, exports."""
     text = (ROOT / "docs" / "metrics.md").read_text()
@@ -99,7 +93,7 @@ class Floor(Collector):
     """Exports the documented metrics; each scrape finds ten more seconds passed."""
 
     def __init__(self, chapter: str) -> None:
-        self._rows = documented(chapter) | (UPKEEP if chapter == "Server" else {})
+        self._rows = documented(chapter)
         self._scrapes = 1000
 
     def collect(self) -> Iterable[Metric]:
