@@ -30,6 +30,7 @@ class MachineSession(SQLModel, table=True):
     __tablename__ = "machine_session"
     __table_args__ = (
         Index("ix_machine_session_held", "account", "state"),
+        Index("ix_machine_session_state", "state", "started_ms", "id"),
         Index("ix_machine_session_used", "machine", "member", "ended_ms"),
     )
 
@@ -41,7 +42,7 @@ class MachineSession(SQLModel, table=True):
     tier: str = Field(max_length=64)
     badge: str = Field(max_length=64)
     boot_id: str = Field(default="", max_length=64)
-    state: SessionState = Field(sa_type=word_column(SessionState), index=True)
+    state: SessionState = Field(sa_type=word_column(SessionState))
     exception: str = Field(default="", max_length=400)
     started_ms: int = Field(sa_type=BigInteger, index=True)
     start_monotonic_ms: int = Field(default=0, sa_type=BigInteger)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Form
-from sqlmodel import Session, select
+from sqlalchemy import and_, func, or_
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts import funds, invitations, teams
@@ -163,15 +164,19 @@ def archive(who: Manages, session: Writing, page: Paged, id: str) -> Response:
 
 def _noteworthy(session: Session, code: str) -> list[tuple[Account, int]]:
     """Return members' and guests' accounts that have a limit or a balance, those that owe most first."""
-    owed = {
-        row.account: row.amount_micro
-        for row in session.exec(select(AccountBalance).where(AccountBalance.commodity == code))
-        if row.amount_micro
-    }
-    query = select(Account).where(Account.kind != AccountKind.TEAM)
-    found = [(account, owed.get(member_account(account.id), 0)) for account in session.exec(query)]
-    kept = [row for row in found if row[1] or row[0].credit_limit_micro is not None]
-    return sorted(kept, key=lambda row: (-row[1], row[0].name, row[0].id))[:ROWS]
+    balance = func.coalesce(AccountBalance.amount_micro, 0)
+    of_account = and_(
+        col(AccountBalance.account) == member_account("") + col(Account.id),
+        col(AccountBalance.commodity) == code,
+    )
+    query = (
+        select(Account, balance)
+        .outerjoin(AccountBalance, of_account)
+        .where(Account.kind != AccountKind.TEAM)
+        .where(or_(balance != 0, col(Account.credit_limit_micro).is_not(None)))
+        .order_by(balance.desc(), col(Account.name), col(Account.id))
+    )
+    return [(account, int(owed)) for account, owed in session.exec(query.limit(ROWS))]
 
 
 def _details(id: str, name: str, parent: str | None = None, monthly: str = "") -> TeamDetails:
