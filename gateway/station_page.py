@@ -1,6 +1,7 @@
 """A station's page for a tablet beside the machine: who uses it, what it costs now, which account pays.
 
-Plain HTML that asks for itself again every few seconds: no script, and nothing from elsewhere.
+Plain HTML with nothing from elsewhere. A small script asks for what is new every few seconds and keeps the
+keyboard's focus; without scripts the whole page is loaded again.
 """
 
 from __future__ import annotations
@@ -41,6 +42,10 @@ WORDS = {
     "locks": (
         "The machine loses its power at once, and stays out of order until staff clear it.",
         "设备将立即断电，并保持停用，直到工作人员解除。",
+    ),
+    "away": (
+        "The gateway does not answer: what stands here may be old.",
+        "网关没有响应：此处内容可能已过时。",
     ),
     "tells": ("Staff are told; the machine goes on.", "将通知工作人员，设备继续运行。"),
 }
@@ -193,7 +198,13 @@ def index(stations: Iterable[Station], language: str) -> str:
 
 
 def _page(title: str, body: str, language: str, *, again: bool = False) -> str:
-    refresh = f'<meta http-equiv="refresh" content="{AGAIN_S}">\n' if again else ""
+    refresh, away = "", ""
+    if again:
+        refresh = (
+            f'<noscript><meta http-equiv="refresh" content="{AGAIN_S}"></noscript>\n'
+            '<script src="/stations.js" defer></script>\n'
+        )
+        away = f'<p class="state stop" id="away" role="alert" hidden>{word("away", language)}</p>\n'
     return f"""<!doctype html>
 <html lang="{"zh-Hans" if language.startswith("zh") else "en"}">
 <head>
@@ -203,7 +214,7 @@ def _page(title: str, body: str, language: str, *, again: bool = False) -> str:
 <link rel="stylesheet" href="/stations.css">
 </head>
 <body>
-<main>
+{away}<main tabindex="-1">
 <h1>{escape(title)}</h1>
 {body}
 </main>

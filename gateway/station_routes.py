@@ -20,13 +20,19 @@ from gateway.station_phone import Phones
 from gateway.wiring import AccountWanted, Choice
 from hardware.events import ButtonPressed
 
-STYLE = Path(__file__).with_name("station_page.css").read_text(encoding="utf-8")
+FILES = {
+    "/stations.css": ("station_page.css", "text/css"),
+    "/stations.js": ("station_page.js", "text/javascript"),
+}
+TEXTS = {
+    path: Path(__file__).with_name(name).read_text(encoding="utf-8") for path, (name, _) in FILES.items()
+}
 ANSWER_S = 5.0
 PRESSED = frozenset(role for role in InputRole if role.button)
 """The buttons of the page: they are as those that are wired to the station."""
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -51,14 +57,15 @@ class StationPages:
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
-        app.router.add_get("/stations.css", self._style)
+        for path in FILES:
+            app.router.add_get(path, self._file)
         app.router.add_get("/stations", self._index)
         app.router.add_get("/stations/{machine}", self._show)
         app.router.add_post("/stations/{machine}", self._choose)
 
-    async def _style(self, request: web.Request) -> web.Response:
+    async def _file(self, request: web.Request) -> web.Response:
         self._admit(request)
-        return web.Response(text=STYLE, content_type="text/css", headers=HEADERS)
+        return web.Response(text=TEXTS[request.path], content_type=FILES[request.path][1], headers=HEADERS)
 
     async def _index(self, request: web.Request) -> web.Response:
         self._admit(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +17,7 @@ from booking_api.reservations.models import Reserved, Waiting
 from floor.errors import Refused
 from floor.reservation import calendar, extension, fees, hand_over
 from floor.reservation.calendar import LENGTH_MAX_MS
+from floor.reservation.decide import STANDING
 from floor.reservation.terms import Allowed, Decision, Kind, Slot, Standing, Turned, Wanted
 
 Millis = Annotated[int, Field(ge=0, lt=1 << 42)]
@@ -190,11 +192,10 @@ def pass_on(diary: Diary, id: str, member: str) -> Reserved:
     to = wanted(diary, slot, _called(diary, member), row.id)
     member = to.member
     known = facts.known(diary.session, diary.policies, to, diary.zone)
-    granted(
-        hand_over.decide(
-            diary.policies, facts.reservation(row), member, to.tier, known, diary.now_ms, diary.zone
-        )
+    decision = hand_over.decide(
+        diary.policies, facts.reservation(row), member, to.tier, known, diary.now_ms, diary.zone
     )
+    granted(_of_another(decision, members.get(diary.session, member).number, row.machine))
     made = Reserved(
         **row.model_dump(include={"machine", "kind", "words", "series", "begins_ms", "ends_ms"}),
         id=diary.new_id(),
@@ -255,6 +256,16 @@ def granted(decision: Decision) -> tuple[str, ...]:
     if isinstance(decision, Turned):
         raise refusal(decision)
     return decision.displaces
+
+
+def _of_another(decision: Decision, number: str, machine: str) -> Decision:
+    """Say of a member what a rule says to them; why they may not use a machine is for them alone to read."""
+    if not isinstance(decision, Turned) or decision.rule in hand_over.OF_THE_RESERVATION:
+        return decision
+    sentence = f"Member {number} cannot take it over: they have another reservation then, or reach a limit."
+    if decision.rule in STANDING:
+        sentence = f"Member {number} may not use {machine} then."
+    return replace(decision, sentence=sentence)
 
 
 def _called(diary: Diary, text: str) -> str:

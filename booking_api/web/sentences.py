@@ -19,6 +19,7 @@ _DATE = r"\d{4}-\d\d-\d\d"
 _DAY = rf"[A-Z][a-z]{{2}} {_DATE}"
 _WHAT = (
     "reservations and uses|of reservations and use|reservations|of reservations|uses|of use|"
+    "reservation or use|reservation|use|"
     "no-shows|late-cancels|late-cancels or no-shows"
 )
 _UNIT = r"\d+ (?:min|h|s|days?|weeks?|months?|years?)"
@@ -99,6 +100,8 @@ PATTERNS = (
     "It could be handed over until %(at)s.",
     "It has begun, is over or was given up.",
     "It is theirs already.",
+    "Member %(number)s may not use %(machine)s then.",
+    "Member %(number)s cannot take it over: they have another reservation then, or reach a limit.",
     "%(machine)s has no waiting list.",
     "At most %(number)s wait for %(machine)s, and %(number2)s do.",
     "First comes the quiz of %(name)s.",

@@ -87,6 +87,10 @@ def _past(case: Case) -> Turned | None:
     return None
 
 
+STANDING = frozenset({"suspended", "membership", "waiver", "only_tiers", "except_tiers", "certified"})
+"""The rules of `standing`."""
+
+
 def standing(case: Case) -> Turned | None:
     """Refuse who may not use the machine, or may no more when the slot ends."""
     wanted, known, rules = case.wanted, case.known, case.rules

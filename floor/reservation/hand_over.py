@@ -10,6 +10,9 @@ from floor.reservation.model import Policies
 from floor.reservation.slots import standing_at
 from floor.reservation.terms import Allowed, Decision, Known, Reservation, Standing, Turned, Wanted
 
+OF_THE_RESERVATION = frozenset({"hand_over", "hand_over_until", "past"})
+"""The rules that refuse whoever it is given to; the others are about that member."""
+
 
 def decide(
     policies: Policies,

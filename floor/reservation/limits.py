@@ -318,7 +318,7 @@ def reached_words(asked: Asked, limit: Limit, at_ms: int) -> str:
     """Say that a use reaches a limit at an instant."""
     most = f"{limit.number}" if limit.ms is None else calendar.said(limit.ms)
     name = f" ({limit.name})" if limit.name else ""
-    what, where = _what(limit, limit.ms is None), _where(asked, limit)
+    what, where = _what(limit, limit.ms is None, limit.number == 1), _where(asked, limit)
     when = calendar.shown(at_ms, asked.zone)
     return f"At most {most} {what} {_per(limit)} on {where}{name}: this is reached at {when}."
 
@@ -340,6 +340,7 @@ def turned(asked: Asked, broken: Broken) -> Turned:
     days = _days(asked, broken)
     name = f" ({limit.name})" if limit.name else ""
     if limit.counts & COMING:
+        what = _what(limit, is_number, limit.number == 1)
         sentence = f"At most {most} {what} {_per(limit)} on {where}{name}: this would be {total}{days}."
     else:
         sentence = f"There were {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
@@ -357,15 +358,16 @@ def _per(limit: Limit) -> str:
     return "still to come" if limit.per is Per.OPEN else f"a {limit.per}"
 
 
-def _what(limit: Limit, is_number: bool) -> str:
+def _what(limit: Limit, is_number: bool, is_one: bool = False) -> str:
     if limit.counts <= {Counted.NO_SHOWS, Counted.LATE_CANCELS}:
         return " or ".join(sorted(one.replace("_", "-") for one in limit.counts))
     if Counted.RESERVATIONS not in limit.counts:
-        what = "uses" if is_number else "of use"
+        what = ("use" if is_one else "uses") if is_number else "of use"
     elif limit.counts & {Counted.USE, Counted.WALK_IN}:
-        what = "reservations and uses" if is_number else "of reservations and use"
+        both = "reservation or use" if is_one else "reservations and uses"
+        what = both if is_number else "of reservations and use"
     else:
-        what = "reservations" if is_number else "of reservations"
+        what = ("reservation" if is_one else "reservations") if is_number else "of reservations"
     return what + (f" {'outside of' if limit.outside else 'in'} {limit.when}" if limit.when else "")
 
 

@@ -20,7 +20,7 @@ from gateway.phone import PhoneCodes
 from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from tests.browser.test_web_browser import reader
-from tests.kit.axe import RUN_ON_STATION, grave, graves, script
+from tests.kit.axe import RUN, grave, graves, script
 from tests.kit.gateway import BADGE_KEY, Bench
 from tests.kit.served import CHROMIUM, Served, chromium, serving
 from tests.kit.web import GATEWAY, build
@@ -52,7 +52,7 @@ async def test_the_code_on_the_station_s_screen_is_read_by_a_camera(tmp_path: Pa
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
             assert said == [], "the browser blocked something"
             await page.evaluate(script())
-            assert graves(await page.evaluate(RUN_ON_STATION)) == []
+            assert graves(await page.evaluate(RUN)) == []
             command = [zbarimg, "--raw", "-q", str(picture)]
             read = await asyncio.to_thread(
                 subprocess.run, command, capture_output=True, check=True, timeout=60

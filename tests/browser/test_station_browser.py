@@ -12,7 +12,7 @@ from playwright.async_api import async_playwright
 
 from gateway.http import Http
 from gateway.station_routes import StationPages
-from tests.kit.axe import RUN_ON_STATION, graves, script
+from tests.kit.axe import RUN, graves, script
 from tests.kit.gateway import Bench
 from tests.kit.served import CHROMIUM
 from tests.unit.test_gateway_pages import ADA
@@ -47,8 +47,13 @@ async def test_a_member_chooses_who_pays_on_a_small_screen(tmp_path: Path) -> No
         await page.locator("button[aria-current=true]", has_text="Robotics").wait_for()
         assert bench.station.state.lease.account == "team"  # type: ignore[union-attr]
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+        await page.get_by_role("link", name="Report a fault").focus()
+        await bench.pass_s(150)
+        await page.get_by_text("0:02").wait_for()
+        assert await page.evaluate("document.activeElement.textContent") == "Report a fault"
+        assert await page.get_by_role("alert").count() == 0
         assert said == [], "the browser blocked something"
         await page.evaluate(script())
-        assert graves(await page.evaluate(RUN_ON_STATION)) == []
+        assert graves(await page.evaluate(RUN)) == []
         await browser.close()
     bench.journal.close()

@@ -11,8 +11,6 @@ from playwright.sync_api import Page
 SOURCE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = frozenset({"serious", "critical"})
 RUN = "axe.run(document, {resultTypes: ['violations']})"
-RUN_ON_STATION = "axe.run(document, {resultTypes: ['violations'], rules: {'meta-refresh': {enabled: false}}})"
-"""A station's page shows what runs now, without a script, so it has to ask for itself again."""
 
 
 def grave(page: Page) -> list[str]:

@@ -208,10 +208,12 @@ async def test_nothing_but_the_page_itself_is_allowed_in_it(pages):
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
         assert answer.headers["Cache-Control"] == "no-store"
         page = await answer.text()
-    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["/stations.css", "?report"]
-    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["/stations.js", "/stations.css", "?report"]
+    assert re.findall(r"<script[^>]*>[^<]*", page) == ['<script src="/stations.js" defer>']
+    assert re.findall(r"<noscript>(.*?)</noscript>", page) == ['<meta http-equiv="refresh" content="5">']
     assert "style=" not in page
-    assert (await pages.get("/stations.css"))[0] == 200
+    for path in ("/stations.css", "/stations.js"):
+        assert (await pages.get(path))[0] == 200
 
 
 async def test_the_list_and_what_is_not_here(pages):
@@ -224,7 +226,7 @@ async def test_the_list_and_what_is_not_here(pages):
 async def test_unless_the_network_is_let_in_only_this_machine_may_see(pages, monkeypatch):
     assert (await pages.get())[0] == 200
     monkeypatch.setattr("aiohttp.web.BaseRequest.remote", "192.0.2.7")
-    for path in ("/stations", "/stations/laser", "/stations.css"):
+    for path in ("/stations", "/stations/laser", "/stations.css", "/stations.js"):
         assert (await pages.get(path))[0] == 403
 
 

@@ -309,7 +309,9 @@ async def test_it_is_handed_over_to_who_may_use_the_machine(
 ) -> None:
     made = await booked(mira)
     url = f"{URL}/{made['id']}/hand-over"
-    is_refused(await mira.post(url, json={"member": web.people["ada"]}), "reservation_certified")
+    refused = await mira.post(url, json={"member": web.people["ada"]})
+    is_refused(refused, "reservation_certified")
+    assert refused.json()["detail"].endswith(" may not use laser-1 then.")
     is_refused(await mira.post(url, json={"member": "nobody"}), "member_not_found", 404)
     is_refused(await mira.post(url, json={"member": "otto@kelp.test"}), "member_not_found", 404)
     is_refused(await otto.post(url, json={"member": web.people["otto"]}), "forbidden", 403)
