@@ -37,12 +37,15 @@ FAR_MS = 60 * DAY_MS
 def upkeep(who: Operates, session: Reading, page: Paged) -> Response:
     """Show what is due, what is to do, and what runs low."""
     now_ms = page.context.clock.now_ms()
-    found = plans.standings(session, now_ms)
-    near = [one for one in found if one.due.state not in {DueState.GOOD, DueState.UNKNOWN}]
+    near, later = [], []
+    for one in plans.standings(session, now_ms):
+        (later if one.due.state in {DueState.GOOD, DueState.UNKNOWN} else near).append(
+            due_row(one, page.f, now_ms)
+        )
     to_do, lately = work.open_orders(session), work.closed_orders(session, "", LATELY)
     values = {
-        "near": [due_row(one, page.f, now_ms) for one in near],
-        "later": [due_row(one, page.f, now_ms) for one in found if one not in near],
+        "near": near,
+        "later": later,
         "to_do": to_do,
         "lately": lately,
         "low": items.low(session),
