@@ -18,6 +18,7 @@ from booking_api.maintenance import work
 from booking_api.sessions.late import late_by_ms
 from booking_api.sessions.lost import silent
 from booking_api.sessions.models import Alarm
+from booking_api.web.alarms import alarm_title
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
 from booking_api.web.statement import machine_names
@@ -54,7 +55,7 @@ def workshop(who: Reads, session: Reading, page: Paged) -> Response:
 @router.post("/alarms/{gateway}/{epoch}/{seq}/seen")
 def alarm_seen(who: Operates, session: Writing, page: Paged, gateway: str, epoch: int, seq: int) -> Response:
     """Mark an alarm as seen."""
-    alarm = _alarm(session, gateway, epoch, seq)
+    alarm = _found(session, gateway, epoch, seq)
     if alarm.seen_ms is None:
         alarm.seen_ms, alarm.seen_by = page.context.clock.now_ms(), who.id
         session.add(alarm)
@@ -64,12 +65,12 @@ def alarm_seen(who: Operates, session: Writing, page: Paged, gateway: str, epoch
 @router.post("/alarms/{gateway}/{epoch}/{seq}/order")
 def open_order(who: Operates, session: Writing, page: Paged, gateway: str, epoch: int, seq: int) -> Response:
     """Open a work order for an alarm, which is seen then."""
-    alarm, now_ms = _alarm(session, gateway, epoch, seq), page.context.clock.now_ms()
-    order = work.open_for_alarm(session, alarm, page.f.alarm(alarm.code), who.id, now_ms)
+    alarm, now_ms = _found(session, gateway, epoch, seq), page.context.clock.now_ms()
+    order = work.open_for_alarm(session, alarm, alarm_title(alarm.code, page.f.texts), who.id, now_ms)
     return RedirectResponse(f"/upkeep/orders/{order.id}?notice=work_opened", 303)
 
 
-def _alarm(session: Session, gateway: str, epoch: int, seq: int) -> Alarm:
+def _found(session: Session, gateway: str, epoch: int, seq: int) -> Alarm:
     alarm = session.get(Alarm, (gateway, epoch, seq))
     if alarm is None:
         raise Refused("alarm_not_found", "There is no such alarm.")

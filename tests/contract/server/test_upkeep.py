@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY, generate_latest
 from sqlmodel import select
 
 from booking_api.happenings.models import Happened
 from booking_api.happenings.words import Happening as H
-from booking_api.maintenance import downtime, metrics, plans, rounds, work
+from booking_api.maintenance import downtime, plans, rounds, work
 from booking_api.maintenance.models import OrderState, Source, WorkOrder
 from booking_api.metering.models import JournalRecord
 from booking_api.sessions.models import Alarm
@@ -29,7 +30,7 @@ kinds = ["laser"]
 session_hours = 1
 laser_hours = 100
 when_overdue = "lock"
-alarms = ["machine_fault"]
+alarms = ["chiller_lost"]
 [[plans]]
 id = "grease"
 name = "Grease"
@@ -108,9 +109,9 @@ def test_days_and_what_was_used_before(web: WebFloor) -> None:
         (one,) = plans.standings(session, NOW_MS, "laser-1")
         rounds.show(session, NOW_MS)
     assert one.due.is_latest  # laser time was never metered here
-    shown = metrics.DUE_HOURS.labels("saw-1", "grease")._value.get()
-    assert shown == 30 * 24
-    assert metrics.LOCKED_OUT.labels("saw-1")._value.get() == 0
+    shown = generate_latest(REGISTRY).decode()
+    assert 'makerfloor_maintenance_due_hours{machine="saw-1",plan="grease"} 720.0' in shown
+    assert 'makerfloor_machine_locked_out{machine="saw-1"} 0.0' in shown
 
 
 def test_an_alarm_that_a_plan_waits_for_opens_one_order(web: WebFloor) -> None:
@@ -118,8 +119,8 @@ def test_an_alarm_that_a_plan_waits_for_opens_one_order(web: WebFloor) -> None:
         seq = max(session.exec(select(JournalRecord.seq)))
         for n in (1, 2):
             session.add(
-                Alarm(gateway=GATEWAY, epoch=1, seq=seq + n, machine="laser-1", code="machine_fault",
-                      words="Hard limit", at_ms=NOW_MS + n)
+                Alarm(gateway=GATEWAY, epoch=1, seq=seq + n, machine="laser-1", code="chiller_lost",
+                      words="No flow", at_ms=NOW_MS + n)
             )  # fmt: skip
     for _ in range(2):
         look(web, NOW_MS + MINUTE)
