@@ -47,7 +47,7 @@ SHEETS: dict[str, Sheet] = {
         "Letter, 2 × 5 (101.6 × 50.8 mm)", "us-letter", 2, 5, 101_600, 50_800, 3_970, 12_700, 4_760
     ),
 }
-"""Sizes as makers of labels state them; see docs/upkeep.md."""
+"""Sizes as makers state them (Herma 4464; Avery L7160, L7163, L7165, 5160, 5163), centred on the paper."""
 
 
 def sheet_of(id: str) -> Sheet:

@@ -45,7 +45,7 @@ def moved(session: Session, ended: Collection[Mapping[str, Any]]) -> None:
     session.execute(_PUT, rows)
 
 
-def _held(session: Session, wanted: Collection[tuple[str, str]]) -> list[tuple[str, str, dict[str, Any]]]:
+def _held(session: Session, wanted: Collection[tuple[str, str]]) -> list[tuple[str, str, Totals]]:
     """Return what was counted before, and keep it from others."""
     query = select(MachineUse.machine, MachineUse.day, MachineUse.totals).where(
         col(MachineUse.machine).in_({machine for machine, _ in wanted}),
