@@ -116,5 +116,5 @@ PAGES = (
     *CALENDAR_PAGES,
     *MONEY_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, maintenance_rounds.ROUND, *figures.ROUNDS)
+ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, *maintenance_rounds.ROUNDS, *figures.ROUNDS)
 """What looks by itself, beside requests."""

@@ -18,12 +18,14 @@ from booking_api.gateways.enrol import enrol
 from booking_api.gateways.models import Gateway
 from booking_api.ledger import service as ledger
 from booking_api.machines import service as machines
+from booking_api.maintenance import plans, work
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.reservations import booking, policies
 from booking_api.reservations.diary import Diary
 from booking_api.tariffs import service as tariffs
 from booking_api.vault import Vault
+from floor.maintenance import Measure
 from floor.words import BadgeKind
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -66,7 +68,17 @@ def seed(session: Session, vault: Vault, sign_ins: Mapping[str, str], now_ms: in
             id = members.find(session, str(member.number)).id
             auth.set_password(session, id, member.signs_in, sign_ins[member.signs_in], now_ms, chosen=False)
     _reserve(session, now_ms)
+    _keep_up(session, now_ms)
     return True
+
+
+def _keep_up(session: Session, now_ms: int) -> None:
+    """Let work be due, and a fault be reported: technicians have something to do."""
+    plans.put_file(session, file_text("maintenance.toml"), "maintenance.toml", now_ms)
+    plans.done(session, "saw-blade", "saw-1", "demo", now_ms, {Measure.DAYS: 31 * DAY_MS})
+    number = next(one.number for one in MEMBERS if one.name == "Hazel")
+    fault = work.FaultDetails(title="The first layer does not stick", words="Since this morning, with PLA.")
+    work.report(session, "printer-1", fault, members.find(session, str(number)).id, now_ms)
 
 
 def _reserve(session: Session, now_ms: int) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from sqlmodel import Session
 
 from booking_api.audit.notes import note
 from booking_api.context import Context
@@ -22,22 +25,45 @@ class Outcome:
     words: str
 
 
-async def lock_out(context: Context, id: str, reason: str, by: str) -> Outcome:
+Also = Callable[[Session], object]
+"""What else is kept in the transaction that records an order."""
+
+
+async def lock_out(
+    context: Context, id: str, reason: str, by: str, also: Also = lambda session: None
+) -> Outcome:
     """Take a machine out of order: recorded first, so that the roster carries it; then at once by command."""
     now_ms = context.clock.now_ms()
-    machine = await context.database.transact(
-        lambda session: service.lock_out(session, id, reason, by, now_ms)
+
+    def record(session: Session) -> Machine:
+        machine = service.lock_out(session, id, reason, by, now_ms)
+        also(session)
+        return machine
+
+    return await tell_locked(context, await context.database.transact(record), by)
+
+
+async def tell_locked(context: Context, machine: Machine, by: str) -> Outcome:
+    """Send at once that a machine is recorded as out of order."""
+    return await _after_record(
+        context, machine, LockOut(machine=machine.id, reason=machine.lockout_reason or ""), by
     )
-    order = LockOut(machine=id, reason=reason.strip()[:200])
-    return await _after_record(context, machine, order, by)
 
 
-async def clear(context: Context, id: str, reason: str, by: str) -> Outcome:
+async def clear(
+    context: Context, id: str, reason: str, by: str, also: Also = lambda session: None
+) -> Outcome:
     """Put a machine in order again; raises Refused without a reason."""
     if not reason.strip():
         raise Refused("reason_missing", "Say what was done to the machine.")
     now_ms = context.clock.now_ms()
-    machine = await context.database.transact(lambda session: service.clear(session, id, now_ms, reason))
+
+    def record(session: Session) -> Machine:
+        machine = service.clear(session, id, now_ms, reason)
+        also(session)
+        return machine
+
+    machine = await context.database.transact(record)
     return await _after_record(context, machine, Clear(machine=id, reason=reason.strip()[:200]), by)
 
 

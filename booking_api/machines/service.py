@@ -136,8 +136,8 @@ def lock_out(session: Session, id: str, reason: str, by: str, now_ms: int) -> Ma
     machine.lockout_reason = reason.strip()[:200]
     machine.lockout_by, machine.lockout_ms = by, now_ms
     session.add(machine)
-    downtime.began(session, id, machine.lockout_reason, now_ms)
     changed(session, Subject.MACHINE, id, now_ms)
+    downtime.began(session, id, machine.lockout_reason, now_ms)
     why = machine.lockout_reason
     happened(session, Happening.MACHINE_LOCKED_OUT, id, now_ms, machine=id, reason=why, by=by)
     return machine
@@ -146,12 +146,12 @@ def lock_out(session: Session, id: str, reason: str, by: str, now_ms: int) -> Ma
 def clear(session: Session, id: str, now_ms: int, reason: str = "") -> Machine:
     """Put a machine in order again; `reason` says what was done."""
     machine = get(session, id)
-    downtime.ended(session, id, now_ms, reason)
     if machine.lockout_ms is not None:
         happened(session, Happening.MACHINE_CLEARED, id, now_ms, machine=id)
     machine.lockout_reason = machine.lockout_by = machine.lockout_ms = None
     session.add(machine)
     changed(session, Subject.MACHINE, id, now_ms)
+    downtime.ended(session, id, now_ms, reason)
     return machine
 
 

@@ -1,4 +1,7 @@
-"""Times in which machines were out of order: kept as lockouts come and go, whoever set them."""
+"""Times in which machines were out of order: kept as lockouts come and go, whoever set them.
+
+Who begins or ends one has locked the rosters, so that a machine has one open time at most.
+"""
 
 from __future__ import annotations
 

@@ -197,19 +197,31 @@ def photo_answer(session: Session, context: Context, who: Who, id: str, photo: s
 
 async def lock_out(context: Context, id: str, reason: str, by: str) -> Outcome:
     """Take a work order's machine out of order, for this work order."""
-    order = await context.database.transact(lambda session: work.get(session, id))
-    outcome = await machine_orders.lock_out(context, order.machine, reason, by)
-    await context.database.transact(lambda session: work.tie_lockout(session, id))
-    return outcome
+    machine = await _machine(context, id)
+    return await machine_orders.lock_out(
+        context, machine, reason, by, lambda session: work.tie_lockout(session, id)
+    )
 
 
 async def clear(context: Context, id: str, reason: str, by: str) -> Outcome:
     """Put a work order's machine in order again; what was done is noted."""
     now_ms = context.clock.now_ms()
-    order = await context.database.transact(lambda session: work.get(session, id))
-    outcome = await machine_orders.clear(context, order.machine, reason, by)
-    await context.database.transact(lambda session: work.note(session, order, by, reason, now_ms))
-    return outcome
+    machine = await _machine(context, id)
+    return await machine_orders.clear(
+        context,
+        machine,
+        reason,
+        by,
+        lambda session: work.note(session, work.get(session, id), by, reason, now_ms),
+    )
+
+
+async def _machine(context: Context, id: str) -> str:
+    def read() -> str:
+        with context.database.read() as session:
+            return work.get(session, id).machine
+
+    return await asyncio.to_thread(read)
 
 
 @router.get("/maintenance/plans")

@@ -47,7 +47,7 @@ SHEETS: dict[str, Sheet] = {
         "Letter, 2 × 5 (101.6 × 50.8 mm)", "us-letter", 2, 5, 101_600, 50_800, 3_970, 12_700, 4_760
     ),
 }
-"""Sizes as makers of labels state them; see docs/upkeep.md."""
+"""Common sizes, centred on the paper. No maker's drawing was at hand: print one sheet on paper first."""
 
 
 def sheet_of(id: str) -> Sheet:

@@ -13,7 +13,7 @@ import re
 import struct
 import tempfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,9 +150,13 @@ def place(data: Path, sha256: str) -> Path:
 
 
 def keep(data: Path, picture: Picture) -> None:
-    """Write a photo durably where it stays; one that is there already is the same. Waits for the disk."""
+    """Write a photo durably where it stays; one that is there already is the same. Waits for the disk.
+
+    It is written before the transaction that names it commits; where that fails, `delete` sweeps it up.
+    """
     final = place(data, picture.sha256)
-    if final.exists():
+    with contextlib.suppress(FileNotFoundError):
+        os.utime(final)  # who sweeps leaves it
         return
     final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, name = tempfile.mkstemp(dir=final.parent)
@@ -166,6 +170,20 @@ def keep(data: Path, picture: Picture) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def untouched(data: Path, since_s: float) -> Mapping[Path, float]:
+    """Return the files that nobody wrote since an instant (Unix seconds), each with when it was written."""
+    found = ((path, path.stat().st_mtime) for path in (data / FOLDER).glob("??/*"))
+    return {path: written_s for path, written_s in found if written_s < since_s}
+
+
+def delete(old: Mapping[Path, float], kept: Collection[str]) -> None:
+    """Delete files that no photo has, of those that `untouched` found; not what was written since."""
+    for path, written_s in old.items():
+        with contextlib.suppress(FileNotFoundError):
+            if path.name not in kept and path.stat().st_mtime == written_s:
+                path.unlink()
 
 
 def forget(data: Path, gone: Collection[str]) -> None:

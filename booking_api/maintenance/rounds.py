@@ -5,6 +5,7 @@ Nothing here depends on when it looks: what is due is computed whenever it is as
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Collection
 
@@ -13,30 +14,47 @@ from sqlmodel import Session, col, select
 from booking_api.context import Context
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
+from booking_api.machines import orders as machine_orders
 from booking_api.machines import service as machines
-from booking_api.maintenance import downtime, metrics, plans, work
-from booking_api.maintenance.models import CLOSED, MaintenanceCount, OrderState, Source, WorkOrder
+from booking_api.machines.models import Machine
+from booking_api.maintenance import downtime, metrics, pictures, plans, work
+from booking_api.maintenance.models import (
+    CLOSED,
+    MaintenanceCount,
+    OrderState,
+    Source,
+    WorkOrder,
+    WorkPhoto,
+)
 from booking_api.maintenance.plans import Standing
-from booking_api.maintenance.work import Opening
+from booking_api.maintenance.work import Opening, alarm_key
 from booking_api.rounds import Round
 from booking_api.sessions.models import Alarm
 from floor.maintenance import DAY_MS, DueState, WhenOverdue
 
 AUTHOR = "maintenance"
 ALARMS_MAX = 500
+STRAY_S = 3_600.0
+"""A photo is in the database long before, or never."""
 DUE = frozenset({DueState.DUE, DueState.OVERDUE})
 
 
-def look(session: Session, now_ms: int, in_use: Collection[str] = ()) -> None:
-    """Tell what is due, open its work orders, and lock what is overdue; not while somebody uses it."""
+def look(session: Session, now_ms: int, in_use: Collection[str] = ()) -> list[Machine]:
+    """Tell what is due, open its work orders, and lock what is overdue; not while somebody uses it.
+
+    Returns what was locked.
+    """
+    work.hold_numbers(session)  # one process looks at a time
+    locked: list[Machine] = []
     plans.begin_counts(session, now_ms)
     for one in plans.standings(session, now_ms):
         if one.due.state in DUE:
             count = session.get_one(MaintenanceCount, (one.plan.id, one.machine.id))
             _tell(session, one, count, now_ms)
-            if one.machine.id not in in_use:
-                _lock(session, one, count, now_ms)
+            if one.machine.id not in in_use and _lock(session, one, count, now_ms):
+                locked.append(one.machine)
     _open_for_alarms(session, now_ms)
+    return locked
 
 
 def show(session: Session, now_ms: int) -> None:
@@ -60,20 +78,21 @@ def _tell(session: Session, one: Standing, count: MaintenanceCount, now_ms: int)
     )
 
 
-def _lock(session: Session, one: Standing, count: MaintenanceCount, now_ms: int) -> None:
+def _lock(session: Session, one: Standing, count: MaintenanceCount, now_ms: int) -> bool:
     """Lock a machine whose work is overdue, once: whoever clears it without the work has their reason."""
     overdue = one.due.state is DueState.OVERDUE and one.plan.when_overdue is WhenOverdue.LOCK
     if not overdue or count.locked_ms is not None:
-        return
+        return False
     count.locked_ms = now_ms
     session.add(count)
     if one.machine.lockout_reason is not None:
-        return
+        return False
     reason = f"Maintenance is overdue: {next(iter(one.plan.names.values()))}"
     machines.lock_out(session, one.machine.id, reason, AUTHOR, now_ms)
     order = _order_of(session, one)
     if order is not None:
         downtime.tie(session, one.machine.id, order.id, planned=True)
+    return True
 
 
 def _order_of(session: Session, one: Standing) -> WorkOrder | None:
@@ -102,11 +121,6 @@ def _open_for_alarms(session: Session, now_ms: int) -> None:
         work.open_order(session, machine.id, next(iter(plan.names.values())), opening, now_ms)
 
 
-def alarm_key(alarm: Alarm) -> str:
-    """Return what a work order knows an alarm by."""
-    return f"{alarm.gateway}/{alarm.epoch}/{alarm.seq}"
-
-
 def _answered(session: Session, key: str, machine: str, plan: str, at_ms: int) -> bool:
     """Whether an alarm has its work order, or came while one of the same plan was open."""
     same = select(WorkOrder).where(WorkOrder.machine == machine, WorkOrder.plan == plan)
@@ -122,9 +136,26 @@ async def _look(context: Context) -> None:
     now_ms = context.clock.now_ms()
     stations = context.live.snapshot().stations.values()
     in_use = {one.machine for one in stations if one.session_id is not None}
-    await context.database.transact(lambda session: look(session, now_ms, in_use))
+    locked = await context.database.transact(lambda session: look(session, now_ms, in_use))
+    async with asyncio.TaskGroup() as orders:
+        for machine in locked:
+            orders.create_task(machine_orders.tell_locked(context, machine, AUTHOR))
     with context.database.read() as session:
         show(session, now_ms)
 
 
-ROUND = Round(60.0, _look)
+def sweep(context: Context) -> None:
+    """Delete photos that were written for a transaction that came to nothing. Waits for the disk."""
+    data = context.database.data
+    old = pictures.untouched(data, context.wall.now_ms() / 1000 - STRAY_S)
+    if old:
+        with context.database.read() as session:
+            kept = set(session.exec(select(WorkPhoto.sha256)))
+        pictures.delete(old, kept)
+
+
+async def _sweep(context: Context) -> None:
+    await asyncio.to_thread(sweep, context)
+
+
+ROUNDS = (Round(60.0, _look), Round(3_600.0, _sweep))

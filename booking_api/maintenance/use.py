@@ -7,34 +7,57 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
+from sqlalchemy import JSON, bindparam, text
 from sqlmodel import Session, col, func, select
 
+from booking_api.machines.models import Machine
 from booking_api.maintenance.models import ALL_DAYS, MachineUse
 from floor.maintenance import DAY_MS, SESSION_TIME, Totals, Window
 
 WINDOW_DAYS = 28
 """So many days back "today's rate of use" looks."""
+_EPOCH = date(1970, 1, 1).toordinal()
+_PUT = text(
+    "INSERT INTO machine_use (machine, day, totals) VALUES (:machine, :day, :totals)"
+    " ON CONFLICT (machine, day) DO UPDATE SET totals = excluded.totals"
+).bindparams(bindparam("totals", type_=JSON))
 
 
 def moved(session: Session, ended: Collection[Mapping[str, Any]]) -> None:
     """Count sessions that ended (their rows), each once."""
-    found: dict[tuple[str, str], dict[str, int]] = {}
+    if not ended:
+        return
+    by_day: dict[tuple[str, int], dict[str, int]] = {}
     for row in ended:
-        for day in (ALL_DAYS, _day(row["ended_ms"]).isoformat()):
-            _add(found.setdefault((row["machine"], day), {}), row)
-    for (machine, day), totals in sorted(found.items()):
-        use = session.get(MachineUse, (machine, day), with_for_update=True)
-        use = use or MachineUse(machine=machine, day=day)
-        use.totals = {name: use.totals.get(name, 0) + totals.get(name, 0) for name in use.totals | totals}
-        session.add(use)
+        totals = by_day.setdefault((row["machine"], row["ended_ms"] // DAY_MS), {})
+        _add(totals, {SESSION_TIME: row["elapsed_ms"]})
+        _add(totals, row["counters"])
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    for (machine, day), totals in by_day.items():
+        found[machine, _name(day)] = totals
+        _add(found.setdefault((machine, ALL_DAYS), {}), totals)
+    for machine, name, before in _held(session, found):
+        _add(found[machine, name], before)
+    rows = [{"machine": machine, "day": name, "totals": found[machine, name]} for machine, name in found]
+    session.execute(_PUT, rows)
 
 
-def _add(totals: dict[str, int], row: Mapping[str, Any]) -> None:
-    for name, amount in ({SESSION_TIME: row["elapsed_ms"]} | row["counters"]).items():
-        totals[str(name)] = totals.get(str(name), 0) + int(amount)
+def _held(session: Session, wanted: Collection[tuple[str, str]]) -> list[tuple[str, str, Totals]]:
+    """Return what was counted before, and keep it from others."""
+    query = select(MachineUse.machine, MachineUse.day, MachineUse.totals).where(
+        col(MachineUse.machine).in_({machine for machine, _ in wanted}),
+        col(MachineUse.day).in_({day for _, day in wanted}),
+    )
+    kept = session.exec(query.order_by(col(MachineUse.machine), col(MachineUse.day)).with_for_update())
+    return [(machine, day, totals) for machine, day, totals in kept if (machine, day) in wanted]
+
+
+def _add(totals: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, amount in more.items():
+        totals[name] = totals.get(name, 0) + amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +77,32 @@ class Uses:
 
 
 def read(session: Session, now_ms: int, machine: str = "") -> Uses:
-    """Return the use of every machine, or of one."""
-    begin = _day(now_ms) - timedelta(days=WINDOW_DAYS)
-    whole = select(MachineUse.machine, MachineUse.totals).where(MachineUse.day == ALL_DAYS)
-    days = select(MachineUse.machine, MachineUse.totals).where(MachineUse.day >= begin.isoformat())
-    first = select(MachineUse.machine, func.min(MachineUse.day)).where(MachineUse.day != ALL_DAYS)
-    if machine:
-        here = MachineUse.machine == machine
-        whole, days, first = whole.where(here), days.where(here), first.where(here)
+    """Return the use of every machine, or of one.
+
+    Each machine is looked up by the key, so that years of days cost nothing.
+    """
+    begin = now_ms // DAY_MS - WINDOW_DAYS
+    ids = select(Machine.id).where(Machine.id == machine) if machine else select(Machine.id)
+    used = select(MachineUse.machine, MachineUse.totals).where(col(MachineUse.machine).in_(ids))
     lately: dict[str, dict[str, int]] = {}
-    for id, totals in session.exec(days):
-        kept = lately.setdefault(id, {})
-        for name, amount in totals.items():
-            kept[name] = kept.get(name, 0) + amount
+    for id, totals in session.exec(used.where(MachineUse.day >= _name(begin))):
+        _add(lately.setdefault(id, {}), totals)
+    of_it = select(func.min(MachineUse.day)).where(
+        MachineUse.machine == Machine.id, MachineUse.day > ALL_DAYS
+    )
+    first = select(Machine.id, of_it.correlate(Machine).scalar_subquery())
     windows = {
-        id: Window(lately.get(id, {}), now_ms - _begin_ms(max(begin, date.fromisoformat(day))))
-        for id, day in session.exec(first.group_by(col(MachineUse.machine)))
+        id: Window(lately.get(id, {}), now_ms - max(begin, _day(name)) * DAY_MS)
+        for id, name in session.exec(first.where(Machine.id == machine) if machine else first)
+        if name is not None
     }
-    return Uses(dict(session.exec(whole).all()), windows)
+    return Uses(dict(session.exec(used.where(MachineUse.day == ALL_DAYS)).all()), windows)
 
 
-def _day(at_ms: int) -> date:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).date()
+def _name(day: int) -> str:
+    """Return what a day since 1970 is called."""
+    return date.fromordinal(_EPOCH + day).isoformat()
 
 
-def _begin_ms(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * DAY_MS
+def _day(name: str) -> int:
+    return date.fromisoformat(name).toordinal() - _EPOCH

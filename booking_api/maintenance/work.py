@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from booking_api.clock import make_id
@@ -27,6 +28,7 @@ from booking_api.maintenance.pictures import Picture
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.payments import items
+from booking_api.sessions.models import Alarm
 from floor.errors import Refused
 from floor.words import Role
 
@@ -35,6 +37,7 @@ REPORTS_MAX = 10
 """So many faults that one member reported may be open at a time."""
 LISTED_MAX = 200
 WORKS = frozenset({Role.TECHNICIAN, Role.OPERATOR, Role.ADMIN})
+_NUMBERS = "SELECT pg_advisory_xact_lock(hashtextextended('work_order', 0))"
 Title = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Annotated[str, Field(max_length=2_000)]
 
@@ -82,11 +85,22 @@ class Opening:
     alarm: str | None = None
 
 
+def hold_numbers(session: Session) -> None:
+    """Number work orders one after the other until the transaction ends; SQLite has one writer anyway.
+
+    Whoever locks the rosters as well has locked this first.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(_NUMBERS))
+
+
 def open_order(session: Session, machine: str, title: str, opening: Opening, now_ms: int) -> WorkOrder:
     """Open a work order; raises Refused for an unknown machine, and an assignee who does no such work."""
     at = machines.get(session, machine)
     if opening.assignee:
         _check_works(session, opening.assignee)
+    hold_numbers(session)
     order = WorkOrder(
         id=make_id(now_ms),
         n=(session.exec(select(func.max(WorkOrder.n))).one() or 0) + 1,
@@ -127,6 +141,36 @@ def report(session: Session, machine: str, details: FaultDetails, member: str, n
         title=order.title,
         urgent=int(order.urgent),
     )
+    return order
+
+
+def alarm_key(alarm: Alarm) -> str:
+    """Return what a work order knows an alarm by."""
+    return f"{alarm.gateway}/{alarm.epoch}/{alarm.seq}"
+
+
+def of_alarms(session: Session, alarms: Sequence[Alarm]) -> dict[str, WorkOrder]:
+    """Return the work orders that alarms have, by `alarm_key`."""
+    keys = [alarm_key(one) for one in alarms]
+    found = session.exec(select(WorkOrder).where(col(WorkOrder.alarm).in_(keys)))
+    return {order.alarm: order for order in found if order.alarm is not None}
+
+
+def open_for_alarm(session: Session, alarm: Alarm, title: str, author: str, now_ms: int) -> WorkOrder:
+    """Open a work order for an alarm, or return the one that it has; the alarm is seen then.
+
+    Raises Refused for an alarm of no machine.
+    """
+    if alarm.machine is None:
+        raise Refused("alarm_no_machine", "This alarm is of no machine.")
+    hold_numbers(session)
+    order = of_alarms(session, [alarm]).get(alarm_key(alarm))
+    if order is None:
+        opening = Opening(Source.ALARM, author, alarm.words, alarm=alarm_key(alarm))
+        order = open_order(session, alarm.machine, title, opening, now_ms)
+    if alarm.seen_ms is None:
+        alarm.seen_ms, alarm.seen_by = now_ms, author
+        session.add(alarm)
     return order
 
 

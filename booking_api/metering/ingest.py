@@ -191,11 +191,11 @@ def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, no
     machine.lockout_reason = reason
     machine.lockout_by, machine.lockout_ms = (by, at_ms) if reason is not None else (None, None)
     session.add(machine)
+    changed(session, Subject.MACHINE, id, now_ms)
     if reason is None:
         downtime.ended(session, id, at_ms)
     else:
         downtime.began(session, id, reason, at_ms)
-    changed(session, Subject.MACHINE, id, now_ms)
     what = Happening.MACHINE_CLEARED if reason is None else Happening.MACHINE_LOCKED_OUT
     happened(session, what, id, now_ms, machine=id, reason=reason, by=by)
 

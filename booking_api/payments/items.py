@@ -159,6 +159,7 @@ def move(
     counted: bool = False,
 ) -> None:
     """Change an item's stock where it is counted; `counted` begins to count it."""
+    session.refresh(item, with_for_update=True)  # of two who take the last, each sees what the other left
     if item.stock_milli is None and not counted:
         return
     before_milli = item.stock_milli

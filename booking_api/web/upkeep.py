@@ -15,6 +15,7 @@ from booking_api.auth.who import Who
 from booking_api.machines import service as machines
 from booking_api.maintenance import downtime, labels, pictures, plans, work
 from booking_api.maintenance.models import Source, WorkOrder
+from booking_api.maintenance.plans import Standing
 from booking_api.maintenance.work import FaultDetails, Opening
 from booking_api.payments import items
 from booking_api.web.board import names_of
@@ -23,26 +24,32 @@ from booking_api.web.render import Page
 from booking_api.web.statement import machine_names
 from booking_api.web.upkeep_words import SOURCES, STATES, due_row, reliability_rows
 from floor.errors import Refused
-from floor.maintenance import DAY_MS, DueState
+from floor.maintenance import DueState
 
 router = Router(include_in_schema=False)
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
 Title = Annotated[str, Form(max_length=200)]
 Words = Annotated[str, Form(max_length=2_000)]
 LATELY, HISTORY = 15, 10
-FAR_MS = 60 * DAY_MS
+NEAR_MAX, LATER_MAX = 100, 50
+"""So many plans are drawn, the most urgent first; of a large floor it says how many more there are."""
+FAR = frozenset({DueState.GOOD, DueState.UNKNOWN})
 
 
 @router.get("/upkeep")
 def upkeep(who: Operates, session: Reading, page: Paged) -> Response:
     """Show what is due, what is to do, and what runs low."""
     now_ms = page.context.clock.now_ms()
-    found = plans.standings(session, now_ms)
-    near = [one for one in found if one.due.state not in {DueState.GOOD, DueState.UNKNOWN}]
+    near: list[Standing] = []
+    later: list[Standing] = []
+    for one in plans.standings(session, now_ms):
+        (later if one.due.state in FAR else near).append(one)
     to_do, lately = work.open_orders(session), work.closed_orders(session, "", LATELY)
     values = {
-        "near": [due_row(one, page.f, now_ms) for one in near],
-        "later": [due_row(one, page.f, now_ms) for one in found if one not in near],
+        "near": [due_row(one, page.f, now_ms) for one in near[:NEAR_MAX]],
+        "later": [due_row(one, page.f, now_ms) for one in later[:LATER_MAX]],
+        "near_count": len(near),
+        "later_count": len(later),
         "to_do": to_do,
         "lately": lately,
         "low": items.low(session),

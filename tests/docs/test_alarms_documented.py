@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def test_every_alarm_stands_in_the_runbook_and_no_other() -> None:
             codes |= found
     assert first_cells(section("Alarms")) == codes
     assert set(ALARMS) == codes, "each has a name on the pages"
+
+
+def test_the_alarms_that_presets_wait_for_are_raised() -> None:
+    files = sorted((ROOT / "booking_api").rglob("maintenance.toml"))
+    plans = [(file, plan) for file in files for plan in tomllib.loads(file.read_text())["plans"]]
+    waited = {(file.parent.name, code) for file, plan in plans for code in plan.get("alarms", ())}
+    assert waited, "some plan shows how"
+    assert {(name, code) for name, code in waited if code not in ALARMS} == set()
 
 
 def test_an_alarm_is_seen_wherever_its_code_stands() -> None:

@@ -21,6 +21,7 @@ UPKEEP: dict[tuple[str, str], str] = {
     ("POST", f"{API}/work-orders/{{id}}/clear"): STAFF,
     ("GET", "/upkeep"): STAFF,
     ("POST", "/upkeep/orders"): STAFF,
+    ("POST", "/workshop/alarms/{gateway}/{epoch}/{seq}/order"): STAFF,
     ("POST", "/upkeep/plans/{id}/{machine}/done"): STAFF,
     ("GET", "/upkeep/labels"): STAFF,
     ("GET", "/upkeep/labels.pdf"): STAFF,

@@ -18,11 +18,14 @@ from booking_api.gateways.enrol import recall
 from booking_api.gateways.keys import open_signer
 from booking_api.ledger.models import LedgerEntry
 from booking_api.machines.models import Machine
+from booking_api.maintenance import plans, work
+from booking_api.maintenance.models import Source
 from booking_api.members.models import Member
 from booking_api.migrations import upgrade
 from booking_api.settings import BrokerSettings, read_settings
 from booking_api.tariffs import service as tariffs
 from booking_api.vault import Vault, open_vault
+from floor.maintenance import DueState
 from floor.words import Role
 from gateway import config as configuration
 from gateway import devices
@@ -56,6 +59,10 @@ def test_seeds_are_sown_once(database: Database, vault: Vault) -> None:
         assert seed.seed(session, vault, SIGNED, NOW_MS)
     first = count(database)
     assert (first["member"], first["badge"], first["machine"], first["credential"]) == (40, 40, 8, 3)
+    with database.read() as session:
+        (fault,) = work.open_orders(session)
+        due = [one.machine.id for one in plans.standings(session, NOW_MS) if one.due.state is DueState.DUE]
+    assert (fault.machine, fault.source, due) == ("printer-1", Source.FAULT, ["saw-1"])
     with database.write() as session:
         assert not seed.seed(session, vault, SIGNED, NOW_MS + 1)
     assert count(database) == first

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY, generate_latest
 from sqlmodel import select
 
 from booking_api.happenings.models import Happened
 from booking_api.happenings.words import Happening as H
-from booking_api.maintenance import downtime, metrics, plans, rounds, work
+from booking_api.maintenance import downtime, pictures, plans, rounds, work
 from booking_api.maintenance.models import OrderState, Source, WorkOrder
 from booking_api.metering.models import JournalRecord
 from booking_api.sessions.models import Alarm
 from floor.errors import ConfigError, Refused
 from floor.maintenance import DueState, Measure
+from floor.wire.messages import LockOut
 from tests.kit.pictures import jpeg
 from tests.kit.web import GATEWAY, MINUTE, NOW_MS, WebFloor, build
 
@@ -29,7 +32,7 @@ kinds = ["laser"]
 session_hours = 1
 laser_hours = 100
 when_overdue = "lock"
-alarms = ["machine_fault"]
+alarms = ["chiller_lost"]
 [[plans]]
 id = "grease"
 name = "Grease"
@@ -108,8 +111,8 @@ def test_days_and_what_was_used_before(web: WebFloor) -> None:
         (one,) = plans.standings(session, NOW_MS, "laser-1")
         rounds.show(session, NOW_MS)
     assert one.due.is_latest  # laser time was never metered here
-    shown = metrics.DUE_HOURS.labels("saw-1", "grease")._value.get()
-    assert shown == 30 * 24
+    shown = generate_latest(REGISTRY).decode()
+    assert 'makerfloor_maintenance_due_hours{machine="saw-1",plan="grease"} 720.0' in shown
 
 
 def test_an_alarm_that_a_plan_waits_for_opens_one_order(web: WebFloor) -> None:
@@ -117,13 +120,94 @@ def test_an_alarm_that_a_plan_waits_for_opens_one_order(web: WebFloor) -> None:
         seq = max(session.exec(select(JournalRecord.seq)))
         for n in (1, 2):
             session.add(
-                Alarm(gateway=GATEWAY, epoch=1, seq=seq + n, machine="laser-1", code="machine_fault",
-                      words="Hard limit", at_ms=NOW_MS + n)
+                Alarm(gateway=GATEWAY, epoch=1, seq=seq + n, machine="laser-1", code="chiller_lost",
+                      words="No flow", at_ms=NOW_MS + n)
             )  # fmt: skip
     for _ in range(2):
         look(web, NOW_MS + MINUTE)
     (order,) = orders(web)
     assert (order.source, order.alarm) == (Source.ALARM, f"{GATEWAY}/1/{seq + 1}")
+
+
+async def test_a_technician_opens_a_work_order_for_an_alarm_once(web: WebFloor) -> None:
+    with web.context.database.write() as session:
+        seq = max(session.exec(select(JournalRecord.seq)))
+        for n, machine in ((1, "saw-1"), (2, None)):
+            row = {"gateway": GATEWAY, "epoch": 1, "seq": seq + n, "machine": machine, "at_ms": NOW_MS}
+            session.add(Alarm(**row, code="chiller_lost", words="No flow"))
+    tomas, here = await web.signed_in("tomas"), f"/workshop/alarms/{GATEWAY}/1/{seq + 1}/order"
+    page = (await tomas.get("/workshop")).text
+    assert f'action="{here}"' in page
+    assert f"/{seq + 2}/order" not in page
+    opened = [await tomas.post(here) for _ in range(2)]
+    (order,) = orders(web)
+    assert {one.headers["location"] for one in opened} == {f"/upkeep/orders/{order.id}?notice=work_opened"}
+    assert (order.source, order.machine, order.title) == (Source.ALARM, "saw-1", "The cooling stopped")
+    assert here not in (await tomas.get("/workshop")).text  # it is seen
+    assert (await tomas.post(here.replace(str(seq + 1), str(seq + 2)))).status_code == 409
+    assert (await tomas.post(here.replace(str(seq + 1), "999999"))).status_code == 404
+
+
+async def test_a_lock_for_overdue_work_is_sent_at_once(web: WebFloor) -> None:
+    now_ms = web.context.clock.now_ms()
+    web.session("long", "mira", "laser-1", now_ms, 100)
+    await rounds.ROUNDS[0].look(web.context)
+    (order,) = web.link.orders
+    assert order == (
+        GATEWAY,
+        LockOut(machine="laser-1", reason="Maintenance is overdue: Clean the lens"),
+        "maintenance",
+    )
+    await rounds.ROUNDS[0].look(web.context)
+    assert len(web.link.orders) == 1
+
+
+async def test_a_work_order_that_changed_meanwhile_is_not_changed(web: WebFloor) -> None:
+    async with web.program("tomas") as tomas:
+        made = await tomas.post(f"{API}/work-orders", json={"machine": "saw-1", "title": "Blade"})
+        here = f"{API}/work-orders/{made.json()['id']}"
+        seen = {"if-match": (await tomas.get(here)).headers["etag"]}
+        assert (await tomas.patch(here, json={"urgent": True}, headers=seen)).status_code == 200
+        late = await tomas.patch(here, json={"state": "done"}, headers=seen)
+    assert (late.status_code, late.json()["code"]) == (412, "changed_meanwhile")
+    assert orders(web)[0].state is OrderState.OPEN
+
+
+async def test_a_lockout_and_its_work_order_are_recorded_together(web: WebFloor) -> None:
+    async with web.program("tomas") as tomas:
+        made = (await tomas.post(f"{API}/work-orders", json={"machine": "saw-1", "title": "Blade"})).json()
+        here = f"{API}/work-orders/{made['id']}"
+        web.link.reachable = False
+        told = (await tomas.post(f"{here}/lockout", json={"reason": "Blade"})).json()
+        assert (told["done"], told["recorded"]) == (False, True)
+        with web.context.database.write() as session:
+            kept = downtime.open_of(session, "saw-1")
+            assert kept is not None
+            assert kept.work_order == made["id"]
+            for n in range(work.NOTES_MAX):
+                work.note(session, work.get(session, made["id"]), "t", str(n), NOW_MS)
+        full = await tomas.post(f"{here}/clear", json={"reason": "New blade"})
+    assert full.json()["code"] == "work_order_full"
+    assert locked(web, "saw-1")  # what cannot be noted is not done
+
+
+async def test_a_photo_of_a_transaction_that_failed_is_swept_up(web: WebFloor) -> None:
+    data = web.context.database.data
+    kept, stray = pictures.read(jpeg()), pictures.read(jpeg(turned=3))
+    for picture in (kept, stray):
+        pictures.keep(data, picture)
+        old_s = web.context.wall.now_ms() / 1000 - 2 * rounds.STRAY_S
+        os.utime(pictures.place(data, picture.sha256), (old_s, old_s))
+    with web.context.database.write() as session:
+        order = work.open_order(session, "saw-1", "Blade", work.Opening(Source.TECHNICIAN, "t"), NOW_MS)
+        work.add_photo(session, order, kept, "t", NOW_MS)
+    found = pictures.untouched(data, web.context.wall.now_ms() / 1000 - rounds.STRAY_S)
+    pictures.keep(data, stray)  # it comes again, while one sweeps
+    pictures.delete(found, {kept.sha256})
+    assert pictures.place(data, stray.sha256).exists()
+    os.utime(pictures.place(data, stray.sha256), (old_s, old_s))
+    await rounds.ROUNDS[1].look(web.context)
+    assert [path.name for path in (data / "photos").glob("??/*")] == [kept.sha256]
 
 
 @pytest.mark.parametrize(
