@@ -93,7 +93,7 @@ class SessionMeter:
         self._machine = {**self._machine, **counters}
 
     def busy_until(self, at_ms: int, shown_ms: int) -> None:
-        """Count busy time up to an instant; from there on the machine's own counter, then at `shown_ms`, does."""
+        """Count busy time up to an instant; then its own counter, which stands at `shown_ms`, counts."""
         self._advance(at_ms)
         self._machine[Quantity.BUSY_TIME_MS] = shown_ms
 
