@@ -7,6 +7,7 @@ reservation, then the money.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
@@ -108,7 +109,7 @@ class MemberStanding:
     waiver_missing: bool = False
     signs_off: bool = False
     waiver_missing_at: tuple[str, ...] = ()
-    counted: tuple[Tally, ...] = ()
+    counted: Sequence[Tally] = ()
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:
