@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import BadgeStanding
 from floor.errors import ConfigError, MachineFault
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
@@ -18,7 +18,7 @@ from gateway.wiring import Devices
 from hardware.events import InputChanged
 from hardware.relays.pulse import PulseRelay
 from hardware.simulated import SimulatedInput, SimulatedRelay
-from tests.kit.gateway import ADA, BADGE_KEY, BEN, EVE, Bench
+from tests.kit.gateway import ADA, BADGE_KEY, BEN, Bench
 
 DEADLINE_S = 10
 HOSTILE = MachinePolicy(max_duration_s=3600, card_must_stay=True, idle_after_s=5)
@@ -90,33 +90,6 @@ async def test_a_refused_tap_shortens_nothing(bench, lost):
     assert bench.relay.is_on
     await bench.pass_s(1)
     assert not bench.relay.is_on
-
-
-async def test_a_door_opens_for_a_minor_once_a_supervisor_has_tapped_too(bench):
-    people = {
-        "ada": MemberStanding("ada", "Ada", "standard", "ada", allowed={"laser": 0}, supervised=True),
-        "eve": MemberStanding("eve", "Eve", "standard", "eve", allowed={"laser": 0}, supervisor=True),
-    }
-    badges = {
-        badge_reference(BADGE_KEY, uid): BadgeStanding(member, BadgeKind.UID_125KHZ)
-        for uid, member in ((ADA, "ada"), (EVE, "eve"))
-    }
-    bench.roster.take(bench.server.roster(n=2, policy=HOSTILE, members=people, badges=badges))
-    await bench.tap()
-    assert not bench.relay.is_on
-    await bench.tap(EVE)
-    assert bench.relay.is_on
-    await bench.pass_s(5)
-    assert not bench.relay.is_on
-    assert bench.station.state == Free()
-    await bench.tap()
-    await bench.pass_s(90)
-    assert bench.station.state == Free(), "nobody came: the door does not wait for ever"
-    await bench.tap(EVE)
-    assert bench.relay.is_on, "who supervises goes in alone"
-    await bench.pass_s(5)
-    started = [fact for fact in await bench.facts() if isinstance(fact, SessionStarted)]
-    assert [(fact.member, fact.supervisor) for fact in started] == [("ada", "eve"), ("eve", "")]
 
 
 async def test_a_door_held_open_is_told_once_and_one_opened_from_inside_is_not(bench):
