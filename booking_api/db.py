@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 from booking_api.audit import acting
@@ -30,6 +31,9 @@ BUSY_TIMEOUT_MS = 30_000
 AFTER_COMMIT = "after_commit"
 DATA = "data"
 ZONE = "zone"
+_STOOD = "stood"
+_FOLLOWING: dict[str, Callable[[Any], Any]] = {AFTER_COMMIT: list}
+"""What of a session's `info` follows its savepoints, and how it is copied."""
 JSON_OR_NULL = JSON(none_as_null=True)
 """The type of a JSON column in which nothing is NULL, not the JSON word."""
 _LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
@@ -86,7 +90,7 @@ class Database:
                 session.commit()
         except DBAPIError as error:
             raise explain(error, self.data) from error
-        for act in info[AFTER_COMMIT]:
+        for act in session.info[AFTER_COMMIT]:
             try:
                 act()
             except OSError as error:  # what is committed stands: nobody may be told that it failed
@@ -128,7 +132,39 @@ def start_again(session: Session) -> None:
     So a page can show what an act would do, or why it is refused, and nothing of it is kept or told.
     """
     session.rollback()
-    session.info[AFTER_COMMIT].clear()
+
+
+def follow_savepoints(key: str, copy: Callable[[Any], Any]) -> None:
+    """Let what stands in a session's `info` under a key be undone with the rows that it goes with.
+
+    A savepoint that is rolled back restores what stood there at its begin, of which `copy` makes a copy; a
+    transaction that is rolled back leaves nothing there.
+    """
+    _FOLLOWING[key] = copy
+
+
+@event.listens_for(Session, "after_transaction_create")
+def _after_begin(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        stood = {key: copy(session.info[key]) for key, copy in _FOLLOWING.items() if key in session.info}
+        session.info.setdefault(_STOOD, []).append(stood)
+
+
+@event.listens_for(Session, "after_rollback")
+def _after_rollback(session: Session) -> None:
+    """Restore what stood at the begin of the savepoint, or of the transaction, that was rolled back."""
+    stood = {AFTER_COMMIT: list[Any]()} if AFTER_COMMIT in session.info else {}
+    if session.in_nested_transaction():
+        stood = session.info[_STOOD][-1]
+    for key in _FOLLOWING:
+        session.info.pop(key, None)
+    session.info.update(stood)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _after_end(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        session.info[_STOOD].pop()
 
 
 def explain(error: DBAPIError, data: Path) -> Exception:

@@ -7,6 +7,7 @@ reservation, then the money.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import NamedTuple
@@ -83,8 +84,7 @@ class MemberStanding:
     the names of jobs carry it (floor.job_codes). `technician` may repair, `supervisor` may stand by others.
     `supervised` needs somebody who stands by at every machine; `waiver_missing` says that they have to sign
     before they use any machine, `waiver_missing_at` at which machines they do.
-    `signs_off` may sign others off, at machines that they may use themselves. `counted` is what limits on use
-    at this gateway's machines count of them, as far as the server knows.
+    `signs_off` may sign others off where they may use it themselves. `counted` is what limits here count.
     """
 
     id: str
@@ -108,7 +108,7 @@ class MemberStanding:
     waiver_missing: bool = False
     signs_off: bool = False
     waiver_missing_at: tuple[str, ...] = ()
-    counted: tuple[Tally, ...] = ()
+    counted: Sequence[Tally] = ()
 
 
 def accounts_of(member: MemberStanding) -> tuple[AccountStanding, ...]:

@@ -36,7 +36,7 @@ class MachineSide:
         self.meter: SessionMeter | None = None
         self._counters: dict[Quantity, int] = {}
         self._at_job_start: Counters = {}
-        self._job_since_ms = 0
+        self._busy_ms = self._busy_at_job_ms = self._turned_ms = 0
         self.known = False
 
     @property
@@ -54,7 +54,7 @@ class MachineSide:
         self.meter = SessionMeter(at_ms, self._at_job_start if whole_job else self._counters, self.activity)
         if whole_job:
             self.meter.reading(self._counters)
-            self.meter.busy_before(at_ms - self._job_since_ms)
+            self.meter.busy_before(self._counted_ms(at_ms) - self._busy_at_job_ms)
 
     def resume(self, since_ms: int, at_ms: int, used: Counters) -> None:
         """Go on metering a session that another process began; what it used unseen is only its time."""
@@ -70,13 +70,15 @@ class MachineSide:
             case ActivityChanged(activity, words):
                 return self._turn_to(activity, words, at_ms)
             case JobStarted():
-                self.job, self._at_job_start, self._job_since_ms = event, dict(self._counters), at_ms
+                self.job, self._at_job_start = event, dict(self._counters)
+                self._busy_at_job_ms = self._counted_ms(at_ms)
                 return self._alone(event, session_id), session_events.JobChanged(True, at_ms)
             case JobEnded():
                 return [self._finish(event, session_id)], session_events.JobChanged(False, at_ms)
             case JobProgressed(_, fraction, left_s):
                 self.progress = (fraction, left_s)
             case ReadingTaken(counters):
+                self._know_busy_time(counters, at_ms)
                 self._counters = {**self._counters, **counters}
                 if self.meter:
                     self.meter.reading(self._counters)
@@ -89,9 +91,30 @@ class MachineSide:
                 log.info("%s is %s, %s", self._machine, name, firmware)
         return [], None
 
+    def _counted_ms(self, at_ms: int) -> int:
+        """Return for how long the machine was busy as far as the gateway itself saw, since it runs."""
+        return self._busy_ms + (at_ms - self._turned_ms if self.activity is Activity.BUSY else 0)
+
+    def _know_busy_time(self, counters: Counters, at_ms: int) -> None:
+        """Where the machine shows its own busy time for the first time, take what was counted here off it.
+
+        Whoever used it until now has that on their session: it is not billed a second time.
+        """
+        shown = counters.get(Quantity.BUSY_TIME_MS)
+        if shown is None or Quantity.BUSY_TIME_MS in self._counters:
+            return
+        counted = min(shown, self._counted_ms(at_ms))
+        if self.meter:
+            self.meter.busy_until(at_ms, counted)
+        self._counters[Quantity.BUSY_TIME_MS] = counted
+        if self.job:
+            at_job = {Quantity.BUSY_TIME_MS: min(shown, self._busy_at_job_ms)}
+            self._at_job_start = {**self._at_job_start, **at_job}
+
     def _turn_to(self, activity: Activity, words: str, at_ms: int) -> Heard:
         self.known = self.known or activity is Activity.IDLE
         lost = activity is Activity.UNREACHABLE and self.activity is not activity
+        self._busy_ms, self._turned_ms = self._counted_ms(at_ms), at_ms
         self.activity, self.words = activity, words
         if self.meter:
             self.meter.activity(activity, at_ms)

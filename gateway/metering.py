@@ -92,6 +92,11 @@ class SessionMeter:
         self._used = add(self._used, difference(self._machine, counters))
         self._machine = {**self._machine, **counters}
 
+    def busy_until(self, at_ms: int, shown_ms: int) -> None:
+        """Count busy time up to an instant; then its own counter, which stands at `shown_ms`, counts."""
+        self._advance(at_ms)
+        self._machine[Quantity.BUSY_TIME_MS] = shown_ms
+
     def _advance(self, at_ms: int) -> None:
         # a machine that counts its own busy time knows better, such as a plug that is heard now and then
         if self._activity is Activity.BUSY and Quantity.BUSY_TIME_MS not in self._machine:

@@ -19,7 +19,7 @@ from booking_api.audit import chain
 from booking_api.audit.acting import ACTOR, Actor
 from booking_api.audit.models import AuditAct, AuditHead, AuditPart
 from booking_api.audit.tables import DERIVED, EVERYBODY, NOT_RECORDED, PERSONS, is_secret
-from booking_api.db import DATA, after_commit
+from booking_api.db import DATA, after_commit, follow_savepoints
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import LedgerPosting
 
@@ -51,6 +51,13 @@ class Gathered:
     notes: list[Change] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
     erased: set[str] = field(default_factory=set)
+
+    def copy(self) -> Gathered:
+        """Return a copy to which may be added; no change in it is changed itself."""
+        return Gathered(dict(self.changes), list(self.notes), list(self.entries), set(self.erased))
+
+
+follow_savepoints(_GATHERED, Gathered.copy)
 
 
 def gathered(session: Session) -> Gathered:
@@ -94,11 +101,6 @@ def _after_flush(session: Session, _context: object) -> None:
             is_ours = actor.is_staff or shape.table in EVERYBODY
             if is_ours and shape.table not in NOT_RECORDED:
                 _take(gathered(session), shape, row, change)
-
-
-@event.listens_for(Session, "after_rollback")
-def _after_rollback(session: Session) -> None:
-    session.info.pop(_GATHERED, None)
 
 
 def _take(into: Gathered, shape: _Shape, row: SQLModel, change: str) -> None:

@@ -74,11 +74,15 @@ def begin(session: Session, skill: str, member: str, now_ms: int) -> QuizTry:
 def answer(
     session: Session, skill: str, member: str, chosen: Mapping[int, frozenset[int]], now_ms: int
 ) -> QuizTry:
-    """Mark the open try; who passes has the skill where the quiz is enough. Raises Refused without one."""
+    """Mark the open try; who passes has the skill where the quiz is enough. Raises Refused without one.
+
+    `chosen` are places of answers as the try shows them, by the place of their question in the quiz.
+    """
     at = desk(session, skill, member)
     if at.open is None:
         raise Refused("quiz_not_begun", "Begin the quiz first; its questions may have changed meanwhile.")
-    marked = rules.mark(at.quiz, at.asked, chosen)
+    stored = {one.question: _stored(one, chosen[one.question]) for one in at.asked if one.question in chosen}
+    marked = rules.mark(at.quiz, at.asked, stored)
     done = at.open
     done.ended_ms, done.percent, done.passed = now_ms, marked.percent, marked.passed
     done.wrong = list(marked.wrong)
@@ -87,6 +91,13 @@ def answer(
     if marked.passed and at.quiz.enough:
         service.grant(session, member, skill, BY_QUIZ, now_ms)
     return done
+
+
+def _stored(asked: Asked, chosen: frozenset[int]) -> frozenset[int]:
+    """Return the places in the quiz of answers as they were shown: nobody who reads a page sees those."""
+    if any(place >= len(asked.answers) for place in chosen):
+        raise Refused("answer_invalid", "There is no such answer: count from 0, as they are shown.")
+    return frozenset(asked.answers[place] for place in chosen)
 
 
 def allow_again(session: Session, skill: str, member: str) -> None:

@@ -38,7 +38,7 @@ def begin(who: SignedIn, session: Writing, page: Paged, skill: str) -> Response:
 
 @router.post("/{skill}")
 async def answer(who: SignedIn, request: Request, page: Paged, skill: str) -> Response:
-    """Take the answers: fields `qN` of the places that were chosen."""
+    """Take the answers: fields `qN` of the places that were chosen, as the page shows them."""
     require(who, Permission.ME_WRITE)
     form = await request.form()
     chosen: dict[int, frozenset[int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any, NamedTuple, TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, TypeA
 
 from floor.access import AccountStanding, BadgeStanding, MemberStanding
 from floor.policy import MachinePolicy
+from floor.tallies import Tallies
 from floor.wire.base import Count, Hash, Id, Message, Micro, Millis, Name, Text, Wire
 
 T = TypeVar("T")
@@ -163,12 +165,16 @@ def _recordable(member: MemberStanding) -> MemberStanding:
         _LIMIT.validate_python(standing.spendable_micro)
         if standing.positions:
             _POSITIONS.validate_python(standing.positions)
-    return member
+    if not member.counted or isinstance(member.counted, Tallies):
+        return member
+    return replace(member, counted=Tallies(member.counted))
 
 
 def _short(member: MemberStanding, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
     """Leave out what most members have nothing in: a gateway pays for each of thousands."""
-    table: dict[str, Any] = write(member)
+    table: dict[str, Any] = write(
+        replace(member, counted=tuple(member.counted)) if member.counted else member
+    )
     return {key: value for key, value in table.items() if value or key not in _LEFT_OUT}
 
 

@@ -7,7 +7,7 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-from floor.access import BadgeStanding, MemberStanding
+from floor.access import BadgeStanding, MemberStanding, Tally
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
 from floor.wire.roster import RosterMachine
@@ -16,6 +16,16 @@ from tests.benchmarks.result import Figure
 from tests.kit.gateway import BADGE_KEY, TARIFF, SigningServer, make_roster
 
 STATIONS, MEMBERS = 16, 5_000
+NOW_MS, HOUR_MS = 1_779_000_000_000, 3_600_000
+
+
+def _tallies(machines: list[str], n: int) -> tuple[Tally, ...]:
+    """What limits count of a member: a use of each machine, at times of their own."""
+    begins = range(NOW_MS + n * 1_000, NOW_MS + n * 1_000 + len(machines) * HOUR_MS, HOUR_MS)
+    return tuple(
+        Tally(machine, "walk_in", at_ms, at_ms + 600_000)
+        for machine, at_ms in zip(machines, begins, strict=True)
+    )
 
 
 async def gateway_memory(folder: Path) -> list[Figure]:
@@ -25,7 +35,12 @@ async def gateway_memory(folder: Path) -> list[Figure]:
     roster = make_roster(
         members={
             f"member-{n}": MemberStanding(
-                f"member-{n}", f"Member {n}", "standard", f"member-{n}", allowed=dict.fromkeys(machines, 0)
+                f"member-{n}",
+                f"Member {n}",
+                "standard",
+                f"member-{n}",
+                allowed=dict.fromkeys(machines, 0),
+                counted=_tallies(machines, n),
             )
             for n in range(MEMBERS)
         },

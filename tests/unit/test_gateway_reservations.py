@@ -50,15 +50,16 @@ class Booked(Bench):
     version = 1
 
     def book(self, *bookings: Booking, members: dict[str, MemberStanding] | None = None) -> None:
+        self.roster.take(self.booked(*bookings, members=members))
+
+    def booked(self, *bookings: Booking, members: dict[str, MemberStanding] | None = None) -> bytes:
+        """Sign the next roster."""
         entry = RosterMachine(
             id="laser", name="Laser", policy=self.policy, tariffs=[TARIFF], bookings=list(bookings)
         )
         self.version += 1
-        self.roster.take(
-            self.server.roster(
-                self.version, members=MEMBERS | (members or {}), badges=BADGES, machines=[entry]
-            )
-        )
+        people = MEMBERS | (members or {})
+        return self.server.roster(self.version, members=people, badges=BADGES, machines=[entry])
 
     async def reasons(self) -> list[DenialReason]:
         return [fact.reason for fact in await self.facts() if isinstance(fact, TapRefused)]

@@ -167,6 +167,28 @@ async def test_limits_count_what_the_server_told_and_what_was_used_here_since(be
     assert (await bench.reasons())[-1] is DenialReason.WALK_IN
 
 
+async def test_a_new_day_begins_without_the_server(bench):
+    """It hears nothing of its server from here on: at the space's midnight a day's limit begins anew."""
+    told = Tally("laser", "walk_in", NOW_MS - 3 * HOUR_MS, NOW_MS - 70 * MINUTE_MS)
+    bench.rule(ALL + SIX, ben={"counted": (told,)})
+    await bench.tap(BEN)
+    bench.clock.pass_s(600)
+    await bench.tap(BEN)
+    await bench.tap(BEN)
+    assert (await bench.reasons())[-1] is DenialReason.WALK_IN
+    bench.clock.pass_s(16 * 3_600 - 600 - 1)  # a second before midnight
+    await bench.tap(BEN)
+    assert not bench.relay.is_on
+    bench.clock.pass_s(1)
+    await bench.tap(BEN)
+    assert bench.relay.is_on
+    bench.clock.pass_s(7_190)
+    await bench.pass_s(9)
+    assert bench.relay.is_on, "two hours of the new day are theirs"
+    await bench.pass_s(2)
+    assert not bench.relay.is_on
+
+
 async def test_who_was_missed_too_often_is_refused(bench):
     limit = '[[limits]]\nper = "rolling"\nwindow = "30 days"\nmost = 1\ncounts = ["no_shows"]\n'
     days = [Tally("cnc", "no_shows", NOW_MS - n * DAY_MS, NOW_MS - n * DAY_MS + HOUR_MS) for n in (2, 3, 31)]

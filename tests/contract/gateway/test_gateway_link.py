@@ -15,9 +15,12 @@ from booking_api.broker.process import BrokerSettings, Engine, run_broker
 from floor.wire.journal import AlarmRaised, JournalAck, JournalBatch
 from floor.wire.messages import Hello, Identify, Reply, Stations
 from floor.wire.topics import DELIVERY, Channel, parse, topic
+from floor.words import DenialReason
 from gateway.config import BrokerConfig
 from gateway.link import Link, shown
-from tests.kit.gateway import Bench, SigningServer
+from tests.kit.cable import cable
+from tests.kit.gateway import BEN, NOW_MS, Bench, SigningServer
+from tests.unit.test_gateway_reservations import CAL, CLASS, HOUR_MS, IVY, NOW, Booked
 
 PATIENCE_S = 30
 
@@ -257,6 +260,45 @@ async def test_taps_go_on_without_a_broker_and_reach_the_server_when_it_is_there
             await server.until(Channel.HELLO, 1)
             await server.ack(1, 0)
             await until(lambda: len(server.seqs()) == 2, "both entries")
+    bench.journal.close()
+
+
+async def test_cut_off_a_no_show_is_released_and_a_class_lets_its_guests_in(
+    tmp_path, identities, certificates, monkeypatch
+):
+    """The line between gateway and broker is cut; both run on, and neither is told."""
+    monkeypatch.setattr("gateway.link.BACKOFF_S", (0.05, 0.2))
+    bench, ca = Booked(tmp_path), str(certificates.cafile)
+    missed = NOW.model_copy(update={"released_ms": NOW_MS + 900_000})
+    lesson = CLASS.model_copy(update={"begins_ms": missed.ends_ms, "ends_ms": missed.ends_ms + HOUR_MS})
+    settings = BrokerSettings(tmp_path / "broker", identities, tls=certificates.tls, engine=Engine.MOSQUITTO)
+    async with (
+        run_broker(settings) as broker,
+        cable(broker.port) as line,
+        serving(broker.port, certificates) as server,
+        running(link := make_link(bench, line.port, ca)),
+    ):
+        await server.until(Channel.HELLO, 1)
+        await server.ack(1, 0)
+        await server.say(Channel.ROSTER, bench.booked(missed, lesson))
+        await until(lambda: bench.roster.machines["laser"].entry.bookings, "the bookings")
+        line.cut()
+        await until(lambda: not link.connected, "the link is lost")
+        await bench.tap(BEN)
+        assert await bench.reasons() == [DenialReason.RESERVED]
+        bench.clock.pass_s(900)
+        await bench.tap(BEN)
+        assert bench.relay.is_on, "a quarter of an hour without its holder"
+        await bench.tap(BEN)
+        bench.clock.pass_s(2_700)
+        await bench.tap(IVY)
+        await bench.tap(CAL)
+        assert bench.relay.is_on, "an untrained guest of a class that was opened"
+        line.mend()
+        await server.until(Channel.HELLO, 2)
+        await server.ack(1, 0)
+        written = len(await bench.facts())
+        await until(lambda: len(set(server.seqs())) == written, "all that was written meanwhile")
     bench.journal.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -23,11 +24,16 @@ from booking_api.audit.notes import note
 from booking_api.audit.service import Act, Filters
 from booking_api.audit.tables import EVERYBODY, NOT_RECORDED, RECORDED, is_secret
 from booking_api.badges import service as badges
-from booking_api.db import DATA
+from booking_api.db import DATA, Database, after_commit, start_again
 from booking_api.members import service as members
 from booking_api.migrations.guards import GUARDS
+from booking_api.reservations import booking
+from booking_api.reservations.booking import BookingDetails
+from booking_api.reservations.diary import Diary
 from booking_api.tables import METADATA
+from floor.errors import Refused
 from floor.words import BadgeKind
+from tests.kit.reservations import with_policy
 from tests.kit.server import NOW_MS, Floor
 from tests.kit.web import WebFloor, build
 
@@ -42,7 +48,11 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> WebFloor:
 
 
 def acts(floor: Floor, filters: Filters = ALL) -> list[Act]:
-    with floor.db.read() as session:
+    return everything(floor.db, filters)
+
+
+def everything(database: Database, filters: Filters = ALL) -> list[Act]:
+    with database.read() as session:
         return list(service.everything(session, filters))
 
 
@@ -88,6 +98,62 @@ def test_several_flushes_are_one_act_and_what_came_to_nothing_is_none(floor: Flo
     first, second = acts(floor)
     assert [part.kind for part in first.parts] == ["account"]
     assert [(f.before, f.after) for f in second.parts[0].fields] == [("Ada", "Ada")]
+
+
+def test_what_a_savepoint_undid_is_neither_recorded_nor_told(floor: Floor) -> None:
+    told: list[str] = []
+
+    def change(session: Session, name: str) -> None:
+        members.change(session, floor.ada, members.MemberChanges(first_name=name), NOW_MS)
+        session.flush()
+        note(session, "thing", name, "noted")
+        after_commit(session, lambda: told.append(name))
+
+    def refuse(session: Session, name: str) -> None:
+        with contextlib.suppress(Refused), session.begin_nested():
+            change(session, name)
+            with session.begin_nested():
+                change(session, f"{name}, deeper")
+            raise Refused("machine_taken", "No.")
+
+    with acting.scope(OLGA), floor.db.write() as session:
+        change(session, "thrown away")
+        start_again(session)
+        change(session, "before")
+        refuse(session, "refused")
+        with session.begin_nested():
+            refuse(session, "refused within")
+            change(session, "after")
+    (act,) = acts(floor)
+    assert told == [part.object for part in act.parts if part.kind == "thing"] == ["before", "after"]
+    renamed = next(part for part in act.parts if part.kind == "member")
+    assert [(field.before, field.after) for field in renamed.fields] == [("Ada", "after")]
+    with acting.scope(OLGA), floor.db.write() as session:
+        refuse(session, "alone")
+    assert len(acts(floor)) == 1
+    assert told == ["before", "after"]
+
+
+async def test_a_booking_that_is_refused_half_way_leaves_no_trace(
+    web: WebFloor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is shown with its refusal, and commits: neither the log nor the heads know of the booking."""
+    book, tried, ran = booking.book, list[str](), list[str]()
+
+    def books_then_refuses(diary: Diary, details: BookingDetails) -> None:
+        tried.append(book(diary, details).id)
+        after_commit(diary.session, lambda: ran.append("told"))
+        raise Refused("machine_taken", "Somebody was quicker.")
+
+    with_policy(web)
+    monkeypatch.setattr(booking, "book", books_then_refuses)
+    olga = await web.signed_in("olga")
+    before = everything(web.context.database)
+    form = {"begin": "2026-05-25T10:00", "end": "2026-05-25T11:00", "member": web.people["mira"]}
+    answer = await olga.post("/machines/laser-1/reserve", data=form)
+    assert (answer.status_code, len(tried)) == (409, 1)
+    assert (everything(web.context.database), ran) == (before, [])
+    assert doctor.examine(web.context.database) == []
 
 
 def test_secrets_are_not_told(floor: Floor) -> None:

@@ -175,12 +175,14 @@ def number_of(floor: Floor, member: str) -> str:
 
 
 def test_who_passes_a_quiz_that_is_enough_has_the_skill(trained: Floor) -> None:
-    right, wrong = {0: frozenset({0})}, {0: frozenset({1})}
+    right, wrong = 0, 1
 
-    def answer(chosen: dict[int, frozenset[int]], now_ms: int) -> bool:
+    def answer(stored: int, now_ms: int) -> bool:
         with trained.db.write() as session:
             first = quizzes.begin(session, "welding", trained.ada, now_ms)
             assert quizzes.begin(session, "welding", trained.ada, now_ms).id == first.id, "it goes on"
+            (asked,) = quizzes.desk(session, "welding", trained.ada).asked
+            chosen = {0: frozenset({asked.answers.index(stored)})}
             return quizzes.answer(session, "welding", trained.ada, chosen, now_ms).passed
 
     assert not answer(wrong, NOW_MS)

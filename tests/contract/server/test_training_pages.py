@@ -16,6 +16,7 @@ from floor.money import Commodity
 from tests.kit.web import NOW_MS, WebFloor, build
 
 HOUR_MS = 3_600_000
+RIGHT = {"By the door", "Glasses", "Shoes"}
 TRAINING = """
 [[skills]]
 id = "safety"
@@ -72,13 +73,14 @@ async def test_a_member_takes_a_quiz_and_is_signed_off(web: WebFloor) -> None:
     assert asked.count("<fieldset>") == 2
     assert len(re.findall(r'type="checkbox" name="q1"', asked)) == 3
     assert (await otto.post(quiz, data={"q0": "x"})).status_code == 422
-    failed = await otto.post(quiz, data={"q0": "0", "q1": "0"})
+    assert (await otto.post(quiz, data={"q0": "2"})).status_code == 422, "no such answer"
+    failed = await otto.post(quiz, data=right_on(asked) | {"q1": "0"})
     assert failed.headers["location"].endswith("notice=failed")
     page = (await otto.get(quiz)).text
     assert "What do you wear?" in page
     assert "By the door" not in page, "what was wrong, not what is right"
     await otto.post(f"{quiz}/begin")
-    passed = await otto.post(quiz, data={"q0": "0", "q1": ["0", "1"]})
+    passed = await otto.post(quiz, data=right_on((await otto.get(quiz)).text))
     assert passed.headers["location"].endswith("notice=passed")
     assert "You have passed" in (await otto.get(quiz)).text
     member = web.people["otto"]
@@ -117,13 +119,20 @@ async def test_prerequisites_hold_on_the_page_and_in_the_api(web: WebFloor) -> N
     assert {one["what"] for one in kept.json()} == {"as it was"}
 
 
+def right_on(page: str) -> dict[str, list[str]]:
+    """What to fill into a quiz's page to be right. Its source tells nobody: the values are in order."""
+    boxes = re.findall(r'name="(q\d)" value="(\d+)"[^>]*> <span>([^<]+)<', page)
+    values = {name: [value for other, value, _ in boxes if other == name] for name, _, _ in boxes}
+    assert values == {"q0": ["0", "1"], "q1": ["0", "1", "2"]}
+    return {name: [v for other, v, said in boxes if other == name and said in RIGHT] for name in values}
+
+
 def right_of(standing: dict[str, Any]) -> list[dict[str, Any]]:
     """The right answers of an open try, by their places as it shows them."""
-    right = {"By the door", "Glasses", "Shoes"}
     return [
         {
             "question": one["question"],
-            "answers": [n for n, said in enumerate(one["answers"]) if said["en"] in right],
+            "answers": [n for n, said in enumerate(one["answers"]) if said["en"] in RIGHT],
         }
         for one in standing["open"]
     ]
