@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlmodel import select
 
 from booking_api.documents import content as contents
-from booking_api.documents import service
+from booking_api.documents import outlook, service
 from booking_api.documents.content import Content
 from booking_api.documents.models import Invoice
 from booking_api.settings import Settings, read_settings
@@ -51,9 +51,20 @@ def use(
 def issue(
     floor: Floor, account: str, settings: Settings, now_ms: int = NOW_MS, month: str = MONTH
 ) -> list[Content]:
-    """Issue what waits on an account."""
+    """Issue what waits on an account; it comes to what the page of invoices says beforehand."""
     with floor.db.write() as session:
+        said = outlook.expected(session, month, settings.currency.code)
         made = service.issue(session, account, month, settings, "desk", now_ms)
+        sums = {one.commodity: 0 for one in made}
+        for one in made:
+            sums[one.commodity] += one.total_micro
+            account = one.account
+        waited = {one.commodity: one.total_micro for one in said if one.account == account}
+        # who was beaten by another run to what it saw waiting makes nothing
+        assert not made or waited == {code: micro for code, micro in sums.items() if micro}
+        assert account not in {
+            one.account for one in outlook.expected(session, month, settings.currency.code)
+        }
         return [contents.read(one.content) for one in made]
 
 
