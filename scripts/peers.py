@@ -37,10 +37,10 @@ def install(peer: str, root: Path = ROOT) -> str:
 
 
 def _uv(root: Path, *arguments: str) -> None:
-    beside = Path(sys.executable).parent / "uv"
-    uv = str(beside) if beside.is_file() else shutil.which("uv")
+    ours = root / "build" / "uv" / "bin" / "uv"  # the one that the Makefile installs
+    uv = str(ours) if ours.is_file() else shutil.which("uv")
     if uv is None:
-        raise RuntimeError("uv is missing: install it with `python -m pip install uv`, then try again.")
+        raise RuntimeError("uv is missing: install it with `make setup`, then try again.")
     done = subprocess.run(
         [uv, *arguments], cwd=root, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S, check=False
     )
