@@ -16,6 +16,7 @@ from firmware_bridge.bambu.files import JobFiles
 from firmware_bridge.bambu.parser import Fact, Replied, Sent, Status, Versions, parse
 from firmware_bridge.bambu.tracker import AT_WORK, GETS_READY, Tracker
 from firmware_bridge.events import Identified, MachineEvent, Noise
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.orders import NoGate
 from firmware_bridge.settings import setting
 from firmware_bridge.transports import Login, Subscription, Transports
@@ -215,6 +216,10 @@ class BambuDriver(NoGate):
 
     async def message(self, text: str) -> None:
         """Do nothing: its display takes no text."""
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the temperatures and the layer; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Close the connections; see Driver.aclose."""

@@ -64,6 +64,11 @@ class Status:
     fun: int | None = None
     trays: Mapping[int, Mapping[str, object]] | None = None
     tray_now: int | None = None
+    nozzle_c: int | None = None
+    nozzle_goal_c: int | None = None
+    bed_c: int | None = None
+    bed_goal_c: int | None = None
+    chamber_c: int | None = None
 
     @property
     def whole(self) -> bool:
@@ -176,6 +181,11 @@ def _status(said: Mapping[str, object], fun: object) -> Fact:
         fun=_hex(fun),
         trays=_trays(ams, said.get("vt_tray")),
         tray_now=_whole(_digits(ams.get("tray_now")), 65_535),
+        nozzle_c=_whole(said.get("nozzle_temper"), 2_000),
+        nozzle_goal_c=_whole(said.get("nozzle_target_temper"), 2_000),
+        bed_c=_whole(said.get("bed_temper"), 2_000),
+        bed_goal_c=_whole(said.get("bed_target_temper"), 2_000),
+        chamber_c=_whole(said.get("chamber_temper"), 2_000),
     )
 
 

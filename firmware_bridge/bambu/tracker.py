@@ -19,6 +19,7 @@ from firmware_bridge.events import (
     MachineEvent,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge, heaters, layers
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
 
@@ -29,6 +30,8 @@ GETS_READY = frozenset(["PREPARE", "SLICING"])
 MAX_WORDS = 200
 
 _NOTHING_SENT = Sent("", None, None, ())
+NO_CHAMBER_C = (0, 5)
+"""What printers without a thermometer of the chamber tell of it: P1 and A1 five degrees for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,17 @@ class Tracker:
     def connected(self) -> None:
         """Forget what was said: on a new connection the printer tells all anew."""
         self.status, self._said, self._fresh, self._sent = Status(), None, True, _NOTHING_SENT
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """What the heaters show, and the layer that is printed."""
+        now = self.status
+        heat = {
+            "tool0": (now.nozzle_c, now.nozzle_goal_c),
+            "bed": (now.bed_c, now.bed_goal_c),
+            "chamber": (None if now.chamber_c in NO_CHAMBER_C else now.chamber_c, None),
+        }
+        return (*heaters(heat), *(layers(now.layer, now.layers) if self.job else ()))
 
     def may_end_job(self, said: Status) -> bool:
         """Whether the driver is to have read the running job's file before this is received."""

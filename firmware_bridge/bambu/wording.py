@@ -10,7 +10,7 @@ from firmware_bridge.bambu.parser import Status, error_code, hms_code
 
 CANCELLED = frozenset([0x0300_400C, 0x0500_400E])
 
-_PARTS = {0x03: "motion", 0x05: "mainboard", 0x07: "AMS", 0x08: "toolhead", 0x0C: "camera"}
+PARTS = {0x03: "motion", 0x05: "mainboard", 0x07: "AMS", 0x08: "toolhead", 0x0C: "camera"}
 _MOST_TOLD = 3
 
 
@@ -29,5 +29,5 @@ def describe(status: Status) -> str:
 
 
 def _part(code: int) -> str:
-    part = _PARTS.get(code >> 24)
+    part = PARTS.get(code >> 24)
     return f" ({part})" if part else ""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.link import Link
 from firmware_bridge.grbl.parser import GrblParser
@@ -218,6 +219,10 @@ class GrblDriver:
         if self._link:
             safe = "".join(letter if letter.isprintable() and letter not in "[]" else " " for letter in text)
             self._link.to_sender(f"[MSG:Makerfloor: {safe[:80]}]\r\n".encode())
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the feed, and the spindle's speed or the laser's power; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Do nothing: line and port are closed with the events; see Driver.aclose."""

@@ -19,6 +19,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.grbl.codes import LOCKED, alarm_words, error_words, family
 from firmware_bridge.grbl.meter import Meter, Sample
 from firmware_bridge.grbl.parser import (
@@ -81,6 +82,7 @@ class Tracker:
         self._read_at_s = float("-inf")
         self._family, self._greeting, self._version = "grbl", "", ""
         self.state = ""
+        self.gauges: tuple[Gauge, ...] = ()
         self._sub: int | None = None
 
     @property
@@ -100,7 +102,7 @@ class Tracker:
 
     def lost(self) -> None:
         """Take note of a lost connection: what happened meanwhile nobody knows."""
-        self._said, self.state, self._alarm = None, "", None
+        self._said, self.state, self._alarm, self.gauges = None, "", None, ()
         self._meter.lost()
         self._path.lose()
         if self._job:
@@ -203,6 +205,7 @@ class Tracker:
         scale = MM_PER_INCH if self._inches else 1.0
         feed_um_s = max(0.0, now.feed or 0.0) * scale * 1000 / 60
         on = (now.speed or 0.0) > 0
+        self.gauges = _gauges(now, scale)
         went = self._went(now, at_s, waiting, scale)
         span_s = self._meter.take(Sample(at_s, running, feed_um_s, on), went)
         if now.state == "Alarm":
@@ -329,3 +332,10 @@ def _position(now: Report, offset: Axes | None, scale: float) -> Point | None:
     if now.machine is None or offset is None or min(len(now.machine), len(offset)) < 2:
         return None
     return (now.machine[0] - offset[0]) * scale, (now.machine[1] - offset[1]) * scale
+
+
+def _gauges(now: Report, scale: float) -> tuple[Gauge, ...]:
+    """Return what a report shows of speeds. S is turns a minute of a spindle, or a laser's power: no unit."""
+    feed = () if now.feed is None else (Gauge("feed", round(now.feed * scale), None, "mm/min"),)
+    spindle = () if now.speed is None else (Gauge("spindle", round(now.speed), None, ""),)
+    return feed + spindle

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.marlin.gate import Gate
 from firmware_bridge.marlin.link import CANCEL, Link
 from firmware_bridge.marlin.tracker import Tracker
@@ -284,6 +285,10 @@ class MarlinDriver:
     async def message(self, text: str) -> None:
         """Show a line on the printer's display as soon as its line is free; see Driver.message."""
         await self._working_link().ask(display_command(_NO_TEXT.sub(" ", text)))
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the temperatures; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Do nothing: line and port are closed with the events; see Driver.aclose."""

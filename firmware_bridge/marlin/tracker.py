@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from firmware_bridge.events import Identified, JobProgressed, MachineEvent, Noise
+from firmware_bridge.gauges import Gauge, heaters
 from firmware_bridge.marlin.jobs import Job, Jobs
 from firmware_bridge.marlin.lines import Line
 from firmware_bridge.marlin.parser import (
@@ -75,6 +76,11 @@ class Tracker(Jobs):
     def doubtful(self) -> bool:
         """Whether M27 says that nothing prints, and only the open file can say whether that is a pause."""
         return self._job is not None and self._job.card and (self._job.doubts > 0 or bool(self._job.held))
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """What the heaters showed last."""
+        return heaters(self.temperatures.heaters) if self.temperatures else ()
 
     @property
     def hot(self) -> bool:

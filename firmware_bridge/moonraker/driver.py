@@ -15,7 +15,10 @@ from pathlib import Path
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import Identified, MachineEvent
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.moonraker.parser import (
+    HEAT,
+    HEATERS,
     Fact,
     Heard,
     Klippy,
@@ -44,9 +47,18 @@ AGAIN_S = 2.0
 MAX_BACKLOG = 1024
 HISTORY = {"limit": 10, "order": "desc"}
 STATUS = {
-    "print_stats": ["state", "message", "filename", "print_duration", "total_duration", "filament_used"],
+    "print_stats": [
+        "state",
+        "message",
+        "filename",
+        "print_duration",
+        "total_duration",
+        "filament_used",
+        "info",
+    ],
     "display_status": ["progress"],
     "webhooks": ["state", "state_message"],
+    **{heater: list(HEAT) for heater in HEATERS},
 }
 STATE = "/printer/objects/query?print_stats=state"
 SCRIPT = "/printer/gcode/script"
@@ -220,6 +232,10 @@ class MoonrakerDriver(NoGate):
             )
         if started.get("print_started") is not True:
             raise MachineFault(f"{self.name} took {name}, but did not start it: look at the printer")
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the temperatures and the layer; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Close the connections; see Driver.aclose."""

@@ -24,6 +24,12 @@ MAX_PATH = 1024
 NOBODY = frozenset({"", "_TRUSTED_USER_", "_API_KEY_USER_", "No User"})
 
 
+HEATERS = (
+    "extruder", "extruder1", "heater_bed", "heater_generic chamber", "temperature_sensor chamber"
+)  # fmt: skip
+HEAT = ("temperature", "target")
+
+
 class Klippy(StrEnum):
     """The state of Klipper's host; each value is Moonraker's own name."""
 
@@ -48,6 +54,7 @@ class Status:
 
     `state` is print_stats' own word; `print_ms` leaves out pauses, and what was before the first extrusion;
     `total_ms` leaves out nothing; `used_um` is net, and may fall; `progress` goes from 0 to 1.
+    `heat` has `temperature` and `target` by heater, as far as they changed.
     """
 
     fresh: bool
@@ -60,6 +67,9 @@ class Status:
     total_ms: int | None = None
     used_um: int | None = None
     progress: Decimal | None = None
+    layer: int | None = None
+    layers: int | None = None
+    heat: Mapping[str, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,24 @@ def parse_status(result: object, fresh: bool = True) -> Status | None:
         total_ms=_thousandths(stats.get("total_duration"), MAX_SECONDS),
         used_um=_thousandths(stats.get("filament_used"), MAX_MM),
         progress=min(progress, Decimal(1)) if progress is not None else None,
+        layer=_whole(table(stats.get("info")).get("current_layer")),
+        layers=_whole(table(stats.get("info")).get("total_layer")),
+        heat=_heat(status),
     )
+
+
+def _heat(status: Mapping[str, object]) -> dict[str, dict[str, float]] | None:
+    said = {name: table(status.get(name)) for name in HEATERS if name in status}
+    heat = {
+        name: {key: float(now) for key in HEAT if (now := signed(one.get(key))) is not None}
+        for name, one in said.items()
+    }
+    return heat or None
+
+
+def _whole(value: object) -> int | None:
+    found = number(value)
+    return int(found) if found is not None and found < MAX_SECONDS else None
 
 
 def parse_rows(result: object) -> list[Row]:

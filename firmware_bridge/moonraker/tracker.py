@@ -7,7 +7,7 @@ first extrusion, are not in it. Filament is the highest that `filament_used` cam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -20,6 +20,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge, heaters, layers
 from firmware_bridge.moonraker.parser import Fact, Klippy, KlippyState, Row, Status
 from floor.gcode import Filament
 from floor.meter import Quantity
@@ -81,6 +82,7 @@ class Tracker:
         self._nameless = 0
         self._count = 0
         self._said: MachineEvent | None = None
+        self._heat: dict[str, Mapping[str, float]] = {}
         self._told: list[MachineEvent] = []
         self._done = dict.fromkeys(
             (Quantity.JOB_TIME_MS, Quantity.FILAMENT_UM, Quantity.FILAMENT_MG, Quantity.JOBS), 0
@@ -88,7 +90,13 @@ class Tracker:
 
     def lost(self) -> None:
         """Forget what was said: after a lost connection the next status speaks anew."""
-        self._said = None
+        self._said, self._heat = None, {}
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """What the heaters show, and the layer that is printed."""
+        heat = {name: (one.get("temperature"), one.get("target")) for name, one in self._heat.items()}
+        return (*heaters(heat), *layers(self._now.layer if self.job else None, self._now.layers))
 
     def receive(self, fact: Fact) -> list[MachineEvent]:
         """Take one fact and return what follows from it."""
@@ -116,6 +124,8 @@ class Tracker:
         was = Status(fresh=True) if new.fresh else self._now
         known = {name: value for name in Status.__slots__ if (value := getattr(new, name)) is not None}
         self._now = now = replace(was, **known)
+        for name, changed in (new.heat or {}).items():
+            self._heat[name] = {**self._heat.get(name, {}), **changed}
         events: list[MachineEvent] = []
         if self.job is not None and new.fresh and not self._goes_on(self.job):
             events += self._ended_unseen(self.job)

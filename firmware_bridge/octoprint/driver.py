@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent, Noise
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.octoprint.parser import (
     Fact,
     PrintStage,
@@ -190,6 +191,10 @@ class OctoPrintDriver(NoGate):
     async def message(self, text: str) -> None:
         """Show one line by M117; see Driver.message."""
         await self._order("/api/printer/command", {"commands": [display_command(text)]})
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the temperatures; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Close the connections; see Driver.aclose."""

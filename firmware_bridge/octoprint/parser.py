@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from firmware_bridge.events import Noise
+from firmware_bridge.gauges import Gauge, heaters
 from firmware_bridge.transports import MAX_FRAME_BYTES
 from floor.words import Activity
 
@@ -35,6 +36,7 @@ class Snapshot:
     """One `current` or `history` message; `fresh` marks history, the first of a connection.
 
     `at_ms` is OctoPrint's clock (UTC milliseconds, 0 if not said), `filepos` and `size` are bytes.
+    `heat` is None where the message says nothing of temperatures.
     """
 
     activity: Activity
@@ -49,6 +51,7 @@ class Snapshot:
     time_s: float | None
     left_s: int | None
     completion: float | None
+    heat: tuple[Gauge, ...] | None = None
 
     @property
     def printing(self) -> bool:
@@ -148,7 +151,17 @@ def _snapshot(payload: object, fresh: bool) -> Fact:
         time_s=_number(progress.get("printTime")),
         left_s=_whole(progress.get("printTimeLeft")),
         completion=_number(progress.get("completion")),
+        heat=_heat(table.get("temps")),
     )
+
+
+def _heat(temps: object) -> tuple[Gauge, ...] | None:
+    """Read the newest of a list of temperatures, which holds minutes of them on a new connection."""
+    if not isinstance(temps, list) or not temps:
+        return None
+    newest = [(name, _table(one)) for name, one in _table(temps[-1]).items() if isinstance(one, dict)]
+    heat = {name: (_number(one.get("actual")), _number(one.get("target"))) for name, one in newest}
+    return heaters(heat)
 
 
 def _activity(flags: Mapping[str, object], error: bool) -> Activity:

@@ -18,6 +18,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.octoprint.parser import (
     Fact,
     FirmwareNamed,
@@ -64,6 +65,7 @@ class Tracker:
 
     def __init__(self) -> None:
         self.job: Job | None = None
+        self.gauges: tuple[Gauge, ...] = ()
         self._server = "OctoPrint"
         self._at_ms = 0
         self._count = 0
@@ -79,7 +81,7 @@ class Tracker:
 
     def lost(self) -> None:
         """Forget what was said: after a lost connection the next snapshot speaks anew."""
-        self._said = None
+        self._said, self.gauges = None, ()
 
     def may_end_job(self, fact: Fact) -> bool:
         """Whether the driver is to have read the running job's G-code before this fact is received."""
@@ -126,6 +128,7 @@ class Tracker:
         events: list[MachineEvent] = []
         first, self._known = not self._known, True
         self._at_ms = now.at_ms or self._at_ms
+        self.gauges = self.gauges if now.heat is None else now.heat
         said = ActivityChanged(now.activity, now.words)
         if said != self._said:
             self._said = said

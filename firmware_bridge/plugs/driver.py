@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.orders import NoOrders
 from firmware_bridge.plugs.facts import Dialect, Named, Presence, Refusal
 from firmware_bridge.plugs.tracker import Limits, PlugTracker
@@ -68,6 +69,10 @@ class PlugDriver(NoOrders):
         async with aclosing(reconnecting(self._connection, self._backoff)) as events:
             async for event in events:
                 yield event
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return what the machine draws; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def _connection(self) -> AsyncGenerator[MachineEvent, None]:
         async with self._mqtt.open(self._dialect.topics) as broker:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.counting import BusyTime, Counter
 from firmware_bridge.events import ActivityChanged, Identified, MachineEvent, Noise, ReadingTaken
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.plugs.facts import Named, PlugFact, Presence, Sample
 from floor.meter import Quantity
 from floor.words import Activity
@@ -32,13 +33,14 @@ class PlugTracker:
         self._work = BusyTime(
             limits.busy_above_w, limits.idle_below_w, limits.after_s, limits.silence_s, limits.idle_after_s
         )
+        self.gauges: tuple[Gauge, ...] = ()
         self._heard_s = 0.0
         self._said: ActivityChanged | None = None
         self._told: dict[Quantity, int] | None = None
 
     def connected(self, at_s: float) -> None:
         """A connection to the broker begins: what is not heard from now on is lost."""
-        self._heard_s, self._said, self._told = at_s, None, None
+        self._heard_s, self._said, self._told, self.gauges = at_s, None, None, ()
         self._work.forget()
 
     def receive(self, fact: PlugFact, at_s: float) -> list[MachineEvent]:
@@ -68,13 +70,14 @@ class PlugTracker:
         watts = 0 if sample.on is False else sample.watts
         if watts is None:  # it proves no power: neither that the machine works nor that it is measured at all
             return events + self._reading()
-        self._heard_s = at_s
+        self._heard_s, self.gauges = at_s, (Gauge("power", round(watts), None, "W"),)
         busy = self._work.take(float(watts), at_s)
         # counted before it is said: whoever hears BUSY knows already that busy time is counted here
         return [*events, *self._reading(), *self._say(Activity.BUSY if busy else Activity.IDLE, "")]
 
     def _lost(self, words: str) -> list[MachineEvent]:
         self._work.forget()
+        self.gauges = ()
         return self._say(Activity.UNREACHABLE, words)
 
     def _reading(self) -> list[MachineEvent]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import Identified, MachineEvent, Noise
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.orders import NoGate
 from firmware_bridge.prusalink.files import JobFiles
 from firmware_bridge.prusalink.parser import (
@@ -254,6 +255,10 @@ class PrusaLinkDriver(NoGate):
 
     async def message(self, text: str) -> None:
         """Do nothing: PrusaLink shows no text of others."""
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return the temperatures; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def aclose(self) -> None:
         """Close the connections; see Driver.aclose."""

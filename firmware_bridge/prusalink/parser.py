@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from firmware_bridge.events import Noise
+from firmware_bridge.gauges import Gauge, heaters
 from firmware_bridge.json_values import load, number, table, words
 from floor.words import Activity
 
@@ -59,6 +60,7 @@ class Status:
     activity: Activity
     words: str
     job: JobShown | None
+    heat: tuple[Gauge, ...] = ()
 
     @property
     def at_job(self) -> bool:
@@ -102,7 +104,21 @@ def parse_status(body: bytes) -> Status | Noise:
     reason = table(printer.get("status_printer"))
     why = words(reason.get("message")) if reason.get("ok") is False else ""
     activity = Activity.UNREACHABLE if state == "ERROR" and why in PRINTER_AWAY else ACTIVITIES[state]
-    return Status(state, activity, f"{state}: {why}" if why else state, _job(table(said.get("job"))))
+    job = _job(table(said.get("job")))
+    return Status(state, activity, f"{state}: {why}" if why else state, job, _heat(printer))
+
+
+def _heat(printer: Mapping[str, object]) -> tuple[Gauge, ...]:
+    def degrees(key: str) -> float | None:
+        found = number(printer.get(key))
+        return None if found is None else float(found)
+
+    return heaters(
+        {
+            "tool0": (degrees("temp_nozzle"), degrees("target_nozzle")),
+            "bed": (degrees("temp_bed"), degrees("target_bed")),
+        }
+    )
 
 
 def _job(said: Mapping[str, object]) -> JobShown | None:

@@ -19,6 +19,7 @@ from firmware_bridge.events import (
     MachineEvent,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.prusalink.filament import Used
 from firmware_bridge.prusalink.parser import AT_JOB, JobFile, JobShown, Status
 from floor.meter import Quantity
@@ -128,6 +129,7 @@ class Tracker:
 
     def __init__(self, run: str, gap_s: float) -> None:
         self.job: Job | None = None
+        self.gauges: tuple[Gauge, ...] = ()
         self._run = run
         self._gap_s = gap_s
         self._count = 0
@@ -141,7 +143,7 @@ class Tracker:
 
     def lost(self) -> None:
         """Forget what was said: after a lost connection the next status speaks anew."""
-        self._said, self._gap = None, True
+        self._said, self._gap, self.gauges = None, True, ()
 
     def ends_job(self, now: Status) -> bool:
         """Whether this status ends the running job: its file is to be read before it is received."""
@@ -150,6 +152,7 @@ class Tracker:
     def receive(self, now: Status, at_s: float) -> list[MachineEvent]:
         """Take one status, at a monotonic time, and return what follows from it."""
         events: list[MachineEvent] = []
+        self.gauges = now.heat
         if self.job and self.ends_job(now):
             events += self._end(now, at_s)
         if now.at_job and now.job is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from firmware_bridge.backoff import Backoff, reconnecting
 from firmware_bridge.events import MachineEvent, Measured
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.orders import NoOrders
 from firmware_bridge.plugs.facts import Sample
 from firmware_bridge.plugs.tracker import Limits, PlugTracker
@@ -82,6 +83,10 @@ class PzemDriver(NoOrders):
         async with aclosing(reconnecting(self._connection, self._backoff)) as events:
             async for event in events:
                 yield event
+
+    def gauges(self) -> tuple[Gauge, ...]:
+        """Return what the machine draws; see Shows.gauges."""
+        return self._tracker.gauges
 
     async def _connection(self) -> AsyncGenerator[MachineEvent, None]:
         async with self._transport.open() as stream:

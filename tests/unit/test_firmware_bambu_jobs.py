@@ -24,6 +24,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.transports import Told
 from firmware_bridge.transports.scripted import ScriptedFiles, ScriptedMqtt, ScriptedTransports
 from floor.errors import MachineUnreachable
@@ -352,3 +353,16 @@ async def test_a_file_that_fits_is_found_among_those_of_its_name() -> None:
     readings = [event.counters[Quantity.FILAMENT_MG] for event in seen if isinstance(event, ReadingTaken)]
     assert readings[-1] == 3000
     assert not [event for event in seen if isinstance(event, Noise)]
+
+
+def test_its_gauges_are_merged_from_what_changed() -> None:
+    printer = Printer()
+    heat = {"nozzle_temper": 220.25, "nozzle_target_temper": 220, "bed_temper": 24.5, "bed_target_temper": 0}
+    printer.say(**WHOLE, **heat, chamber_temper=5)
+    warm = Gauge("nozzle", 220, 220)
+    assert printer.tracker.gauges == (warm, Gauge("bed", 24))
+    printer.say(gcode_state="RUNNING", subtask_name="part", layer_num=3, bed_temper=60.0, chamber_temper=38)
+    layer = Gauge("layer", 3, 20, "")
+    assert printer.tracker.gauges == (warm, Gauge("bed", 60), Gauge("chamber", 38), layer)
+    printer.tracker.connected()
+    assert printer.tracker.gauges == ()

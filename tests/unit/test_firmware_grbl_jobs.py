@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from firmware_bridge.events import ActivityChanged, JobEnded, JobStarted, MachineEvent, ReadingTaken
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.grbl.gate import Gate
 from firmware_bridge.grbl.parser import GrblParser
 from firmware_bridge.grbl.tracker import Tracker
@@ -174,6 +175,9 @@ def test_power_that_is_said_while_idle_bills_nothing() -> None:
     bench = Bench()
     bench.stream(["M3 S1000"])
     bench.settle(60)
+    assert bench.tracker.gauges == (Gauge("feed", 0, None, "mm/min"), Gauge("spindle", 1000, None, ""))
+    bench.tracker.lost()
+    assert bench.tracker.gauges == ()
     assert bench.counters()[Quantity.LASER_TIME_MS] == 0
     assert bench.of(JobStarted) == []
 

@@ -11,6 +11,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.marlin.gate import LOST_S, MAX_KEPT, QUIET_S, TOO_MANY, Gate, Passed
 from firmware_bridge.marlin.lines import Line, numbered, read_line
 from firmware_bridge.marlin.meter import PrintTimer, Spool
@@ -331,3 +332,13 @@ def test_another_host_gets_no_job_of_one_that_left_and_a_host_may_go_on_by_itsel
     events = tracker.passed(of("G1 X2"), 32.0)
     assert JobEnded("a", JobOutcome.UNKNOWN, 0, "the host left before the print ended") in events
     assert JobStarted("b", "print of a host", None) in events
+
+
+def test_its_gauges_are_what_its_heaters_said_last() -> None:
+    tracker = Tracker(lambda: "a")
+    assert tracker.gauges == ()
+    for line in (b"ok T:25.45 /0.00 B:25.45 /0.00 @:0 B@:0\n", b" T:214.6 /215.0 B:59.98 /60.0 @:64 B@:31\n"):
+        tracker.receive(parse_line(line), 0.0)
+    assert tracker.gauges == (Gauge("nozzle", 215, 215), Gauge("bed", 60, 60))
+    tracker.lost()
+    assert tracker.gauges == ()

@@ -9,6 +9,7 @@ import pytest
 
 from firmware_bridge.counting import BusyTime, Counter
 from firmware_bridge.events import ActivityChanged, Noise, ReadingTaken
+from firmware_bridge.gauges import Gauge
 from firmware_bridge.plugs.facts import Presence, Sample
 from firmware_bridge.plugs.learn import main, propose
 from firmware_bridge.plugs.tracker import Limits, PlugTracker
@@ -78,8 +79,10 @@ def test_silence_and_the_last_will_are_told_once_and_end_the_busy_time() -> None
     plug = tracker()
     plug.receive(Sample(100, 1_000_000, True), 1)  # type: ignore[arg-type]
     plug.receive(Sample(100, 1_000_500, True), 11)  # type: ignore[arg-type]
+    assert plug.gauges == (Gauge("power", 100, None, "W"),)
     assert plug.tick(41) == []
     assert plug.tick(42) == [ActivityChanged(Activity.UNREACHABLE, "it was silent for 30 s")]
+    assert plug.gauges == ()
     assert plug.tick(80) == []
     assert plug.receive(Presence(True), 81) == []
     said = plug.receive(Sample(100, 1_002_000, True), 90)  # type: ignore[arg-type]

@@ -44,6 +44,7 @@ ANSWERS = {
     "M601": ["// action:paused"],
     "M602": ["// action:resumed"],
 }
+HEAT = "T:24.6 /0.0 B:60.2 /60.0 T0:24.6 /0.0 @:0 B@:31 P:0.0 A:31.4"
 BYTE_S, LATENCY_S = 10 / 115_200, 0.001
 NUMBERED = re.compile(r"N\d+ (.*?) ?\*\d+$")
 
@@ -59,18 +60,29 @@ class Printer(threading.Thread):
         self.path = os.ttyname(self._slave)
         self._eeprom = dict(EEPROM)
         self._progress = "-1", "-1"
+        self._speaking = threading.Lock()
 
     def run(self) -> None:
-        rest = b""
+        rest = os.read(self.line, 4096)
+        threading.Thread(target=self._report, daemon=True).start()
         while True:
-            *lines, rest = (rest + os.read(self.line, 4096)).split(b"\n")
+            *lines, rest = rest.split(b"\n")
             for line in lines:
                 for answer in self._answer(line.decode("ascii", "replace").strip()):
                     self.say(answer)
+            rest += os.read(self.line, 4096)
 
     def say(self, text: str) -> None:
-        time.sleep((len(text) + 1) * BYTE_S + LATENCY_S)
-        os.write(self.line, f"{text}\n".encode())
+        with self._speaking:
+            time.sleep((len(text) + 1) * BYTE_S + LATENCY_S)
+            os.write(self.line, f"{text}\n".encode())
+
+    def _report(self) -> None:
+        """Say the temperatures every 2 s, as a printer that `M155 S2` has told: PrusaLink's own may be lost in its
+        start, and comes again after a minute only (auto_telemetry.py)."""
+        while True:
+            time.sleep(2)
+            self.say(HEAT)
 
     def _answer(self, command: str) -> list[str]:
         numbered = NUMBERED.match(command)

@@ -14,6 +14,7 @@ import pytest
 from firmware_bridge.backoff import Backoff
 from firmware_bridge.driver import TakesFiles
 from firmware_bridge.events import JobEnded, JobProgressed, JobStarted
+from firmware_bridge.gauges import Shows
 from firmware_bridge.moonraker.driver import MoonrakerDriver, MoonrakerSettings
 from floor.errors import MachineFault
 from floor.meter import Quantity
@@ -147,6 +148,7 @@ async def test_a_sliced_file_is_printed_and_metered_without_its_pauses(
         started = await watch.next(JobStarted)
         assert (started.name, started.user) == ("part-one.gcode", None)
         assert 7100 < ((await watch.next(JobProgressed)).left_s or 0) <= 7200
+        assert {one.name for one in cast(Shows, watch.driver).gauges()} == {"nozzle"}
         with pytest.raises(MachineFault, match="at work"):
             await cast(TakesFiles, watch.driver).print_file("other.gcode", file)
         await watch.driver.hold()

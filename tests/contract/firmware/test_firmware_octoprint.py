@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -22,6 +23,7 @@ from firmware_bridge.events import (
     Noise,
     ReadingTaken,
 )
+from firmware_bridge.gauges import Shows
 from firmware_bridge.octoprint.driver import OctoPrintDriver, OctoPrintSettings
 from firmware_bridge.transports.real import RealTransports
 from firmware_bridge.transports.websocket import WebSocketTransport
@@ -93,6 +95,8 @@ async def test_a_members_job_is_metered_by_octoprints_time_and_the_gcodes_filame
         ended = await watch.next(JobEnded)
         assert (ended.job_id, ended.outcome) == (started.job_id, JobOutcome.DONE)
         assert ended.job_time_ms >= 2_400
+        heat = {one.name: one for one in cast(Shows, watch.driver).gauges()}
+        assert heat["nozzle"].unit == heat["bed"].unit == "°C"
         await watch.activity(Activity.IDLE)
         assert watch.counters() == {
             Quantity.JOB_TIME_MS: ended.job_time_ms,

@@ -15,6 +15,7 @@ import pytest
 from firmware_bridge.backoff import Backoff
 from firmware_bridge.driver import Driver, TakesFiles
 from firmware_bridge.events import Identified, JobEnded, JobProgressed, JobStarted, Noise
+from firmware_bridge.gauges import Gauge, Shows
 from firmware_bridge.prusalink import driver as driver_module
 from firmware_bridge.prusalink.driver import PrusaLinkDriver, PrusaLinkSettings
 from floor.errors import MachineFault, MachineUnreachable
@@ -156,6 +157,11 @@ async def test_a_file_is_printed_held_resumed_and_metered(real: PrusaLinkPeer, t
         named = await watch.next(Identified)
         assert (named.name, named.firmware) == ("PrusaLink I3MK3S MuadDib", "3.14.1-8237")
         assert (await watch.activity(Activity.IDLE)).words == "IDLE"
+        assert isinstance(watch.driver, Shows)
+        async with asyncio.timeout(30):  # PrusaLink asks its printer for them when it has settled
+            while not watch.driver.gauges():
+                await asyncio.sleep(0.1)
+        assert watch.driver.gauges() == (Gauge("nozzle", 25), Gauge("bed", 60, 60))
         with pytest.raises(MachineFault, match="has no job"):
             await watch.driver.hold()
         assert isinstance(watch.driver, TakesFiles)
