@@ -15,10 +15,12 @@ from floor.reservation.ahead import Bound, User
 from floor.reservation.at_machine import holds, lets_in
 from floor.reservation.extension import USED
 from floor.reservation.model import Counted, Policies
-from floor.reservation.terms import Kind, Known, Reservation, Slot, Standing, Turned, Use
+from floor.reservation.terms import Allowed, Decision, Kind, Known, Reservation, Slot, Standing, Turned, Use
 from floor.wire.roster import Booking, OnReserved, Waits
 
 SESSIONS = frozenset({Counted.USE, Counted.WALK_IN})
+EVERY = 1
+"""How closely "*" means a machine (floor.reservation.model.Machines.hold)."""
 OWN_MS = 2_000
 """Two that say that they began at a machine within so long are one and the same session."""
 
@@ -93,14 +95,25 @@ def free(member: MemberStanding) -> bool:
     return member.supervisor or member.technician
 
 
-def turned(case: Case) -> Turned | None:
-    """Return why the member may not begin without a reservation now, or None."""
+def means(policies: Policies, machine: str) -> bool:
+    """Whether a policy means a machine by more than "*": the hours of all machines lock no door."""
+    kind = policies.kinds.get(machine, "")
+    return policies.of(machine).machines.hold(machine, kind) > EVERY
+
+
+def decide(case: Case) -> Decision:
+    """Say whether the member may begin without a reservation now, and when such a use would have to end."""
     member = case.member
     if free(member) or not case.policies.of(case.machine).name:
-        return None
-    decision = walk_in.decide(
+        return Allowed()
+    return walk_in.decide(
         case.policies, case.machine, member.id, member.tier, case.known, case.now_ms, case.zone
     )
+
+
+def turned(case: Case) -> Turned | None:
+    """Return why the member may not begin without a reservation now, or None."""
+    decision = decide(case)
     return decision if isinstance(decision, Turned) else None
 
 

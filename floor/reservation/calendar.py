@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from floor.reservation.model import Per, Policies, Span, Times
 from floor.tariff.calendar import YEAR_9999_MS, instant, local
@@ -34,6 +35,7 @@ def minute_of(at_ms: int, zone: tzinfo) -> int:
     return shown.hour * 60 + shown.minute
 
 
+@lru_cache(maxsize=4_096)
 def at(day: date, minute: int, zone: tzinfo, *, is_end: bool = False) -> int:
     """Return the instant of a minute of a day; 1440 and more are the next day's."""
     shown = datetime.combine(

@@ -301,6 +301,23 @@ def reached_ms(asked: Asked, limit: Limit) -> int:
     return low
 
 
+def used(asked: Asked, limit: Limit) -> Broken | None:
+    """Return what is used of a limit where the wanted time begins, without it; None: nothing counts there."""
+    items, begins = list(_items(asked, limit)), asked.wanted.begins_ms
+    if not limit.counts & COMING:
+        return None
+    if limit.per is Per.OPEN:
+        items, window = [one for one in items if one.ends_ms > asked.now_ms], (asked.now_ms, LAST_MS)
+    elif limit.per is Per.ROLLING:
+        window = (calendar.shift(begins, limit.window, asked.zone, -1), begins)
+    else:
+        window = next(_periods(asked.policies, limit.per, begins, begins + 1, asked.zone), (0, 0))
+    if limit.ms is not None:
+        return Broken(limit, _measure(asked, limit, items, window), False, *window)
+    inside = [one for one in items if window[0] <= one.begins_ms < window[1] or limit.per is Per.OPEN]
+    return Broken(limit, sum(one.number for one in inside), True, *window)
+
+
 def _with(asked: Asked, wanted: Item) -> Asked:
     return Asked(
         asked.policies,
@@ -343,7 +360,9 @@ def turned(asked: Asked, broken: Broken) -> Turned:
         what = _what(limit, is_number, limit.number == 1)
         sentence = f"At most {most} {what} {_per(limit)} on {where}{name}: this would be {total}{days}."
     else:
-        sentence = f"There were {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
+        were = "was" if total == "1" else "were"
+        what = _what(limit, is_number, total == "1")
+        sentence = f"There {were} {total} {what}{days}, and at most {most} {_per(limit)} are let pass."
         sentence += f" You may book again from {calendar.shown(broken.again_ms, asked.zone)} on."
     values = {"key": limit.key, "most": most, "total": total, "per": limit.per.value, "over": where}
     return Turned("limits", sentence, values | {"name": limit.name}, broken.again_ms)
@@ -360,7 +379,8 @@ def _per(limit: Limit) -> str:
 
 def _what(limit: Limit, is_number: bool, is_one: bool = False) -> str:
     if limit.counts <= {Counted.NO_SHOWS, Counted.LATE_CANCELS}:
-        return " or ".join(sorted(one.replace("_", "-") for one in limit.counts))
+        names = " or ".join(sorted(one.replace("_", "-") for one in limit.counts))
+        return names.replace("-shows", "-show").replace("-cancels", "-cancel") if is_one else names
     if Counted.RESERVATIONS not in limit.counts:
         what = ("use" if is_one else "uses") if is_number else "of use"
     elif limit.counts & {Counted.USE, Counted.WALK_IN}:

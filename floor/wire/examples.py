@@ -42,12 +42,14 @@ from floor.wire.messages import (
     LockOut,
     PhoneTapped,
     ReadBadge,
+    Reading,
     Reply,
     ServerKeys,
     Signed,
     Station,
     Stations,
     Stop,
+    Vitals,
     Wiring,
 )
 from floor.wire.roster import Booking, QueuedPrint, Roster, RosterDelta, RosterMachine, RosterVersion
@@ -233,6 +235,9 @@ def signed(kind: str, message: Message) -> Signed:
 
 SERVER_KEY, OLDER_KEY = "K" * 43 + "=", "J" * 43 + "="
 SERVER_KEYS = ServerKeys(n=1, keys=[SERVER_KEY, OLDER_KEY])
+VITALS = Vitals(
+    clock_error_ms=40, free_permille=612, rss_kb=61_440, memory_kb=412_000, celsius=52, answer_ms=38
+)
 STATION = Station(
     machine="printer-1",
     state=StationState.IN_USE,
@@ -247,6 +252,10 @@ STATION = Station(
     progress=0.08,
     left_s=671,
     job="bracket.gcode",
+    readings=[
+        Reading(name="nozzle", value=214, target=215, unit="°C"),
+        Reading(name="layer", value=12, target=60),
+    ],
 )
 EXAMPLES: dict[Channel, Message] = {
     Channel.ALIVE: Alive(gateway=GATEWAY, online=True),
@@ -262,7 +271,12 @@ EXAMPLES: dict[Channel, Message] = {
     ),
     Channel.JOURNAL: JournalBatch(gateway=GATEWAY, epoch=1, entries=journal()[:2]),
     Channel.STATIONS: Stations(
-        gateway=GATEWAY, at_ms=NOW_MS, roster=RosterVersion(1, 41), roster_age_s=12, stations=[STATION]
+        gateway=GATEWAY,
+        at_ms=NOW_MS,
+        roster=RosterVersion(1, 41),
+        roster_age_s=12,
+        vitals=VITALS,
+        stations=[STATION],
     ),
     Channel.REPLY: Reply(id=COMMAND.id, gateway=GATEWAY, done=True),
     Channel.BADGE: BadgeRead(gateway=GATEWAY, machine="saw", reading=READING, sealed="Zm9yIGV4YW1wbGUg" * 4),

@@ -304,5 +304,4 @@ def entry_hash(previous: str, epoch: int, entry: JournalEntry) -> str:
 
 def chained(epoch: int, previous: str, entry: JournalEntry) -> JournalEntry:
     """Return the entry with its place in the chain filled in."""
-    linked = entry.model_copy(update={"previous": previous, "hash": GENESIS})
-    return linked.model_copy(update={"hash": entry_hash(previous, epoch, linked)})
+    return entry.model_copy(update={"previous": previous, "hash": entry_hash(previous, epoch, entry)})

@@ -41,11 +41,41 @@ class Hello(Message):
     keys_n: Count = 0
 
 
+class Reading(Wire):
+    """What a gauge of a machine shows: a temperature with its target, a layer of so many. Metered is nothing.
+
+    `name` is nozzle, nozzle-2, bed, chamber, layer, power, feed, spindle, or a word of a later version.
+    """
+
+    name: Id
+    value: Annotated[float, Field(ge=-1_000_000, le=1_000_000)]
+    target: Annotated[float, Field(ge=-1_000_000, le=1_000_000)] | None = None
+    unit: Annotated[str, Field(max_length=8)] = ""
+
+
+class Vitals(Wire):
+    """How the gateway's computer is doing; None is what it does not know.
+
+    `clock_error_ms` bounds the error of its clock by its own knowledge; `free_permille` is what is free of
+    the journal's disk; `rss_kb` what the gateway's process holds of memory, `memory_kb` what the computer has
+    left; `celsius` is the processor's temperature; `answer_ms` how long the server took to answer the last
+    hello, there and back.
+    """
+
+    clock_error_ms: Count | None = None
+    free_permille: Annotated[int, Field(ge=0, le=1000)] | None = None
+    rss_kb: Count | None = None
+    memory_kb: Count | None = None
+    celsius: Annotated[int, Field(ge=-100, le=300)] | None = None
+    answer_ms: Count | None = None
+
+
 class Station(Wire):
     """What a station shows now. Prices are what the session would cost if it ended now.
 
     `prints`: whether its machine can be handed files of the queue; `no_server`: it could, but the gateway was
-    told no address to fetch them from.
+    told no address to fetch them from. `readings` are sent with what else is sent, every few
+    seconds at least, and never by themselves.
     """
 
     machine: Id
@@ -63,6 +93,7 @@ class Station(Wire):
     job: Text = ""
     words: Text = ""
     prints: Literal["none", "no_server", "ready"] = "none"
+    readings: Annotated[list[Reading], Field(max_length=8)] = Field(default_factory=list)
 
 
 class Stations(Message):
@@ -74,6 +105,7 @@ class Stations(Message):
     roster_age_s: Count | None = None
     journal_lag: Count = 0
     degraded: bool = False
+    vitals: Vitals | None = None
     stations: Annotated[list[Station], Field(max_length=64)]
 
 
