@@ -42,6 +42,7 @@ from gateway.station import Station
 from gateway.station_phone import Phones
 from gateway.station_routes import StationPages
 from gateway.uses import Uses
+from gateway.vitals import Pulse
 from gateway.watchdog import Heartbeat, notify
 from gateway.wiring import Devices, RosterChanged, Services, Tick
 from gateway.wiring_copy import WiringCopy
@@ -114,7 +115,7 @@ class Gateway:
         )
         self.house = House(self.stations, self._alarm)
         self._orders = Orders(config.name, config.badge_key, self.house, self.codes, self.link.say)
-        self._heart = Heartbeat()
+        self._heart, self._pulse = Heartbeat(), Pulse(data)
         self._recover(roster_problem)
 
     def _recover(self, roster_problem: str | None) -> None:
@@ -213,7 +214,8 @@ class Gateway:
     def shown(self) -> Stations:
         """Return what the board is told."""
         stations = [station.view.wire() for station in self.stations.values()]
-        return shown(self.config.name, self.clock.wall_ms(), self.roster, self.journal, stations)
+        vitals = self._pulse.vitals(self.clock.error_ms(), self.link.answer_ms)
+        return shown(self.config.name, self.clock.wall_ms(), self.roster, self.journal, stations, vitals)
 
     def _refresh(self) -> None:
         """Bring the gauges up to date before they are read."""

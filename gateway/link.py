@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 import socket
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -18,7 +19,7 @@ import aiomqtt
 from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.journal import BATCH_LIMIT, JournalAck, JournalBatch
-from floor.wire.messages import Alive, Command, Hello, Reply, Stations
+from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
 from floor.wire.topics import DELIVERY, Channel, topic
 from gateway.config import BrokerConfig
@@ -77,6 +78,9 @@ class Link:
         self._carried: OrderedDict[str, Reply | None] = OrderedDict()
         self._said: asyncio.Queue[tuple[Channel, Message]] = asyncio.Queue(SAID_LIMIT)
         self.connected = False
+        self._asked_s = 0.0
+        self.answer_ms: int | None = None
+        """How long the server took to answer the last hello, in real ms; None before the first answer."""
 
     def changed(self) -> None:
         """Say that a station changed, so that the board is told soon."""
@@ -168,7 +172,7 @@ class Link:
             server_key=self._roster.keys.newest,
             keys_n=self._roster.keys.n,
         )
-        self._answered = False
+        self._answered, self._asked_s = False, time.monotonic()
         await self._publish(client, Channel.HELLO, hello)
 
     async def _say_hello_again(self, client: aiomqtt.Client) -> None:
@@ -264,7 +268,7 @@ class Link:
         self._greeted = True
         self._acknowledged.set()
         if not self._answered:
-            self._answered = True
+            self._answered, self.answer_ms = True, round((time.monotonic() - self._asked_s) * 1000)
             await self._send_wiring(client)
 
     async def _send_wiring(self, client: aiomqtt.Client) -> None:
@@ -311,7 +315,12 @@ class Link:
 
 
 def shown(
-    gateway: str, at_ms: int, roster: RosterStore, journal: Journal, stations: list[StationShown]
+    gateway: str,
+    at_ms: int,
+    roster: RosterStore,
+    journal: Journal,
+    stations: list[StationShown],
+    vitals: Vitals | None = None,
 ) -> Stations:
     """Return what the board is told of all stations."""
     return Stations(
@@ -321,5 +330,6 @@ def shown(
         roster_age_s=roster.age_s() if roster.version else None,
         journal_lag=journal.lag,
         degraded=bool(journal.degraded),
+        vitals=vitals,
         stations=stations,
     )

@@ -129,7 +129,7 @@ class Reservations:
         """Return why the rules let the member not begin without a reservation now; None: they do, or it is
         somebody's whom that does not concern.
         """
-        if reserved.mine or reserved.refuses:
+        if reserved.mine or reserved.refuses or not self._station.services.roster.rules.versions:
             return None
         left = self._left(self._station.services.clock.wall_ms())
         return self._walk_in.turned(member, left, self._begun)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gateway.station import Station
 
 EACH_MS = 30_000
+UNNAMED = ("This member", "该会员")
+"""Who shows no name, in both languages."""
 """For so long each of the two badges is waited for."""
 WORDS = {
     "instructor": ("Sign-off: the instructor's badge first", "培训签核：请教师先刷卡"),
@@ -99,11 +101,12 @@ class SigningOff:
 
     def _end(self, code: str, member: MemberStanding | None = None, sound: Sound = Sound.WARN) -> None:
         self._stop()
-        name, who = self._station.view.name, member.shown if member else ""
+        name, shown = self._station.view.name, member.shown if member else ""
 
         def words(language: str) -> str:
-            text = WORDS[code][language.startswith("zh")]
-            return text.replace("{machine}", name).replace("{who}", who)
+            zh = language.startswith("zh")
+            who = shown or UNNAMED[zh]
+            return WORDS[code][zh].replace("{machine}", name).replace("{who}", who)
 
         self._station.view.put(words, member.id if member else None, sound)
         self._station.view.refresh()

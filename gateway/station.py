@@ -312,13 +312,9 @@ class Station:
             case effects.OpenRelay():
                 self._switch(self.devices.relay, False)
             case effects.CloseRelay():
-                self._switch(self.devices.relay, True)
-                self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
-                self.prints.begin(self._now())
-                self.door.again()
-            case effects.Extraction(on):
-                if self.devices.extraction:
-                    self._switch(self.devices.extraction, on)
+                self._power_on(since)
+            case effects.Extraction(on) if self.devices.extraction:
+                self._switch(self.devices.extraction, on)
             case effects.StartSession(lease):
                 await self._start(lease, self._now())
             case effects.EndSession(lease, stop_type):
@@ -326,6 +322,7 @@ class Station:
             case effects.HandOver(ended, begun, at_ms):
                 self._end(ended, StopType.TAKEOVER, before, at_ms)
                 await self._start(begun, at_ms)
+                self.taps.tell(begun)
                 self.prints.handed(ended, begun)
             case effects.Refuse(reason, member):
                 badge = before.lease.badge if isinstance(before, Waiting) and not reference else reference
@@ -372,7 +369,14 @@ class Station:
         self.side.measure(at_ms, whole_job=self.stray.claim(at_ms, self.policy))
         if not await self.tab.open(lease):
             self.alarm("journal_late", f"session {lease.session_id} began before the disk had it")
-        self.taps.tell(lease)
+
+    def _power_on(self, since: float) -> None:
+        self._switch(self.devices.relay, True)
+        self.services.metrics.tap_to_relay.observe(time.perf_counter() - since)
+        if isinstance(self.state, Running):  # what the panel says keeps no power waiting
+            self.taps.tell(self.state.lease)
+        self.prints.begin(self._now())
+        self.door.again()
 
     @staticmethod
     def _elapsed(state: State, at_ms: int) -> int:

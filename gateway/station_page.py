@@ -154,7 +154,7 @@ def _facts(shown: Station, lease: Lease, at_ms: int, language: str) -> str:
         ("left", shown.view.left(lease, at_ms)),
         ("price", costs),
     ]
-    cells = (f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in rows)
+    cells = (f"<dt>{word(key, language)}</dt><dd>{escape(value)}</dd>" for key, value in rows if value)
     return f"<dl>{''.join(cells)}</dl>"
 
 

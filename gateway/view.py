@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from firmware_bridge.gauges import GAUGES_MAX, Shows
 from floor import money, texts
 from floor.access import AccountStanding, Lease
 from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, Waiting
@@ -208,7 +209,8 @@ class View:
             return self._without_session(language)
         if handing := self._handing(language):
             return handing
-        return f"{lease.shown} · {lease.account_name}" if lease.account_name else lease.shown
+        said = " · ".join(part for part in (lease.shown, lease.account_name) if part)
+        return said or texts.say(StationState.IN_USE, language)
 
     def _handing(self, language: str) -> str:
         """Return what a hand-over waits for, "" where none does."""
@@ -271,7 +273,18 @@ class View:
             job=side.job.name[:400] if side.job else "",
             words=self._words()[:400],
             prints=station.prints.reach,
+            readings=self._readings(),
         )
+
+    def _readings(self) -> list[messages.Reading]:
+        """Return what the machine's gauges show, where its driver can tell and the machine is in reach."""
+        driver = self._station.devices.driver
+        if not isinstance(driver, Shows) or not self._station.side.reachable:
+            return []
+        return [
+            messages.Reading(name=one.name, value=one.value, target=one.target, unit=one.unit)
+            for one in driver.gauges()[:GAUGES_MAX]
+        ]
 
     def _words(self) -> str:
         match self._station.state:

@@ -9,7 +9,6 @@ from floor.access import Lease, MemberStanding
 from floor.reservation import at_station
 from floor.reservation.ahead import Bound
 from floor.reservation.at_station import Case
-from floor.reservation.model import Policies
 from floor.reservation.terms import Turned
 from floor.wire.roster import Booking
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 LOOK_MS = 60_000
 """So often a running session is judged anew, and whenever the roster has changed."""
-EVERY = 1
-"""How closely "*" means a machine (floor.reservation.model.Machines.hold)."""
 NO_BOUND = Bound()
 ZH = {
     "walk_in": "须先预约",
@@ -51,12 +48,6 @@ def ends(found: Bound, language: str, at: str) -> str:
     if language.startswith("zh"):
         return END_ZH.replace("{at}", at).replace("{why}", sentence(found, language))
     return f"Please end by {at}. {found.sentence}"
-
-
-def _means(policies: Policies, machine: str) -> bool:
-    """Whether a policy means a machine by more than "*": the hours of all machines lock no door."""
-    kind = policies.kinds.get(machine, "")
-    return policies.of(machine).machines.hold(machine, kind) > EVERY
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
@@ -115,7 +106,7 @@ class WalkIn:
             return None
         now_ms = clock.wall_ms()
         policies = roster.rules.at(now_ms)
-        if policies is None or (self._station.devices.pulse_s and not _means(policies, machine)):
+        if policies is None or (self._station.devices.pulse_s and not at_station.means(policies, machine)):
             return None
         return Case(
             policies=policies,

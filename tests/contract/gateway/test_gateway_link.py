@@ -279,9 +279,11 @@ async def test_cut_off_a_no_show_is_released_and_a_class_lets_its_guests_in(
         running(link := make_link(bench, line.port, ca)),
     ):
         await server.until(Channel.HELLO, 1)
+        assert link.answer_ms is None, "nobody answered the hello"
         await server.ack(1, 0)
         await server.say(Channel.ROSTER, bench.booked(missed, lesson))
         await until(lambda: bench.roster.machines["laser"].entry.bookings, "the bookings")
+        assert link.answer_ms is not None
         line.cut()
         await until(lambda: not link.connected, "the link is lost")
         await bench.tap(BEN)
