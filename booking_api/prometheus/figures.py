@@ -15,8 +15,6 @@ from sqlmodel import Session, col, func, select
 
 from booking_api.context import Context
 from booking_api.machines.models import Machine
-from booking_api.periods.calendar import month_at
-from booking_api.periods.stating import state
 from booking_api.reservations.models import Waiting
 from booking_api.rounds import Round
 
@@ -56,9 +54,8 @@ def look_at_machines(session: Session, now_ms: int) -> None:
 
 def look_at_pools(context: Context) -> None:
     """Show what the running month's pools cost, and what came in; months that are over show no more."""
-    month = month_at(context.clock.now_ms(), context.zone)
     with context.database.read() as session:
-        stated = state(session, month, context.settings.currency)
+        stated = context.statements.look(session)
     show(REVENUE, {(pool.id, stated.commodity): pool.recovered_micro for pool in stated.pools})
     show(COST, {(pool.id, stated.commodity): pool.cost_micro for pool in stated.pools})
 
@@ -82,5 +79,10 @@ async def _pools(context: Context) -> None:
     await asyncio.to_thread(look_at_pools, context)
 
 
-ROUNDS = (Round(5.0, _house), Round(3600.0, _pools))
-"""A month of a large floor takes seconds to add up: once an hour is enough of it."""
+async def _hours(context: Context) -> None:
+    """Read the hour that is over just now, so that nobody waits for it."""
+    await context.utilisation.read_ahead(context.clock.now_ms(), context.clock.scale)
+
+
+ROUNDS = (Round(5.0, _house), Round(1800.0, _pools), Round(60.0, _hours))
+"""A month of a large floor takes a while to add up: pages take what was found twice an hour."""

@@ -63,14 +63,7 @@ class Prometheus:
         }
         rows = await self._ask("query_range", question)
         try:
-            return {
-                _labels(row): {
-                    round(float(at) * 1000): float(value)
-                    for at, value in row["values"]
-                    if math.isfinite(float(value))
-                }
-                for row in rows
-            }
+            return await asyncio.to_thread(_matrix, rows)
         except (KeyError, TypeError, ValueError) as error:
             raise self._stranger() from error
 
@@ -86,7 +79,8 @@ class Prometheus:
                 httpx.AsyncClient(verify=_trust(), timeout=self.deadline_s, trust_env=False) as client,
             ):
                 answer = await client.post(f"{self.url.rstrip('/')}/api/v1/{what}", data=form)
-            body = answer.json()
+            # In a thread: others are served while the values of a month of a large floor are read.
+            body = await asyncio.to_thread(answer.json)
             if body["status"] != "success":
                 raise NoFigures(
                     Absence.REFUSED, f"Prometheus refused the question: {str(body['error'])[:300]}"
@@ -109,6 +103,17 @@ class Prometheus:
 def _trust() -> ssl.SSLContext:
     """Read the machine's authorities once: it takes longer than a question."""
     return ssl.create_default_context()
+
+
+def _matrix(rows: list[dict[str, Any]]) -> Matrix:
+    return {
+        _labels(row): {
+            round(float(at) * 1000): seen
+            for at, value in row["values"]
+            if math.isfinite(seen := float(value))
+        }
+        for row in rows
+    }
 
 
 def _labels(row: Mapping[str, Any]) -> Labels:
