@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -14,13 +13,11 @@ from booking_api.auth.guards import Ctx, Reading, Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.tariffs import compare_words, service
-from booking_api.tariffs.past import Window, compare_past, labels
+from booking_api.tariffs.past import ONE_AT_A_TIME, Window, compare_past, labels
 from booking_api.tariffs.quote import as_json, quote_texts
 from floor.errors import ConfigError, Refused
 from floor.tariff import Tariff
 
-_one_at_a_time = threading.Lock()
-"""A comparison takes a processor for as long as a minute."""
 router = Router(prefix="/api/v1/tariffs", tags=["tariffs"])
 
 
@@ -92,14 +89,14 @@ def quote(
     details: QuoteDetails, who: Annotated[Who, Depends(holds(Permission.TARIFFS_READ))]
 ) -> dict[str, Any]:
     """Price a list of uses in order, every line explained, as `makerfloor quote` does; nothing is kept."""
-    if not _one_at_a_time.acquire(blocking=False):
+    if not ONE_AT_A_TIME.acquire(blocking=False):
         raise Refused("quote_busy", "Another quote or comparison runs. Try again in a minute.")
     try:
         return as_json(quote_texts(details.tariffs, details.usage))
     except (ConfigError, ValueError) as error:
         raise Refused("quote_invalid", str(error)) from error
     finally:
-        _one_at_a_time.release()
+        ONE_AT_A_TIME.release()
 
 
 @router.post("/compare", dependencies=[Depends(holds(Permission.LEDGER_READ))])
@@ -117,12 +114,12 @@ def compare(
     old, new = _read(details.old, "old") if details.old else None, _read(details.new, "new")
     until_ms = begin_ms(details.until) if details.until else context.clock.now_ms()
     window = Window(details.tariff or (old or new).id, begin_ms(details.since), until_ms)
-    if not _one_at_a_time.acquire(blocking=False):
+    if not ONE_AT_A_TIME.acquire(blocking=False):
         raise Refused("compare_busy", "Another comparison runs. Try again in a minute.")
     try:
         made = compare_past(session, window, old, new)
     finally:
-        _one_at_a_time.release()
+        ONE_AT_A_TIME.release()
     return compare_words.as_json(made, labels(session, (account for account, _ in made.most_affected())))
 
 

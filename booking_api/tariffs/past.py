@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from typing import Any
 
@@ -22,9 +23,11 @@ from booking_api.tariffs.compare import Comparison, Cost, Past, compare
 from booking_api.tariffs.models import TariffVersion
 from floor.allowance import Draw
 from floor.errors import Refused
-from floor.tariff import Tariff
+from floor.tariff import Tariff, depends_on_history
 from floor.tariff.model import Period
 
+ONE_AT_A_TIME = threading.Lock()
+"""A comparison takes a processor for as long as a minute: who begins one holds this."""
 CHUNK = 500
 VISITS_MAX = 250_000
 DAY_MS = 86_400_000
@@ -62,14 +65,26 @@ def compare_past(session: Session, window: Window, old: Tariff | None, new: Tari
     return compare(pasts, old, new, zone_of(session), window.since_ms, shelf_of, rounded)
 
 
+def covered(session: Session, window: Window, most: int) -> tuple[Window, int]:
+    """Return the newest part of a window that has at most so many charges, and how many there are."""
+    ended = _charges(select(Charge.ended_ms), window.tariff).where(
+        col(Charge.ended_ms) >= window.since_ms, col(Charge.ended_ms) < window.until_ms
+    )
+    first_out = session.exec(ended.order_by(col(Charge.ended_ms).desc()).offset(most).limit(1)).first()
+    if first_out is not None:
+        window = replace(window, since_ms=first_out + 1)
+    return window, _count(session, window, window.since_ms)
+
+
 def warm_up_ms(tariffs: Iterable[Tariff]) -> int:
-    """Return how long before a window its history begins."""
-    for tariff in tariffs:
+    """Return how long before a window its history begins: not at all where nothing depends on it."""
+    depending = [tariff for tariff in tariffs if depends_on_history(tariff)]
+    for tariff in depending:
         periods = {cap.per for cap in tariff.caps} | {one.per for one in tariff.adjustments}
         periods |= {per for c in tariff.components for per in (c.free_per, c.brackets_per, c.each) if per}
         if periods & LONG:
             return 366 * DAY_MS
-    return 32 * DAY_MS
+    return 32 * DAY_MS if depending else 0
 
 
 def visits(session: Session, window: Window, start_ms: int, prices: PriceList) -> Iterator[Past]:

@@ -1,0 +1,1 @@
+"""The settings file as pages show and change it."""
