@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account
 from booking_api.billing.models import Charge
-from booking_api.documents.models import Invoice, InvoiceItem, InvoiceKind
+from booking_api.documents.models import Invoice, InvoiceItem, InvoiceKind, InvoiceWaiting
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import LedgerEntry, LedgerPosting
 from floor.ledger import EntryKind
@@ -102,26 +102,19 @@ def waiting(session: Session, account: str, before_ms: int) -> list[Waiting]:
     return [one for one in found if one.original is None or one.original.kind in KINDS]
 
 
-def accounts_waiting(session: Session, before_ms: int) -> list[str]:
-    """Return the accounts with something on no invoice yet, cost centres by their team's account."""
-    prefix = member_account("")
-    name = func.substr(LedgerPosting.account, len(prefix) + 1)
-    on_invoice = and_(
-        col(InvoiceItem.entry) == col(LedgerEntry.id),
-        col(InvoiceItem.account) == name,
-        col(InvoiceItem.commodity) == col(LedgerPosting.commodity),
-    )
+def accounts_waiting(session: Session, month: str) -> list[str]:
+    """Return the accounts with something until the end of a month that stands on no invoice yet.
+
+    Cost centres stand for their team's account.
+    """
+    root = func.coalesce(Account.parent, Account.id)
     query = (
-        select(LedgerPosting.account)
-        .join(LedgerEntry, col(LedgerPosting.entry) == col(LedgerEntry.id))
-        .outerjoin(InvoiceItem, on_invoice)
-        .where(col(LedgerPosting.account).startswith(prefix), col(LedgerEntry.occurred_ms) < before_ms)
-        .where(col(InvoiceItem.entry).is_(None), col(LedgerEntry.kind).in_([*KINDS, EntryKind.REVERSAL]))
+        select(root)
+        .join(InvoiceWaiting, col(InvoiceWaiting.account) == col(Account.id))
+        .where(col(InvoiceWaiting.month) <= month, col(InvoiceWaiting.entries) > 0)
         .distinct()
     )
-    ids = [account.removeprefix(prefix) for account in session.exec(query)]
-    parents = {id: parent for id, parent in session.exec(select(Account.id, Account.parent))}
-    return sorted({parents.get(id) or id for id in ids if id in parents})
+    return sorted(session.exec(query))
 
 
 def plan(session: Session, items: Sequence[Waiting], currency: str) -> list[Draft]:

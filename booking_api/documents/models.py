@@ -71,6 +71,22 @@ class InvoiceItem(SQLModel, table=True):
     amount_micro: int = Field(sa_type=BigInteger)
 
 
+class InvoiceWaiting(SQLModel, table=True):
+    """What of a month (`2026-10`) an account's entries come to that stand on no invoice, in micro-units.
+
+    Kept beside the postings, so that no page reads a year of them. A month's row may be off by what another
+    time zone put beyond its ends; the sum until the end of a month is what counts.
+    """
+
+    __tablename__ = "invoice_waiting"
+
+    account: str = Field(primary_key=True, max_length=200)
+    commodity: str = Field(primary_key=True, max_length=200)
+    month: str = Field(primary_key=True, max_length=7)
+    entries: int = Field(sa_type=BigInteger)
+    amount_micro: int = Field(sa_type=BigInteger)
+
+
 class BillingAddress(SQLModel, table=True):
     """Who an account's invoices are made out to, where that is not simply the member or the team.
 

@@ -15,6 +15,7 @@ from booking_api.clock import make_id
 from booking_api.db import zone_of
 from booking_api.documents import content as contents
 from booking_api.documents import items as lines
+from booking_api.documents import kept as sums
 from booking_api.documents.addresses import recipient
 from booking_api.documents.content import Bank, Content, Party
 from booking_api.documents.gather import Draft, Waiting, accounts_waiting, family, plan, waiting
@@ -44,10 +45,10 @@ class Run:
     @property
     def totals(self) -> dict[str, int]:
         """What the documents ask for together, in micro-units by commodity."""
-        sums: dict[str, int] = {}
+        found: dict[str, int] = {}
         for one in self.issued:
-            sums[one.commodity] = sums.get(one.commodity, 0) + one.total_micro
-        return sums
+            found[one.commodity] = found.get(one.commodity, 0) + one.total_micro
+        return found
 
 
 def issue(
@@ -83,15 +84,24 @@ def preview(session: Session, account: str, month: str, settings: Settings, now_
 
 
 def run(
-    session: Session, month: str, settings: Settings, author: str, now_ms: int, *, dry: bool = False
+    session: Session,
+    month: str,
+    settings: Settings,
+    author: str,
+    now_ms: int,
+    *,
+    dry: bool = False,
+    accounts: Sequence[str] | None = None,
 ) -> Run:
     """Issue what waits on every account until the end of a month; again, it issues nothing new.
 
-    `dry` issues nothing and says what it would. An account whose amounts are not rounded yet waits.
+    `dry` issues nothing and says what it would; `accounts` are the only ones that are looked at. An account
+    whose amounts are not rounded yet waits.
     Raises Refused for a month that is none or that has not begun.
     """
     done = Run(month)
-    for account in accounts_waiting(session, _end(session, month, now_ms)):
+    _end(session, month, now_ms)
+    for account in accounts_waiting(session, month) if accounts is None else accounts:
         try:
             if dry:
                 done.issued += preview(session, account, month, settings, now_ms)
@@ -258,6 +268,7 @@ def _keep(
     session.flush()
     rows = [*draft.shown, *draft.taken_along, *draft.own_units]
     session.execute(insert(InvoiceItem), [_item_row(one, kept.id) for one in rows])
+    sums.issued(session, rows)
     _tell(session, kept, now_ms)
     return kept
 

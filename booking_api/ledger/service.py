@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from booking_api.audit import notes
 from booking_api.clock import make_id
 from booking_api.db import DATA, after_commit, zone_of
+from booking_api.documents import kept as invoice_sums
 from booking_api.gateways.changes import credit_changed
 from booking_api.happenings.service import happened, holder
 from booking_api.happenings.words import Happening
@@ -50,6 +51,7 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
     prefix = member_account("")
     accounts = {p.account for entry in entries for p in entry.postings if p.account.startswith(prefix)}
     touched = {account.removeprefix(prefix) for account in accounts}
+    invoice_sums.posted(session, entries)
     credit_changed(session, touched, entries[-1].posted_ms)
     overdue.settled(session, touched, entries[-1].posted_ms)
     newest = heads.Head(book, seq, previous, entries[-1].posted_ms)

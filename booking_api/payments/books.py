@@ -13,6 +13,7 @@ from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import CASH, TRANSIT, member_account, provider_account
 from booking_api.ledger.models import MAIN_BOOK, LedgerEntry
 from booking_api.members.models import Member
+from booking_api.members.names import whole
 from booking_api.periods.calendar import open_from_ms
 from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed
@@ -99,6 +100,13 @@ def name_of(session: Session, account: str) -> str:
         return member.whole_name
     kept = session.get(Account, account)
     return kept.name if kept else account
+
+
+def names(session: Session) -> dict[str, str]:
+    """Return what every account is called, as `name_of` does."""
+    people = select(Member.account, Member.first_name, Member.last_name)
+    found = dict(session.exec(select(Account.id, Account.name)).all())
+    return found | {account: whole(first, last) for account, first, last in session.exec(people)}
 
 
 def owed_micro(session: Session, account: str, commodity: str) -> int:

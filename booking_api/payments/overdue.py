@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -25,6 +26,7 @@ from floor.ledger import EntryKind
 TERM_MS = 30 * 86_400_000
 """Until when a charge is paid that stands on no invoice, in milliseconds after it."""
 NEVER_MS = 1 << 53
+Charged = sa.Select[str, int]
 _NOT_OWED_ANEW = (EntryKind.REVERSAL, EntryKind.REFUND)
 
 
@@ -43,34 +45,52 @@ def unpaid(session: Session, account: str, commodity: str) -> list[Unpaid]:
 
     What is disputed stays owed, and is left out: nobody is asked for it meanwhile.
     """
-    kept = session.get(AccountBalance, (member_account(account), commodity), populate_existing=True)
-    left = kept.amount_micro if kept else 0
-    found: list[Unpaid] = []
-    disputed = disputed_entries(session, account, commodity) if left > 0 else set()
-    for one in sorted(_charges(session, account, commodity), key=lambda one: -one.due_ms):
-        if left <= 0:
-            break
-        part = min(left, one.amount_micro)
-        if one.entry not in disputed:
-            found.append(Unpaid(one.entry, one.due_ms, part, one.invoice))
-        left -= part
-    return found[::-1]
+    return unpaid_of(session, commodity, {account}).get(account, [])
+
+
+def unpaid_of(
+    session: Session, commodity: str, accounts: Collection[str] | None = None
+) -> dict[str, list[Unpaid]]:
+    """Return the same of many accounts (None: of all that owe), by account, in one pass over charges."""
+    query = _owed(commodity, accounts)
+    disputed = disputed_entries(session, commodity, accounts)
+    prefix = member_account("")
+    found: dict[str, list[Unpaid]] = {}
+    for name, entry, due_ms, amount, number, left in session.execute(query):
+        account = name.removeprefix(prefix)
+        if (account, entry) not in disputed:
+            found.setdefault(account, []).append(
+                Unpaid(entry, int(due_ms), min(amount, int(left)), number or "")
+            )
+    return {account: rows[::-1] for account, rows in sorted(found.items())}
+
+
+def late_accounts(session: Session, commodity: str, now_ms: int) -> list[str]:
+    """Return the accounts that owe more than what is not due yet at `now_ms` (UTC milliseconds).
+
+    Who is left out has nothing overdue, so that a run of reminders reads the charges of few.
+    """
+    prefix = member_account("")
+    later = sa.union_all(_not_due(commodity, now_ms), _recent(commodity, now_ms - TERM_MS)).subquery()
+    sums = (
+        sa.select(later.c.account, func.sum(later.c.amount_micro).label("amount"))
+        .group_by(later.c.account)
+        .subquery()
+    )
+    account, owed = col(AccountBalance.account), col(AccountBalance.amount_micro)
+    query = (
+        sa.select(account)
+        .outerjoin(sums, sums.c.account == account)
+        .where(col(AccountBalance.commodity) == commodity, account.startswith(prefix))
+        .where(owed > 0, owed > func.coalesce(sums.c.amount, 0))
+        .order_by(account)
+    )
+    return [name.removeprefix(prefix) for name in session.scalars(query)]
 
 
 def overdue_micro(session: Session, account: str, commodity: str, at_ms: int) -> int:
     """Return how much of what an account owes fell due at `at_ms` (UTC milliseconds) or before."""
     return sum(one.amount_micro for one in unpaid(session, account, commodity) if one.due_ms <= at_ms)
-
-
-def owing(session: Session, commodity: str) -> list[str]:
-    """Return the accounts that owe anything."""
-    prefix = member_account("")
-    query = select(AccountBalance.account).where(
-        col(AccountBalance.account).startswith(prefix),
-        AccountBalance.commodity == commodity,
-        AccountBalance.amount_micro > 0,
-    )
-    return sorted(account.removeprefix(prefix) for account in session.exec(query))
 
 
 def blocked(session: Session, accounts: Collection[str] | None, now_ms: int) -> set[str]:
@@ -125,34 +145,95 @@ def tell(session: Session, account: str, now_ms: int) -> None:
         changed(session, Subject.MEMBER, member, now_ms)
 
 
-def _charges(session: Session, account: str, commodity: str) -> list[Unpaid]:
-    """Return every charge of an account that stands, with when it is due."""
+def _charges(commodity: str) -> Charged:
+    """Select what charges accounts of members, whatever it is worth by now, with its entry."""
     undone = aliased(LedgerEntry)
-    query = (
-        sa.select(
-            col(LedgerEntry.id), col(LedgerEntry.kind), col(LedgerEntry.occurred_ms),
-            col(LedgerPosting.amount_micro), col(Invoice.number), col(Invoice.due_ms),
-        )
+    return (
+        sa.select(col(LedgerPosting.account), col(LedgerPosting.amount_micro))
+        .select_from(LedgerEntry)
         .join(LedgerPosting, col(LedgerPosting.entry) == col(LedgerEntry.id))
-        .outerjoin(InvoiceItem, (col(InvoiceItem.entry) == col(LedgerEntry.id))
-                   & (col(InvoiceItem.account) == account) & (col(InvoiceItem.commodity) == commodity))
+        .where(col(LedgerPosting.commodity) == commodity, col(LedgerPosting.amount_micro) > 0)
+        .where(col(LedgerEntry.kind).not_in(_NOT_OWED_ANEW))
+        .where(~sa.exists().where(col(undone.reverses) == col(LedgerEntry.id)))
+    )
+
+
+def _not_due(commodity: str, now_ms: int) -> Charged:
+    """Select charges on invoices that fall due later."""
+    on_invoice = (
+        (col(InvoiceItem.entry) == col(LedgerEntry.id))
+        & (sa.literal(member_account("")) + col(InvoiceItem.account) == col(LedgerPosting.account))
+        & (col(InvoiceItem.commodity) == commodity)
+    )
+    later = _charges(commodity).join(InvoiceItem, on_invoice)
+    return later.join(Invoice, col(Invoice.id) == col(InvoiceItem.invoice)).where(
+        col(Invoice.due_ms) > now_ms
+    )
+
+
+def _recent(commodity: str, after_ms: int) -> Charged:
+    """Select charges after an instant that stand on no invoice."""
+    # Plus nothing: SQLite would else begin with the index of accounts, and read all years of each.
+    account, prefix = col(LedgerPosting.account).concat(""), member_account("")
+    billed = (
+        sa.exists()
+        .where(col(InvoiceItem.entry) == col(LedgerEntry.id))
+        .where(sa.literal(prefix) + col(InvoiceItem.account) == col(LedgerPosting.account))
+        .where(col(InvoiceItem.commodity) == commodity)
+    )
+    recent = _charges(commodity).where(col(LedgerEntry.occurred_ms) > after_ms)
+    return recent.where(account.startswith(prefix), ~billed)
+
+
+def _owed(commodity: str, accounts: Collection[str] | None) -> sa.Select[tuple[str, str, int, int, str, int]]:
+    """Select the charges that what is owed does not pay, those that fall due last before the rest.
+
+    `left` is what of an account's debt no charge that falls due later has taken.
+    """
+    prefix = member_account("")
+    undone, billed = aliased(LedgerEntry), aliased(Invoice)
+    account = func.substr(col(LedgerPosting.account), len(prefix) + 1)
+    on_invoice = (
+        (col(InvoiceItem.entry) == col(LedgerEntry.id))
+        & (col(InvoiceItem.account) == account)
+        & (col(InvoiceItem.commodity) == col(LedgerPosting.commodity))
+    )
+    waits = (col(LedgerEntry.kind) != EntryKind.OPENING) & account.in_(sa.select(col(billed.account)))
+    due = sa.case(
+        (col(Invoice.number).is_not(None), col(Invoice.due_ms)),
+        (waits, sa.literal(NEVER_MS, sa.BigInteger)),
+        else_=col(LedgerEntry.occurred_ms) + TERM_MS,
+    )
+    order = (due.desc(), col(LedgerEntry.seq), col(LedgerPosting.n))
+    taken = func.sum(col(LedgerPosting.amount_micro)).over(
+        partition_by=col(LedgerPosting.account), order_by=order, rows=(None, 0)
+    )
+    owed = col(AccountBalance.amount_micro)
+    charges = (
+        sa.select(
+            col(LedgerPosting.account).label("account"), col(LedgerEntry.id).label("entry"),
+            due.label("due"), col(LedgerPosting.amount_micro).label("amount"),
+            col(Invoice.number).label("number"), col(LedgerEntry.seq).label("seq"),
+            col(LedgerPosting.n).label("n"), (owed - taken + col(LedgerPosting.amount_micro)).label("left"),
+        )
+        .select_from(AccountBalance)
+        .join(LedgerPosting, (col(LedgerPosting.account) == col(AccountBalance.account))
+              & (col(LedgerPosting.commodity) == col(AccountBalance.commodity)))
+        .join(LedgerEntry, col(LedgerEntry.id) == col(LedgerPosting.entry))
+        .outerjoin(InvoiceItem, on_invoice)
         .outerjoin(Invoice, col(Invoice.id) == col(InvoiceItem.invoice))
         .outerjoin(undone, col(undone.reverses) == col(LedgerEntry.id))
-        .where(
-            col(LedgerPosting.account) == member_account(account), col(LedgerPosting.commodity) == commodity
-        )
+        .where(col(AccountBalance.commodity) == commodity, owed > 0)
         .where(col(LedgerPosting.amount_micro) > 0, col(undone.id).is_(None))
         .where(col(LedgerEntry.kind).not_in(_NOT_OWED_ANEW))
-        .order_by(col(LedgerEntry.seq))
     )  # fmt: skip
-    invoiced = session.exec(select(Invoice.id).where(Invoice.account == account)).first() is not None
-    found: list[Unpaid] = []
-    for entry, kind, occurred_ms, amount, number, invoice_due_ms in session.execute(query):
-        if number is not None:
-            due_ms = invoice_due_ms
-        elif invoiced and kind is not EntryKind.OPENING:
-            due_ms = NEVER_MS
-        else:
-            due_ms = occurred_ms + TERM_MS
-        found.append(Unpaid(entry, due_ms, amount, number or ""))
-    return found
+    if accounts is None:
+        charges = charges.where(col(AccountBalance.account).startswith(prefix))
+    else:
+        charges = charges.where(col(AccountBalance.account).in_([member_account(one) for one in accounts]))
+    one = charges.subquery()
+    return (
+        sa.select(one.c.account, one.c.entry, one.c.due, one.c.amount, one.c.number, one.c.left)
+        .where(one.c.left > 0)
+        .order_by(one.c.account, one.c.due.desc(), one.c.seq, one.c.n)
+    )

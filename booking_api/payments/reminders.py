@@ -21,7 +21,7 @@ from booking_api.ledger.accounts import fee_income, member_account
 from booking_api.members.models import Member
 from booking_api.payments import books, overdue
 from booking_api.payments.levels import Level
-from booking_api.payments.models import PaymentBlock, Reminder
+from booking_api.payments.models import Reminder
 from booking_api.web.formats import Formats
 from floor.errors import ConfigError
 from floor.ledger import EntryKind, Posting
@@ -55,19 +55,24 @@ def plan(
 ) -> list[Due]:
     """Return what a run would do now: of the levels that are due, the highest alone."""
     found: list[Due] = []
-    for account in overdue.owing(session, currency.code):
-        late = [one for one in overdue.unpaid(session, account, currency.code) if one.due_ms <= now_ms]
+    reminded = set(session.exec(select(Reminder.account, Reminder.debt, Reminder.level)).all())
+    names = books.names(session)
+    blocked = {block.account for block in overdue.blocks(session)}
+    owing = overdue.late_accounts(session, currency.code, now_ms)
+    for account, unpaid in overdue.unpaid_of(session, currency.code, owing).items():
+        late = [one for one in unpaid if one.due_ms <= now_ms]
         if not late:
             continue
         first = min(late, key=lambda one: one.due_ms)
         reached = [n for n, level in enumerate(levels, 1) if first.due_ms + level.days * DAY_MS <= now_ms]
-        level = reached[-1] if reached and _is_new(session, account, first.entry, reached[-1]) else 0
+        is_new = reached and (account, first.entry, reached[-1]) not in reminded
+        level = reached[-1] if is_new else 0
         due_for_block = first.due_ms + block_after_days * DAY_MS <= now_ms
-        blocks = bool(block_after_days) and due_for_block and session.get(PaymentBlock, account) is None
+        blocks = bool(block_after_days) and due_for_block and account not in blocked
         if level or blocks:
             amount = sum(one.amount_micro for one in late)
             invoices = tuple(dict.fromkeys(one.invoice for one in late if one.invoice))
-            name = books.name_of(session, account)
+            name = names.get(account, account)
             due = Due(account, name, amount, first.entry, first.due_ms, invoices, level, blocks)
             found.append(due)
     return found
@@ -153,10 +158,6 @@ def _write_letter(
         problem = f"cannot be written ({error.strerror})"
         raise ConfigError(str(path), "", problem, "Make room for it.") from error
     return name
-
-
-def _is_new(session: Session, account: str, debt: str, level: int) -> bool:
-    return session.get(Reminder, (account, debt, level)) is None
 
 
 def _money(amount_micro: int, currency: Commodity, formats: Formats) -> str:

@@ -46,10 +46,9 @@ def preview(
 
     Raises Refused as `close` does.
     """
-    kept = session.get(Period, month)
-    if kept is not None:
-        return _kept(kept)
-    accepted = _check(session, month, now_ms, accept_exceptions)
+    if done := closed(session, month):
+        return done
+    accepted = check(session, month, now_ms, accept_exceptions)
     return Outcome(state(session, month, currency, accepted), posted=False)
 
 
@@ -68,10 +67,9 @@ def close(
     it run or wait for an operator (which `accept_exceptions` lets be: they are booked later).
     """
     ledger.hold(session)
-    kept = session.get(Period, month)
-    if kept is not None:
-        return _kept(kept)
-    accepted = _check(session, month, now_ms, accept_exceptions)
+    if done := closed(session, month):
+        return done
+    accepted = check(session, month, now_ms, accept_exceptions)
     billing.expire_lots(session, now_ms)
     billing.round_statements(session, month, author, now_ms)
     stated = state(session, month, currency, accepted)
@@ -141,12 +139,16 @@ def next_month(session: Session) -> str | None:
     return None if began is None else month_at(began, zone)
 
 
-def _kept(period: Period) -> Outcome:
+def closed(session: Session, month: str) -> Outcome | None:
+    """Return what the close of a month stated, None for an open one."""
+    period = session.get(Period, month)
+    if period is None:
+        return None
     stated = CloseStated.model_validate(period.statement)
     return Outcome(stated, posted=False, closed_ms=period.closed_ms, closed_by=period.closed_by)
 
 
-def _check(session: Session, month: str, now_ms: int, accept_exceptions: bool) -> int:
+def check(session: Session, month: str, now_ms: int, accept_exceptions: bool) -> int:
     """Raise Refused unless a month can be closed; return how many sessions wait for an operator."""
     from_ms, to_ms = bounds(month, zone_of(session))
     if from_ms < open_from_ms(session):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form
-from sqlmodel import Session
+from fastapi import Depends, Form, Query
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.api.routes import Router
@@ -14,13 +14,16 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.costing import invoices, versions
 from booking_api.costing.invoices import InvoiceDetails, InvoiceLine
+from booking_api.machines.models import Machine
 from booking_api.periods import service
 from booking_api.periods.calendar import month_at
 from booking_api.periods.models import Period
 from booking_api.periods.people import names_in
 from booking_api.periods.service import Outcome
+from booking_api.web.closing_charts import month_charts
 from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
+from booking_api.web.render import Page
 from booking_api.web.typed import read_amount
 from floor.costing import Actual, CostKind
 from floor.costing.study import Purpose
@@ -29,6 +32,7 @@ from floor.errors import Refused
 router = Router(prefix="/closing", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
+Anew = Annotated[str, Query(max_length=5)]
 Word = Annotated[str, Form(min_length=1, max_length=80)]
 KINDS: dict[CostKind, str] = {
     CostKind.CAPITAL: "capital",
@@ -51,7 +55,13 @@ PURPOSES: dict[Purpose, str] = {
     Purpose.REDUCTION: "for reduced prices",
 }
 OTHERS = {"liabilities:tax": "tax, paid on", "income:rounding": "rounding"}
-TEXTS = (KINDS, ACTUALS, PURPOSES, OTHERS)
+BLOCKS = {
+    "month_not_over": "This month is not over yet. Its fixed costs are those of the whole month already.",
+    "month_before_open": "An earlier month is not closed yet. Close it first.",
+    "sessions_running": "Sessions that began in this month or before have not ended. End them, or wait.",
+}
+"""Why a month cannot be closed yet: its figures are shown all the same."""
+TEXTS = (KINDS, ACTUALS, PURPOSES, OTHERS, BLOCKS)
 """What pages call these; a catalogue has each text."""
 SHOWN = 50
 
@@ -70,6 +80,7 @@ def overview(who: Reads, page: Paged) -> Response:
             "months": service.listed(session),
             "invoices": invoices.listed(session, SHOWN),
             "pools": found[1].pools if found else (),
+            "pool_names": {pool.id: pool.name for pool in found[1].pools} if found else {},
             "kinds": [kind for kind in CostKind if kind is not CostKind.MANAGEMENT],
             "words": KINDS,
             "code": found[1].commodity.code if found else context.settings.currency.code,
@@ -82,15 +93,29 @@ def overview(who: Reads, page: Paged) -> Response:
 
 
 @router.get("/{month}")
-def statement(who: Reads, page: Paged, month: str) -> Response:
-    """Show what a month's close stated, or would."""
-    context = page.context
+def statement(who: Reads, page: Paged, month: str, anew: Anew = "") -> Response:
+    """Show what a month's close stated, or would: of a large month, by what was worked out last."""
+    context, blocked, kept = page.context, "", None
     with context.database.read() as session:
-        done = service.preview(
-            session, month, context.settings.currency, context.clock.now_ms(), accept_exceptions=True
-        )
+        try:
+            done = service.closed(session, month)
+            accepted = 0 if done else service.check(session, month, context.clock.now_ms(), True)
+        except Refused as refusal:
+            if refusal.code not in BLOCKS:
+                raise
+            accepted, done = 0, None
+            blocked = page.f.texts.gettext(BLOCKS[refusal.code])
+        if done is None:
+            kept = context.statements.of(session, month, anew=bool(anew))
+            done = Outcome(kept.stated.model_copy(update={"accepted": accepted}), posted=False)
         latest = session.get(Period, month) is not None and service.listed(session)[0].month == month
-        values = _values(session, done) | {"latest": latest}
+        values = _values(session, page, done) | {
+            "latest": latest,
+            "blocked": blocked,
+            "kept": kept,
+            "now_ms": context.clock.now_ms(),
+            "charts": month_charts(page.f, done.statement, names_in(session, done.statement)),
+        }
     return page.answer("closing_month.html", values)
 
 
@@ -163,8 +188,10 @@ def pay_invoice(
     return RedirectResponse("/closing?notice=invoice_paid", 303)
 
 
-def _values(session: Session, done: Outcome) -> dict[str, object]:
+def _values(session: Session, page: Page, done: Outcome) -> dict[str, object]:
+    machines = select(Machine.id, Machine.name).where(col(Machine.id).in_(done.statement.outside))
     return {
+        "machine_names": dict(session.exec(machines).all()),
         "s": done.statement,
         "names": names_in(session, done.statement),
         "closed_ms": done.closed_ms,
