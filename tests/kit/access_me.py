@@ -1,0 +1,13 @@
+"""Who may ask what of the pages that are a member's own: a part of the table of every route and role."""
+
+SIGNED_IN = "moitpa"
+ME: dict[tuple[str, str], str] = {
+    ("GET", "/me/month"): SIGNED_IN,
+    ("GET", "/me/badges"): SIGNED_IN,
+    ("GET", "/me/uses"): SIGNED_IN,
+    ("GET", "/me/year"): SIGNED_IN,
+    ("GET", "/me/year.csv"): SIGNED_IN,
+    ("POST", "/me/notices/test"): SIGNED_IN,
+    ("GET", "/sessions/{id}/receipt"): "mpa",
+    ("GET", "/sessions/{id}/receipt.pdf"): "mpa",
+}
