@@ -27,12 +27,14 @@ SHOWN_MAX = 100
 _COMES = (SignUpState.SIGNED_UP, SignUpState.ATTENDED)
 
 
-def for_roster(session: Session, machines: Collection[str], now_ms: int) -> dict[str, list[Booking]]:
-    """Return what is reserved of machines from now to the horizon, in order of time."""
+def for_roster(
+    session: Session, machines: Collection[str], now_ms: int, ahead_ms: int = HORIZON_MS
+) -> dict[str, list[Booking]]:
+    """Return what is reserved of machines from now to so far ahead, in order of time."""
     if not machines:
         return {}
     rules = policies.read(session, now_ms)
-    rows = facts.rows(session, machines, now_ms, now_ms + HORIZON_MS)
+    rows = facts.rows(session, machines, now_ms, now_ms + ahead_ms)
     told = [
         (row, one)
         for row, one in facts.by_now(session, rows, rules, now_ms)
@@ -50,8 +52,8 @@ def for_roster(session: Session, machines: Collection[str], now_ms: int) -> dict
     for machine, offered in _offers(session, machines, rules, now_ms):
         found.setdefault(machine, []).append(offered)
     for machine in machines:
-        listed = [*found.get(machine, []), *_blocks(rules, machine, now_ms, zone)]
-        listed += _unreserved(rules, machine, listed, now_ms, zone)
+        listed = [*found.get(machine, []), *_blocks(rules, machine, now_ms, ahead_ms, zone)]
+        listed += _unreserved(rules, machine, listed, now_ms, ahead_ms, zone)
         if listed:
             found[machine] = sorted(listed, key=lambda one: one.begins_ms)
     return {machine: listed[:BOOKINGS_MAX] for machine, listed in found.items()}
@@ -135,11 +137,11 @@ def _offers(
 
 
 def _unreserved(
-    rules: Policies, machine: str, taken: list[Booking], now_ms: int, zone: tzinfo
+    rules: Policies, machine: str, taken: list[Booking], now_ms: int, ahead_ms: int, zone: tzinfo
 ) -> list[Booking]:
     """Return as bookings of nobody the times in which the rules let nobody use it without a reservation."""
     from_ms = now_ms // TURN_MS * TURN_MS
-    times = slots.unreserved(rules, machine, from_ms, from_ms + TURN_MS + HORIZON_MS, zone)
+    times = slots.unreserved(rules, machine, from_ms, from_ms + TURN_MS + ahead_ms, zone)
     left = calendar.without(times, [(one.begins_ms, one.ends_ms) for one in taken])
     warn_s = rules.of(machine).warn_s
     return [
@@ -151,10 +153,10 @@ def _unreserved(
     ]
 
 
-def _blocks(rules: Policies, machine: str, now_ms: int, zone: tzinfo) -> list[Booking]:
+def _blocks(rules: Policies, machine: str, now_ms: int, ahead_ms: int, zone: tzinfo) -> list[Booking]:
     """Return the blocks that the policy file itself names; ids say which one it is, and its begin."""
     policy = rules.of(machine)
-    times = slots.block_times(rules, machine, now_ms - DAY_MS, now_ms + HORIZON_MS, zone)
+    times = slots.block_times(rules, machine, now_ms - DAY_MS, now_ms + ahead_ms, zone)
     return [
         Booking(
             id=f"block:{rules.blocks.index(block)}:{begins_ms}",
@@ -170,7 +172,8 @@ def _blocks(rules: Policies, machine: str, now_ms: int, zone: tzinfo) -> list[Bo
 
 
 def _shown(session: Session, members: set[str]) -> dict[str, str]:
-    query = select(Member.id, Member.shown_name).where(col(Member.id).in_(members))
+    """Return the names that members chose: whoever stands at a station reads them, without signing in."""
+    query = select(Member.id, Member.shown_name).where(col(Member.id).in_(members), col(Member.shown_chosen))
     return dict(session.exec(query).all())
 
 

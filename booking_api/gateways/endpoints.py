@@ -14,14 +14,17 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.software import lags
+from floor.wire.messages import Vitals
 
 router = Router(prefix="/api/v1/gateways", tags=["gateways"])
 
 
 class GatewaySeen(BaseModel):
-    """A gateway: the figures of its last message. `journal_lag` counts entries that it has yet to deliver.
+    """A gateway: the figures of its last message, null where it said nothing of them.
 
-    `lags`: its software is older than the server's.
+    `journal_lag` counts entries that it has yet to deliver. `lags`: its software is older than the server's.
+    `clock_offset_ms`: its clock is so far ahead of the server's; `clock_error_ms` is what it knows its own
+    error to be at most. `free_permille` is what is free of its disk, `memory_kb` of its computer's memory.
     """
 
     name: str
@@ -33,6 +36,11 @@ class GatewaySeen(BaseModel):
     roster_age_s: int | None
     journal_lag: int | None
     degraded: bool
+    clock_offset_ms: int | None
+    clock_error_ms: int | None
+    free_permille: int | None
+    memory_kb: int | None
+    celsius: int | None
     quarantined_ms: int | None
 
 
@@ -45,6 +53,7 @@ def list_gateways(
     seen: list[GatewaySeen] = []
     for row in session.exec(select(Gateway).order_by(col(Gateway.name))):
         live = present.get(row.name)
+        vitals = (live.vitals if live else None) or Vitals()
         seen.append(
             GatewaySeen(
                 name=row.name,
@@ -56,6 +65,11 @@ def list_gateways(
                 roster_age_s=live.roster_age_s if live else None,
                 journal_lag=live.journal_lag if live else None,
                 degraded=live is not None and live.degraded,
+                clock_offset_ms=live.lead_ms if live else None,
+                clock_error_ms=vitals.clock_error_ms,
+                free_permille=vitals.free_permille,
+                memory_kb=vitals.memory_kb,
+                celsius=vitals.celsius,
                 quarantined_ms=row.quarantined_ms,
             )
         )

@@ -90,6 +90,15 @@ def fill(
     return Purse(theirs, known, slices, budgets if whole else budgets | dict.fromkeys(gone), positions)
 
 
+def look(session: Session, member: Member, now_ms: int, commodity: str) -> Purse:
+    """Return what a member may charge to, and what is left of it in all; no gateway is given any of it."""
+    theirs = choices(session, {member.id})
+    known = limits.read(session, {member.account, *(one.id for one in theirs.get(member.id, ()))})
+    month = month_at(now_ms, zone_of(session))
+    left = limits.available(session, list(known.budgets.values()), commodity, month)
+    return Purse(theirs, known, left, dict(left), {})
+
+
 def _family(session: Session, teams: Collection[str]) -> set[str]:
     """Return teams and their cost centres."""
     if not teams:

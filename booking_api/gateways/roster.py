@@ -155,25 +155,7 @@ class Writer:
     def _standings(
         self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
     ) -> dict[str, MemberStanding]:
-        allowed = standing.allowed(self.session, told, machines, self.now_ms)
-        open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
-        late = overdue.blocked(self.session, None, self.now_ms)
-        since = since_of(self.session, [member.id for member in members], zone_of(self.session))
-        today = day_of(self.now_ms, zone_of(self.session))
-        minors = care.minors(self.session, told, today)
-        unsigned = waivers.unsigned(self.session, told, today)
-        counted = walk_in.counted(self.session, told, [machine.id for machine in machines], self.now_ms)
-        found = {}
-        for member in members:
-            may = allowed.get(member.id, {}) | open_to_all
-            one = replace(
-                _standing(member, purse, may, late, since[member.id]),
-                suspended=is_suspended(member, self.now_ms) or member.account in late,
-                supervised=member.id in minors,
-                counted=counted.get(member.id, ()),
-            )
-            found[member.id] = _who_signs(one, unsigned.get(member.id, ()), machines)
-        return found
+        return standings(self.session, members, machines, purse, told, self.now_ms)
 
     def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
         return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
@@ -198,6 +180,37 @@ class Writer:
             )
             for machine in machines
         ]
+
+
+def standings(
+    session: Session,
+    members: Collection[Member],
+    machines: Collection[Machine],
+    purse: Purse,
+    told: Collection[str] | None,
+    now_ms: int,
+) -> dict[str, MemberStanding]:
+    """Return where members stand at machines, by id; `told` are their ids, None: all that there are."""
+    zone = zone_of(session)
+    allowed = standing.allowed(session, told, machines, now_ms)
+    open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
+    late = overdue.blocked(session, None, now_ms)
+    since = since_of(session, [member.id for member in members], zone)
+    today = day_of(now_ms, zone)
+    minors = care.minors(session, told, today)
+    unsigned = waivers.unsigned(session, told, today)
+    counted = walk_in.counted(session, told, [machine.id for machine in machines], now_ms)
+    found = {}
+    for member in members:
+        may = allowed.get(member.id, {}) | open_to_all
+        one = replace(
+            _standing(member, purse, may, late, since[member.id]),
+            suspended=is_suspended(member, now_ms) or member.account in late,
+            supervised=member.id in minors,
+            counted=counted.get(member.id, ()),
+        )
+        found[member.id] = _who_signs(one, unsigned.get(member.id, ()), machines)
+    return found
 
 
 def _standing(

@@ -40,7 +40,10 @@ class Reserved(SQLModel, table=True):
     """
 
     __tablename__ = "reservation"
-    __table_args__ = (Index("ix_reservation_slot", "machine", "begins_ms"),)
+    __table_args__ = (
+        Index("ix_reservation_slot", "machine", "begins_ms"),
+        Index("ix_reservation_standing", "standing", "blocks_to_ms"),
+    )
 
     id: str = Field(primary_key=True, max_length=64)
     machine: str = Field(foreign_key="machine.id", max_length=64)

@@ -21,10 +21,15 @@ from booking_api.live import FloorSnapshot
 from booking_api.machines import service as machines
 from booking_api.machines.models import Machine
 from booking_api.members.models import Member
+from booking_api.members.names import whole
 from booking_api.sessions.models import MachineSession
 from booking_api.tariffs import service as tariffs
+from booking_api.web import usable
+from booking_api.web.board_asked import Asked
 from booking_api.web.formats import Formats
+from booking_api.web.kinds import kind_words
 from booking_api.web.render import Page, environment
+from booking_api.web.usable import UNASKED, Reader, Usable
 from booking_api.web.wording import short_price
 from floor.tariff import in_force
 from floor.texts import say, why_locked_out
@@ -54,6 +59,7 @@ class Card:
     left: str = ""
     elapsed: str = ""
     price: str = ""
+    usable: Usable = UNASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +83,54 @@ class ChargeRow:
     commodity: str
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The machines that are shown, in order, with their cards, and how many the chips would show."""
+
+    rows: list[Machine]
+    cards: dict[str, Card]
+    may: int
+    free: int
+    reader: Reader
+
+
 def read_cards(session: Session, page: Page, only: frozenset[str] | None = None) -> dict[str, Card]:
     """Return the cards of all machines, or of some, in the order of the board."""
+    return _cards(session, page, _rows(session, only), None)[0]
+
+
+def read_board(
+    session: Session,
+    page: Page,
+    asked: Asked,
+    only: frozenset[str] | None = None,
+    reader: Reader | None = None,
+) -> Board:
+    """Return what was asked for; of `only` these machines, whatever they are to the reader by now.
+
+    `reader` is what was read of the reader a moment ago, and saves reading it again.
+    """
+    rows = [row for row in _rows(session, only) if only is not None or asked.means(row, page.f)]
+    cards, reader = _cards(session, page, rows, reader)
+    kept = {id: card for id, card in cards.items() if only is not None or asked.keeps(card.usable)}
+    may = sum(card.usable.may is True for card in cards.values())
+    free = sum(card.usable.free for card in cards.values())
+    return Board([row for row in rows if row.id in kept], kept, may, free, reader)
+
+
+def _rows(session: Session, only: frozenset[str] | None) -> list[Machine]:
+    rows = [row for row in machines.listed(session) if only is None or row.id in only]
+    return sorted(rows, key=lambda row: (row.location == "", row.location, counted(row.id)))
+
+
+def _cards(
+    session: Session, page: Page, rows: list[Machine], reader: Reader | None
+) -> tuple[dict[str, Card], Reader]:
     floor = page.context.live.snapshot()
     online = {machine: _online(page, floor, machine) for machine in floor.stations}
-    rows = [row for row in machines.listed(session) if only is None or row.id in only]
-    rows.sort(key=lambda row: (row.location == "", row.location, _counted(row.id)))
     names = _names(session, page.who, (floor.stations[row.id] for row in rows if row.id in floor.stations))
     prices = _prices(session, rows, page)
+    reader = reader or usable.read(session, page, rows)
     cards: dict[str, Card] = {}
     for row in rows:
         station = floor.stations.get(row.id) if online.get(row.id) else None
@@ -92,19 +138,19 @@ def read_cards(session: Session, page: Page, only: frozenset[str] | None = None)
         if station is not None and station.session_id is not None:
             card = _in_session(card, station, page, names)
         asks = prices[row.id]
-        cards[row.id] = replace(card, tariff=asks, price=card.price if asks else "")
-    return cards
+        price = card.price if asks else ""
+        cards[row.id] = replace(card, tariff=asks, price=price, usable=reader.of(row, station))
+    return cards, reader
 
 
-def read_areas(session: Session, page: Page) -> tuple[list[Area], dict[str, Card]]:
-    """Return the floor by area, drawn, and the cards themselves."""
-    cards = read_cards(session, page)
-    places = {row.id: row.location for row in machines.listed(session)}
+def areas_of(board: Board, page: Page, asked: Asked) -> list[Area]:
+    """Return the cards of a board drawn, by area or by kind."""
     areas: dict[str, Area] = {}
-    for id, card in cards.items():
-        area = areas.setdefault(places[id], Area(places[id], []))
-        area.cards.append(draw(card, page.f.language))
-    return list(areas.values()), cards
+    for row in board.rows:
+        name = kind_words(row.kind, page.f.texts) if asked.by == "kind" else row.location
+        area = areas.setdefault(name, Area(name, []))
+        area.cards.append(draw(board.cards[row.id], page.f.language))
+    return sorted(areas.values(), key=lambda one: one.name) if asked.by == "kind" else list(areas.values())
 
 
 @lru_cache(maxsize=4096)
@@ -138,7 +184,8 @@ def read_charges(session: Session, page: Page) -> list[ChargeRow] | None:
         query = query.where(MachineSession.member == page.who.id)
     latest = list(session.exec(query.order_by(col(MachineSession.ended_ms).desc()).limit(STRIP_ROWS)))
     known = {machine.id: machine.name for machine in machines.listed(session, archived=True)}
-    people = names_of(session, {used.member for used in latest}) if everyone else {}
+    whose = {used.member for used in latest}
+    people = names_of(session, whose, staff=True) if everyone else {}
     return [
         ChargeRow(
             id=used.id,
@@ -153,13 +200,16 @@ def read_charges(session: Session, page: Page) -> list[ChargeRow] | None:
     ]
 
 
-def names_of(session: Session, members: set[str]) -> dict[str, str]:
-    """Return the names that members chose to show."""
-    query = select(Member.id, Member.shown_name).where(col(Member.id).in_(members))
-    return {id: shown for id, shown in session.exec(query)}
+def names_of(session: Session, members: set[str], *, staff: bool = False) -> dict[str, str]:
+    """Return the names that members show, "" for who shows none; then `staff` read the whole name."""
+    names = (Member.id, Member.shown_name, Member.first_name, Member.last_name)
+    query = select(*names).where(col(Member.id).in_(members))
+    return {
+        id: shown or (whole(first, last) if staff else "") for id, shown, first, last in session.exec(query)
+    }
 
 
-def _counted(id: str) -> str:
+def counted(id: str) -> str:
     """Return a key that sorts laser-2 before laser-10."""
     return re.sub(r"[0-9]+", lambda digits: digits[0].zfill(9), id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import Depends, Form
 from sqlmodel import Session, col, select
@@ -26,6 +27,7 @@ from booking_api.reservations.seen import offers_seen, waiting_seen
 from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.reserve import field_of
 from booking_api.web.reserve_words import STANDINGS, problem_words
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
@@ -71,15 +73,19 @@ def cancel(who: SignedIn, session: Writing, page: Paged, id: str, reason: Word =
 
 
 @router.post("/{id}/change")
-def change(who: SignedIn, session: Writing, page: Paged, id: str, begin: Moment, end: Moment) -> Response:
-    """Move a reservation."""
-    manageable(session, who, id)
+def change(
+    who: SignedIn, session: Writing, page: Paged, id: str, begin: Moment, end: Moment, back: Moment = ""
+) -> Response:
+    """Move a reservation; `back` is the day to go back to, where that can be undone."""
+    row = manageable(session, who, id)
+    before = {"moved": id, "begin": field_of(page, row.begins_ms), "end": field_of(page, row.ends_ms)}
 
     def act(diary: Diary) -> None:
         details = ChangeDetails(begins_ms=instant(begin, page.f), ends_ms=instant(end, page.f))
         booking.change(diary, id, details)
 
-    return _act(session, page, who, act, "reservation_changed")
+    place = f"/reservations/day?{urlencode({'day': back, **before})}" if back else ""
+    return _act(session, page, who, act, "reservation_changed", place)
 
 
 @router.post("/{id}/hand-over")
@@ -152,7 +158,9 @@ def _diary(page: Page, session: Session, who: Who) -> Diary:
     return diary_of(page.context, session, who)
 
 
-def _act(session: Session, page: Page, who: Who, act: Callable[[Diary], None], notice: str) -> Response:
+def _act(
+    session: Session, page: Page, who: Who, act: Callable[[Diary], None], notice: str, place: str = ""
+) -> Response:
     """Do what a form asks; a rule that refuses is shown on the page, and nothing is changed."""
     try:
         with session.begin_nested():
@@ -161,7 +169,7 @@ def _act(session: Session, page: Page, who: Who, act: Callable[[Diary], None], n
         session.expire_all()
         words = problem_words(refused, page, machine_names(session))
         return _show(session, page, who, problem=words, status=status_of(refused.code))
-    return RedirectResponse(f"/reservations?notice={notice}", 303)
+    return RedirectResponse(place or f"/reservations?notice={notice}", 303)
 
 
 def _back(row: Reserved, who: Who, notice: str) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
+from urllib.parse import urlencode
 
 from babel.dates import format_date
 from fastapi import Depends, Form, Query
@@ -19,9 +20,9 @@ from booking_api.machines import service as machines
 from booking_api.members import service as members
 from booking_api.memberships.days import begin_ms
 from booking_api.problems import status_of
-from booking_api.reservations import blocks, booking, facts, waiting
+from booking_api.reservations import blocks, booking, choices, facts, waiting
 from booking_api.reservations.blocks import BlockDetails
-from booking_api.reservations.booking import BookingDetails
+from booking_api.reservations.booking import BookingDetails, SlotDetails
 from booking_api.reservations.diary import Diary
 from booking_api.reservations.endpoints import diary_of, free_of, settled
 from booking_api.reservations.seen import ReservationSeen, seen
@@ -29,7 +30,7 @@ from booking_api.reservations.waiting import WaitDetails
 from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.reserve_words import problem_words, rule_words
+from booking_api.web.reserve_words import price_words, problem_words, quota_words, rule_words
 from booking_api.web.statement import machine_names
 from floor.errors import Refused
 from floor.reservation.slots import block_times
@@ -80,6 +81,7 @@ class Form_:
     note: str = ""
     displace: bool = False
     sign: str = ""
+    price: str = ""
 
 
 @router.get("/reserve", dependencies=[Depends(settled)])
@@ -109,6 +111,7 @@ def reserve(
     member: Annotated[str, Form(max_length=254)] = "",
     reason: Words = "",
     ask: Annotated[str, Form(max_length=1)] = "",
+    back: Moment = "",
 ) -> Response:
     """Book a slot, or only `ask` for it; staff for anybody. A rule that refuses is shown beside the form."""
     require(who, Permission.RESERVATIONS_WRITE if member or reason else Permission.ME_WRITE)
@@ -132,7 +135,8 @@ def reserve(
         return _refused(session, page, who, id, form, refused)
     if member:
         return RedirectResponse(f"/machines/{id}/reserve?day={begin[:10]}&notice=reserved", 303)
-    return RedirectResponse("/reservations?notice=reserved", 303)
+    place = f"/reservations/day?{urlencode({'day': back})}&" if back else "/reservations?"
+    return RedirectResponse(f"{place}notice=reserved", 303)
 
 
 @router.post("/wait")
@@ -190,14 +194,15 @@ def _tried(session: Session, page: Page, who: Who, id: str, begin: str, end: str
             ends_ms=instant(end, page.f),
             member=members.find(session, member).id if member else "",
         )
-        decision = booking.check(diary_of(page.context, session, who), details)
+        diary = diary_of(page.context, session, who)
+        decision = booking.check(diary, details)
     except Refused as refused:
         return Form_(begin, end, False, problem_words(refused, page, names))
     if isinstance(decision, Turned):
         words = rule_words(decision.rule, decision.sentence, page, names)
         sign = _address(decision.values.get("waiver", ""), details.member)
         return Form_(begin, end, False, words, decision.again_ms, sign=sign)
-    return Form_(begin, end, True)
+    return Form_(begin, end, True, price=price_words(diary, details, who, page))
 
 
 def _address(waiver: str, member: str) -> str:
@@ -219,27 +224,47 @@ def _show(
 ) -> Response:
     now_ms = page.context.clock.now_ms()
     today = page.f.moment(now_ms).date()
-    first = max(_day(day, today), today)
+    first = max(day_asked(day, today), today)
     diary = diary_of(page.context, session, who)
     rules = diary.policies.of(id).rules_for(who.member.tier)
     values = {
         "machine": machines.get(session, id),
         "days": [
-            (_title(page, one), _stretches(session, page, who, diary, id, one))
+            (title_of(page, one), _stretches(session, page, who, diary, id, one))
             for one in (first + timedelta(days=n) for n in range(DAYS))
         ],
         "form": form,
+        "first": first.isoformat(),
         "before": max(first - timedelta(days=DAYS), today).isoformat() if first > today else "",
         "after": (first + timedelta(days=DAYS)).isoformat(),
         "reservable": rules.reserve,
         "waits": rules.waiting,
         "repeats": rules.recurring or diary.is_staff,
         "kinds": KINDS,
+        **_known(
+            page, diary, id, max(now_ms, begin_ms(first, page.context.zone)), names=machine_names(session)
+        ),
     }
     return page.answer("reserve.html", values, status)
 
 
-def _day(text: str, otherwise: date) -> date:
+def _known(page: Page, diary: Diary, id: str, at_ms: int, names: dict[str, str]) -> dict[str, object]:
+    """Return what the rules say before anything is asked: what bars the reader, and what is left to them."""
+    machine = diary.machine(id)
+    why = choices.barred(diary, [machine], at_ms).get(id)
+    rules = diary.policies.of(id).rules_for(members.get(diary.session, diary.by).tier)
+    slot = SlotDetails(machine=id, begins_ms=at_ms, ends_ms=at_ms + HOUR_MS)
+    return {
+        "barred": rule_words(why.rule, why.sentence, page, names) if why else "",
+        "ahead": rule_words("ahead", f"At most {rules.ahead.words} ahead.", page, names)
+        if rules.ahead
+        else "",
+        "quotas": [quota_words(one, page, names) for one in choices.quotas(diary, slot)],
+    }
+
+
+def day_asked(text: str, otherwise: date) -> date:
+    """Return the day that an address asks for, another where it names none of this century."""
     try:
         found = date.fromisoformat(text[:10])
     except ValueError:
@@ -247,7 +272,8 @@ def _day(text: str, otherwise: date) -> date:
     return found if 2000 <= found.year < 2100 else otherwise
 
 
-def _title(page: Page, day: date) -> str:
+def title_of(page: Page, day: date) -> str:
+    """Write a day with its weekday."""
     weekday = format_date(day, "EEE", locale=page.f.locale)
     return f"{weekday} {page.f.day(begin_ms(day, page.context.zone))}"
 
@@ -273,8 +299,8 @@ def _stretches(
             one.begins_ms,
             one.ends_ms,
             True,
-            begin=_field(page, one.begins_ms),
-            end=_field(page, min(one.ends_ms, one.begins_ms + HOUR_MS)),
+            begin=field_of(page, one.begins_ms),
+            end=field_of(page, min(one.ends_ms, one.begins_ms + HOUR_MS)),
         )
         for one in free_of(diary, machine, from_ms, to_ms)
         if one.ends_ms - one.begins_ms >= MINUTE_MS
@@ -295,7 +321,7 @@ def _taken(one: ReservationSeen) -> Stretch:
     return Stretch(one.begins_ms, one.ends_ms, False, one.shown, KINDS[one.kind], one.mine)
 
 
-def _field(page: Page, at_ms: int) -> str:
+def field_of(page: Page, at_ms: int) -> str:
     """Write an instant for a field of day and time, at the next whole minute."""
     rounded = -(-at_ms // MINUTE_MS) * MINUTE_MS
     moment = datetime.fromtimestamp(rounded / 1000, UTC).astimezone(page.f.zone)

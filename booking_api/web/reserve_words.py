@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from booking_api.auth.who import Who
+from booking_api.reservations import choices
+from booking_api.reservations.booking import SlotDetails
+from booking_api.reservations.choices import Quota
+from booking_api.reservations.diary import Diary
 from booking_api.web.render import Page
 from booking_api.web.sentences import said
 from floor.errors import Refused
-from floor.reservation.terms import Standing
+from floor.reservation.terms import Standing, Turned
 
 STANDINGS = {
     Standing.BOOKED: "booked",
@@ -64,6 +69,24 @@ RULES = {
 """By rule, what a reader whose language the rules' own sentence is not in is told."""
 
 
+BARE = {
+    "length_min": ("At least %s.", "least"),
+    "length_max": ("At most %s.", "most"),
+    "lengths": ("It may last %s.", "of"),
+    "step": ("In steps of %s.", "step"),
+}
+"""By rule of length, what it asks for, whatever was asked of it."""
+
+
+def bare_words(why: Turned) -> str:
+    """Return a refusal's sentence without the length that was asked for: it holds for others too."""
+    sentence, key = BARE.get(why.rule, ("", ""))
+    if sentence:
+        return sentence % why.values[key]
+    most, found, _ = why.sentence.partition(": this would be")
+    return f"{most}." if found else most
+
+
 def rule_words(rule: str, sentence: str, page: Page, names: Mapping[str, str]) -> str:
     """Return why a rule refused: its own sentence with all figures, else its short form.
 
@@ -78,3 +101,22 @@ def rule_words(rule: str, sentence: str, page: Page, names: Mapping[str, str]) -
 def problem_words(refused: Refused, page: Page, names: Mapping[str, str]) -> str:
     """Return a refusal in the reader's language."""
     return rule_words(refused.code.removeprefix("reservation_"), refused.sentence, page, names)
+
+
+def price_words(diary: Diary, slot: SlotDetails, who: Who, page: Page) -> str:
+    """Say about what a slot costs; "" where its time costs nothing."""
+    about = choices.about_micro(diary, slot, who.member.tier)
+    if about is None or not about[0]:
+        return ""
+    return page.f.texts.gettext("about %(money)s") % {"money": page.f.money(*about)}
+
+
+def quota_words(quota: Quota, page: Page, names: Mapping[str, str]) -> dict[str, str | int]:
+    """Return a limit in words, what is used of it, what is left, and both as numbers of a bar."""
+    left = max(0, quota.most - quota.used)
+    used, rest = (
+        (page.f.span(quota.used), page.f.span(left)) if quota.is_time else (str(quota.used), str(left))
+    )
+    words = page.f.texts.gettext("used: %(used)s, left: %(left)s") % {"used": used, "left": rest}
+    most = rule_words("limits", quota.sentence, page, names)
+    return {"most": most, "words": words, "used": min(quota.used, quota.most), "of": quota.most}
