@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from booking_api.badges.reading import Readings
@@ -15,6 +15,10 @@ from booking_api.live import LiveFloor
 from booking_api.settings import Settings
 from booking_api.vault import Vault
 from floor.wire.messages import Order, Reply
+
+if TYPE_CHECKING:
+    from booking_api.periods.kept import Statements
+    from booking_api.reports.utilisation import UtilisationReports
 
 WRITERS = 4
 
@@ -53,6 +57,21 @@ class Context:
     def zone(self) -> ZoneInfo:
         """The space's time zone."""
         return ZoneInfo(self.settings.timezone)
+
+    @cached_property
+    def statements(self) -> Statements:
+        """Open months' statements, kept for a while."""
+        from booking_api.periods.kept import Statements  # here: most commands look at none
+
+        return Statements(self.settings.currency, self.clock)
+
+    @cached_property
+    def utilisation(self) -> UtilisationReports:
+        """What machines did with their time, by Prometheus; hours that are over are kept."""
+        from booking_api.prometheus.query import Prometheus  # here: most commands ask for none
+        from booking_api.reports.utilisation import UtilisationReports
+
+        return UtilisationReports(Prometheus(self.settings.prometheus_url), self.zone)
 
     @property
     def https(self) -> bool:

@@ -4,13 +4,15 @@ Lives in memory only and in one event loop: losing it loses nothing, a gateway s
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakSet
 
 from floor.errors import Refused
-from floor.wire.messages import Station, Stations
+from floor.wire.messages import Station, Stations, Vitals
+from floor.wire.roster import Version
 
 READERS_MAX = 512
+LEAD_FOR_MS = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,21 @@ class GatewayPresence:
     roster_age_s: int | None = None
     journal_lag: int = 0
     degraded: bool = False
+    roster: Version | None = None
+    vitals: Vitals | None = None
+    lead_ms: int | None = None
+    lead_at_ms: int = 0
+
+    def clock_lead_ms(self, at_ms: int, now_ms: int) -> tuple[int, int]:
+        """Return by how much its clock leads this server's by its messages, and when that was seen.
+
+        A message may come late and never early, so the one that leads most within LEAD_FOR_MS is nearest to
+        the truth: the clock is as much ahead as this says, or more by what that message took.
+        """
+        lead_ms = at_ms - now_ms
+        if self.lead_ms is None or lead_ms >= self.lead_ms or now_ms - self.lead_at_ms > LEAD_FOR_MS:
+            return lead_ms, now_ms
+        return self.lead_ms, self.lead_at_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +91,19 @@ class LiveFloor:
 
     def received(self, message: Stations, now_ms: int) -> None:
         """Take a gateway's stations; the caller has checked that the topic names the same gateway."""
+        before = self._gateways.get(message.gateway) or GatewayPresence(message.gateway, True, now_ms)
+        lead_ms, lead_at_ms = before.clock_lead_ms(message.at_ms, now_ms)
         self._gateways[message.gateway] = GatewayPresence(
-            message.gateway, True, now_ms, message.roster_age_s, message.journal_lag, message.degraded
+            name=message.gateway,
+            online=True,
+            seen_ms=now_ms,
+            roster_age_s=message.roster_age_s,
+            journal_lag=message.journal_lag,
+            degraded=message.degraded,
+            roster=message.roster,
+            vitals=message.vitals,
+            lead_ms=lead_ms,
+            lead_at_ms=lead_at_ms,
         )
         changed = {
             station.machine
@@ -94,9 +122,7 @@ class LiveFloor:
         if before is not None and before.online == online:
             return
         kept = before or GatewayPresence(gateway, online, now_ms)
-        self._gateways[gateway] = GatewayPresence(
-            gateway, online, now_ms, kept.roster_age_s, kept.journal_lag, kept.degraded
-        )
+        self._gateways[gateway] = replace(kept, online=online, seen_ms=now_ms)
         self._tell({machine for machine, name in self._station_of.items() if name == gateway})
 
     def touch(self, machine: str) -> None:

@@ -20,6 +20,7 @@ from booking_api.disputes import endpoints as disputes
 from booking_api.documents import endpoints as documents
 from booking_api.exports import endpoints as exports
 from booking_api.gateways import endpoints as gateways
+from booking_api.health import watch as health_rounds
 from booking_api.households import endpoints as households
 from booking_api.ledger import endpoints as ledger
 from booking_api.machines import endpoints as machines
@@ -35,7 +36,9 @@ from booking_api.prints import endpoints as prints
 from booking_api.privacy import endpoints as privacy
 from booking_api.prometheus import figures
 from booking_api.registrations import endpoints as registrations
+from booking_api.reports import counting
 from booking_api.reports import endpoints as reports
+from booking_api.reports import year_endpoints as year_reports
 from booking_api.reservations import endpoints as reservations
 from booking_api.reservations import line_endpoints
 from booking_api.reservations import rounds as reservation_rounds
@@ -48,30 +51,41 @@ from booking_api.web import (
     badge,
     badge_reading,
     bank,
+    billing_run,
     calendars,
     cash_desk,
     classes,
     closing,
+    funds,
+    health,
     join,
     letters,
     lost,
     machine,
     me,
     member_import,
+    my_uses,
     pages,
     people,
     phone,
+    pools,
     quizzes,
+    receipts,
     reserve,
     security,
     series,
     shop,
     sign_in,
+    space_settings,
     splits,
     staff,
+    study,
+    tariff_form,
+    timeline,
     training,
     upkeep,
     upkeep_orders,
+    wall,
     watch,
     workshop,
 )
@@ -81,6 +95,7 @@ from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web import reservations as reservation_pages
 from booking_api.web import sign_ins as sign_in_pages
+from booking_api.web import tariffs as tariff_pages
 from booking_api.web import waivers as waiver_pages
 from booking_api.webhooks import endpoints as webhooks
 
@@ -95,26 +110,41 @@ SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
 PERSON_PAGES = (people, waiver_pages, join, member_import)
-CALENDAR_PAGES = (calendars, reservation_pages, reserve, series)
-MONEY_PAGES = (splits, document_pages, dispute_pages, cash_desk, bank, shop, closing)
+CALENDAR_PAGES = (calendars, timeline, reservation_pages, reserve, series)
+COST_PAGES = (tariff_form, tariff_pages, pools, study, funds)
+DESK_PAGES = (cash_desk, bank, shop, billing_run, closing)
+MONEY_PAGES = (receipts, splits, document_pages, dispute_pages, *DESK_PAGES)
 ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (
     api_pages,
     spaceapi,
     pages,
+    wall,
     me,
+    my_uses,
     badge,
     machine,
     staff,
     workshop,
+    health,
+    space_settings,
     lost,
     upkeep,
     upkeep_orders,
     watch,
     reports,
+    year_reports,
     *ALL_PEOPLE,
     *CALENDAR_PAGES,
     *MONEY_PAGES,
+    *COST_PAGES,
 )
-ROUNDS = (course_rounds.ROUND, reservation_rounds.ROUND, *maintenance_rounds.ROUNDS, *figures.ROUNDS)
+ROUNDS = (
+    course_rounds.ROUND,
+    reservation_rounds.ROUND,
+    *maintenance_rounds.ROUNDS,
+    *figures.ROUNDS,
+    *health_rounds.ROUNDS,
+    counting.ROUND,
+)
 """What looks by itself, beside requests."""

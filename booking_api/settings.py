@@ -17,6 +17,8 @@ from booking_api.auth.settings import SignInSettings
 from booking_api.members import settings as people
 from booking_api.notices import settings as notices
 from booking_api.notices.settings import NoticeSettings
+from booking_api.reports import settings as reports
+from booking_api.reports.settings import ReportSettings
 from booking_api.spaceapi import settings as spaceapi
 from floor.errors import ConfigError
 from floor.money import Commodity
@@ -30,7 +32,7 @@ SECRETS = {
     "payments.stripe_webhook_secret": "MAKERFLOOR_STRIPE_WEBHOOK_SECRET",
 } | notices.SECRETS
 KEYS: dict[str, tuple[str, ...]] = {
-    "space": ("name", "timezone", "language", "currency", "decimals"),
+    "space": ("name", "timezone", "language", "currency", "decimals", "wall"),
     "server": ("data", "host", "port", "address"),
     "database": ("url",),
     "broker": ("host", "port", "username", "password", "ca"),
@@ -57,6 +59,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         "stripe_address",
     ),
     "people": people.KEYS,
+    "reports": reports.KEYS,
     "prints": ("max_file_mib", "max_waiting", "max_total_mib", "keep_days", "expire_days"),
     "sign_in": sign_in.KEYS,
     "spaceapi": spaceapi.KEYS,
@@ -133,7 +136,10 @@ class PrintSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings; docs/install-server.md says what each means. Paths are absolute."""
+    """All settings; docs/install-server.md says what each means. Paths are absolute.
+
+    `wall`: whether the board for a wall is shown to anybody.
+    """
 
     file: Path
     data: Path
@@ -142,6 +148,7 @@ class Settings:
     timezone: str
     language: str
     currency: Commodity
+    wall: bool
     host: str
     port: int
     address: str
@@ -154,6 +161,7 @@ class Settings:
     sign_in: SignInSettings
     notices: NoticeSettings
     spaceapi: spaceapi.SpaceApiSettings
+    reports: ReportSettings
 
     def __repr__(self) -> str:
         return f"Settings({str(self.file)!r})"
@@ -161,8 +169,13 @@ class Settings:
 
 def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Read a settings file; raises ConfigError with file, key and remedy."""
-    tables = _Tables(file, _load(file), os.environ if environment is None else environment)
+    return settings_of(FileTables(file, load(file), os.environ if environment is None else environment))
+
+
+def settings_of(tables: "FileTables") -> Settings:
+    """Read the settings from a file's tables; raises ConfigError."""
     tables.check_keys()
+    file = tables.file
     data = (file.parent / tables.text("server.data", "data")).resolve()
     host, port = tables.text("server.host", "127.0.0.1"), tables.whole("server.port", 8080, 1, 65535)
     return Settings(
@@ -175,6 +188,7 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         currency=Commodity(
             tables.text("space.currency", "EUR")[:16], tables.whole("space.decimals", 2, 0, 6)
         ),
+        wall=tables.flag("space.wall", True),
         host=host,
         port=port,
         address=_address(tables, "server.address") or f"http://{host}:{port}",
@@ -193,10 +207,12 @@ def read_settings(file: Path, environment: Mapping[str, str] | None = None) -> S
         sign_in=sign_in.read(tables),
         notices=notices.read(tables),
         spaceapi=spaceapi.read(tables),
+        reports=reports.read(tables),
     )
 
 
-def _load(file: Path) -> Table:
+def load(file: Path) -> Table:
+    """Return a settings file's tables; raises ConfigError for one that cannot be read."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -206,7 +222,7 @@ def _load(file: Path) -> Table:
         raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
 
 
-def _broker(tables: "_Tables") -> BrokerSettings:
+def _broker(tables: "FileTables") -> BrokerSettings:
     ca = tables.text("broker.ca", "")
     path = (tables.file.parent / ca).resolve() if ca else None
     if path is not None and not path.is_file():
@@ -220,7 +236,7 @@ def _broker(tables: "_Tables") -> BrokerSettings:
     )
 
 
-def _invoice(tables: "_Tables") -> InvoiceSettings:
+def _invoice(tables: "FileTables") -> InvoiceSettings:
     return InvoiceSettings(
         name=tables.text("invoice.name", "") or tables.text("space.name", "Makerfloor"),
         lines=tuple(line.strip() for line in tables.text("invoice.address", "").splitlines() if line.strip()),
@@ -236,7 +252,7 @@ def _invoice(tables: "_Tables") -> InvoiceSettings:
     )
 
 
-def _payments(tables: "_Tables") -> PaymentSettings:
+def _payments(tables: "FileTables") -> PaymentSettings:
     levels = tables.text("payments.reminders", "")
     creditor = 'a SEPA creditor identifier, such as "DE98ZZZ09999999999"'
     return PaymentSettings(
@@ -249,7 +265,7 @@ def _payments(tables: "_Tables") -> PaymentSettings:
     )
 
 
-def _account_number(tables: "_Tables", key: str, kind: ModuleType, right: str) -> str:
+def _account_number(tables: "FileTables", key: str, kind: ModuleType, right: str) -> str:
     """Read a number that carries its own check, without its spaces."""
     text = tables.text(key, "")
     if text and not kind.is_valid(text):
@@ -257,7 +273,7 @@ def _account_number(tables: "_Tables", key: str, kind: ModuleType, right: str) -
     return str(kind.compact(text)) if text else ""
 
 
-def _timezone(tables: "_Tables") -> str:
+def _timezone(tables: "FileTables") -> str:
     name = tables.text("space.timezone", "UTC")
     try:
         ZoneInfo(name)
@@ -267,14 +283,14 @@ def _timezone(tables: "_Tables") -> str:
     return name
 
 
-def _address(tables: "_Tables", key: str) -> str | None:
+def _address(tables: "FileTables", key: str) -> str | None:
     value = tables.text(key, "")
     if value and not value.startswith(("http://", "https://")):
         raise tables.error(key, f"is {value!r}", "Write an address that begins with http:// or https://.")
     return value.rstrip("/") or None
 
 
-class _Tables:
+class FileTables:
     """Typed values by "table.key"; each error says where it stands."""
 
     def __init__(self, file: Path, tables: Table, environment: Mapping[str, str]) -> None:
@@ -283,18 +299,22 @@ class _Tables:
         self._environment = environment
 
     def environment(self, name: str) -> str | None:
+        """Return a variable, which stands over the file."""
         return self._environment.get(name)
 
     def table(self, key: str) -> Table:
+        """Return a table within a table."""
         value = self._value(key, {})
         if not isinstance(value, Mapping):
             raise self.error(key, "is not a table", f"Write [{key}.NAME] and its keys below.")
         return value
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
+        """Return an error about a key."""
         return ConfigError(str(self.file), key, problem, remedy)
 
     def check_keys(self) -> None:
+        """Raise ConfigError for a table or a key that is none of ours."""
         for name, table in self._tables.items():
             if name not in KEYS:
                 raise self.error(name, "is not a table here", f"Use one of: {', '.join(KEYS)}.")
@@ -313,24 +333,28 @@ class _Tables:
         return table.get(inner, default) if isinstance(table, Mapping) else default
 
     def text(self, key: str, default: str) -> str:
+        """Return a text."""
         value = self._value(key, default)
         if not isinstance(value, str) or (not value.strip() and default):
             raise self.error(key, f"is {value!r}, which is not a text", f'Write {key} = "{default or "…"}".')
         return value
 
     def matching(self, key: str, default: str, pattern: str, right: str) -> str:
+        """Return a text of a form; `right` says what would be."""
         value = self.text(key, default)
         if value and not re.fullmatch(pattern, value):
             raise self.error(key, f"is {value!r}", f"Write {right}.")
         return value
 
     def whole(self, key: str, default: int, low: int, high: int) -> int:
+        """Return a whole number in bounds."""
         value = self._value(key, default)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.error(key, f"is {value!r}", f"Write a whole number from {low} to {high}.")
         return value
 
     def number(self, key: str, low: float, high: float) -> float | None:
+        """Return a number in bounds, None where there is none."""
         value = self._value(key, None)
         if value is None:
             return None
@@ -339,18 +363,21 @@ class _Tables:
         return float(value)
 
     def choice(self, key: str, default: str, words: tuple[str, ...]) -> str:
+        """Return one of some words."""
         value = self.text(key, default)
         if value not in words:
             raise self.error(key, f"is {value!r}", f"Write one of: {', '.join(words)}.")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
+        """Return true or false."""
         value = self._value(key, default)
         if not isinstance(value, bool):
             raise self.error(key, f"is {value!r}", "Write true or false.")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts."""
         value = self._value(key, [])
         if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
             raise self.error(key, f"is {value!r}, which is no list of texts", 'Write a list, such as ["a"].')

@@ -8,12 +8,14 @@ from booking_api.auth import models as _auth
 from booking_api.badges import models as _badges
 from booking_api.billing import models as _billing
 from booking_api.certifications import models as _certifications
+from booking_api.configured import models as _configured
 from booking_api.costing import models as _costing
 from booking_api.courses import models as _courses
 from booking_api.disputes import models as _disputes
 from booking_api.documents import models as _documents
 from booking_api.gateways import models as _gateways
 from booking_api.happenings import models as _happenings
+from booking_api.health import models as _health
 from booking_api.households import models as _households
 from booking_api.ledger import models as _ledger
 from booking_api.machines import models as _machines
@@ -26,6 +28,7 @@ from booking_api.payments import models as _payments
 from booking_api.periods import models as _periods
 from booking_api.prints import models as _prints
 from booking_api.registrations import models as _registrations
+from booking_api.reports import models as _reports
 from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
 from booking_api.tariffs import models as _tariffs
@@ -39,12 +42,14 @@ NOUNS = (
     _badges,
     _billing,
     _certifications,
+    _configured,
     _costing,
     _courses,
     _disputes,
     _documents,
     _gateways,
     _happenings,
+    _health,
     _households,
     _ledger,
     _machines,
@@ -56,6 +61,7 @@ NOUNS = (
     _payments,
     _periods,
     _prints,
+    _reports,
     _reservations,
     _registrations,
     _sessions,

@@ -29,7 +29,7 @@ RECORDED = EVERYBODY | {
     "registration", "suspension", "waiver_version", "waiver_signature", "skill", "quiz_try", "class_waiting",
     "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
     "session_split", "maintenance_plan", "maintenance_count", "machine_downtime",
-    "work_order", "work_note", "work_photo", "work_part",
+    "setting_change", "work_order", "work_note", "work_photo", "work_part", "report_fact",
 }  # fmt: skip
 
 _LEDGER = "the books have a chain of their own; the act names the entry"
@@ -51,6 +51,7 @@ NOT_RECORDED: dict[str, str] = {
     "membership_grant": _DERIVED,
     "invoice_item": _DERIVED,
     "invoice_series": _DERIVED,
+    "invoice_waiting": _DERIVED,
     "credit_slice": _DERIVED,
     "roster_change": _DERIVED,
     "reservation_offer": _DERIVED,
@@ -69,10 +70,16 @@ NOT_RECORDED: dict[str, str] = {
     "badge_event": "a log itself, kept for good",
     "badge_reading": _FLOOR,
     "boot_clock": _FLOOR,
+    "away": _FLOOR,
+    "floor_watched": _MACHINERY,
     "gateway_wiring": _FLOOR,
     "job": _FLOOR,
     "journal_head": _FLOOR,
     "machine_use": _DERIVED,
+    "monthly_use": _DERIVED,
+    "monthly_person": _DERIVED,
+    "monthly_money": _DERIVED,
+    "counted_to": _MACHINERY,
     "journal_record": _FLOOR,
     "refusal": _FLOOR,
     "session_reading": _FLOOR,

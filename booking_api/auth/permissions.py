@@ -34,6 +34,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     WEBHOOKS_WRITE = "webhooks:write"
     ALERTS_WRITE = "alerts:write"
+    SETTINGS_WRITE = "settings:write"
     ROLES_WRITE = "roles:write"
 
 
@@ -46,7 +47,6 @@ _TECHNICIAN = _MEMBER | {
     _P.SESSIONS_READ,
     _P.MACHINES_OPERATE,
     _P.GATEWAYS_READ,
-    _P.REPORTS_READ,
 }
 _OPERATOR = frozenset(_P) - {_P.ROLES_WRITE}
 

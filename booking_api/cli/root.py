@@ -101,6 +101,9 @@ NAMES = {
         "mandate": "Leave to collect by SEPA direct debit.",
         "debit": "Files of direct debits.",
     },
+    "reports": {
+        "reports": "Reports for boards and funders.",
+    },
     "reservations": {
         "reservations": "Reservations: who may book a machine and when.",
     },

@@ -13,6 +13,7 @@ from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing import service as billing
+from booking_api.billing.models import Charge
 from booking_api.disputes import service
 from booking_api.disputes.models import DisputeState
 from booking_api.disputes.service import WORDS_MAX, Standing
@@ -103,9 +104,9 @@ def list_disputes(
 
 @router.get("/disputes/{id}")
 def get_dispute(session: Reading, who: SignedIn, id: str) -> DisputeSeen:
-    """Return a dispute: for who opened it, and operators."""
+    """Return a dispute: for who opened it, who may dispute the charge, and operators."""
     found = service.get(session, id)
-    own_or(who, found.dispute.member, Permission.LEDGER_READ)
+    check_may_read(session, who, found)
     return seen(found)
 
 
@@ -143,6 +144,14 @@ def check_may_dispute(session: Session, who: Who, charge: str) -> None:
     """Raise Refused for whoever may not dispute a charge."""
     own = service.may_dispute(session, billing.live_charge(session, charge), who.id)
     if not (own and who.may(Permission.ME_WRITE)) and not who.may(Permission.LEDGER_WRITE):
+        raise Refused("forbidden", "This is another member's.")
+
+
+def check_may_read(session: Session, who: Who, standing: Standing) -> None:
+    """Raise Refused for whoever has no part in a dispute; what the desk opened for somebody is theirs too."""
+    charge = session.get(Charge, standing.dispute.charge)
+    theirs = charge is not None and service.is_theirs(session, standing.dispute, charge, who.id)
+    if not (theirs and who.may(Permission.ME_READ)) and not who.may(Permission.LEDGER_READ):
         raise Refused("forbidden", "This is another member's.")
 
 

@@ -41,6 +41,9 @@ class MachineSeen(BaseModel):
     requires: Any = None
     lockout_reason: str | None
     archived_ms: int | None
+    manual: str = ""
+    notes_en: str = ""
+    notes_zh: str = ""
     state: StationState = StationState.OFFLINE
 
 

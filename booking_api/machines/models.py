@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger
+from sqlalchemy import JSON, BigInteger, Text
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import JSON_OR_NULL
@@ -14,6 +14,7 @@ class Machine(SQLModel, table=True):
     `id` is a short name such as `laser-1`. `policy` holds the keys of floor.policy that differ from its
     defaults. Without a tariff its use costs nothing. `lockout_reason` is set while it is out of order.
     `requires` is what training it asks for (floor.training); None asks for the skill of its own id.
+    `manual` is the address of its manual; `notes_en` and `notes_zh` are on safety and materials, plain text.
     """
 
     __tablename__ = "machine"
@@ -31,3 +32,6 @@ class Machine(SQLModel, table=True):
     lockout_by: str | None = Field(default=None, max_length=64)
     lockout_ms: int | None = Field(default=None, sa_type=BigInteger)
     archived_ms: int | None = Field(default=None, sa_type=BigInteger)
+    manual: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
+    notes_en: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    notes_zh: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})

@@ -18,6 +18,8 @@ from floor.errors import Refused
 from floor.policy import POLICY_KEYS, MachinePolicy
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Address = Annotated[str, Field(max_length=500, pattern=r"^(https?://[^\s]+)?$")]
+Notes = Annotated[str, Field(max_length=4_000)]
 _POLICY: TypeAdapter[MachinePolicy] = TypeAdapter(MachinePolicy)
 
 
@@ -25,6 +27,7 @@ class MachineDetails(BaseModel):
     """A new machine; `policy` holds keys of floor.policy that differ from their defaults.
 
     `requires` is what training it asks for, as docs/training.md writes it; None: the skill of its own id.
+    `manual` is an address, `notes_en` and `notes_zh` are on safety and materials: its page shows them.
     """
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -38,6 +41,9 @@ class MachineDetails(BaseModel):
     tariff: str | None = None
     requires_certification: bool = True
     requires: Any = None
+    manual: Address = ""
+    notes_en: Notes = ""
+    notes_zh: Notes = ""
 
 
 class MachineChanges(BaseModel):
@@ -53,6 +59,9 @@ class MachineChanges(BaseModel):
     tariff: str | None = None
     requires_certification: bool = True
     requires: Any = None
+    manual: Address = ""
+    notes_en: Notes = ""
+    notes_zh: Notes = ""
 
 
 def policy_of(machine: Machine) -> MachinePolicy:

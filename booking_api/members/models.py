@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import BigInteger, String, Text, event
 from sqlmodel import Field, SQLModel
 
@@ -15,7 +16,8 @@ BY_CODE = String(SORT_MAX).with_variant(String(SORT_MAX, collation="C"), "postgr
 
 
 class Member(SQLModel, table=True):
-    """A person. `shown_name` is what others see, as the member chose.
+    """A person. `shown_name` is what others see, "" nothing; `shown_chosen`: the member themselves chose it,
+    so that it stands where anybody may read it.
 
     `account` is their own: fees and payments go to it, and what they may owe is kept there. `charges_to` is
     the team's account that machines charge unless they choose another (None: their own). A suspension holds
@@ -44,6 +46,7 @@ class Member(SQLModel, table=True):
     erased_ms: int | None = Field(default=None, sa_type=BigInteger)
     sort: str = Field(default="", index=True, sa_type=BY_CODE, sa_column_kwargs={"server_default": ""})
     search: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    shown_chosen: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
 
     @property
     def whole_name(self) -> str:

@@ -1,8 +1,9 @@
 """What is done with members."""
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -26,6 +27,7 @@ def _printable(text: str) -> str:
     return text
 
 
+T = TypeVar("T")
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 _NAME_MAX = 100
 Named = Annotated[str, Field(min_length=1, max_length=_NAME_MAX), AfterValidator(_printable)]
@@ -33,6 +35,14 @@ MaybeNamed = Annotated[str, Field(max_length=_NAME_MAX), AfterValidator(_printab
 """A last name: some people have one name only."""
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
 Limit = Annotated[int, Field(ge=0, lt=1 << 62)]
+
+
+class Shown(StrEnum):
+    """What of a member others read."""
+
+    FIRST = "first"
+    NICKNAME = "nickname"
+    NOTHING = "nothing"
 
 
 class MemberDetails(BaseModel):
@@ -53,13 +63,13 @@ class MemberDetails(BaseModel):
 
 
 class MemberChanges(BaseModel):
-    """What to change of a member: only the fields that are given."""
+    """What to change of a member: only the fields that are given. An empty `shown_name`: others read none."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     first_name: Named = ""
     last_name: MaybeNamed = ""
-    shown_name: Named = ""
+    shown_name: MaybeNamed = ""
     email: Email | None = None
     tier: Word = "member"
     language: Word = "en"
@@ -110,6 +120,8 @@ def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Me
     member = get(session, id)
     given = changes.model_dump(exclude_unset=True)
     _check_free(session, id, None, given.get("email"))
+    if member.shown_name == member.first_name and "first_name" in given:
+        given.setdefault("shown_name", given["first_name"])
     account = accounts.get(session, member.account)
     if "credit_limit_micro" in given:
         account.credit_limit_micro = given.pop("credit_limit_micro")
@@ -121,6 +133,32 @@ def change(session: Session, id: str, changes: MemberChanges, now_ms: int) -> Me
     fields = ",".join(sorted(changes.model_fields_set))
     happened(session, Happening.MEMBER_CHANGED, id, now_ms, member=id, fields=fields)
     return member
+
+
+def show_as(session: Session, id: str, how: Shown, nickname: str, now_ms: int) -> Member:
+    """Keep how others read a member: on the board, the wall, stations and calendars, and in the API.
+
+    Raises Refused for a nickname that is none.
+    """
+    member = get(session, id)
+    names = {Shown.FIRST: member.first_name, Shown.NOTHING: "", Shown.NICKNAME: nickname.strip()}
+    if how is Shown.NICKNAME and not names[how]:
+        raise Refused("nickname_missing", "Write the nickname that others shall read.")
+    try:
+        changes = MemberChanges(shown_name=names[how])
+    except ValidationError:
+        raise Refused(
+            "nickname_invalid", "A nickname has at most 100 letters, and no control characters."
+        ) from None
+    member.shown_chosen = True
+    return change(session, id, changes, now_ms)
+
+
+def shown_as(member: Member) -> Shown:
+    """Return what a member chose that others read."""
+    if not member.shown_name:
+        return Shown.NOTHING
+    return Shown.FIRST if member.shown_name == member.first_name else Shown.NICKNAME
 
 
 def suspend(
@@ -187,7 +225,7 @@ def _end_suspensions(session: Session, id: str, now_ms: int, by: str) -> None:
             session.add(row)
 
 
-def matching(query: SelectOfScalar[Member], text: str) -> SelectOfScalar[Member]:
+def matching(query: SelectOfScalar[T], text: str) -> SelectOfScalar[T]:
     """Narrow a query to members whose names, number or email contain a text; those who were erased never."""
     query = query.where(col(Member.erased_ms).is_(None))
     for part in folded(text).split()[:8]:

@@ -21,6 +21,7 @@ from booking_api.metering.facts import Gathered, Gatherer
 from booking_api.metering.models import BootClock, JournalHead, JournalRecord, Quarantined
 from booking_api.metering.plan import Head, Misfit, Plan, plan
 from booking_api.prints import applied as prints
+from booking_api.reports import counting
 from booking_api.reservations.arrivals import arrived
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
 from floor.errors import PeerError
@@ -67,8 +68,15 @@ def ingest(session: Session, batch: JournalBatch, now_ms: int) -> Ingested:
         len(planned.apply),
         planned.duplicates,
         len(planned.misfits),
-        frozenset(gathered.sessions[id]["machine"] for id in gathered.touched),
+        _concerned(gathered),
     )
+
+
+def _concerned(gathered: Gathered) -> frozenset[str]:
+    """Return the machines of which pages show something else now; "" is the gateway's own alarm."""
+    used = {gathered.sessions[id]["machine"] for id in gathered.touched}
+    locked = {machine for machine, *_ in gathered.lockouts}
+    return frozenset(used | locked | {row["machine"] or "" for row in gathered.alarms})
 
 
 def standing(session: Session, gateway: str, epoch: int) -> JournalAck:
@@ -155,6 +163,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     ended = [gathered.sessions[id] for id in gathered.ended]
     used.moved(session, ended, now_ms)
     use.moved(session, ended)
+    counting.moved(session, ended, gathered.refusals, gathered.jobs)
 
 
 def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEntry], now_ms: int) -> None:

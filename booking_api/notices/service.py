@@ -17,6 +17,11 @@ from booking_api.notices.kinds import MEMBER, STAFF, Kind, Way
 from booking_api.notices.models import Notice, NoticePush
 from booking_api.notices.settings import NoticeSettings
 from booking_api.notices.wording import Place, Said, to_member, to_staff
+from floor.errors import Refused
+
+TEST = "test"
+TEST_PAUSE_MS = 60_000
+"""A member is sent a test message this often at most, in real milliseconds."""
 
 
 def plan(
@@ -56,6 +61,26 @@ def tell(
         quiet = settings.quiet if way is Way.PUSH else (0, 0)
         next_ms = after_quiet(now_ms, quiet, place)
         session.add(_notice(what, member.id, way, said, now_ms, next_ms))
+
+
+def test(
+    session: Session, member: Member, title: str, body: str, settings: NoticeSettings, now_ms: int
+) -> int:
+    """Send a member a message by each way on which they can be reached; return by how many.
+
+    Raises Refused within a minute of the last one: mails to oneself are no toy.
+    """
+    last = select(Notice.id).where(
+        Notice.member == member.id, Notice.what == TEST, col(Notice.at_ms) > now_ms - TEST_PAUSE_MS
+    )
+    if session.exec(last).first() is not None:
+        raise Refused("notice_tested", "A test message was sent a moment ago. Wait a minute.")
+    ways = [Way.MAIL] if member.email and settings.mail else []
+    if session.get(NoticePush, member.id) is not None:
+        ways.append(Way.PUSH)
+    for way in ways:
+        session.add(_notice(TEST, member.id, way, Said(title, body), now_ms, now_ms))
+    return len(ways)
 
 
 def machine_names(session: Session, ids: Iterable[str]) -> dict[str, str]:

@@ -33,6 +33,8 @@ SECRET = re.compile(
 LEFT_OUT = frozenset({"idempotent_answer", "browser_session", "ceremony", "roster_change", "member_import"})
 OTHERS = frozenset({"author", "by", "guardian"})
 """Columns that name who did something for another: those rows are of the other."""
+PARTS = {"charge_line": "charge", "work_note": "work_order", "dispute_event": "dispute"}
+"""Tables whose rows belong to one of another table: a fault that they reported has their own words there."""
 Rows = list[dict[str, Any]]
 
 
@@ -70,9 +72,10 @@ def _theirs(table: Table, member: Member) -> ColumnElement[bool]:
             return table.c.id.in_(_entries(member))
         case "ledger_posting":
             return table.c.account == member_account(member.account)
-        case "charge_line":
-            charge = METADATA.tables["charge"]
-            return table.c.charge.in_(select_columns(charge.c.id).where(charge.c.member == member.id))
+        case "charge_line" | "work_note" | "dispute_event":
+            of = PARTS[table.name]
+            whole = METADATA.tables[of]
+            return table.c[of].in_(select_columns(whole.c.id).where(whole.c.member == member.id))
         case "household":
             lives = METADATA.tables["household_member"]
             return table.c.id.in_(select_columns(lives.c.household).where(lives.c.member == member.id))

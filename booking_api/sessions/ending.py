@@ -11,6 +11,7 @@ from booking_api.gateways.models import Gateway
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
 from booking_api.maintenance import use
+from booking_api.reports import counting
 from booking_api.sessions.models import MachineSession, SessionReading, SessionState
 from floor.errors import Refused
 from floor.words import StopType
@@ -54,6 +55,7 @@ def end_lost(
     credit_changed(session, {kept.account}, now_ms)
     skills.moved(session, [row], now_ms)
     use.moved(session, [row])
+    counting.moved(session, [row])
     told = ("machine", "account", "ended_ms", "elapsed_ms", "stop_type", "total_micro", "commodity")
     happened(
         session, Happening.SESSION_ENDED, id, now_ms, member=kept.member, **{key: row[key] for key in told}

@@ -3,11 +3,13 @@
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index
+from sqlalchemy import JSON, BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
 from floor.words import DenialReason, JobOutcome, StopType
+
+UNSEEN = text("seen_ms IS NULL")
 
 
 class SessionState(StrEnum):
@@ -113,6 +115,7 @@ class Alarm(SQLModel, table=True):
     """
 
     __tablename__ = "alarm"
+    __table_args__ = (Index("ix_alarm_unseen", "at_ms", sqlite_where=UNSEEN, postgresql_where=UNSEEN),)
 
     gateway: str = Field(primary_key=True, max_length=32)
     epoch: int = Field(primary_key=True, sa_type=BigInteger)

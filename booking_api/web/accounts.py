@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form
+from fastapi import Depends, Form, Query, Request
 from sqlalchemy import and_, func, or_
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
-from booking_api.accounts import funds, invitations, teams
+from booking_api.accounts import invitations, teams
 from booking_api.accounts.endpoints import LooksAfter, Manages, invited
 from booking_api.accounts.models import Account, AccountKind, TeamRole
 from booking_api.accounts.service import charged_in
@@ -22,6 +22,7 @@ from booking_api.auth.who import Who
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import AccountBalance
 from booking_api.members import service as members
+from booking_api.members.models import Member
 from booking_api.web.me import MonthText
 from booking_api.web.pages import Paged
 from booking_api.web.statement import month_of, read_account
@@ -34,24 +35,33 @@ Keeps = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Amount = Annotated[str, Form(max_length=20)]
 Short = Annotated[str, Form(max_length=64)]
 Named = Annotated[str, Form(max_length=100)]
-ROWS = 200
+ROWS = 50
 
 
 @router.get("/accounts")
-def account_list(who: Looks, page: Paged) -> Response:
-    """Show teams, funds, and the accounts with a limit or something to pay."""
+def account_list(
+    request: Request,
+    who: Looks,
+    page: Paged,
+    text: Annotated[str, Query(max_length=100)] = "",
+    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """Show teams, and people's accounts with a limit or a balance; a search asks for these rows only."""
     code, now_ms = page.context.settings.currency.code, page.context.clock.now_ms()
-    month = month_of("", now_ms, page.f)
     with page.context.database.read() as session:
-        rows = teams.listed(session)
-        values = {
-            "month": month,
+        accounts = _noteworthy(session, code, text, at)
+        values: dict[str, object] = {
             "code": code,
-            "teams": rows,
-            "charged": charged_in(session, {row.id for row in rows}, month.key, code),
-            "accounts": _noteworthy(session, code),
-            "funds": funds.listed(session, code),
+            "text": text,
+            "accounts": accounts[:ROWS],
+            "before": max(0, at - ROWS) if at else None,
+            "after": at + ROWS if len(accounts) > ROWS else None,
         }
+        if request.headers.get("hx-request"):
+            return page.answer("part_accounts.html", values)
+        month, rows = month_of("", now_ms, page.f), teams.listed(session)
+        values["month"], values["teams"] = month, rows
+        values["charged"] = charged_in(session, {row.id for row in rows}, month.key, code)
     return page.answer("accounts.html", values)
 
 
@@ -162,21 +172,24 @@ def archive(who: Manages, session: Writing, page: Paged, id: str) -> Response:
     return _back(id)
 
 
-def _noteworthy(session: Session, code: str) -> list[tuple[Account, int]]:
-    """Return members' and guests' accounts that have a limit or a balance, those that owe most first."""
+def _noteworthy(session: Session, code: str, text: str, at: int) -> list[tuple[Account, int]]:
+    """Return a page, and one row more, of people's accounts that have a limit or a balance.
+
+    Those that owe most come first; a text looks for a name, a number or an email, whatever they owe.
+    """
     balance = func.coalesce(AccountBalance.amount_micro, 0)
     of_account = and_(
         col(AccountBalance.account) == member_account("") + col(Account.id),
         col(AccountBalance.commodity) == code,
     )
-    query = (
-        select(Account, balance)
-        .outerjoin(AccountBalance, of_account)
-        .where(Account.kind != AccountKind.TEAM)
-        .where(or_(balance != 0, col(Account.credit_limit_micro).is_not(None)))
-        .order_by(balance.desc(), col(Account.name), col(Account.id))
-    )
-    return [(account, int(owed)) for account, owed in session.exec(query.limit(ROWS))]
+    query = select(Account, balance).outerjoin(AccountBalance, of_account)
+    query = query.where(Account.kind != AccountKind.TEAM)
+    if text.strip():
+        query = query.where(col(Account.id).in_(members.matching(select(Member.id), text)))
+    else:
+        query = query.where(or_(balance != 0, col(Account.credit_limit_micro).is_not(None)))
+    query = query.order_by(balance.desc(), col(Account.name), col(Account.id))
+    return [(account, int(owed)) for account, owed in session.exec(query.limit(ROWS + 1).offset(at))]
 
 
 def _details(id: str, name: str, parent: str | None = None, monthly: str = "") -> TeamDetails:

@@ -87,7 +87,7 @@ def _events(
     for row in found:
         tool = machines[row.machine]
         kind = "" if row.kind is Kind.USE else texts.gettext(KINDS[row.kind])
-        whose = names.get(row.member or "", "") or kind
+        whose = names.get(row.member or "", "") or kind or texts.gettext(KINDS[Kind.USE])
         concerns = row.member == reader or row.kind is not Kind.USE
         events.append(
             Event(

@@ -219,7 +219,7 @@ def _receipt(session: Session, who: Who, entry: str) -> dict[str, object]:
         "amount_micro": abs(money.amount_micro),
         "commodity": money.commodity,
         "postings": postings,
-        "author": author.shown_name if author else row.author,
+        "author": author.shown_name or author.whole_name if author else row.author,
         "undone": books.reversed_by(session, entry) is not None,
         "quantity": sales.shown,
     }

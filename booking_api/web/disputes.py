@@ -10,13 +10,13 @@ from starlette.responses import RedirectResponse, Response
 
 from booking_api.accounts.models import Account, Fund
 from booking_api.api.routes import Router
-from booking_api.auth.guards import Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.billing.models import Charge
 from booking_api.clock import make_id
 from booking_api.disputes import service
-from booking_api.disputes.endpoints import DisputeSeen, check_may_dispute, seen
+from booking_api.disputes.endpoints import DisputeSeen, check_may_dispute, check_may_read, seen
 from booking_api.disputes.evidence import Evidence, gather
 from booking_api.disputes.models import DisputeState
 from booking_api.disputes.service import WORDS_MAX, Standing
@@ -48,7 +48,7 @@ def waiting(
 ) -> Response:
     """List the disputes of a state."""
     found = service.listed(session, state, ROWS + 1, at)
-    people = names_of(session, {one.dispute.member for one in found})
+    people = names_of(session, {one.dispute.member for one in found}, staff=True)
     values = {"rows": found[:ROWS], "more": len(found) > ROWS, "at": at, "state": state, "people": people}
     values["states"] = list(DisputeState)
     return page.answer("disputes.html", values)
@@ -67,9 +67,9 @@ def open_dispute(
 
 @router.get("/{id}")
 def one(who: SignedIn, session: Reading, page: Paged, id: str) -> Response:
-    """Show a dispute with all that is known: to who disputed it, without the alarms, and to operators."""
+    """Show a dispute with all that is known: to whom it concerns, without the alarms, and to operators."""
     found = service.get(session, id)
-    own_or(who, found.dispute.member, Permission.LEDGER_READ)
+    check_may_read(session, who, found)
     return page.answer("dispute.html", _values(session, page, gather(session, found)))
 
 
@@ -125,6 +125,7 @@ def _values(session: Session, page: Page, evidence: Evidence) -> dict[str, objec
     named = Names(machine_names(session), dict(session.exec(select(Fund.id, Fund.name)).all()))
     kind = EntryKind.CHARGE if charge.session else EntryKind.FEE
     account = session.get(Account, charge.account)
+    people = {dispute.member, *(event.author for event in standing.events)}
     booked = Booked(
         entry=charge.entry or charge.id,
         kind=kind,
@@ -142,7 +143,7 @@ def _values(session: Session, page: Page, evidence: Evidence) -> dict[str, objec
         "account": account.name if account else charge.account,
         "readings": [(r.elapsed_ms, metered_words(r.counters, page.f)) for r in evidence.readings],
         "alarms": evidence.alarms if everyone else (),
-        "people": names_of(session, {dispute.member, *(event.author for event in standing.events)}),
+        "people": names_of(session, people, staff=everyone),
         "kinds": {kind: page.f.texts.gettext(text) for kind, text in KINDS.items()},
         "mine": page.who is not None and page.who.id == dispute.member,
         "decides": _decides(session, page, standing, charge),

@@ -33,7 +33,7 @@ router = Router(include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Writes = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Short = Annotated[str, Form(max_length=100)]
-SHOWN = 100
+SHOWN = 10
 """The accounts that a page names; the sum is of all."""
 
 

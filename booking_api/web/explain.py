@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -18,6 +19,7 @@ from booking_api.web.vocabulary import (
     with_period,
 )
 from booking_api.web.wording import free_words
+from floor.money import round_fraction
 from floor.tariff import Component, Line, Occasion, Tariff
 from floor.tariff.component import Where, price_of
 from floor.tariff.model import BracketMode, FreeMode
@@ -38,6 +40,8 @@ BOUNDS = {
 """What each `bound` of a line means; a test holds that none is missing."""
 ADJUSTMENTS = frozenset({"discount", "coupon", "credit", "surcharge"})
 ZERO = Fraction(0)
+TIMES = {"min": 60, "h": 3600, "day": 86_400}
+"""Units of time in seconds: what is metered in milliseconds is exact in them."""
 SMALL = 12
 """Parts of a use are written as such up to this denominator, others in per cent."""
 DIGITS = 4
@@ -47,7 +51,7 @@ _DAY = datetime(2000, 1, 1, tzinfo=UTC).date()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a receipt, in words."""
+    """One line of a receipt, in words; `sum` is how the amount came about, as one would reckon it by hand."""
 
     what: str
     metered: str
@@ -55,6 +59,7 @@ class Row:
     price: str
     amount_micro: int
     note: str
+    sum: str = ""
 
 
 def split_words(split: SplitSeen, f: Formats) -> str:
@@ -135,8 +140,9 @@ def _priced(
     price = f.money(line.price_micro, code, exact=True)
     notes = _notes(line, drawn, component, tariff, tier, f)
     what = _named(component, tariff, f)
+    reckoned = sum_words(line, drawn, component, tier, code, f)
     if not unit:
-        return Row(what, "", "", price, line.amount_micro, f.texts.gettext("; ").join(notes))
+        return Row(what, "", "", price, line.amount_micro, f.texts.gettext("; ").join(notes), reckoned)
     metered = f"{f.number(line.metered, DIGITS)} {unit}" if line.metered else ""
     each, billed = unit, ""
     if component.block is not None:
@@ -145,7 +151,69 @@ def _priced(
     elif line.billed != line.metered:
         billed = f"{f.number(line.billed, DIGITS)} {unit}"
     note = f.texts.gettext("; ").join(notes)
-    return Row(what, metered, billed, f"{price} / {each}", line.amount_micro, note)
+    return Row(what, metered, billed, f"{price} / {each}", line.amount_micro, note, reckoned)
+
+
+def sum_words(line: Line, drawn: Fraction, component: Component, tier: str, code: str, f: Formats) -> str:
+    """Write a line as a sum: "84 min − 10 min = 74 min; 4,440 s ÷ 3,600 × €0.60 = €0.74".
+
+    It is "" where the amount is no product: a bound made it, or it is one of a flat price.
+    """
+    if round_fraction(line.billed * line.price_micro) != line.amount_micro or not line.billed:
+        return ""
+    price = f.money(line.price_micro, code, exact=True)
+    amount = f.money(line.amount_micro, code, exact=True)
+    if not component_unit(component, f):
+        return "" if line.billed == 1 else f"{_exact(line.billed, f)} × {price} = {amount}"
+    written = _Written(component, (line.metered, line.billed, drawn), f)
+    steps = _steps(line, drawn, component, tier, written, f)
+    if component.block is not None or not written.per_unit:
+        return f"{steps}{_exact(line.billed, f)} × {price} = {amount}"
+    return f"{steps}{written(line.billed)} ÷ {f.number(written.per_unit)} × {price} = {amount}"
+
+
+class _Written:
+    """Writes the amounts of a line so that they are exact: time in whole minutes or in seconds.
+
+    `per_unit` is how many of what is written are one unit of the price, 0 where that is written itself.
+    """
+
+    def __init__(self, component: Component, values: Iterable[Fraction], f: Formats) -> None:
+        self._unit, self._f, self.per_unit = component_unit(component, f), f, 0
+        seconds = TIMES.get(component.unit, 0) if component.quantity is not None else 0
+        if seconds and component.block is None:
+            short = all((value * seconds / 60).denominator == 1 for value in values)
+            self.per_unit = seconds // 60 if short else seconds
+            self._unit = f.texts.gettext("min" if short else "s")
+        self._each = self.per_unit or 1
+
+    def __call__(self, value: Fraction) -> str:
+        return f"{_exact(value * self._each, self._f)} {self._unit}"
+
+
+def _steps(
+    line: Line, drawn: Fraction, component: Component, tier: str, written: _Written, f: Formats
+) -> str:
+    """Say what became of what was metered before it was priced: less what is free, in begun blocks."""
+    each = component.block
+    if not line.metered or (each is None and drawn <= 0):
+        return ""
+    if each is None:
+        rest = written(line.metered - drawn)
+        return f"{written(line.metered)} − {written(drawn)} = {rest}{f.texts.gettext('; ')}"
+    for free in (component.frees.get(tier, component.free), ZERO):
+        left = max(ZERO, line.metered - free)
+        if math.ceil(left / each) == line.billed:
+            less = f" − {written(free)}" if free else ""
+            words = {"count": f.number(line.billed), "size": written(each)}
+            begun = f.texts.gettext("%(count)s begun steps of %(size)s") % words
+            return f"{written(line.metered)}{less} → {begun}{f.texts.gettext('; ')}"
+    return ""
+
+
+def _exact(value: Fraction, f: Formats) -> str:
+    """Write a number with as many decimals as meters have; what has more is written as a fraction."""
+    return f.number(value, 6) if (value * 10**6).denominator == 1 else f"{value}"
 
 
 def _named(component: Component, tariff: Tariff, f: Formats) -> str:

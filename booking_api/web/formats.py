@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 
@@ -72,6 +72,21 @@ class Formats:
         """Write a month with its year."""
         pattern = "y年M月" if self.language == "zh" else "MMMM y"
         return format_date(self.moment(at_ms).date(), pattern, locale=self.locale)
+
+    def month_named(self, key: str) -> str:
+        """Write the month that "2026-05" names with its year, and anything else as it is."""
+        return self._month(key, "y年M月" if self.language == "zh" else "MMMM y")
+
+    def month_short(self, key: str) -> str:
+        """Write the month that "2026-05" names as it fits below a chart: "May 26"."""
+        return self._month(key, "yy年M月" if self.language == "zh" else "MMM yy")
+
+    def _month(self, key: str, pattern: str) -> str:
+        try:
+            first = date.fromisoformat(f"{key}-01")
+        except ValueError:
+            return key
+        return format_date(first, pattern, locale=self.locale)
 
     def clock(self, at_ms: int) -> str:
         """Write hours and minutes."""

@@ -43,11 +43,12 @@ def catalogue(language: str) -> Catalogue:
     """Read a language's catalogue once, a file a room; English has none and needs none."""
     texts: dict[str, tuple[str, ...]] = {}
     for path in sorted((CATALOGUES / language / "LC_MESSAGES").glob("*.po")):
-        texts |= _texts_of(path, language)
+        texts |= texts_of(path, language)
     return Catalogue(texts)
 
 
-def _texts_of(path: Path, language: str) -> dict[str, tuple[str, ...]]:
+def texts_of(path: Path, language: str) -> dict[str, tuple[str, ...]]:
+    """Return the texts of one file of a catalogue, each with its forms."""
     with path.open("rb") as file:
         messages = read_po(file, locale=language)
     texts: dict[str, tuple[str, ...]] = {}

@@ -12,14 +12,18 @@ from starlette.responses import StreamingResponse
 
 from booking_api.auth.permissions import Permission
 from booking_api.live import Changes
-from booking_api.web.board import draw, gateways_down, read_cards, read_charges, tally
+from booking_api.web.board import draw, gateways_down, read_board, read_charges, tally
+from booking_api.web.board_asked import Asked
 from booking_api.web.render import Page
+from booking_api.web.usable import Reader
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 PAUSE_S = 0.5
 """The least time between two messages to one reader: changes in between travel together."""
 QUIET_S = 15.0
 """After so long without a change a comment is sent, so that nobody on the way takes the stream for dead."""
+AGAIN_MS = 10_000
+"""So often what machines are to a reader is read anew, in milliseconds."""
 LIFE_S = 600.0
 """After so long a reader has to ask again, so that one who was signed out learns nothing more."""
 
@@ -37,18 +41,36 @@ class Told:
         return changed
 
 
-def board_parts(page: Page) -> dict[str, Markup]:
-    """Draw everything on the board that can change, by the name of its place."""
-    with page.context.database.read() as session:
-        cards = read_cards(session, page)
-        charges = read_charges(session, page)
-    parts = {id: draw(card, page.f.language, oob=True) for id, card in cards.items()}
-    parts["/tally"] = page.part("part_tally.html", tally=tally(cards), oob=True)
-    parts["/gateways"] = page.part("part_gateways.html", down=gateways_down(page), oob=True)
-    if charges is not None:
-        everyone = page.may(Permission.LEDGER_READ)
-        parts["/strip"] = page.part("part_strip.html", charges=charges, everyone=everyone, oob=True)
-    return parts
+@dataclass(slots=True)
+class BoardParts:
+    """Draws everything on one reader's board that can change, by the name of its place.
+
+    The machines are those that were there when the reader came. What each is to them is read anew every
+    AGAIN_MS: a station's state changes by the second, what is reserved and allowed seldom.
+    """
+
+    asked: Asked
+    shown: frozenset[str] | None = None
+    reader: Reader | None = None
+    read_ms: int = 0
+
+    def __call__(self, page: Page) -> dict[str, Markup]:
+        """Draw the parts as they are now."""
+        now_ms = page.context.wall.now_ms()
+        fresh = self.reader is not None and 0 <= now_ms - self.read_ms < AGAIN_MS
+        with page.context.database.read() as session:
+            board = read_board(session, page, self.asked, self.shown, self.reader if fresh else None)
+            charges = read_charges(session, page)
+        if not fresh:
+            self.reader, self.read_ms = board.reader, now_ms
+        self.shown = frozenset(board.cards)
+        parts = {id: draw(card, page.f.language, oob=True) for id, card in board.cards.items()}
+        parts["/tally"] = page.part("part_tally.html", tally=tally(board.cards), oob=True)
+        parts["/gateways"] = page.part("part_gateways.html", down=gateways_down(page), oob=True)
+        if charges is not None:
+            everyone = page.may(Permission.LEDGER_READ)
+            parts["/strip"] = page.part("part_strip.html", charges=charges, everyone=everyone, oob=True)
+        return parts
 
 
 def message(parts: list[Markup]) -> bytes:
@@ -60,15 +82,22 @@ def message(parts: list[Markup]) -> bytes:
 Draw = Callable[[Page], dict[str, Markup]]
 
 
-def stream(page: Page, draw_parts: Draw) -> StreamingResponse:
-    """Answer with the parts as they are, then what changes. Raises Refused when too many listen already."""
+def stream(page: Page, draw_parts: Draw, again_s: float | None = None) -> StreamingResponse:
+    """Answer with the parts as they are, then what changes, at the latest every `again_s` s (None: QUIET_S).
+
+    Raises Refused when too many listen already.
+    """
     # Listening begins before the first drawing, or a change between the two would be missed; and before the
     # answer, which cannot be an error once it has begun.
     changes = page.context.live.subscribe()
-    return StreamingResponse(events(page, draw_parts, changes), 200, STREAM_HEADERS, "text/event-stream")
+    return StreamingResponse(
+        events(page, draw_parts, changes, again_s), 200, STREAM_HEADERS, "text/event-stream"
+    )
 
 
-async def events(page: Page, draw_parts: Draw, changes: Changes) -> AsyncGenerator[bytes, None]:
+async def events(
+    page: Page, draw_parts: Draw, changes: Changes, again_s: float | None = None
+) -> AsyncGenerator[bytes, None]:
     """Yield the parts as they are, then what changes, until the reader leaves or has to ask again."""
     told = Told()
     ends_at = asyncio.get_running_loop().time() + LIFE_S
@@ -77,5 +106,5 @@ async def events(page: Page, draw_parts: Draw, changes: Changes) -> AsyncGenerat
         yield message(news) if news else b": still here\n\n"
         await asyncio.sleep(PAUSE_S)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(QUIET_S):
+            async with asyncio.timeout(again_s or QUIET_S):
                 await changes.next()

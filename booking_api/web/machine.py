@@ -6,16 +6,18 @@ from typing import Annotated
 
 from fastapi import Depends, Form
 from markupsafe import Markup
+from pydantic import ValidationError
 from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from booking_api.api.routes import Router
-from booking_api.auth.guards import holds
+from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.certifications import service as certifications
 from booking_api.machines import orders, service
 from booking_api.machines.orders import Outcome
+from booking_api.machines.service import MachineChanges
 from booking_api.reservations import policies
 from booking_api.sessions.late import session_late_by_ms
 from booking_api.sessions.models import MachineSession
@@ -23,16 +25,21 @@ from booking_api.tariffs import service as tariffs
 from booking_api.web import upkeep
 from booking_api.web.board import draw, names_of, read_cards
 from booking_api.web.live import stream
+from booking_api.web.machine_facts import NOTHING, for_reader, notes_of
 from booking_api.web.pages import Paged
+from booking_api.web.readings import draw_readings
 from booking_api.web.render import Page
 from booking_api.web.training_words import asked_words
 from booking_api.web.wording import policy_words, tariff_words
 from floor import training
+from floor.errors import Refused
 from floor.tariff import Tariff, in_force
 from floor.texts import say
 
 router = Router(prefix="/machines/{id}", include_in_schema=False)
 Operates = Annotated[Who, Depends(holds(Permission.MACHINES_OPERATE))]
+Writes = Annotated[Who, Depends(holds(Permission.MACHINES_WRITE))]
+Notes = Annotated[str, Form(max_length=4_000)]
 Reason = Annotated[str, Form(max_length=200)]
 RECENT = 15
 
@@ -55,9 +62,12 @@ def machine_page(page: Paged, id: str) -> Response:
             "certified": page.who is not None and training.in_force(held.get(page.who.id), now_ms),
             "reservable": page.who is not None and _is_reservable(session, id, page.who, now_ms),
             "asks": asked_words(session, machine, page.f),
-            "people": names_of(session, set(held)) if staff else {},
+            "notes": notes_of(machine, page.f.language),
+            **(for_reader(session, page, machine, cards[id]) if id in cards else NOTHING),
+            "people": names_of(session, set(held), staff=True) if staff else {},
             "recent": _recent(session, page, id),
             "now_ms": now_ms,
+            "readings": draw_readings(page, id),
             **upkeep.of_machine(session, id, page),
         }
     return page.answer("machine.html", values)
@@ -70,9 +80,30 @@ async def live_machine(page: Paged, id: str) -> Response:
     def parts(reader: Page) -> dict[str, Markup]:
         with reader.context.database.read() as session:
             cards = read_cards(session, reader, frozenset({id}))
-        return {name: draw(card, reader.f.language, oob=True) for name, card in cards.items()}
+        drawn = {name: draw(card, reader.f.language, oob=True) for name, card in cards.items()}
+        return drawn | {"/readings": draw_readings(reader, id, oob=True)}
 
     return stream(page, parts)
+
+
+@router.post("/manual")
+def set_manual(
+    who: Writes,
+    session: Writing,
+    page: Paged,
+    id: str,
+    manual: Annotated[str, Form(max_length=500)] = "",
+    notes_en: Notes = "",
+    notes_zh: Notes = "",
+) -> Response:
+    """Keep the address of the machine's manual, and notes on safety and materials."""
+    try:
+        changes = MachineChanges(manual=manual, notes_en=notes_en, notes_zh=notes_zh)
+    except ValidationError:
+        sentence = "Write an address that begins with http:// or https://."
+        raise Refused("manual_address_invalid", sentence) from None
+    service.change(session, id, changes, page.context.clock.now_ms())
+    return RedirectResponse(f"/machines/{id}?notice=kept", 303)
 
 
 @router.post("/lockout")
@@ -129,7 +160,7 @@ def _recent(session: Session, page: Page, machine: str) -> list[dict[str, object
     if not page.may(Permission.SESSIONS_READ):
         query = query.where(MachineSession.member == page.who.id)
     rows = list(session.exec(query.order_by(col(MachineSession.started_ms).desc()).limit(RECENT)))
-    people = names_of(session, {row.member for row in rows})
+    people = names_of(session, {row.member for row in rows}, staff=True)
     return [
         {
             "person": people.get(row.member, ""),

@@ -11,38 +11,47 @@ from starlette.responses import RedirectResponse, Response
 from booking_api.api.routes import Router
 from booking_api.auth.guards import Ctx
 from booking_api.auth.permissions import Permission
-from booking_api.web.board import gateways_down, read_areas, read_charges, tally
-from booking_api.web.live import board_parts, stream
+from booking_api.machines import service as machines
+from booking_api.web.board import areas_of, gateways_down, read_board, read_charges, tally
+from booking_api.web.board_asked import CHIPS_MAX, Asked, asked_of, choices
+from booking_api.web.live import BoardParts, stream
 from booking_api.web.render import LANGUAGE_COOKIE, Page, page_of
 from floor.errors import Refused
 from floor.texts import LANGUAGES
 
 router = Router(include_in_schema=False)
 Paged = Annotated[Page, Depends(page_of)]
+Filter = Annotated[Asked, Depends(asked_of)]
 YEAR_S = 365 * 86_400
 
 
 @router.get("/")
-def board(page: Paged) -> Response:
-    """Show the floor."""
+def board(page: Paged, asked: Filter) -> Response:
+    """Show the floor, or what of it the address asks for."""
     with page.context.database.read() as session:
-        areas, cards = read_areas(session, page)
+        shown = read_board(session, page, asked)
+        there = machines.listed(session)
         charges = read_charges(session, page)
     everyone = page.may(Permission.LEDGER_READ)
     strip = page.part("part_strip.html", charges=charges, everyone=everyone, oob=False) if page.who else ""
     values = {
-        "areas": areas,
+        "areas": areas_of(shown, page, asked),
+        "asked": asked,
+        "board": shown,
+        "count": len(there),
+        "choices": choices(asked, there, page.f),
+        "chips_max": CHIPS_MAX,
         "strip": strip,
-        "tally": page.part("part_tally.html", tally=tally(cards), oob=False),
+        "tally": page.part("part_tally.html", tally=tally(shown.cards), oob=False),
         "gateways": page.part("part_gateways.html", down=gateways_down(page), oob=False),
     }
     return page.answer("board.html", values)
 
 
 @router.get("/live/board")
-async def live_board(page: Paged) -> Response:
+async def live_board(page: Paged, asked: Filter) -> Response:
     """Stream what changes on the board."""
-    return stream(page, board_parts)
+    return stream(page, BoardParts(asked))
 
 
 @router.post("/language")

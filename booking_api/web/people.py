@@ -44,6 +44,7 @@ def my_details(who: SignedIn, session: Reading, page: Paged) -> Response:
     member = members.get(session, who.id)
     values = _of(session, page, member)
     today = day_of(page.context.clock.now_ms(), page.f.zone)
+    values["shown_as"] = members.shown_as(member)
     values["wards"] = [
         (ward, waivers.asked(session, ward, today)) for ward in care.wards(session, who.id, today)
     ]
@@ -62,6 +63,20 @@ def set_my_contact(
     """Keep how the reader and their people are reached."""
     require(who, Permission.ME_WRITE)
     _keep_contact(session, who.id, phone, emergency_name, emergency_phone, emergency_note)
+    return RedirectResponse("/me/details?notice=contact", 303)
+
+
+@router.post("/me/shown")
+def set_shown(
+    who: SignedIn,
+    session: Writing,
+    page: Paged,
+    how: Annotated[members.Shown, Form()],
+    nickname: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Keep what of the reader others read."""
+    require(who, Permission.ME_WRITE)
+    members.show_as(session, who.id, how, nickname, page.context.clock.now_ms())
     return RedirectResponse("/me/details?notice=contact", 303)
 
 
@@ -222,7 +237,7 @@ def _of(session: Session, page: Page, member: Member) -> dict[str, object]:
         "signed": [
             (row, waivers.get(session, row.version)) for row in waivers.signatures(session, member.id)
         ],
-        "where": where_words(session),
+        "where": where_words(session, page),
         "name_of": lambda row: waivers.text_of(row, page.f.language)[0],
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }
@@ -254,7 +269,7 @@ def _change_name(session: Session, id: str, details: HouseholdDetails, now_ms: i
 
 def _names(session: Session, ids: list[str]) -> Mapping[str, str]:
     found = {id: session.get(Member, id) for id in ids if id}
-    return {id: one.shown_name for id, one in found.items() if one}
+    return {id: one.shown_name or one.whole_name for id, one in found.items() if one}
 
 
 def _back(id: str, notice: str) -> Response:

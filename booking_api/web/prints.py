@@ -166,7 +166,7 @@ def machine_queue(who: SeesQueues, session: Reading, page: Paged, id: str) -> Re
     values = {
         "machine": machine,
         "cards": _cards(session, page, jobs),
-        "people": names_of(session, {job.member for job in jobs}),
+        "people": names_of(session, {job.member for job in jobs}, staff=True),
         "reach": station.prints if station else "",
     }
     return page.answer("prints_machine.html", values)

@@ -18,6 +18,7 @@ from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.context import Context
 from booking_api.web.formats import Formats
+from booking_api.web.kinds import kind_words
 from booking_api.web.language import NAMES, catalogue, choose
 
 WEB = Path(dashboards.__file__).parent / "web"
@@ -32,6 +33,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "recorded": ("accent", "Recorded. The gateway is out of touch and will be told when it is back."),
     "refused": ("bad", "The machine's gateway refused."),
     "invoiced": ("good", "The invoices of this month are issued."),
+    "invoiced_some": ("good", "The invoices are issued. What is left stands below."),
     "address": ("good", "The billing address is kept."),
     "taken": ("good", "The money is on the account."),
     "refunded": ("good", "The credit is given back."),
@@ -49,6 +51,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "month_closed": ("good", "The month is closed."),
     "month_opened": ("good", "The month is open again: what its close posted is reversed."),
     "invoice_entered": ("good", "The invoice is in the books."),
+    "fact_withdrawn": ("good", "It is taken back."),
     "invoice_paid": ("good", "The invoice is paid."),
     "joined": ("good", "Welcome: the membership is yours."),
     "asked": ("accent", "Staff have been asked, and will answer here."),
@@ -105,11 +108,20 @@ NOTICES: dict[str, tuple[str, str]] = {
         "The second factor is taken away. They sign in with their password, and set one up anew.",
     ),
     "told": ("good", "Your choice is kept."),
+    "tested": ("good", "A test message is on its way. If it does not come in a few minutes, ask staff."),
+    "nowhere": (
+        "warn",
+        "There is nowhere to send it: the space has no mail address of yours, and no phone is kept.",
+    ),
     "reported": ("good", "Thank you. Staff have been told."),
     "work_opened": ("good", "The work order is open."),
     "work_done": ("good", "The work is done, and counting begins anew."),
     "part_used": ("good", "The part is taken from the stock."),
     "photo_kept": ("good", "The photo is kept."),
+    "settings_kept": ("accent", "It is in the file. Restart the server, and it holds."),
+    "settings_same": ("accent", "Nothing was changed."),
+    "tariff_kept": ("good", "It is kept, and in force from its time on."),
+    "machines_chosen": ("good", "These machines charge by this tariff from now on."),
     "price_changed": ("accent", "The price has changed meanwhile. Look at it again."),
 }
 """What a page says after a form, by the word in its address; a catalogue has each text."""
@@ -118,11 +130,12 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
     (
         "Mine",
         (
+            ("/reservations/day", "Reserve", Permission.MACHINES_READ),
             ("/reservations", "My reservations", Permission.ME_READ),
             ("/prints", "Print queue", Permission.ME_READ),
             ("/training", "My training", Permission.ME_READ),
             ("/shop", "Materials", Permission.ME_READ),
-            ("/me", "My statement", Permission.ME_READ),
+            ("/me", "My page", Permission.ME_READ),
             ("/membership", "My membership", Permission.ME_READ),
             ("/me/details", "My details", Permission.ME_READ),
             ("/me/notices", "What I am told", Permission.ME_READ),
@@ -145,9 +158,20 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/desk", "Cash desk", Permission.LEDGER_WRITE),
             ("/accounts", "Accounts", Permission.LEDGER_READ),
+            ("/billing-run", "Billing run", Permission.LEDGER_READ),
             ("/invoices", "Invoices", Permission.LEDGER_READ),
             ("/disputes", "Disputes", Permission.LEDGER_READ),
-            ("/closing", "Costs", Permission.LEDGER_READ),
+        ),
+    ),
+    (
+        "Costs",
+        (
+            ("/tariffs", "Tariffs", Permission.TARIFFS_WRITE),
+            ("/pools", "Cost pools", Permission.LEDGER_READ),
+            ("/study", "Rate study", Permission.LEDGER_READ),
+            ("/funds", "Funds", Permission.LEDGER_READ),
+            ("/closing", "Costs and closing", Permission.LEDGER_READ),
+            ("/reports", "Reports", Permission.REPORTS_READ),
         ),
     ),
     (
@@ -155,7 +179,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/workshop", "Workshop", Permission.GATEWAYS_READ),
             ("/upkeep", "Upkeep", Permission.MACHINES_OPERATE),
-            ("/utilisation", "Utilisation", Permission.REPORTS_READ),
+            ("/utilisation", "Utilisation", Permission.MACHINES_READ),
         ),
     ),
     (
@@ -163,6 +187,7 @@ _NAV: tuple[tuple[str, tuple[tuple[str, str, Permission | None], ...]], ...] = (
         (
             ("/audit", "Audit log", Permission.AUDIT_READ),
             ("/webhooks", "Webhooks", Permission.WEBHOOKS_WRITE),
+            ("/settings", "Settings", Permission.SETTINGS_WRITE),
         ),
     ),
 )
@@ -183,6 +208,7 @@ def environment(language: str) -> Environment:
     )
     texts = catalogue(language)
     made.install_gettext_callables(texts.gettext, texts.ngettext, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
+    made.filters["kind"] = lambda kind: kind_words(kind, texts)
     return made
 
 

@@ -20,7 +20,7 @@ _DAY = rf"[A-Z][a-z]{{2}} {_DATE}"
 _WHAT = (
     "reservations and uses|of reservations and use|reservations|of reservations|uses|of use|"
     "reservation or use|reservation|use|"
-    "no-shows|late-cancels|late-cancels or no-shows"
+    "no-shows|late-cancels|late-cancels or no-shows|no-show|late-cancel|late-cancel or no-show"
 )
 _UNIT = r"\d+ (?:min|h|s|days?|weeks?|months?|years?)"
 _KINDS = {
@@ -67,6 +67,7 @@ PATTERNS = (
     "%(day)s is today: book on an earlier day.",
     "It was bookable until %(at)s, %(span)s before it begins.",
     "It was bookable until %(at)s.",
+    "At most %(span)s ahead.",
     "At most %(span)s ahead: it is bookable from %(at)s on.",
     "That week is opened for booking at %(at)s.",
     "At %(at)s it is not open: on %(day)s it is open %(times)s.",
@@ -80,6 +81,8 @@ PATTERNS = (
     "At most %(span)s %(what)s %(per)s on %(machine)s: this is reached at %(at)s.",
     "At most %(number)s %(what)s %(per)s on %(machine)s: this is reached at %(at)s.",
     "There were %(number)s %(what)s%(rest)s, and at most %(number2)s %(per)s are let pass. "
+    "You may book again from %(at)s on.",
+    "There was %(number)s %(what)s%(rest)s, and at most %(number2)s %(per)s are let pass. "
     "You may book again from %(at)s on.",
     "There were %(span)s %(what)s%(rest)s, and at most %(span2)s %(per)s are let pass. "
     "You may book again from %(at)s on.",
@@ -111,6 +114,12 @@ PATTERNS = (
     "%(name)s cannot bear its part: it is overdue.",
     "%(name)s cannot bear its part: it is %(money)s more than its limit.",
     "%(name)s cannot bear its part: it is %(money)s more than its member may charge to it.",
+    "At least %(span)s.",
+    "At most %(span)s.",
+    "In steps of %(span)s.",
+    "It may last %(spans)s.",
+    "At most %(span)s %(what)s %(per)s on %(machine)s.",
+    "At most %(number)s %(what)s %(per)s on %(machine)s.",
 )
 """What rules say, with what stands in it: `%(at2)s` is a second instant. Catalogues have each."""
 

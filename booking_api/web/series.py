@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
+from babel.dates import format_date
 from fastapi import Form, Query
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
@@ -151,6 +152,7 @@ def _show(
         "machine": machines.get(session, id),
         "wish": wish,
         "found": found or Found(),
+        "weekday": lambda at_ms: format_date(page.f.moment(at_ms), "EEE", locale=page.f.locale),
         "rhythms": {key: words for key, (words, _) in RHYTHMS.items()},
     }
     return page.answer("series.html", values, status)

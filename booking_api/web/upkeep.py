@@ -176,7 +176,7 @@ def _of_orders(session: Session, orders: list[WorkOrder], page: Page) -> dict[st
     people = {one.assignee or "" for one in orders} | {one.member or "" for one in orders}
     return {
         "names": machine_names(session),
-        "people": names_of(session, people),
+        "people": names_of(session, people, staff=True),
         "states": STATES,
         "sources": SOURCES,
         "now_ms": page.context.clock.now_ms(),

@@ -50,7 +50,7 @@ def order_page(who: SignedIn, session: Reading, page: Paged, id: str) -> Respons
         "items": {one.id: one for one in every},
         "parts": [one for one in every if one.archived_ms is None and one.stock_milli is not None],
         "workers": work.workers(session) if operates else (),
-        "people": names_of(session, people),
+        "people": names_of(session, people, staff=True),
         "states": STATES,
         "sources": SOURCES,
         "is_open": order.state not in CLOSED,

@@ -36,7 +36,7 @@ KINDS = {
     EntryKind.TRANSFER: "Transfer",
     EntryKind.EXPIRY: "Expired",
     EntryKind.CONVERSION: "Conversion",
-    EntryKind.COST: "Cost",
+    EntryKind.COST: "Costs",
     EntryKind.ROUNDING: "Rounding",
     EntryKind.CLOSE: "Period close",
     EntryKind.REBATE: "Rebate",
@@ -48,6 +48,9 @@ TIERS = ("guest", "member", "student", "patron", "volunteer", "individual", "tea
 """Tiers that spaces name often; a tier of another name stands as the space wrote it."""
 SYMBOLS = {"wh": "Wh", "kwh": "kWh", "cm3": "cm³", "in3": "in³"}
 """How people write the units that tariff files write otherwise."""
+_SMALLER = {"day": (("h", 24), ("min", 1440)), "h": (("min", 60), ("s", 3600)), "min": (("s", 60),)}
+WHOLE_MAX = 600
+"""From here on a whole number says less than a part: 1.21 h, not 4356 s."""
 
 
 COUNTED: dict[Period, str] = {
@@ -121,7 +124,15 @@ def with_period(words: str, per: Period, formats: Formats) -> str:
 
 
 def amount_words(component: Component, value: Fraction, formats: Formats) -> str:
-    """Write an amount in a component's unit: "20 min", "3 sheets"."""
+    """Write an amount in a component's unit: "20 min", "3 sheets".
+
+    A part of an hour or a minute is said in the largest unit that makes it whole: "10 min", not "0.167 h".
+    """
+    unit = component.unit
+    if component.quantity is not None and value.denominator > 1:
+        for smaller, times in _SMALLER.get(unit, ()):
+            if (value * times).denominator == 1 and value * times < WHOLE_MAX:
+                return f"{formats.number(value * times)} {unit_text(smaller, formats)}"
     return f"{formats.number(value, 3)} {component_unit(component, formats)}"
 
 

@@ -23,6 +23,7 @@ from booking_api.waivers import service
 from booking_api.waivers.endpoints import Agreement, signing_of
 from booking_api.waivers.models import WaiverSignature, WaiverVersion
 from booking_api.waivers.service import Asked, WaiverDetails
+from booking_api.web.kinds import kind_words
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
 from booking_api.web.statement import machine_names
@@ -35,7 +36,7 @@ Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
 Named = Annotated[str, Form(max_length=100)]
 Words = Annotated[str, Form(max_length=50_000)]
 Several = Annotated[Sequence[str], Form()]
-ROWS = 200
+ROWS = 50
 
 
 @router.get("/waivers")
@@ -57,7 +58,7 @@ def waiver_list(
         "machines": there,
         "used": used,
         "kinds": sorted({one.kind for one in there}),
-        "where": where_words(session),
+        "where": where_words(session, page),
         "name_of": lambda row: service.text_of(row, page.f.language)[0],
         "day": lambda one: page.f.day(begin_ms(one, page.f.zone)),
     }
@@ -128,7 +129,7 @@ def read_waiver(
         "person": person,
         "mine": person.id == who.id,
         "is_minor": is_minor,
-        "where": where_words(session),
+        "where": where_words(session, page),
         "may_sign": service.is_newest(session, version) and (person.id != who.id or not is_minor),
     }
     return page.answer("waiver.html", values)
@@ -169,10 +170,16 @@ def signature_pdf(who: SignedIn, session: Reading, page: Paged, id: str) -> Resp
     return Response(body, media_type="application/pdf", headers=head)
 
 
-def where_words(session: Session) -> Callable[[WaiverVersion], str]:
+def where_words(session: Session, page: Page) -> Callable[[WaiverVersion], str]:
     """Return what names the machines at which a version is asked for; "" where it is at all of them."""
     names = machine_names(session)
-    return lambda row: ", ".join([*(names.get(id, id) for id in row.machines), *row.machine_kinds])
+    texts = page.f.texts
+
+    def where(row: WaiverVersion) -> str:
+        kinds = [kind_words(kind, texts) for kind in row.machine_kinds]
+        return texts.gettext(", ").join([*(names.get(id, id) for id in row.machines), *kinds])
+
+    return where
 
 
 def asked_now(session: Session, page: Page, member: Member) -> list[Asked]:

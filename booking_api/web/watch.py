@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Form, Query
+from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -12,11 +14,15 @@ from booking_api.alerts.service import STAFF
 from booking_api.api.routes import Router
 from booking_api.audit import service as audit
 from booking_api.audit.service import Filters
+from booking_api.audit.tables import RECORDED
 from booking_api.auth.guards import Reading, SignedIn, Writing, holds, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.happenings.words import Happening
+from booking_api.members import service as members
+from booking_api.members.models import Member
 from booking_api.notices import choices
+from booking_api.notices import service as notices
 from booking_api.notices.endpoints import outgoing
 from booking_api.notices.kinds import NAMES, WAYS, Kind, Way
 from booking_api.web.board import names_of
@@ -52,6 +58,7 @@ CHANGES = {
 }
 """What was done, in words; another word stands as it is."""
 ID_LENGTH = 36
+CHOICES = 20
 NAMED_MAX = 2_000
 """Of the values on a page so many at most are looked up as people."""
 
@@ -73,14 +80,19 @@ def audit_log(
     asked = {"member": member, "about": about, "kind": kind, "object": object, "from": first, "to": last}
     first_ms = day_begins(first, page.f)
     last_ms = day_ends(last, page.f)
-    filters = Filters(member, about, kind, object, first_ms, last_ms)
+    actor, concerned = _meant(session, member), _meant(session, about)
+    filters = Filters(actor.id, concerned.id, kind, object, first_ms, last_ms)
     acts, more = audit.listed(session, filters, cursor, ROWS)
     parts = [part for act in acts for part in act.parts]
     told = [value for part in parts for one in part.fields for value in (one.before, one.after)]
     ids = [one for one in told if isinstance(one, str) and len(one) == ID_LENGTH]
-    people = names_of(session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]))
+    people = names_of(
+        session, {part.about for part in parts if part.about} | set(ids[:NAMED_MAX]), staff=True
+    )
     values = {"acts": acts, "more": more, "asked": asked, "people": people, "changes": CHANGES}
-    return page.answer("audit.html", values | {"record": record})
+    kinds = sorted((record(one, page.f), one) for one in RECORDED)
+    searched = {"member": actor, "about": concerned}
+    return page.answer("audit.html", values | {"record": record, "kinds": kinds, "searched": searched})
 
 
 @router.get("/webhooks")
@@ -189,6 +201,17 @@ async def choose_notices(who: SignedIn, request: Request, session: Writing, page
     return RedirectResponse("/me/notices?notice=told", 303)
 
 
+@router.post("/me/notices/test")
+def test_notices(who: SignedIn, session: Writing, page: Paged) -> Response:
+    """Send the reader a message by each way on which they can be reached."""
+    require(who, Permission.ME_WRITE)
+    gettext, context = page.f.texts.gettext, page.context
+    title, body = gettext("A test message"), gettext("If you read this, messages from the space reach you.")
+    member = members.get(session, who.id)
+    sent = notices.test(session, member, title, body, context.settings.notices, context.wall.now_ms())
+    return RedirectResponse(f"/me/notices?notice={'tested' if sent else 'nowhere'}", 303)
+
+
 @router.get("/notices/stop")
 def ask_to_stop(page: Paged, member: Text, kind: Kind, sign: Text) -> Response:
     """Ask whether mails of a kind are to end; opening the address changes nothing."""
@@ -204,6 +227,27 @@ def stop(page: Paged, session: Writing, member: Text, kind: Kind, sign: Text) ->
     choices.choose(session, member, kind, Way.NOTHING)
     values = {"kind": kind, "name": NAMES[kind], "member": member, "sign": sign, "done": True}
     return page.answer("notices_stop.html", values)
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Whom a filter means: an id, what the filter shows, and people to choose from if it fits several."""
+
+    id: str
+    words: str
+    people: tuple[Member, ...] = ()
+
+
+def _meant(session: Session, text: str) -> Meant:
+    """Find a person by name, number or email; a text that fits nobody stays: ids outlive who was erased."""
+    text = text.strip()
+    if not text:
+        return Meant("", "")
+    exact = session.get(Member, text)
+    found = [exact] if exact else members.listed(session, text, CHOICES)
+    if len(found) == 1:
+        return Meant(found[0].id, found[0].whole_name or text)
+    return Meant(text, text, tuple(found))
 
 
 def _webhook_list(session: Reading, page: Page, made: Webhook | None = None, secret: str = "") -> Response:
