@@ -50,9 +50,10 @@ bench: setup ## Measure, and print a table and JSON
 	@$(PYTHON) scripts/system.py demo
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
 
-screenshots: setup ## Make the pictures of the README
+screenshots: setup ## Make the pictures of the README, and one of every page with a year of data in build/pages
 	@$(PYTHON) scripts/system.py test
 	@$(VENV)/python scripts/screenshots.py $(ARGS)
+	@$(VENV)/python -m scripts.page_pictures
 
 docs: setup ## Write the generated pages of docs/ and Grafana's dashboards anew
 	@$(VENV)/python scripts/docs.py

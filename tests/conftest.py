@@ -16,6 +16,7 @@ LONG = (
     "tests/simulation",
     "tests/contract/firmware/test_firmware_octoprint.py",
     "tests/contract/firmware/test_firmware_moonraker.py",
+    "tests/browser/test_every_page_browser.py",
     "tests/browser/test_web_browser.py",
     "tests/model/test_session_walk.py",
     "tests/property/test_billing_history.py",

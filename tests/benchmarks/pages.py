@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
+from booking_api.app import create_app
+from booking_api.cli.server import settle
 from tests.benchmarks.result import Figure, ms
 from tests.contract.server.test_web_access import MAY, NAMES, address
 from tests.kit import year
+from tests.kit.crawl import crawl
 from tests.kit.furnished import furnish
 from tests.kit.web import WebFloor, build
 
 ROUNDS = 15
 WORST = 4
 GOAL_MS = 100
+OFTEN = 100_000
 SKIPPED = ("/live/", "/healthz", "/metrics", "/sign-in", "/join")
 """Streams, and what has nothing to do with the size of the floor."""
 
@@ -38,11 +42,14 @@ class Timed:
 
 async def pages(folder: Path) -> list[Figure]:
     """Time what answers 200, as the member, the technician and the operator see it."""
-    floor = build(folder)
+    floor = _unhurried(build(folder))
     async with floor.program("ada") as client:
         await furnish(floor, client)
     size = year.Size()
     year.fill(floor, size)
+    for letter in "mtp":  # the first request of each page loads its room
+        await _walk(floor, letter, rounds=0)
+    settle()  # as `makerfloor serve` does after a while
     timed = [one for letter in "mtp" for one in await _walk(floor, letter)]
     there = f"{size.machines} machines, {size.members:,} members, {size.sessions:,} sessions"
     html = [one for one in timed if one.media_type == "text/html"]
@@ -53,6 +60,13 @@ async def pages(folder: Path) -> list[Figure]:
         *_figures("the same, answers of the API", answers, ""),
         *_figures("the same, files", files, ""),
     ]
+
+
+def _unhurried(floor: WebFloor) -> WebFloor:
+    """Return the floor with a server that lets one browser ask as often as it likes."""
+    sign_in = replace(floor.context.settings.sign_in, requests_per_minute=OFTEN)
+    context = replace(floor.context, settings=replace(floor.context.settings, sign_in=sign_in))
+    return replace(floor, context=context, app=create_app(context))
 
 
 def _figures(what: str, timed: list[Timed], goal: str) -> list[Figure]:
@@ -69,23 +83,35 @@ def _figures(what: str, timed: list[Timed], goal: str) -> list[Figure]:
     return figures
 
 
-async def _walk(floor: WebFloor, letter: str) -> list[Timed]:
+async def _walk(floor: WebFloor, letter: str, rounds: int = ROUNDS) -> list[Timed]:
     found: list[Timed] = []
     browser = await floor.signed_in(NAMES[letter])
-    for (method, path), allowed in MAY.items():
-        if method != "GET" or letter not in allowed or path.startswith(SKIPPED) or path.endswith("/live"):
-            continue
-        asked = address(floor, path)
+    for path, asked in (await _addresses(floor, browser, letter)).items():
         first = await browser.get(asked)
         if first.status_code == 200:
-            rounds = 1 if first.elapsed.total_seconds() > 1 else ROUNDS
-            seconds = [await _time(browser, asked) for _ in range(rounds)]
+            times = min(rounds, 1) if first.elapsed.total_seconds() > 1 else rounds
+            seconds = [await _time(browser, asked) for _ in range(times)]
             kind = first.headers["content-type"].partition(";")[0]
             found.append(Timed(path, NAMES[letter], tuple(seconds), len(first.content), kind))
     return found
 
 
+async def _addresses(floor: WebFloor, browser: httpx.AsyncClient, letter: str) -> dict[str, str]:
+    """Return the pages that links lead to, and whatever else the role may read."""
+    linked = {one.route: one.address for one in await crawl(browser) if one.is_page}
+    may = {path for (method, path), allowed in MAY.items() if method == "GET" and letter in allowed}
+    others = {path: address(floor, path) for path in sorted(may - linked.keys())}
+    left = {
+        path: asked
+        for path, asked in others.items()
+        if not path.startswith(SKIPPED) and not path.endswith("/live")
+    }
+    return linked | left
+
+
 async def _time(browser: httpx.AsyncClient, asked: str) -> float:
     began = time.perf_counter()
-    await browser.get(asked)
-    return time.perf_counter() - began
+    answer = await browser.get(asked)
+    took = time.perf_counter() - began
+    assert answer.status_code == 200, f"{asked}: {answer.status_code}"
+    return took

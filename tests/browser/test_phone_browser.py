@@ -107,14 +107,3 @@ def test_a_member_confirms_on_a_small_screen_in_their_language(browser: Browser,
             assert grave(page) == []
             confirm.click()
             expect(page.get_by_role("status")).to_have_text(answer)
-
-
-def test_an_operator_has_a_badge_read_and_sees_it_wait(browser: Browser, served: Served) -> None:
-    with reader(browser, served, "olga") as page:
-        page.goto(f"{served.url}/members/{served.web.people['mira']}")
-        page.get_by_label("Enrol a new badge at the reader of").select_option("laser-1")
-        page.get_by_role("button", name="Read the new badge").click()
-        said = page.locator("#badges").get_by_role("status")
-        expect(said).to_contain_text("Hold the new badge to the reader of Laser cutter 60 W.")
-        page.locator("#badges").get_by_role("button", name="Cancel").click()
-        expect(said).to_contain_text("No badge is read any more.")

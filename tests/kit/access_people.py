@@ -28,6 +28,7 @@ PEOPLE: dict[tuple[str, str], str] = {
     ("GET", f"{API}/waivers/missing"): STAFF,
     ("GET", "/me/details"): SIGNED_IN,
     ("POST", "/me/contact"): SIGNED_IN,
+    ("POST", "/me/shown"): SIGNED_IN,
     ("GET", "/me/data.zip"): SIGNED_IN,
     ("GET", "/members/{id}/details"): STAFF,
     ("POST", "/members/{id}/contact"): "pa",

@@ -4,6 +4,9 @@ SIGNED_IN, ALL = "moitpa", "-moitpa"
 API = "/api/v1"
 RESERVATIONS: dict[tuple[str, str], str] = {
     ("GET", "/reservations"): SIGNED_IN,
+    ("GET", "/reservations/day"): SIGNED_IN,
+    ("GET", "/reservations/options"): SIGNED_IN,
+    ("GET", "/reservations/price"): SIGNED_IN,
     ("POST", "/reservations/{id}/cancel"): SIGNED_IN,
     ("POST", "/reservations/{id}/change"): SIGNED_IN,
     ("POST", "/reservations/{id}/hand-over"): SIGNED_IN,

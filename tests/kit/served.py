@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
@@ -71,6 +71,11 @@ class Served:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(act)
         assert done.wait(READY_S)
+
+    def ask(self, doing: Coroutine[None, None, None]) -> None:
+        """Await something in the server's loop, until it is done; raises what it raises."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(doing, self._loop).result(READY_S)
 
 
 @contextlib.contextmanager

@@ -13,26 +13,36 @@ from booking_api.documents import pdf
 from booking_api.members import cells
 from booking_api.notices import kinds
 from booking_api.prints.applied import CUT_SHORT
+from booking_api.reports import endpoints as reports
+from booking_api.reports import year_words
+from booking_api.tariffs import form_fields
 from booking_api.web import (
     alarms,
     badge_reading,
+    billing_run,
     closing,
     documents,
     errors,
     explain,
+    funds,
+    health_words,
     join,
     phone,
     records,
+    remedies,
     render,
     reserve,
     reserve_words,
     sentences,
+    settings_words,
     sign_in,
     upkeep_words,
     vocabulary,
     watch,
     wording,
 )
+from firmware_bridge.bambu import wording as bambu_words
+from firmware_bridge.grbl import codes
 from floor.tariff.model import UNITS
 from floor.words import Role
 
@@ -63,6 +73,8 @@ WEB_SOURCES = (
     "booking_api/audit",
     "booking_api/webhooks",
     "booking_api/notices",
+    "booking_api/tariffs",
+    "booking_api/configured",
 )
 _CALLS = frozenset({"gettext", "_"})
 
@@ -108,7 +120,9 @@ def of_tables() -> set[str]:
     said |= set(vocabulary.KINDS.values()) | set(explain.BOUNDS.values()) | set(documents.NAMES.values())
     tables = (vocabulary.COUNTED, vocabulary.FREE, vocabulary.EACH, vocabulary.EVERY)
     tables += (vocabulary.EACH_NAME, vocabulary.OCCASIONS)
-    said |= {text for table in closing.TEXTS for text in table.values()}
+    said |= {text for table in (*closing.TEXTS, *funds.TEXTS) for text in table.values()}
+    said |= {text for one in billing_run.ODD.values() for text in one} | {*billing_run.KINDS.values()}
+    said |= {text for table in year_words.TEXTS for text in table.values()}
     said |= {text for table in tables for text in table.values() if text} | {
         pdf.NO_TYPST,
         pdf.NO_FONT,
@@ -131,10 +145,21 @@ def of_tables() -> set[str]:
     said |= {*kinds.DECLINED, *kinds.KNOWN, *kinds.MOVED}
     said |= {kinds.UNASKED, *kinds.NAMES.values(), *kinds.WAYS.values(), *watch.STATES.values()}
     said |= set(watch.CHANGES.values()) | {upkeep_words.UNKNOWN}
+    said |= set(remedies.REMEDIES.values()) | {text for row in remedies.MEANINGS for text in row[1:] if text}
+    health = (health_words.TROUBLES, health_words.USES, health_words.GAUGES, health_words.SEVERITIES)
+    said |= {text for table in health for text in table.values()} | machines_own()
     said |= {text for one in upkeep_words.TEXTS for text in one.values()}
     said |= set(watch.CHANGES.values()) | set(vocabulary.TIERS)
+    said |= {text for table in reports.TEXTS for text in table}
     kept = (records.RECORDS, records.HAPPENINGS, records.PROBLEMS)
     said |= {text for table in kept for text in table.values()}
     units = {unit for units in UNITS.values() for unit in units}
     said |= {vocabulary.SYMBOLS.get(unit, unit) for unit in units} | {role.value for role in Role}
+    said |= {*form_fields.TEXTS} | {text for table in settings_words.TEXTS for text in table.values()}
     return said
+
+
+def machines_own() -> set[str]:
+    """Texts of the drivers' own tables, which pages translate where a machine's words have them."""
+    tables = (codes.ALARMS, codes.GRBLHAL_ALARMS, codes.FLUIDNC_ALARMS)
+    return {text for table in tables for text in table.values()} | {*bambu_words.PARTS.values()} - {"AMS"}

@@ -171,7 +171,7 @@ class WebFloor:
                 seq=self._seq,
                 recorded_ms=at_ms,
                 clock_error_ms=50,
-                monotonic_ms=at_ms - NOW_MS + 10**9,
+                monotonic_ms=at_ms - NOW_MS + 10**11,
                 boot_id="boot-1",
                 previous=GENESIS,
                 hash=GENESIS,

@@ -7,6 +7,7 @@ sealed: nothing here is for a test of sums.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from sqlmodel import SQLModel
 from booking_api.accounts.models import Account
 from booking_api.billing.models import Charge
 from booking_api.certifications.models import Certification, Skill
-from booking_api.documents.models import Invoice, InvoiceItem
+from booking_api.documents.content import Content, Item, Party, sha256
+from booking_api.documents.models import Invoice, InvoiceItem, InvoiceKind
 from booking_api.gateways.models import Gateway
 from booking_api.ledger.models import ChargeLine, LedgerEntry, LedgerPosting
 from booking_api.machines.models import Machine
@@ -32,6 +34,7 @@ from tests.kit.web import NOW_MS, WebFloor
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 BEGIN_MS = NOW_MS - 365 * DAY_MS
+ISSUED_MS = NOW_MS - 30 * DAY_MS
 CHUNK = 5_000
 KINDS = {
     "printer": ("3D printer", 9),
@@ -95,6 +98,26 @@ def fill(floor: WebFloor, size: Size, seed: int = 7) -> None:
         connection.execute(text("ANALYZE"))
 
 
+def _content(n: int, account: str, micro: int) -> Content:
+    item = Item(at_ms=ISSUED_MS, what="Machines", full_micro=micro, amount_micro=micro, commodity="EUR")
+    return Content(
+        kind=InvoiceKind.INVOICE,
+        number=f"Y{n}",
+        account=account,
+        language="en",
+        timezone="Europe/Dublin",
+        month="2026-04",
+        commodity="EUR",
+        issued_ms=ISSUED_MS,
+        due_ms=ISSUED_MS + 14 * DAY_MS,
+        seller=Party(name="Kelp Street e.V."),
+        recipient=Party(name=account),
+        items=(item,),
+        total_micro=micro,
+        due_micro=micro,
+    )
+
+
 class Year:
     """The rows of one year, in the order in which their keys need each other."""
 
@@ -152,15 +175,9 @@ class Year:
 
     def sessions(self) -> None:
         """Sessions with a charge each; those of former months stand on an invoice of their account's."""
-        names = (
-            "id number series year n kind account month commodity net_micro tax_micro total_micro due_micro"
-        )
-        self._put(Invoice, f"{names} issued_ms due_ms content sha256 author", (
-            (f"old-{member}", f"Y{n}", "Y", 2026, n, "invoice", member, "2026-04", "EUR", 1, 0, 1, 1,
-             BEGIN_MS, BEGIN_MS, "{}", HASH, "year")
-            for n, member in enumerate(self._members)
-        ))  # fmt: skip
-        uses = self._uses()
+        every = list(self._uses())
+        self._invoices(every)
+        uses = iter(every)
         while chunk := list(islice(uses, CHUNK)):
             self._sessions(chunk)
             self._entries(chunk)
@@ -169,6 +186,22 @@ class Year:
                 (use.id, use.member, "EUR", f"old-{use.member}", use.price_micro)
                 for use in chunk if use.month != self._open
             ))  # fmt: skip
+
+    def _invoices(self, uses: list[Use]) -> None:
+        """One for each member, of all that they used in former months."""
+        sums = Counter[str]()
+        for use in uses:
+            sums[use.member] += use.price_micro if use.month != self._open else 0
+        names = (
+            "id number series year n kind account month commodity net_micro tax_micro total_micro due_micro"
+        )
+        made = ((n, member, sums[member], _content(n, member, sums[member]).frozen())
+                for n, member in enumerate(self._members))  # fmt: skip
+        self._put(Invoice, f"{names} issued_ms due_ms content sha256 author", (
+            (f"old-{member}", f"Y{n}", "Y", 2026, n, "invoice", member, "2026-04", "EUR", micro, 0, micro,
+             micro, ISSUED_MS, ISSUED_MS + 14 * DAY_MS, content, sha256(content), "year")
+            for n, member, micro, content in made
+        ))  # fmt: skip
 
     def _instant(self) -> int:
         """Return an instant of the year, as machines are used: in the evening and on Saturdays more."""
@@ -291,6 +324,11 @@ class Year:
         sums = "SELECT account, commodity, SUM(amount_micro) FROM ledger_posting GROUP BY account, commodity"
         into = "INSERT INTO account_balance (account, commodity, amount_micro)"
         self._connection.execute(text(f"{into} {sums}"))
+        self._connection.execute(text("DELETE FROM invoice_waiting"))
+        waits = "SELECT c.account, 'EUR', c.month, COUNT(*), SUM(c.total_micro) FROM charge c"
+        waits += " LEFT JOIN invoice_item i ON i.entry = c.entry WHERE i.entry IS NULL"
+        into = "INSERT INTO invoice_waiting (account, commodity, month, entries, amount_micro)"
+        self._connection.execute(text(f"{into} {waits} GROUP BY c.account, c.month"))
 
     def _one(self, query: str) -> Any:
         return self._connection.execute(text(query)).scalar_one()

@@ -20,12 +20,26 @@ from booking_api.demo.floor import DemoFloor, DemoSettings, demo_floor, demo_flo
 from booking_api.ledger import chain
 from booking_api.ledger.models import AccountBalance, LedgerEntry, LedgerPosting
 from booking_api.metering.models import Quarantined
+from booking_api.prometheus.query import Prometheus, Vector
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.errors import ConfigError
 from floor.ledger import EntryKind
+from tests.kit.panels import questions
 
 DEADLINE_S = 60.0
 IN_SESSION = {"in_use", "holding"}
+OF_NO_DEMO = {
+    "Badges held to phones, an hour A",
+    "Malformed messages and refused rosters an hour A",
+    "Malformed messages and refused rosters an hour B",
+    "Missing (above 0) or left over A",
+    "This month: what came in and what it costs A",
+    "This month: what came in and what it costs B",
+    "Webhooks and notices, an hour A",
+    "Webhooks and notices, an hour B",
+    "What came in by what it costs A",
+}
+"""Panels of what a demonstration has none of: no study of costs, nobody's webhook, nothing malformed."""
 SAMPLE = re.compile(r"^(\w+?)(?:\{(.*)\})? ([0-9.e+-]+)$", re.MULTILINE)
 
 
@@ -113,7 +127,7 @@ def signed_in(floor: DemoFloor, name: str) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoFloor]:
-    settings = DemoSettings(tmp_path_factory.mktemp("demo"), speed=60, seed=5, prometheus=False)
+    settings = DemoSettings(tmp_path_factory.mktemp("demo"), speed=60, seed=5)
     with demo_floor_in_background(settings) as floor:
         yield floor
 
@@ -162,6 +176,25 @@ async def test_each_sign_in_sees_what_its_role_may(living: DemoFloor) -> None:
     assert member.get("/api/v1/members").status_code == 403
     assert technician.get("/api/v1/gateways").json()[0]["online"] is True
     assert len(operator.get("/api/v1/members?limit=200").json()["items"]) == 40
+
+
+@pytest.mark.timeout(180)
+async def test_grafana_s_panels_are_answered_from_the_life_of_the_floor(living: DemoFloor) -> None:
+    settings = tomllib.loads((living.folder.path / "makerfloor.toml").read_text())
+    prometheus, found = Prometheus(settings["prometheus"]["url"]), dict[str, Vector]()
+    deadline_s = time.monotonic() + DEADLINE_S
+    empty, spent = {"all"}, dict[str, float]()
+    # Rates of the first few scrapes are of less than was observed.
+    while empty - OF_NO_DEMO or spent != {machine: pytest.approx(1, abs=0.1) for machine in spent}:
+        assert time.monotonic() < deadline_s, (sorted(empty), spent)
+        await asyncio.sleep(1)
+        for title, expression in questions():
+            found[title] = await prometheus.instant(expression, time.time_ns() // 1_000_000)
+        empty, spent = {title for title, vector in found.items() if not vector}, {}
+        for labels, share in found["Utilisation by machine A"].items():
+            machine = dict(labels)["machine"]
+            spent[machine] = spent.get(machine, 0.0) + share
+    assert len(spent) == 8
 
 
 @pytest.mark.timeout(180)

@@ -38,7 +38,7 @@ def test_tiles_are_the_whole_local_hours_before_the_one_that_runs(zone: str, per
 @pytest.mark.parametrize("speed", SPEEDS)
 @pytest.mark.parametrize("period", list(Period))
 def test_fast_time_has_tiles_that_hold_scrapes_and_fill_the_period(speed: int, period: Period) -> None:
-    scale = TimeScale(NOW_MS - 1_000 * HOUR_MS, NOW_MS - 1_000 * HOUR_MS, speed)
+    scale = TimeScale(NOW_MS - 2_000 * HOUR_MS, NOW_MS - 2_000 * HOUR_MS, speed)
     tiles = lay_tiles(period, scale.at(NOW_MS), scale, UTC)
     hours = tiles.length_ms // (HOUR_MS // speed)
     assert hours * tiles.count == period.hours

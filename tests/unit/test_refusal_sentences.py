@@ -50,6 +50,13 @@ CASES = (
         "您可在 2026年6月1日 00:00 起再次预约。",
     ),
     (
+        "There was 1 no-show from 2026-05-01 to 2026-05-31, and at most 0 a month are let pass. "
+        "You may book again from Mon 2026-06-01 00:00 on.",
+        None,
+        "您有 1 次未到场（2026年5月1日至2026年5月31日），而每月最多允许 0 次。"
+        "您可在 2026年6月1日 00:00 起再次预约。",
+    ),
+    (
         "laser-1 is for patron, student, and you are guest.",
         None,
         "Laser cutter 60 W 仅限以下级别预约：赞助会员, 学生；您的级别是：访客。",

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from booking_api.live import READERS_MAX, LiveFloor
+from booking_api.live import LEAD_FOR_MS, READERS_MAX, LiveFloor
 from floor.errors import Refused
 from floor.wire.messages import Station, Stations
 from floor.words import Activity, StationState
@@ -76,3 +76,15 @@ async def test_readers_are_bounded_and_leave_no_trace() -> None:
     late = live.subscribe()
     live.touch("b")
     assert await late.next() == {"b"}
+
+
+def test_a_clocks_lead_is_that_of_the_message_that_was_late_least() -> None:
+    live = LiveFloor()
+
+    def lead(at_ms: int, now_ms: int) -> int | None:
+        live.received(Stations(gateway="gw", at_ms=at_ms, stations=[]), now_ms)
+        return live.snapshot().gateways["gw"].lead_ms
+
+    assert [lead(1_140, 1_000), lead(2_020, 2_000), lead(3_150, 3_000)] == [140, 140, 150]
+    assert lead(3_000 + LEAD_FOR_MS, 3_000 + LEAD_FOR_MS) == 150
+    assert lead(3_001 + LEAD_FOR_MS - 70, 3_001 + LEAD_FOR_MS) == -70, "an old one holds no more"

@@ -76,10 +76,14 @@ def test_a_tariff_in_plain_words() -> None:
     assert tariff_words(laser, ZH)[0] == "使用时间每满或不足 10 分钟 收 €4.00"
     assert short_price(laser, EN) == "€4.00 / 10 min"
     assert tariff_words(read(PRINTER_TARIFF, "printer.toml"), EN) == [
-        "€0.60 per h of job time; the first 0.167 h are free",
+        "€0.60 per h of job time; the first 10 min are free",
         "€0.035 per g of filament",
         "At least €0.50",
     ]
+    assert tariff_words(read(PRINTER_TARIFF, "printer.toml"), ZH)[0].endswith("前 10 分钟 免费")
+    for free, said in (("90 min", "90 min"), ("4356 s", "1.21 h"), ("1 h", "1 h"), ("45 s", "45 s")):
+        text = PRINTER_TARIFF.replace('free = "10 min"', f'free = "{free}"')
+        assert tariff_words(read(text, "printer.toml"), EN)[0].endswith(f"the first {said} are free")
 
 
 def test_a_policy_in_plain_words() -> None:

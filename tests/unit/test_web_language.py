@@ -9,8 +9,9 @@ from jinja2 import Environment
 
 from booking_api.audit.tables import RECORDED
 from booking_api.happenings.words import Happening, LetterKind
-from booking_api.web import records
-from booking_api.web.language import CATALOGUES, catalogue, choose
+from booking_api.settings import KEYS
+from booking_api.web import records, settings_words
+from booking_api.web.language import CATALOGUES, catalogue, choose, texts_of
 from booking_api.web.render import WEB
 from floor.texts import LANGUAGES
 from tests.kit import texts
@@ -68,12 +69,28 @@ def test_staff_read_words_for_what_is_kept_by_codes() -> None:
     assert {*Happening, *LetterKind} - records.HAPPENINGS.keys() == set()
 
 
+def test_every_setting_has_a_word() -> None:
+    keys = {f"{section}.{key}" for section, keys in KEYS.items() for key in keys}
+    assert KEYS.keys() <= settings_words.SECTIONS.keys()
+    assert keys - settings_words.LABELS.keys() == set()
+
+
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
 def test_translations_keep_their_places(language: str) -> None:
     places = re.compile(r"%\(\w+\)s")
     for text, forms in catalogue(language).texts.items():
         for form in forms:
             assert sorted(places.findall(text)) == sorted(places.findall(form)), text
+
+
+@pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])
+def test_rooms_translate_a_text_in_one_way(language: str) -> None:
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for path in (CATALOGUES / language).rglob("*.po"):
+        for text, forms in texts_of(path, language).items():
+            found.setdefault(text, set()).add(forms)
+    twice = {text: forms for text, forms in found.items() if len(forms) > 1}
+    assert twice == {}, "of two ways the last file's would be read by all: give another sense another text"
 
 
 def test_there_is_a_catalogue_for_each_language_but_english() -> None:

@@ -1,12 +1,9 @@
 """Grafana's dashboards are what the code makes; their panels give the known truth from a real Prometheus."""
 
 import asyncio
-import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import promql_parser
 import pytest
@@ -17,32 +14,9 @@ from booking_api.prometheus.query import Prometheus, Vector
 from scripts.grafana_dashboards import DASHBOARDS, build
 from scripts.grafana_floor import USES
 from tests.contract.dashboards.known_truth import ROOT, SPENT, debian, exporter
+from tests.kit.panels import GRAFANA, dashboard, panels, questions
 
-GRAFANA = ROOT / "dashboards" / "grafana"
 WAIT_S = 90.0
-VARIABLES = {"$__rate_interval": "1m", "$__range": "5m", "$machine": ".*"}
-"""What Grafana puts in place of its variables."""
-
-
-def dashboard(name: str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((GRAFANA / f"{name}.json").read_text())
-    return read
-
-
-def panels(name: str) -> list[dict[str, Any]]:
-    return [panel for panel in dashboard(name)["panels"] if panel["type"] != "row"]
-
-
-def questions() -> Iterator[tuple[str, str]]:
-    """Each panel's title and expressions, as Grafana would ask them."""
-    for name in DASHBOARDS:
-        for panel in panels(name):
-            for target in panel["targets"]:
-                expression = target["expr"]
-                for variable, value in VARIABLES.items():
-                    expression = expression.replace(variable, value)
-                assert "$" not in expression, expression
-                yield f"{panel['title']} {target['refId']}", expression
 
 
 def test_the_files_are_what_the_code_makes() -> None:

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from booking_api.health.timeline import Use as Line
+from booking_api.health.timeline import totals
+from booking_api.health.working import working
 from booking_api.prometheus.process import PrometheusProcess, PrometheusSettings
 from booking_api.prometheus.query import Absence, NoFigures, Prometheus
 from booking_api.reports.utilisation import HOUR_MS, Period, Use, UtilisationReports
@@ -85,7 +88,7 @@ def truth(machine: str, start_ms: int, end_ms: int) -> dict[str, float]:
     return {use: minutes.count(use) / len(minutes) for use in Use}
 
 
-@pytest.mark.parametrize("period", list(Period))
+@pytest.mark.parametrize("period", [Period.DAY, Period.WEEK, Period.MONTH])
 async def test_shares_are_the_truth(prometheus: Prometheus, period: Period) -> None:
     report = await UtilisationReports(prometheus, BERLIN).read(period, NOW_MS, REAL)
     into_hour_ms = NOW_MS % HOUR_MS
@@ -96,10 +99,19 @@ async def test_shares_are_the_truth(prometheus: Prometheus, period: Period) -> N
     for machine, time in report.machines.items():
         expected = truth(machine, report.from_ms, report.to_ms)
         assert {use: time.share(use) for use in Use} == pytest.approx(expected, abs=slack)
-        assert sum(time.share(use) or 0 for use in Use) == pytest.approx(1)
+        assert sum(time.share(use) or 0 for use in Use) == pytest.approx(1, abs=1e-4)
         hours = period.hours + 1 / 3 - (10 if period is Period.MONTH else 0)
         assert time.observed_s / 3600 == pytest.approx(hours, rel=0.01)
     assert report.by_busy() == ["laser", "saw"]
+
+
+async def test_a_time_line_tells_work_from_standing_by(prometheus: Prometheus) -> None:
+    """From 16:20 to 16:20: seven whole hours of 45 minutes each, and the two parts of an eighth."""
+    told = await working(prometheus.url, "laser", (NOW_MS - 24 * HOUR_MS, NOW_MS), REAL)
+    assert told is not None
+    minutes = {use: ms // 60_000 for use, ms in totals(told).items()}
+    assert minutes == {Line.BUSY: 25 + 7 * 45 + 20, Line.POWERED_IDLE: 8 * 15}
+    assert await working(prometheus.url, "saw", (NOW_MS - HOUR_MS, NOW_MS), REAL) == []
 
 
 async def test_the_week_shows_when_machines_work(prometheus: Prometheus) -> None:
@@ -172,6 +184,11 @@ async def test_past_hours_are_asked_once(month: Path) -> None:
         reports = UtilisationReports(Prometheus(process.url), BERLIN)
         first = await reports.read(Period.MONTH, NOW_MS, REAL)
         assert await reports.read(Period.MONTH, NOW_MS, REAL) == first
+        day = await reports.read(Period.DAY, NOW_MS - HOUR_MS, REAL)
+        await reports.read_ahead(NOW_MS, REAL)
+        at_ms = {one.to_ms: one.machines for one in day.stretches[:-1]}
+        later = (await reports.read(Period.DAY, NOW_MS, REAL)).stretches[:-1]
+        assert sum(at_ms.get(one.to_ms) is one.machines for one in later) == 23
     with pytest.raises(NoFigures, match="Prometheus does not answer") as caught:
         await reports.read(Period.MONTH, NOW_MS, REAL)
     assert caught.value.why is Absence.SILENT

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from booking_api import cli
+from tests.kit.initialised import initialised
 
 Run = Callable[..., str]
 
@@ -27,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
         assert (ended.value.code or 0) == code, written
         return written.out if code == 0 else written.err
 
-    type_in("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin")
+    initialised(tmp_path, type_in, "--name", "Space", "--timezone", "Europe/Berlin")
     type_in("member", "add", "Ada", "Byron", "--number", "17", "--credit-limit", "20")
     type_in("member", "add", "Ben", "Hall", "--number", "18")
     return type_in

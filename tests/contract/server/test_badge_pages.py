@@ -124,7 +124,7 @@ async def test_it_speaks_chinese(web: WebFloor) -> None:
 
 async def test_pages_and_api_say_which_badges_can_be_copied(web: WebFloor) -> None:
     mira = web.people["mira"]
-    for name, path in (("mira", "/me"), ("olga", f"/members/{mira}")):
+    for name, path in (("mira", "/me/badges"), ("olga", f"/members/{mira}")):
         text = (await (await web.signed_in(name)).get(path)).text
         assert text.count("Can be copied") == 1
         assert text.count("Cannot be copied") == 1

@@ -14,6 +14,7 @@ from booking_api import cli, doctor
 from booking_api.accounts import teams
 from booking_api.tariffs import service as tariffs
 from tests.kit.histories import LISTS, PACKED
+from tests.kit.initialised import initialised
 from tests.kit.web import NOW_MS, WebFloor, build
 
 API = "/api/v1"
@@ -138,7 +139,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 
 def test_fees_packs_and_allowances_from_the_command_line(run: Run, tmp_path: Path) -> None:
-    run("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin")
+    initialised(tmp_path, run, "--name", "Space", "--timezone", "Europe/Berlin")
     for n, text in enumerate((FEES, LISTS[PACKED])):
         file = tmp_path / f"{n}.toml"
         file.write_text(text)

@@ -16,6 +16,7 @@ from booking_api import cli
 from booking_api.db import Database
 from booking_api.machines.models import Machine
 from booking_api.settings import read_settings
+from tests.kit.initialised import initialised
 from tests.kit.months import Space, Use, after, begin_of, cost_file
 
 MONTH = "2026-01"
@@ -50,7 +51,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.fixture
 def folder(run: Run, tmp_path: Path) -> Path:
     """A space whose laser was used in January for 30 EUR, and its cost file beside it."""
-    assert run("init", str(tmp_path), "--timezone", "Europe/Berlin").code == 0
+    initialised(tmp_path, run, "--timezone", "Europe/Berlin")
     (tmp_path / "costs.toml").write_text(COSTS)
     settings = read_settings(tmp_path / "makerfloor.toml", {})
     database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))

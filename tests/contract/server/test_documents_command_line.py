@@ -17,6 +17,7 @@ from booking_api.settings import read_settings
 from booking_api.start import open_database
 from booking_api.tariffs import service as tariffs
 from floor.tariff import Occasion
+from tests.kit.initialised import initialised
 
 Run = Callable[..., tuple[int, str, str]]
 CLASSES = """
@@ -52,7 +53,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.fixture
 def month(run: Run, tmp_path: Path) -> str:
     """A space in which Ada took a class this month; returns the month."""
-    assert run("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin")[0] == 0
+    initialised(tmp_path, run, "--name", "Space", "--timezone", "Europe/Berlin")
     assert run("member", "add", "Ada", "Byron", "--number", "7")[0] == 0
     settings, now_ms = read_settings(tmp_path / "makerfloor.toml", {}), Clock().now_ms()
     database = open_database(settings)

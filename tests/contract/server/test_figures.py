@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from prometheus_client import REGISTRY
 
+from booking_api.costing.models import CostVersion
 from booking_api.machines.models import Machine
+from booking_api.periods import kept
+from booking_api.periods.calendar import month_at
 from booking_api.prometheus import figures
 from booking_api.reservations.models import Waiting
 from tests.kit.web import NOW_MS, build
@@ -19,7 +23,9 @@ def shown(name: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_machines_queues_pools_and_the_week_are_shown(tmp_path: Path) -> None:
+def test_machines_queues_pools_and_the_week_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     web = build(tmp_path)
     context = web.context
     with context.database.write() as session:
@@ -50,4 +56,19 @@ def test_machines_queues_pools_and_the_week_are_shown(tmp_path: Path) -> None:
     figures.look_at_house(context)
     assert ("saw-1", "saw") not in shown("makerfloor_machine_info")
     assert ("saw-1",) not in shown("makerfloor_waiting_list_entries")
+    with context.database.read() as session:
+        month = month_at(NOW_MS, context.zone)
+        first = context.statements.of(session, month)
+        monkeypatch.setattr(kept, "LARGE", 0)
+        large = context.statements.of(session, month, anew=True)
+        assert large is not first, "a small month is not kept"
+        assert large.stated == first.stated
+        assert context.statements.of(session, month) is large
+    with context.database.write() as session:
+        session.add(CostVersion(n=1, valid_from="2099-01", text="", sha256="", author="olga", created_ms=0))
+    with context.database.read() as session:
+        decided = context.statements.of(session, month)
+        assert decided is not large, "what people decide counts at once"
+        assert context.statements.look(session) == decided.stated
+        assert context.statements.of(session, month) is not decided, "the round works it out anew"
     context.database.close()

@@ -221,7 +221,7 @@ def test_refusals_alarms_and_lockouts_are_kept(floor: Floor) -> None:
     )
     journal.write(AlarmRaised(machine="laser-1", code="relay_stuck", words="It did not open"))
     journal.write(MachineLockedOut(machine="laser-1", reason="lens broken", by=floor.ada))
-    floor.apply(journal.batch())
+    assert floor.apply(journal.batch()).machines == {"laser-1"}, "pages hear of it at once"
     with floor.db.read() as session:
         assert session.exec(select(Refusal)).one().reason is DenialReason.NOT_CERTIFIED
         assert {alarm.code for alarm in session.exec(select(Alarm))} == {"relay_stuck", "locked_out"}

@@ -11,6 +11,7 @@ import pytest
 
 from booking_api import cli
 from tests.kit.camt import Detail, Line, statement
+from tests.kit.initialised import initialised
 
 Run = Callable[..., "Said"]
 SETTINGS = """
@@ -48,7 +49,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 @pytest.fixture
 def space(run: Run, tmp_path: Path) -> Path:
     """A space with Ada Byron as member 2, who owes 25.00 from long ago, and a price list."""
-    assert run("init", str(tmp_path), "--name", "Space").code == 0
+    initialised(tmp_path, run, "--name", "Space")
     with (tmp_path / "makerfloor.toml").open("a") as file:
         file.write(SETTINGS)
     assert run("member", "add", "Ada", "Byron").code == 0

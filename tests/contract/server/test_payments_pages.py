@@ -154,7 +154,7 @@ async def test_a_member_takes_something_once_and_sees_it_on_the_statement(web: W
     assert receipt is not None
     assert "€11.90" in (await browser.get(receipt[1])).text
     assert (await (await web.signed_in("mira")).get(receipt[1])).status_code == 403
-    assert "2 sheet Plywood" in (await browser.get("/me")).text
+    assert "2 sheet Plywood" in (await browser.get("/me/month")).text
 
 
 async def test_a_quantity_that_is_none_is_refused(web: WebFloor) -> None:

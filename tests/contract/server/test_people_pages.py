@@ -277,7 +277,7 @@ async def test_who_has_to_sign_is_on_a_page_and_a_text_is_published_there(web: W
     some = data | {"kind": "saws", "machine": ["saw-1"], "machine_kind": ["cnc"], "due": "2026-05-30"}
     assert (await olga.post("/waivers", data=some)).status_code == 303
     page = (await olga.get("/waivers", params={"machine": "saw-1"})).text
-    assert "for Table saw, cnc" in page
+    assert "for Table saw, CNC machine" in page
     assert "saws" not in (await web.browser().get("/join")).text, "they sign it once they use the saw"
     mine = await web.signed_in("mira")
     assert "Table saw" in (await mine.get("/me/details")).text

@@ -14,6 +14,7 @@ import pytest
 from booking_api import cli
 from booking_api.certifications import service as certifications
 from floor.timescale import TimeScale
+from tests.kit.initialised import initialised
 from tests.kit.reservations import API, HOUR, POLICY, TOMORROW, slot, with_policy
 from tests.kit.web import MINUTE, NOW_MS, WebFloor, build
 
@@ -34,7 +35,7 @@ def test_a_desk_books_lists_blocks_and_cancels(
         assert (ended.value.code or 0) == code, said.err
         return said.out + said.err
 
-    run("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin")
+    initialised(tmp_path, run, "--name", "Space", "--timezone", "Europe/Berlin")
     (tmp_path / "rules.toml").write_text(POLICY)
     (tmp_path / "wrong.toml").write_text("[policy.x]\nlenght_max = 1\n")
     assert "lenght_max" in run("reservations", "policy", str(tmp_path / "wrong.toml"), code=2)

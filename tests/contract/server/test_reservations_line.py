@@ -18,7 +18,7 @@ from booking_api.courses.models import Course, SignUp
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.members import service as members
-from booking_api.members.service import MemberChanges
+from booking_api.members.service import MemberChanges, Shown
 from booking_api.reservations.blocks import class_changed
 from booking_api.reservations.booking import BookingDetails, book
 from booking_api.reservations.diary import Diary
@@ -154,7 +154,11 @@ def peer(web: WebFloor) -> Peer:
 async def test_gateways_are_told_what_is_reserved(web: WebFloor, peer: Peer) -> None:
     made = (await ask(web, "mira", "POST", "/reservations", **slot())).json()
     (one,) = peer.told()
-    assert (one.id, one.member, one.shown, one.begun) == (made["id"], web.people["mira"], "Mira", False)
+    assert (one.id, one.member, one.shown, one.begun) == (made["id"], web.people["mira"], "", False)
+    with web.context.database.write() as session:
+        members.show_as(session, web.people["mira"], Shown.NICKNAME, "Miri", NOW_MS)
+    (one,) = peer.told()
+    assert one.shown == "Miri", "who stands at a station reads a name that its bearer chose"
     assert (one.released_ms, one.on_others, one.warn_s) == (TEN + 15 * MINUTE, OnReserved.REFUSE, 600)
     with web.context.database.write() as session:
         members.change(session, web.people["mira"], MemberChanges(shown_name="M."), NOW_MS)

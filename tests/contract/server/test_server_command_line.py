@@ -18,6 +18,7 @@ import pytest
 
 from booking_api import cli
 from booking_api.settings import read_settings
+from tests.kit.initialised import initialised
 from tests.kit.server import TARIFF
 
 Run = Callable[..., "Said"]
@@ -47,7 +48,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
 @pytest.fixture
 def floor(run: Run, tmp_path: Path) -> Path:
-    assert run("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin").code == 0
+    initialised(tmp_path, run, "--name", "Space", "--timezone", "Europe/Berlin")
     return tmp_path
 
 

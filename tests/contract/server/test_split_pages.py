@@ -59,7 +59,7 @@ async def test_the_page_splits_and_the_statement_says_so(web: WebFloor, name: st
         page = await browser.get("/sessions/cut/split?notice=split")
         assert "The cost is split." in page.text
         assert "€1.50" in page.text
-        statement = await browser.get("/me" if name == "mira" else f"/members/{web.people['mira']}")
+        statement = await browser.get("/me/month" if name == "mira" else f"/members/{web.people['mira']}")
         assert "3/4 of this use, split by" in statement.text
         assert "/sessions/cut/split" in statement.text
         instant = {"instant": "2026-05-21T10:40:00", "after": "robots", "reason": "changed"}

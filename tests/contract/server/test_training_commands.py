@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from booking_api import migrations
 from booking_api.certifications import service
+from tests.kit.initialised import initialised
 from tests.kit.server import NOW_MS, Floor
 from tests.kit.typed import typed
 
@@ -33,7 +34,7 @@ def test_training_is_kept_from_the_command_line(
         answer = run(*arguments)
         return answer.out + answer.err
 
-    said("init", str(tmp_path), "--name", "Space", "--timezone", "Europe/Berlin")
+    initialised(tmp_path, said, "--name", "Space", "--timezone", "Europe/Berlin")
     said("member", "add", "Ada", "Byron", "--number", "77")
     said("machine", "add", "saw-1", "Saw")
     (tmp_path / "training.toml").write_text(TRAINING)

@@ -12,6 +12,7 @@ import pytest
 from booking_api import cli
 from booking_api.settings import read_settings
 from floor.errors import ConfigError
+from tests.kit.initialised import initialised
 
 OIDC = '[sign_in.oidc.club]\nissuer = "https://id.example"\nclient_id = "floor"\n'
 
@@ -29,7 +30,7 @@ def test_a_user_is_invited_signed_out_and_freed_of_a_lost_factor(
         assert ended.value.code in (0, None), said.err
         return said.out
 
-    run("init", str(tmp_path))
+    initialised(tmp_path, run)
     assert "goes out" in run("user", "invite", "zoe@kelp.test", "--role", "technician")
     assert "signed out everywhere" in run("user", "sign-out", "1")
     assert "password alone" in run("user", "reset-second-factor", "1")

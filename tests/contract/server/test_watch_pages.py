@@ -89,6 +89,12 @@ async def test_pages_of_webhooks_show_the_secret_once(web: WebFloor) -> None:
     assert secret not in log.text
     assert "https://hall.kelp.test/" in log.text
     assert (await browser.get("/audit?from=2026-01-01&to=nonsense")).status_code == 422
+    for meant in ("olga map", "olga@kelp.test", web.people["olga"]):
+        found = (await browser.get(f"/audit?member={meant}")).text
+        assert ('value="Olga Maple"' in found, "Added: webhook" in found) == (True, True), meant
+    several = (await browser.get("/audit?about=kelp.test")).text
+    assert "Whom do you mean?" in several
+    assert f'href="/audit?about={web.people["mira"]}"' in several
 
 
 async def test_members_choose_and_stop_mails_by_their_link(web: WebFloor) -> None:

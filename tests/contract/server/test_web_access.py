@@ -19,10 +19,14 @@ from tests.kit.access_accounts import ACCOUNTS
 from tests.kit.access_api import API_PAGES
 from tests.kit.access_books import BOOKS
 from tests.kit.access_disputes import DISPUTES
+from tests.kit.access_health import HEALTH
+from tests.kit.access_me import ME
 from tests.kit.access_memberships import MEMBERSHIPS
 from tests.kit.access_payments import PAYMENTS
 from tests.kit.access_people import PEOPLE
 from tests.kit.access_prints import PRINTS
+from tests.kit.access_rates import RATES
+from tests.kit.access_reports import REPORTS
 from tests.kit.access_reservations import RESERVATIONS
 from tests.kit.access_signin import SIGN_INS
 from tests.kit.access_training import TRAINING
@@ -44,6 +48,9 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", "/machines/{id}"): ALL,
     ("GET", "/machines/{id}/live"): ALL,
     ("POST", "/machines/{id}/lockout"): "tpa",
+    ("POST", "/machines/{id}/manual"): "pa",
+    ("GET", "/wall"): ALL,
+    ("GET", "/live/wall"): ALL,
     ("POST", "/machines/{id}/clear"): "tpa",
     ("POST", "/machines/{id}/stop"): "tpa",
     ("POST", "/machines/{id}/identify"): "tpa",
@@ -58,7 +65,7 @@ MAY: dict[tuple[str, str], str] = {
     ("POST", "/tap"): "",  # only a signed-in browser: see the test of taps
     ("GET", "/workshop"): "tpa",
     ("POST", "/workshop/alarms/{gateway}/{epoch}/{seq}/seen"): "tpa",
-    ("GET", "/utilisation"): "tpa",
+    ("GET", "/utilisation"): SIGNED_IN,
     ("GET", "/metrics"): ALL,
     ("GET", "/healthz"): ALL,
     ("GET", "/api/v1/openapi.json"): ALL,
@@ -99,11 +106,14 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", f"{API}/tariffs"): SIGNED_IN,
     ("POST", f"{API}/tariffs"): "pa",
     ("GET", f"{API}/gateways"): "tpa",
-    ("GET", f"{API}/reports/utilisation"): "tpa",
-    ("GET", f"{API}/reports/utilisation.csv"): "tpa",
+    ("GET", f"{API}/reports/utilisation"): SIGNED_IN,
+    ("GET", f"{API}/reports/utilisation.csv"): SIGNED_IN,
+    ("GET", f"{API}/reports/what-if"): SIGNED_IN,
+    ("GET", f"{API}/reports/what-if.csv"): SIGNED_IN,
 }
-PERSONAL = PEOPLE | SIGN_INS | TRAINING | RESERVATIONS | MEMBERSHIPS
-MAY |= API_PAGES | PERSONAL | PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | PRINTS | WATCH | UPKEEP
+MONEY = PAYMENTS | ACCOUNTS | DISPUTES | BOOKS | RATES | REPORTS
+PERSONAL = PEOPLE | SIGN_INS | TRAINING | RESERVATIONS | MEMBERSHIPS | ME
+MAY |= API_PAGES | PERSONAL | MONEY | PRINTS | WATCH | UPKEEP | HEALTH
 BODIES = {("POST", f"{API}/tokens"): {"name": "x", "scopes": ["me:read"]}}
 HIDDEN = frozenset({("GET", f"{API}/sessions/{{id}}")})
 """What is not theirs does not exist for them: 404."""

@@ -89,6 +89,9 @@ async def test_operators_make_teams_and_see_all_accounts(web: WebFloor) -> None:
     page = (await olga.get("/accounts")).text
     for seen in ("Chess", "Robots &amp; friends", "Mira Quince", "€7.46", "€9.00"):
         assert seen in page
+    rows = (await olga.get("/accounts?text=otto", headers={"hx-request": "true"})).text
+    assert ("Otto Basalt" in rows, "Mira Quince" in rows, "<h1>" in rows) == (True, False, False)
+    assert "Nobody." in (await olga.get("/accounts?at=50")).text
     wrong = await olga.post("/teams", data={"id": "No Good", "name": "X", "owner": "otto@kelp.test"})
     assert (wrong.status_code, "short name" in wrong.text) == (422, True)
     assert (await (await web.signed_in("mira")).get("/accounts")).status_code == 403
@@ -96,15 +99,15 @@ async def test_operators_make_teams_and_see_all_accounts(web: WebFloor) -> None:
 
 async def test_a_member_chooses_which_account_pays(web: WebFloor) -> None:
     mira = await web.signed_in("mira")
-    page = (await mira.get("/me")).text
+    page = (await mira.get("/me/month")).text
     assert 'action="/me/sessions/use-1/account"' in page
     assert (await mira.post("/me/account", data={"account": "arm"})).status_code == 303
     with web.context.database.read() as session:
         assert members.get(session, web.people["mira"]).charges_to == "arm"
-    assert '<option value="arm" selected>' in (await mira.get("/me")).text
+    assert '<option value="arm" selected>' in (await mira.get("/me/month")).text
     assert (await mira.post("/me/account", data={"account": web.people["otto"]})).status_code == 409
     ines = await web.signed_in("ines")
-    assert "Which account pays" not in (await ines.get("/me")).text, "who has one account has no choice"
+    assert "Which account pays" not in (await ines.get("/me/month")).text, "who has one account has no choice"
 
 
 async def test_a_session_is_charged_to_another_account_afterwards(web: WebFloor) -> None:
@@ -112,7 +115,7 @@ async def test_a_session_is_charged_to_another_account_afterwards(web: WebFloor)
     to_arm = {"account": "arm", "month": "2026-05"}
     assert (await otto.post("/me/sessions/use-1/account", data=to_arm)).status_code == 404
     moved = await mira.post("/me/sessions/use-1/account", data=to_arm)
-    assert moved.headers["location"] == "/me?month=2026-05&notice=moved"
+    assert moved.headers["location"] == "/me/month?month=2026-05&notice=moved"
     with web.context.database.read() as session:
         used = session.get(MachineSession, "use-1")
         assert used is not None
@@ -120,12 +123,12 @@ async def test_a_session_is_charged_to_another_account_afterwards(web: WebFloor)
         sums = charged_in(session, ["bots", "arm", web.people["mira"]], "2026-05", "EUR")
     assert (sums["arm", ""], sums["bots", web.people["mira"]]) == (6 * EUR, 6 * EUR)
     assert sums[web.people["mira"], ""] == 1_460_000
-    page = (await mira.get("/me")).text
+    page = (await mira.get("/me/month")).text
     assert "Charged to a team in this month" in page
     assert "€1.46" in page
     back = {"account": web.people["mira"], "month": "x"}
     assert (await mira.post("/me/sessions/use-1/account", data=back)).status_code == 303
-    assert "Charged to a team in this month" not in (await mira.get("/me")).text
+    assert "Charged to a team in this month" not in (await mira.get("/me/month")).text
 
 
 async def problem(answer: httpx.Response) -> tuple[int, str]:

@@ -93,7 +93,7 @@ def says(text: str, *words: str) -> None:
 
 async def test_the_statement_says_who_paid_the_rest(web: WebFloor, tmp_path: Path) -> None:
     browser = await web.signed_in("mira")
-    page = (await browser.get("/me")).text
+    page = (await browser.get("/me/month")).text
     says(
         page,
         "What your use really cost",
@@ -101,7 +101,7 @@ async def test_the_statement_says_who_paid_the_rest(web: WebFloor, tmp_path: Pat
         "Paid by the space",
         "VAT in what was charged",
     )
-    says(page, "Free and in advance", "used 0.5 h of 0.5 h", "0 h left", "0.5 h a month are free")
+    says(page, "Free and in advance", "used 30 min of 30 min", "0 h left", "30 min a month are free")
     said = text_of(await browser.get("/me/statement.pdf?month=2026-05"), tmp_path)
     with web.context.database.read() as session:
         owed = balances(session, web.people["mira"])["EUR"]
@@ -120,7 +120,7 @@ async def test_the_statement_says_who_paid_the_rest(web: WebFloor, tmp_path: Pat
 async def test_the_statement_in_chinese(web: WebFloor, tmp_path: Path) -> None:
     browser = await web.signed_in("mira")
     browser.cookies.set("language", "zh")
-    page = (await browser.get("/me")).text
+    page = (await browser.get("/me/month")).text
     assert "由Youth fund支付" in page
     said = text_of(await browser.get("/me/statement.pdf?month=2026-05"), tmp_path).replace(" ", "")
     says(said, "对账单2026年5月", "使用时间", "€10.80", "免费额度与预存量")
@@ -281,7 +281,7 @@ async def test_own_units_stand_on_the_statement_and_beside_the_invoice(web: WebF
         machines.add(session, details, NOW_MS)
     web.session("iron-1", "mira", "iron", NOW_MS - 3 * MINUTE, 10)
     browser = await web.signed_in("mira")
-    says((await browser.get("/me")).text, "Soldering iron", "3 coins", "In other units")
+    says((await browser.get("/me/month")).text, "Soldering iron", "3 coins", "In other units")
     said = text_of(await browser.get("/me/statement.pdf?month=2026-05"), tmp_path)
     says(
         said, "Soldering iron 3 coins 3 coins", "In other units", "coins 0 coins 3 coins", "At the end €18.26"

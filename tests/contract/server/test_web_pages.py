@@ -56,7 +56,7 @@ async def test_a_member_sees_names_and_only_their_own_cost_and_job(web: WebFloor
 
 
 async def test_the_statement_shows_what_the_books_say(web: WebFloor) -> None:
-    page = (await (await web.signed_in("mira")).get("/me")).text
+    page = (await (await web.signed_in("mira")).get("/me/month")).text
     assert owed(web, "mira") == 7_460_000
     assert "€7.46" in page
     assert "billed: 3 × 10 min" in page
@@ -107,7 +107,7 @@ async def test_a_lost_badge_and_who_may_say_so(web: WebFloor) -> None:
     path = f"/me/badges/{web.badge['mira']}/lost"
     assert (await otto.post(path)).status_code == 403
     assert (await mira.post(path)).status_code == 303
-    assert '<span class="chip" data-tone="bad">Lost</span>' in (await mira.get("/me")).text
+    assert '<span class="chip" data-tone="bad">Lost</span>' in (await mira.get("/me/badges")).text
 
 
 async def test_technicians_see_alarms_and_gateways(web: WebFloor) -> None:
@@ -154,7 +154,7 @@ async def test_the_board_streams_what_changed_and_only_that(
 ) -> None:
     monkeypatch.setattr(live, "PAUSE_S", 0.01)
     monkeypatch.setattr(live, "QUIET_S", 0.05)
-    monkeypatch.setattr(live, "LIFE_S", 0.3)
+    monkeypatch.setattr(live, "LIFE_S", 1.0)
     browser = await web.signed_in("mira")
     whole = (await browser.get("/live/board")).text
     assert whole.count('hx-swap-oob="outerMorph"') == 8 + 3
