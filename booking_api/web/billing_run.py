@@ -82,7 +82,7 @@ def preview(
         "totals": _totals(ready),
         "kinds": [(KINDS[kind], len(sums), sums) for kind, sums in by_kind.items()],
         "code": code,
-        "tiers": _chart(page, by_tier, code),
+        "tiers": _chart(page, by_tier, code) if len(by_tier) > 1 else None,
     }
     return page.answer("billing_run.html", values)
 
