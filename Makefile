@@ -32,7 +32,7 @@ demo: setup ## Run a whole floor on this machine
 
 test: setup ## Run every test, real peers included
 	@$(PYTHON) scripts/system.py test
-	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper
+	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper schemas
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")

@@ -138,14 +138,15 @@ def caddy(space: Space) -> Iterator[None]:
     """Caddy as deploy/caddy says, with this machine's ports, and a certificate in the place of its own."""
     tls = f"tls {space.folder}/tls/server.crt {space.folder}/tls/server.key"
     places = {
-        "\nfloor.example {": f"\n{space.url} {{\n\tbind 127.0.0.1\n\t{tls}",
-        "127.0.0.1:8080": f"127.0.0.1:{space.port}",
+        "\n{$MAKERFLOOR_NAME:floor.example} {": f"\n{{$MAKERFLOOR_NAME}} {{\n\tbind 127.0.0.1\n\t{tls}",
     }
     file = space.folder / "Caddyfile"
     _put_in(DEPLOY / "caddy" / "Caddyfile", places, file, CADDY.format(http=space.http))
     command = [_program("caddy"), "run", "--config", str(file), "--adapter", "caddyfile"]
     home = str(space.folder / "caddy")
-    with running(command, space.folder, space.https, HOME=home, XDG_DATA_HOME=home, XDG_CONFIG_HOME=home):
+    homes = {"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home}
+    names = {"MAKERFLOOR_NAME": space.url, "MAKERFLOOR_SERVER": f"127.0.0.1:{space.port}"}
+    with running(command, space.folder, space.https, **homes, **names):
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from booking_api.web.limits import BODY_MAX, LARGE, MIB
 from tests.kit import proxies
@@ -128,6 +130,20 @@ def test_http_leads_to_https_and_no_log_names_a_badges_address(space: Space) -> 
         assert plain.headers["location"] == f"{space.url}/machines?x=1"
         assert browser.get("/b?uid=04958CAA5C5E80&ctr=000001&cmac=0").status_code < 500
     assert not [log for log in space.folder.glob("*.log") if "04958CAA5C5E80" in log.read_text()]
+
+
+def test_what_asks_after_the_servers_health_is_answered(served: Space) -> None:
+    (container,) = next(
+        one["spec"]["template"]["spec"]["containers"]
+        for one in yaml.safe_load_all((DEPLOY / "kubernetes" / "server.yaml").read_text())
+        if one["kind"] == "Deployment"
+    )
+    asked = {name: probe["httpGet"]["path"] for name, probe in container.items() if name.endswith("Probe")}
+    assert asked["livenessProbe"] != asked["readinessProbe"], "a lost database starts no process anew"
+    of_compose = re.findall(r"http://127.0.0.1:8080(/[a-z/]+)", (DEPLOY / "compose.yaml").read_text())
+    for path in {*asked.values(), *of_compose}:
+        answer = httpx.get(f"http://127.0.0.1:{served.port}{path}", trust_env=False, timeout=60)
+        assert (answer.status_code, answer.text) == (200, "ok\n"), path
 
 
 @pytest.mark.parametrize("file", ["nginx/makerfloor.conf", "caddy/Caddyfile"])
