@@ -68,6 +68,23 @@ def test_commands_of_units_and_containers_are_ours() -> None:
     assert verbs == {"migrate", "serve", "backup", "run", "off"}
 
 
+def test_what_is_installed_is_pinned_as_it_was_tested_and_a_pi_gets_no_web_stack() -> None:
+    pins = {
+        name: dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "requirements" / name).read_text(), re.M))
+        for name in ("dev.txt", "gateway.txt", "server.txt")
+    }
+    assert pins["gateway.txt"].items() <= pins["dev.txt"].items()
+    assert pins["server.txt"].items() <= pins["dev.txt"].items()
+    assert {"fastapi", "sqlmodel", "uvicorn", "psycopg", "typst"} <= set(pins["server.txt"])
+    web_stack = {"alembic", "fastapi", "jinja2", "sqlalchemy", "sqlmodel", "starlette", "uvicorn"}
+    assert web_stack.isdisjoint(pins["gateway.txt"])
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm"])
+def test_scripts_of_the_package_are_shell(script: str) -> None:
+    ran("sh", "-n", DEPLOY / "debian" / script)
+
+
 def test_compose_is_as_its_specification_says(tmp_path: Path) -> None:
     program = SCHEMAS / "check-jsonschema"
     assert program.is_file(), "install it with `python scripts/peers.py schemas`"
