@@ -310,8 +310,8 @@ class Link:
             command = self._roster.command(payload)
         except PeerError:
             if id := self._roster.unread(payload):
-                reply = Reply(id=id, gateway=self._name, done=False, words=OLDER)
-                await self._publish(client, Channel.REPLY, reply)
+                older = Reply(id=id, gateway=self._name, done=False, words=OLDER)
+                await self._publish(client, Channel.REPLY, older)
             raise
         if command.id not in self._carried:
             self._carried[command.id] = self._carry(command)

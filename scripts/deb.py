@@ -1,7 +1,7 @@
-"""Build the Debian package of a gateway, for machines of this one's kind: `python scripts/deb.py`, after `make dist`.
+"""Build the Debian package of a gateway, for machines of this one's kind: `make deb`.
 
-It carries the wheel of dist/ and those of every package of requirements/gateway.txt, made or fetched here by hash, so
-that a Pi needs no registry. Its postinst makes the virtual environment of them.
+It carries the wheel of dist/ and those of every package of requirements/gateway.txt, made or fetched here by
+hash, so that a Pi needs no registry. Its postinst makes the virtual environment of them.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ UNITS = {
     "deploy/systemd/makerfloor.service": 2.0,
     "deploy/systemd/makerfloor-backup.service": 2.0,
     "deploy/systemd/makerfloor-backup.timer": None,
-    "gateway/makerfloor-gateway.service": 6.0,
+    "gateway/makerfloor-gateway.service": 4.5,
 }
 """What `systemd-analyze security` may find at most: 0 is shut off from all, 10 from nothing."""
 KUBERNETES = sorted(DEPLOY.glob("kubernetes/*.yaml"))
