@@ -99,6 +99,7 @@ def create_app(context: Context) -> FastAPI:
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
+    app.add_api_route("/healthz/live", _lives, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
     app.add_middleware(Renewal)
@@ -137,4 +138,9 @@ def _healthz(request: Request) -> Response:
     context: Context = request.app.state.context
     with context.database.read() as session:
         session.connection().exec_driver_sql("SELECT 1")
+    return PlainTextResponse("ok\n")
+
+
+async def _lives() -> Response:
+    """Say that the process answers: what starts it anew when it does not must not do so for its database."""
     return PlainTextResponse("ok\n")

@@ -36,6 +36,7 @@ HELLO_EVERY_S = 900
 BACKOFF_S = (0.5, 30.0)
 REMEMBERED_COMMANDS = 256
 SAID_LIMIT = 64
+OLDER = "This gateway is older than its server and does not know that order: upgrade it"
 Carry = Callable[[Command], Reply | None]
 """Carries a command out; None where the answer follows by `Link.say`."""
 
@@ -305,7 +306,13 @@ class Link:
             log.error("what the server signed cannot be kept on disk: %s", error)
 
     async def _take_command(self, client: aiomqtt.Client, payload: bytes) -> None:
-        command = self._roster.command(payload)
+        try:
+            command = self._roster.command(payload)
+        except PeerError:
+            if id := self._roster.unread(payload):
+                older = Reply(id=id, gateway=self._name, done=False, words=OLDER)
+                await self._publish(client, Channel.REPLY, older)
+            raise
         if command.id not in self._carried:
             self._carried[command.id] = self._carry(command)
             if len(self._carried) > REMEMBERED_COMMANDS:

@@ -190,6 +190,7 @@ async def test_malformed_messages_are_dropped_and_the_link_goes_on(server: Serve
         for payload in (b"", b"{", b"\xff\xfe", b'{"v":9}', b"[" * 5_000, b"x" * 300_000):
             for channel in (Channel.JOURNAL, Channel.HELLO, Channel.STATIONS, Channel.REPLY):
                 await pi.shout(channel, payload)
+        await pi.client.publish("mf/gw/up/of-a-later-version", b"{}", qos=1)
         stranger = Writer(gateway="other")
         stranger.session(server.floor.ada, 10)
         await pi.say(Channel.JOURNAL, stranger.batch())
