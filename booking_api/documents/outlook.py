@@ -8,7 +8,7 @@ from babel.numbers import is_currency
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from booking_api.accounts.models import Account
+from booking_api.accounts.models import Account, AccountKind
 from booking_api.documents.models import InvoiceWaiting
 
 
@@ -34,7 +34,7 @@ def expected(session: Session, month: str, currency: str) -> list[Expected]:
     sums = (
         select(root, InvoiceWaiting.commodity, func.sum(InvoiceWaiting.entries), total)
         .join(Account, col(Account.id) == col(InvoiceWaiting.account))
-        .where(col(InvoiceWaiting.month) <= month)
+        .where(col(InvoiceWaiting.month) <= month, Account.kind != AccountKind.VISITOR)
         .group_by(root, col(InvoiceWaiting.commodity))
         .having(total != 0)
     )
