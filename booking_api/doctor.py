@@ -24,6 +24,7 @@ from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerP
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.migrations.guards import GUARDS
 from booking_api.notices import trying as notices
+from booking_api.sites import checks as sites
 from booking_api.tariffs.models import TariffVersion
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
@@ -179,6 +180,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(billing.check_lots),
     _of_room(billing.check_funds),
     _of_room(accounts.check_months),
+    _of_room(sites.check_clearing),
     _of_room(documents.check_invoices),
     _of_room(badges.check_masters),
     _of_room(training.check_skills),

@@ -124,6 +124,9 @@ NAMES = {
     "notices": {
         "notices": "Mails and notices to people.",
     },
+    "network": {
+        "network": "Several spaces in one installation.",
+    },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "
         "the file is for its owner alone.",

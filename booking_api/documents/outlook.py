@@ -58,6 +58,6 @@ def waiting_by_account(month: str, *columns: ColumnElement[Any]) -> Select[Any]:
     return (
         sql_select(root, col(InvoiceWaiting.commodity), *columns)
         .join_from(InvoiceWaiting, Account, col(Account.id) == col(InvoiceWaiting.account))
-        .where(col(InvoiceWaiting.month) <= month)
+        .where(col(InvoiceWaiting.month) <= month, col(Account.kind) != AccountKind.VISITOR)
         .group_by(root, col(InvoiceWaiting.commodity))
     )
