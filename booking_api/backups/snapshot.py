@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import URL, make_url
 
 from booking_api.backups.manifest import Facts, facts_of
-from booking_api.db import Database, StorageFull
+from booking_api.db import Database, StorageFull, check_reachable
 from floor.errors import ConfigError
 
 _RESTORING = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", "--no-comments")
@@ -60,9 +60,13 @@ def _dump(database: Database, to: Path) -> Facts:
 
 
 def check_empty(url: str) -> None:
-    """Raise ConfigError for a PostgreSQL database that cannot be reached or holds something."""
+    """Raise ConfigError for what is no PostgreSQL database that can be reached and holds nothing."""
     database = Database(url, Path())
     try:
+        if is_sqlite(database):
+            remedy = "Name an empty one of PostgreSQL, or leave it away."
+            raise ConfigError("makerfloor restore", "--database", "is no server's", remedy)
+        check_reachable(database)
         with database.engine.connect() as connection:
             held = inspect(connection).get_table_names()
     finally:

@@ -10,7 +10,7 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -176,7 +176,7 @@ def _write(
     members: dict[str, Member] = {}
     with gzip.open(sealing, "wb", LEVEL) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
         _add(tar, members, copy, staging / copy)
-        for name, path in _files(settings, database, also):
+        for name, path in _named(_files(settings, database, also)):
             limit = grown.get(name.removeprefix("data/"))
             with contextlib.suppress(FileNotFoundError):  # a print's file that nobody needs any more
                 _add(tar, members, name, path, limit)
@@ -246,7 +246,8 @@ def _files(settings: Settings, database: Database, also: Sequence[Path]) -> Iter
         if path is None or path.is_relative_to(settings.data):
             continue
         inside = path.is_relative_to(home)
-        yield (f"settings/{path.relative_to(home)}" if inside else f"also/{path.name}"), path
+        name = f"settings/{path.relative_to(home)}" if inside else f"also/{path.parent.name}/{path.name}"
+        yield name, path
     for path in _walk(settings.data):
         if not _left_out(path, settings.data, database):
             yield f"data/{path.relative_to(settings.data).as_posix()}", path
@@ -254,6 +255,18 @@ def _files(settings: Settings, database: Database, also: Sequence[Path]) -> Iter
         whole = one.resolve()
         for path in _walk(whole) if whole.is_dir() else (whole,):
             yield f"also/{path.relative_to(whole.parent).as_posix()}", path
+
+
+def _named(files: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
+    """Yield each file once; raises ConfigError where two would have one name."""
+    known: dict[str, Path] = {}
+    for name, path in files:
+        if name not in known:
+            known[name] = path
+            yield name, path
+        elif known[name] != path:
+            problem = f"would be {name} in the backup, as {known[name]} is"
+            raise ConfigError(str(path), "", problem, "Rename one of them.")
 
 
 def _walk(folder: Path) -> Iterator[Path]:
