@@ -40,8 +40,8 @@ class Restored:
 def restore(file: Path, secret: Secret, folder: Path, url: str | None) -> Restored:
     """Restore into a folder that is not there or empty, and of PostgreSQL into an empty database, `url`.
 
-    Raises ConfigError, PeerError where the backup is damaged, StorageFull. Then the folder is not there, nor
-    is anything in the database unless the last step failed.
+    Raises ConfigError, PeerError where the backup is damaged, StorageFull. Then the folder is as it was; a
+    database of PostgreSQL may be filled when a step after that failed.
     """
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
