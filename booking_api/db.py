@@ -7,6 +7,7 @@ that they happened; in an event loop they go through `transact`, which runs them
 import asyncio
 import contextlib
 import contextvars
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ _LOCK = 0x6D66617069  # any number: what others lock in the same database is the
 _ALONE = f"SELECT pg_advisory_xact_lock({_LOCK})"
 _BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
 _FULL = ("disk is full", "no space left", "could not extend file")
+_FULL_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class StorageFull(FloorError):
@@ -173,6 +175,17 @@ def explain(error: DBAPIError, data: Path) -> Exception:
     if any(words in text for words in _FULL):
         return StorageFull(f"The disk that holds {data} is full. Free some space; what was recorded stands.")
     return error
+
+
+@contextlib.contextmanager
+def room_on_disk(folder: Path) -> Iterator[None]:
+    """Raise StorageFull where the block finds no room left for a file in a folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_NUMBERS:
+            raise StorageFull(f"The disk that holds {folder} is full. Nothing was kept.") from error
+        raise
 
 
 def check_reachable(database: Database) -> None:

@@ -27,6 +27,10 @@ NAMES = {
         "doctor": "Verify books, audit log, journals and tariffs; say where something is not as it was left.",
         "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
     },
+    "backups": {
+        "backup": "Write all that a server needs into one sealed file, while it runs, and read it again.",
+        "restore": "Make a server of a backup, in a new folder; verify it before, and its books after.",
+    },
     "floor": {
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",

@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 
 from booking_api.audit import acting
 from booking_api.auth.service import set_password
+from booking_api.backups import last
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
 from booking_api.cli.floor import AUTHOR
 from booking_api.cli.root import load
@@ -245,7 +246,7 @@ def doctor(ctx: typer.Context) -> None:
     """Verify books, audit log, journals and tariffs; say where something is not as it was left."""
     from booking_api import doctor as examination
 
-    with reading(ctx) as (_, database):
+    with reading(ctx) as (settings, database):
         found = examination.examine(database)
         for finding in found:
             print(f"{finding.where}: {finding.words}")
@@ -256,6 +257,8 @@ def doctor(ctx: typer.Context) -> None:
         with database.read() as session:
             for words in examination.letters_waiting(session, Clock().now_ms()):
                 print(words)
+    if no_backup := last.hint(settings.data, Clock().now_ms()):
+        print(no_backup)
     if exceptions:
         print(f"{exceptions} sessions wait for an operator.")
     if quarantined:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import secrets
 from pathlib import Path
 
 from sqlmodel import Session
@@ -40,6 +41,17 @@ def check_restored(session: Session) -> bool:
         return False
     _begin_epoch(session, kept.epoch if kept else here.epoch)
     return True
+
+
+def begin_after_restore(session: Session) -> RosterVersion:
+    """Begin a new epoch in a database that was made of a backup; return the first version of it.
+
+    It is some epochs on, by chance: a backup may be restored twice, and what a gateway holds of the first
+    time must not look like what the second gives out.
+    """
+    state = hold_rosters(session)
+    _begin_epoch(session, state.epoch + secrets.randbelow(EPOCHS_AHEAD_MAX // 2))
+    return RosterVersion(state.epoch, state.n)
 
 
 def seen(session: Session, version: RosterVersion) -> None:

@@ -1,7 +1,7 @@
 """Gateway, server and Mosquitto as real processes, killed with SIGKILL; the relay's own knows the truth.
 
 The rig keeps its level when its owner dies, as a Pi's kernel does; a thread writes down each of its changes,
-and the server's sessions are held against them.
+and the server's sessions are held against them. The second test goes on where the first one ends.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import pty
 import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -20,7 +21,7 @@ import time
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -58,6 +59,11 @@ makerfloor badge add 1001 62E3086CED --kind uid_125khz
 makerfloor certify 1001 saw
 makerfloor broker files ../broker
 """
+OWED = """
+SELECT sum(kept.amount_micro) FROM account_balance kept
+JOIN member ON kept.account = 'assets:member:' || member.id WHERE member.number = '1001'
+"""
+HELD = "SELECT roster_epoch > 1 AND roster_confirmed_n = roster_n FROM gateway"
 WIRED = """
 [http]
 port = 0
@@ -165,25 +171,38 @@ class Space:
             [*self.commands["gateway"][:-1], verb], cwd=self.folder, check=True, timeout=PATIENCE_S
         )
 
+    def tap(self) -> None:
+        os.write(self.reader, rdm6300(BADGE))
+        time.sleep(LAID_S)
+
     def tap_until(self, closed: bool) -> None:
         """Tap until the contact is as wanted: the process may not listen yet."""
 
         def tapped() -> bool:
             if self.rig.closed is not closed:
-                os.write(self.reader, rdm6300(BADGE))
-                time.sleep(LAID_S)
+                self.tap()
             return self.rig.closed is closed
 
         until(tapped, f"the contact is {'closed' if closed else 'open'} after a tap")
 
+    def type_in(self, *arguments: str) -> str:
+        """Run a command of the server; return what it said."""
+        command = [*self.commands["server"][:-1], *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
+        return done.stdout
+
     def sessions(self) -> list[tuple[str, int, str, int]]:
         """Return state, elapsed ms, stop type and price of each session, oldest first."""
+        return self.ask(
+            "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
+        )
+
+    def ask(self, query: str) -> list[Any]:
+        """Look into the server's database."""
         (path,) = (self.folder / "space").rglob("makerfloor.db")
         books = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         try:
-            query = (
-                "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
-            )
             return books.execute(query).fetchall()
         finally:
             books.close()
@@ -198,9 +217,11 @@ class Space:
         os.close(self._slave)
 
 
-@pytest.fixture
-def space(tmp_path: Path) -> Iterator[Space]:
-    made = Space(tmp_path)
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Space]:
+    made = Space(tmp_path_factory.mktemp("space"))
+    for name in ("broker", "server", "gateway"):
+        made.start(name)
     yield made
     made.end()
 
@@ -231,8 +252,6 @@ def kill_behind_the_gateway(space: Space, name: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_whoever_is_killed_each_use_is_billed_once_and_as_long_as_it_was(space: Space) -> None:
-    for name in ("broker", "server", "gateway"):
-        space.start(name)
     kill_the_gateway(space)
     kill_behind_the_gateway(space, "server")
     kill_the_gateway(space)
@@ -240,16 +259,65 @@ def test_whoever_is_killed_each_use_is_billed_once_and_as_long_as_it_was(space: 
     space.kill("gateway")  # with what was just ended perhaps unsent
     space.start("gateway")
 
+    assert len(space.rig.uses_s()) == 6
+    check_bills(space)
+    stops = [stop_type for _, _, stop_type, _ in space.sessions()]
+    assert stops == ["power_lost", "tap_out", "tap_out", "power_lost", "tap_out", "tap_out"]
+
+
+def check_bills(space: Space) -> None:
+    """Every use is one session, as long as it was, priced once, and its member owes the sum."""
     used_s = space.rig.uses_s()
-    assert len(used_s) == 6
     until(
         lambda: [state for state, *_ in space.sessions()] == ["priced"] * len(used_s),
         "every use is a priced session",
     )
-    for lasted_s, (_, elapsed_ms, stop_type, total_micro) in zip(used_s, space.sessions(), strict=True):
+    sessions = space.sessions()
+    for lasted_s, (_, elapsed_ms, stop_type, total_micro) in zip(used_s, sessions, strict=True):
         cut = stop_type == "power_lost"
         least_s = 1.0 if cut else lasted_s - NEAR_S
         assert least_s <= elapsed_ms / 1000 <= lasted_s + NEAR_S, (lasted_s, elapsed_ms, stop_type)
         assert abs(total_micro - elapsed_ms * 100) <= 5_000, "6.00 a minute, rounded to the cent"
-    stops = [stop_type for _, _, stop_type, _ in space.sessions()]
-    assert stops == ["power_lost", "tap_out", "tap_out", "power_lost", "tap_out", "tap_out"]
+    assert space.ask(OWED) == [(sum(total_micro for *_, total_micro in sessions),)]
+
+
+def use(space: Space) -> None:
+    space.tap_until(closed=True)
+    space.tap_until(closed=False)
+
+
+@pytest.mark.timeout(300)
+def test_a_server_that_is_restored_gets_again_what_came_after_its_backup(space: Space) -> None:
+    use(space)
+    check_bills(space)
+    space.tap_until(closed=True)
+    (space.folder / "backup.key").write_text("5e" * 32)
+    space.type_in("backup", "yesterday", "--key-file", "backup.key")
+    space.tap_until(closed=False)  # begun before the backup, ended after it
+    use(space)
+    check_bills(space)  # so the server has all, and the gateway was told that it has
+    space.kill("server")
+    shutil.rmtree(space.folder / "space")
+    use(space)  # while there is no server
+
+    space.type_in("restore", "yesterday", "--to", "space", "--key-file", "backup.key")
+    assert len(space.sessions()) == len(space.rig.uses_s()) - 2
+    space.start("server")
+    check_bills(space)
+    assert space.type_in("doctor").endswith("The books are sound.\n")
+    given = space.ask("SELECT roster_epoch, roster_n FROM gateway")
+    space.type_in("revoke", "1001", "saw", "--reason", "to see whether it is heard")
+    until(
+        lambda: (
+            space.ask("SELECT roster_epoch, roster_n FROM gateway") != given and space.ask(HELD) == [(1,)]
+        ),
+        "the gateway holds a roster of the new epoch, in which that stands",
+    )
+    uses = len(space.rig.uses_s())
+
+    def refused() -> bool:
+        space.tap()
+        return space.ask("SELECT count(*) FROM refusal") != [(0,)]
+
+    until(refused, "a tap is refused")
+    assert len(space.rig.uses_s()) == uses
