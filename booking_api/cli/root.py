@@ -27,6 +27,10 @@ NAMES = {
         "doctor": "Verify books, audit log, journals and tariffs; say where something is not as it was left.",
         "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
     },
+    "moving": {
+        "move": "Move the space into another database, from SQLite to PostgreSQL or back, "
+        "while no server runs.",
+    },
     "floor": {
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",
