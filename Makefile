@@ -42,6 +42,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
+	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)

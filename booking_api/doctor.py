@@ -6,6 +6,7 @@ Each check yields findings; the first of a chain is where to look.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic import ValidationError
 from sqlalchemy import func, text
@@ -52,14 +53,14 @@ def examine(database: Database) -> list[Finding]:
     if migrations.current(database.engine) != migrations.newest():
         words = "it is not of the form that this software needs; run `makerfloor migrate`"
         return [Finding("database", words)]
-    found: list[Finding] = []
     with database.read() as session:
-        for check in CHECKS:
-            for finding in check(session):
-                found.append(finding)
-                if len(found) >= FINDINGS_MAX:
-                    return found
-    return found
+        return examined(session)
+
+
+def examined(session: Session) -> list[Finding]:
+    """Run every check in a session of a database of the newest form; return at most 100 findings."""
+    found = (finding for check in CHECKS for finding in check(session))
+    return list(islice(found, FINDINGS_MAX))
 
 
 def check_storage(session: Session) -> Iterator[Finding]:

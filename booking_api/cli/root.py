@@ -31,6 +31,10 @@ NAMES = {
         "backup": "Write all that a server needs into one sealed file, while it runs, and read it again.",
         "restore": "Make a server of a backup, in a new folder; verify it before, and its books after.",
     },
+    "moving": {
+        "move": "Move the space into another database, from SQLite to PostgreSQL or back, "
+        "while no server runs.",
+    },
     "floor": {
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",

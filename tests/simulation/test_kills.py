@@ -13,7 +13,6 @@ import shlex
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -26,7 +25,9 @@ from typing import Any, TypeVar
 import pytest
 
 from booking_api.broker.process import find_mosquitto
+from tests.kit.engine import IS_POSTGRESQL, empty_in
 from tests.kit.frames import rdm6300
+from tests.kit.initialised import URL, asked
 
 BADGE = bytes.fromhex("62E3086CED")
 PATIENCE_S = 60
@@ -138,10 +139,14 @@ class Space:
         (folder / "pi").mkdir()
         (folder / "saw.toml").write_text(TARIFF)
         environment = os.environ | {"PATH": f"{BIN}:/usr/sbin:{os.environ['PATH']}"}
+        environment |= {URL: empty_in(folder)} if IS_POSTGRESQL else {}
         script = SET_UP.format(port=free_port(), broker_port=free_port())
         subprocess.run(
             ["bash", "-eu", "-c", script], cwd=folder, env=environment, check=True, capture_output=True
         )
+        if IS_POSTGRESQL:
+            with (folder / "space/makerfloor.toml").open("a") as file:
+                file.write(f'[database]\nurl = "{environment[URL]}"\n')
         wired = WIRED.format(checkpoint_s=CHECKPOINT_S, tty=os.ttyname(self._slave), socket=folder / "rig")
         with (folder / "pi/gateway.toml").open("a") as file:
             file.write(wired)
@@ -192,20 +197,14 @@ class Space:
         assert done.returncode == 0, done
         return done.stdout
 
-    def sessions(self) -> list[tuple[str, int, str, int]]:
+    def sessions(self) -> list[tuple[Any, ...]]:
         """Return state, elapsed ms, stop type and price of each session, oldest first."""
-        return self.ask(
-            "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
-        )
+        query = "SELECT state, elapsed_ms, stop_type, total_micro FROM machine_session ORDER BY started_ms"
+        return asked(self.folder / "space", query)
 
     def ask(self, query: str) -> list[Any]:
         """Look into the server's database."""
-        (path,) = (self.folder / "space").rglob("makerfloor.db")
-        books = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            return books.execute(query).fetchall()
-        finally:
-            books.close()
+        return asked(self.folder / "space", query)
 
     def end(self) -> None:
         for process in self.processes.values():

@@ -31,6 +31,7 @@ from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
 from booking_api.settings import BrokerSettings
 from floor.words import BadgeKind
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.simulation.pi import DAY_MS, IDENTIFIER, Pi, Use
 from tests.simulation.virtual import TimeModule, VirtualLoop
@@ -81,7 +82,7 @@ class World:
 
     def _floor(self, data: Path) -> Floor:
         data.mkdir(parents=True)
-        made = make_floor(f"sqlite:///{data / 'floor.db'}", data)
+        made = make_floor(url_in(data), data)
         made.db.close()
         floor = Floor(Database(made.db.url, data, ZoneInfo("Europe/Berlin")), made.vault, made.ada, made.ben)
         with floor.db.write() as session:

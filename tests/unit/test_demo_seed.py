@@ -30,6 +30,7 @@ from floor.words import Role
 from gateway import config as configuration
 from gateway import devices
 from gateway.simulation import people
+from tests.kit.engine import empty_in
 
 NOW_MS = 1_800_000_000_000
 SIGNED = dict.fromkeys(SIGN_INS, "a-long-password-7")
@@ -37,7 +38,7 @@ SIGNED = dict.fromkeys(SIGN_INS, "a-long-password-7")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'makerfloor.db'}", tmp_path)
+    database = Database(empty_in(tmp_path), tmp_path)
     upgrade(database.engine)
     yield database
     database.close()

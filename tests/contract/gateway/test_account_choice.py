@@ -29,6 +29,7 @@ from floor.words import BadgeKind
 from gateway import config as configuration
 from gateway.app import Gateway, opened
 from hardware.events import BadgeTapped
+from tests.kit.engine import url_in
 from tests.kit.server import Floor, make_floor
 
 UID = bytes.fromhex("04a2b3c4")
@@ -116,7 +117,7 @@ def furnish(floor: Floor, now_ms: int) -> enrol.Enrolment:
 @pytest.fixture
 async def space(tmp_path: Path) -> AsyncIterator[Space]:
     assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
-    floor, clock = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path), Clock()
+    floor, clock = make_floor(url_in(tmp_path), tmp_path), Clock()
     known, signer = furnish(floor, clock.now_ms()), open_signer(tmp_path)
     identities = (
         Identity("server", "s", IdentityKind.SERVER),

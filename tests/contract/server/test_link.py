@@ -29,6 +29,7 @@ from floor.wire.messages import Alive, Command, Hello, Identify, Reply, Signed, 
 from floor.wire.roster import Roster, RosterDelta
 from floor.wire.topics import DELIVERY, Channel, topic
 from floor.words import Activity, BadgeKind, StationState
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, Writer
 
 WAIT_S = 30.0
@@ -91,7 +92,7 @@ class Server:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'floor.db'}"
+    return url_in(tmp_path)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from floor.wire.roster import Roster
 from floor.words import BadgeKind
 from tests.contract.server.test_account_limits import MONTH, NEXT_MONTH_MS, charge
 from tests.contract.server.test_link import Pi, Server, greet, pi_at
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor
 
 EUR = 1_000_000
@@ -39,7 +40,7 @@ class Calendar(Clock):
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'floor.db'}"
+    return url_in(tmp_path)
 
 
 async def told(pi: Pi) -> Roster:
