@@ -17,9 +17,9 @@ from booking_api.broker.plan import (
     render_mosquitto,
     render_passwords,
 )
+from booking_api.broker.settings import BrokerSettings
 from booking_api.cli.base import app, reading, write_secret
 from booking_api.gateways import enrol as gateways
-from booking_api.settings import BrokerSettings
 from booking_api.vault import open_vault
 
 broker = typer.Typer(help="The broker between server and gateways.", no_args_is_help=True)

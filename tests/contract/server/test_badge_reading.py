@@ -42,7 +42,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         clock, live = Clock(), LiveFloor()
-        self.readings = Readings(self.floor.db, self.floor.vault, clock, live, lambda: self.now_s)
+        self.readings = Readings(self.floor.db, self.floor.vault, clock, live, now_s=lambda: self.now_s)
 
     async def send(self, gateway: str, order: Order, by: str) -> Reply:
         self.orders.append(order)
