@@ -21,7 +21,7 @@ def test_an_address_is_written_as_it_was_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "host", "host:", "host:0", "host:70000", "a@b:1", "host:1/x", ":1"])
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="(?i)port"):
+    with pytest.raises(ValueError, match=r"(?i)port"):
         parse_address(text)
 
 
