@@ -18,6 +18,7 @@ import aiomqtt
 
 from floor.errors import PeerError
 from floor.wire.base import Message
+from floor.wire.brokers import next_try
 from floor.wire.journal import BATCH_LIMIT, JournalAck, JournalBatch
 from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
@@ -107,9 +108,8 @@ class Link:
                     attempt.cancel()
                     await asyncio.wait([attempt], timeout=0.5)
             attempt.result()
-            low, high = BACKOFF_S
-            delay_s = min(high, low * 2**self._failures)
-            self._failures = min(self._failures + 1, 16)
+            _, delay_s = next_try(self._broker.nodes, self._failures, BACKOFF_S)
+            self._failures += 1
             await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     async def _attempt(self) -> None:
@@ -126,9 +126,10 @@ class Link:
 
     def _client(self) -> aiomqtt.Client:
         gone = Alive(gateway=self._name, online=False).encode()
+        (host, port), _ = next_try(self._broker.nodes, self._failures, BACKOFF_S)
         return aiomqtt.Client(
-            self._broker.host,
-            self._broker.port,
+            host,
+            port,
             username=self._name,
             password=self._broker.password,
             identifier=f"gateway-{self._name}",

@@ -1,5 +1,6 @@
 """Roster versions: (epoch, n), never given out twice, not even after the database was restored."""
 
+import fcntl
 import functools
 import os
 import secrets
@@ -83,6 +84,14 @@ def _read(file: Path) -> RosterVersion | None:
 
 
 def _write(file: Path, version: RosterVersion) -> None:
-    partial = file.with_suffix(".new")
-    partial.write_text(f"{version.epoch} {version.n}\n", encoding="ascii")
-    os.replace(partial, file)
+    """Write a version down, unless another process has written a later one meanwhile."""
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        kept = _read(file)
+        if kept is None or kept < version:
+            partial = file.with_suffix(".new")
+            partial.write_text(f"{version.epoch} {version.n}\n", encoding="ascii")
+            os.replace(partial, file)
+    finally:
+        os.close(folder)

@@ -21,6 +21,7 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 from booking_api.badges import service as badges
+from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.gateways import enrol
@@ -29,7 +30,6 @@ from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
-from booking_api.settings import BrokerSettings
 from floor.words import BadgeKind
 from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor

@@ -15,6 +15,7 @@ from booking_api.accounts import teams
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.gateways import enrol
 from booking_api.gateways.keys import open_signer
@@ -23,7 +24,6 @@ from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.settings import BrokerSettings as Reach
 from booking_api.tariffs import service as tariffs
 from floor.words import BadgeKind
 from gateway import config as configuration

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from booking_api.broker.settings import BrokerSettings
 from booking_api.gateways import enrol, wiring
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.models import GatewayWiring, RosterChange
 from booking_api.gateways.software import lags
 from booking_api.gateways.toml_text import render
-from booking_api.settings import BrokerSettings
 from floor.errors import PeerError, Refused
 from floor.gateway_keys import Purpose, derived, wiring_context
 from floor.wire.messages import Wiring

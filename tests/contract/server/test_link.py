@@ -15,13 +15,13 @@ from sqlalchemy import text
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerProcess, BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.certifications import service as certifications
 from booking_api.clock import Clock
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
-from booking_api.settings import BrokerSettings as Reach
 from floor.errors import MachineUnreachable
 from floor.wire.base import Message
 from floor.wire.journal import JournalAck
