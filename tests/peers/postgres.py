@@ -60,10 +60,13 @@ def program(name: str) -> str:
 
 
 @contextlib.contextmanager
-def run_postgres() -> Iterator[PostgresPeer]:
-    """Run a server for as long as the block lasts; fast to start, so nothing of it is durable."""
-    place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
-    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=place) as folder:
+def run_postgres(durable: Path | None = None) -> Iterator[PostgresPeer]:
+    """Run a server for as long as the block lasts; fast to start, so nothing of it is durable.
+
+    In the folder `durable` it is: as it comes from its makers, with every commit on disk.
+    """
+    fast = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=durable or fast) as folder:
         home, prefix = Path(folder), _as_somebody(Path(folder))
         data = home / "data"
         initdb = [
@@ -82,7 +85,8 @@ def run_postgres() -> Iterator[PostgresPeer]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        options = f"-h 127.0.0.1 -p {port} -k '' -c fsync=off -c shared_buffers=16MB -c max_connections=120"
+        options = f"-h 127.0.0.1 -p {port} -k '' -c max_connections=120"
+        options += "" if durable else " -c fsync=off -c shared_buffers=16MB"
         control = [*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S)]
         _run([*control, "-l", str(home / "log"), "-o", options, "start"], home)
         try:
