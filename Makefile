@@ -47,8 +47,9 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)
 
-bench: setup ## Measure, and print a table and JSON
-	@$(PYTHON) scripts/system.py demo
+bench: setup ## Measure beside other systems, and print a table and JSON
+	@$(PYTHON) scripts/system.py test
+	@$(VENV)/python scripts/peers.py fabomatic nemo
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
 
 screenshots: setup ## Make the pictures of the README, and one of every page with a year of data in build/pages
