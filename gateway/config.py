@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from floor import toml
 from floor.errors import ConfigError
 from floor.ids import GATEWAY_NAME
 
@@ -121,7 +122,7 @@ def wiring_of(table: Table) -> Table:
 def load(path: Path) -> GatewayConfig:
     """Read gateway.toml; raises ConfigError that names the file, the key and what would be right."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = toml.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(
             str(path), "", "there is no such file", "Write one with `makerfloor gateway enrol`."
