@@ -81,8 +81,8 @@ def _item(row: object, file: str, n: int, line: int | None) -> ItemDetails:
 def _value(key: str, value: object) -> object:
     number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if key in AMOUNTS:
-        if not number:
-            raise ValueError("Write a number like 4.50")
+        if not number or (isinstance(value, Decimal) and not -20 < value.adjusted() < 20):
+            raise ValueError("Write a number like 4.50")  # 1e999999999 would be written out
         micro = parse(f"{value:f}" if isinstance(value, Decimal) else str(value))
         if key == "price":
             return micro
