@@ -21,7 +21,7 @@ SECONDS = {
     "toml": 9.0,
 }
 MOST = 8_000
-LARGE = 262_144
+LARGE = 65_536
 FILLERS = (
     b"[",
     b"(",
