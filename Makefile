@@ -41,6 +41,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign
+	@$(VENV)/python -m tests.fuzz.campaign
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 

@@ -14,6 +14,7 @@ from random import Random
 from gateway.app import Gateway
 from gateway.clock import SystemClock
 from gateway.config import BrokerConfig, GatewayConfig
+from gateway.link import client_id
 from gateway.wiring import Devices
 from hardware.simulated import SimulatedReader
 from tests.simulation.virtual import QueueModule, StepQueue, VirtualLoop
@@ -21,7 +22,7 @@ from tests.simulation.wire import Hub
 
 DAY_MS = 86_400_000
 CHECKPOINT_S = 10
-IDENTIFIER = "gateway-gw"
+IDENTIFIER = client_id("gw", BrokerConfig().password)
 SECTOR = 512
 
 
