@@ -93,7 +93,7 @@ def _database(site: Site, migrate: bool, absent: bool) -> Database:
 
 
 class Courier:
-    """Carries for one network. `sites` are open; one that does not answer holds up no other pair."""
+    """Carries for one network. `sites` are open; one that refuses or fails holds up no other pair."""
 
     def __init__(self, network: Network, sites: Mapping[str, Open]) -> None:
         self.network, self.sites = network, sites
