@@ -117,7 +117,7 @@ def test_a_board_reads_once_for_all_who_look_and_waits_for_no_silent_site(two: T
         mute = replace(two.berlin, id="far", settings=settings, db=database_of(settings))
         known = two.courier.network
         sites = {**known.sites, "far": replace(known.sites["berlin"], id="far", settings=settings)}
-        courier = Courier(replace(known, sites=sites), two.courier.sites | {"far": mute})
+        courier = Courier(replace(known, sites=sites), {**two.courier.sites, "far": mute})
         clock_s = [0.0]
         standings = Standings(courier, lambda: two.now_ms, lambda: clock_s[0])
         with ThreadPoolExecutor(8) as readers:
