@@ -10,18 +10,18 @@ import contextvars
 import errno
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event, text
+from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event, insert, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import SessionTransaction
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from booking_api.audit import acting
 from floor.errors import ConfigError, FloorError
@@ -132,6 +132,17 @@ def one_at_a_time(session: Session, what: str) -> None:
     """Wait until no other transaction does this, and see what it wrote; SQLite has one writer anyway."""
     if session.get_bind().dialect.name == "postgresql":
         session.connection().execute(_IN_TURN, {"what": what})
+
+
+def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name the same columns, in one statement; None is NULL.
+
+    The ORM would sort them by which columns are None, and send a statement for each kind.
+    """
+    if rows:
+        assert all(row.keys() == rows[0].keys() for row in rows), f"rows of {table} that differ in columns"
+        session.flush()
+        session.execute(insert(inspect(table).local_table), rows)
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

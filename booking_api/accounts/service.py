@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account, AccountKind, AccountMonth
@@ -105,17 +105,21 @@ def _with_parent(account: str, parent: str | None) -> tuple[str, ...]:
     return (account, parent) if parent else (account,)
 
 
+_ADD = text(  # SQLAlchemy would compile an upsert anew for each batch of a journal
+    "INSERT INTO account_month (account, member, month, commodity, charged_micro)"
+    " VALUES (:account, :member, :month, :commodity, :charged_micro)"
+    " ON CONFLICT (account, member, month, commodity)"
+    " DO UPDATE SET charged_micro = account_month.charged_micro + excluded.charged_micro"
+)
+
+
 def _add(session: Session, sums: dict[tuple[str, str, str, str], int]) -> None:
     """Add to the kept sums, in one order for all, so that two who do it never wait for each other."""
     if not sums:
         return
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(AccountMonth)
     keys = ("account", "member", "month", "commodity")
-    more = col(AccountMonth.charged_micro) + statement.excluded.charged_micro
-    upsert = statement.on_conflict_do_update(index_elements=keys, set_={"charged_micro": more})
     rows = [dict(zip(keys, key, strict=True)) | {"charged_micro": sums[key]} for key in sorted(sums)]
-    session.execute(upsert, rows)
+    session.execute(_ADD, rows)
 
 
 def charged_in(

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Session, SQLModel
 
@@ -22,7 +22,7 @@ from booking_api.billing.lots import Shelf, bought
 from booking_api.billing.models import AllowanceLot, Charge, ChargePart
 from booking_api.billing.pricing import Priced
 from booking_api.clock import make_id
-from booking_api.db import zone_of
+from booking_api.db import insert_rows, zone_of
 from booking_api.gateways.changes import credit_changed
 from booking_api.ledger import service as ledger
 from booking_api.ledger.accounts import (
@@ -108,8 +108,7 @@ class Draft:
             (ChargePart, self._parts),
         )
         for table, rows in written:
-            if rows:
-                self.session.execute(insert(table), rows)
+            insert_rows(self.session, table, rows)
         self._count()
         return self.charges
 

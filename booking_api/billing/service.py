@@ -68,17 +68,20 @@ def positions_for(
     """
     if not accounts:
         return {}
-    kept = tariffs.versions(session, tariff_ids)
-    versions = [tariffs.parsed(version.text, version.id) for some in kept.values() for version in some]
-    names = {name for version in versions for name in drawn(version)}
     standing = select(AccountHistory).where(
         col(AccountHistory.account).in_(accounts), AccountHistory.month == ""
     )
+    rows, lots = session.exec(standing).all(), shelves(session, accounts)
+    if not rows and not lots:
+        return {}
+    kept = tariffs.versions(session, tariff_ids)
+    versions = [tariffs.parsed(version.text, version.id) for some in kept.values() for version in some]
+    names = {name for version in versions for name in drawn(version)}
     found: dict[str, dict[str, str]] = {}
-    for row in session.exec(standing):
+    for row in rows:
         if mine := concerned({key: Fraction(text) for key, text in row.positions.items()}, versions):
             found[row.account] = {key: str(position) for key, position in mine.items()}
-    for account, shelf in shelves(session, accounts).items():
+    for account, shelf in lots.items():
         for name, units in positions(shelf, names, now_ms).items():
             found.setdefault(account, {})[held_key(name)] = str(units)
     return found

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from booking_api.certifications.models import Certification, Skill
 from booking_api.certifications.skills import rules_of
-from booking_api.machines.models import Machine
+from booking_api.machines.models import Asking, Machine
 from booking_api.machines.service import requirement_of
 from booking_api.sessions.models import MachineSession
 from floor import training
@@ -67,7 +67,7 @@ def read(
 
 
 def allowed(
-    session: Session, members: Collection[str] | None, machines: Collection[Machine], now_ms: int
+    session: Session, members: Collection[str] | None, machines: Collection[Machine | Asking], now_ms: int
 ) -> dict[str, dict[str, int]]:
     """Return until when members may use machines that ask for training: by member, by machine."""
     asks = {one.id: asked for one in machines if (asked := requirement_of(one)) is not None}

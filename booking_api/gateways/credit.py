@@ -21,6 +21,8 @@ def issue(
     session: Session, gateway: str, budgets: Collection[Budget], commodity: str, month: str, n: int
 ) -> dict[str, int]:
     """Return what may be spent of each budget at a gateway, by its key; record it as given with roster n."""
+    if not budgets:
+        return {}
     left = available(session, budgets, commodity, month)
     elsewhere, gateways = _elsewhere(session, gateway, left), max(1, _gateways(session))
     slices = {
@@ -67,6 +69,8 @@ def confirm(session: Session, gateway: str, n: int, now_ms: int) -> None:
 
 def _record(session: Session, gateway: str, slices: dict[str, int], n: int) -> None:
     """Write down what was given; what is as before was given with an earlier roster, and stays so."""
+    if not slices:
+        return
     columns = (CreditSlice.account, CreditSlice.issued_micro, CreditSlice.held_micro)
     mine = select(*columns).where(CreditSlice.gateway == gateway, col(CreditSlice.account).in_(slices))
     kept = {key: (issued, held) for key, issued, held in session.exec(mine)}

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from booking_api.auth.models import Credential
@@ -16,7 +17,7 @@ from booking_api.db import zone_of
 from booking_api.gateways import bookings, walk_in
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.purse import At, Purse, fill
-from booking_api.machines.models import Machine
+from booking_api.machines.models import Asking, Machine
 from booking_api.machines.service import policy_of
 from booking_api.members import care
 from booking_api.members.models import Member
@@ -34,7 +35,7 @@ from floor.badge_keys import PROOF_KEY
 from floor.errors import ConfigError
 from floor.ids import badge_reference
 from floor.wire.roster import JsonTable, Roster, RosterDelta, RosterMachine, RosterVersion
-from floor.words import Role
+from floor.words import BadgeKind, Role
 
 log = logging.getLogger(__name__)
 STAFF = frozenset({Role.TECHNICIAN, Role.OPERATOR, Role.ADMIN})
@@ -52,17 +53,17 @@ class Writer:
 
     def whole(self, version: RosterVersion) -> Roster:
         """Return everything that the gateway needs; members with neither badge nor sign-in are left out."""
-        machines, versions = self._tools()
+        machines = self._machines(None)
         badges = self._badges(None)
         members = self._read_members(self._who_tap(badges, None), None)
-        purse = self._purse(members, versions, None, version)
+        purse = self._purse(members, machines, None, version)
         return Roster(
             gateway=self.gateway.name,
             version=version,
             issued_ms=self.now_ms,
             members=self._standings(members, machines, purse, None),
             badges=badges,
-            machines=self._entries(machines, versions),
+            machines=self._entries(machines),
             budgets={key: micro for key, micro in purse.budgets.items() if micro is not None},
             timezone=str(zone_of(self.session)),
             commodity=self.commodity,
@@ -78,11 +79,11 @@ class Writer:
         version: RosterVersion,
     ) -> RosterDelta:
         """Return what these members and machines are now, and what is left of these teams' budgets."""
-        mine, versions = self._tools()
+        mine = self._asking()
         touched = {*machines, *bookings.machines_of(self.session, members, self.now_ms)}
         badges = self._badges(members)
         found = self._read_members(self._who_tap(badges, members), members)
-        purse = self._purse(found, versions, teams, version)
+        purse = self._purse(found, mine, teams, version)
         standings: dict[str, MemberStanding | None] = dict.fromkeys(set(members) - {one.id for one in found})
         standings |= self._standings(found, mine, purse, members)
         return RosterDelta(
@@ -92,42 +93,52 @@ class Writer:
             issued_ms=self.now_ms,
             members=standings,
             badges=dict(badges),
-            machines=self._entries([one for one in mine if one.id in touched], versions),
+            machines=self._entries(self._machines(touched & {one.id for one in mine})),
             budgets=purse.budgets,
         )
 
-    def _tools(self) -> tuple[list[Machine], dict[str, list[TariffVersion]]]:
-        """Return the gateway's machines and every version of their tariffs."""
-        machines = self._machines()
-        return machines, self._versions(machines)
+    def _machines(self, ids: Collection[str] | None) -> list[Machine]:
+        """Return those of the gateway's machines (None: all)."""
+        if ids is not None and not ids:
+            return []
+        query = select(Machine).where(self._mine())
+        if ids is not None:
+            query = query.where(col(Machine.id).in_(ids))
+        return list(self.session.exec(query.order_by(Machine.id)))
 
-    def _machines(self) -> list[Machine]:
-        mine = col(Machine.archived_ms).is_(None) & (col(Machine.gateway) == self.gateway.name)
-        return list(self.session.exec(select(Machine).where(mine).order_by(Machine.id)))
+    def _asking(self) -> list[Asking]:
+        """Return what the gateway's machines ask of members: to read hundreds whole takes much longer."""
+        query = sa.select(*(getattr(Machine, name) for name in Asking._fields))
+        query = query.where(self._mine()).order_by(col(Machine.id))
+        return [Asking(*row) for row in self.session.execute(query)]
+
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return col(Machine.archived_ms).is_(None) & (col(Machine.gateway) == self.gateway.name)
 
     def _badges(self, members: Collection[str] | None) -> dict[str, BadgeStanding]:
-        query = select(Badge)
+        query = sa.select(
+            col(Badge.id), col(Badge.member), col(Badge.kind), col(Badge.uid_sealed), col(Badge.lost_ms),
+            col(Badge.key_version),
+        )  # fmt: skip
         if members is not None:
             query = query.where(col(Badge.member).in_(members))
         key = self.vault.open(self.gateway.badge_key_sealed)
         found: dict[str, BadgeStanding] = {}
-        for badge in self.session.exec(query):
-            uid, lost = self.vault.open(badge.uid_sealed), badge.lost_ms is not None
-            own = "" if lost else self._own_key(badge, uid)
-            found[badge_reference(key, uid)] = BadgeStanding(badge.member, badge.kind, lost, own)
+        for id, member, kind, uid_sealed, lost_ms, key_version in self.session.execute(query):
+            uid, lost = self.vault.open(uid_sealed), lost_ms is not None
+            own = "" if lost or kind.weak or not key_version else self._own_key(id, kind, uid, key_version)
+            found[badge_reference(key, uid)] = BadgeStanding(member, kind, lost, own)
         return found
 
-    def _own_key(self, badge: Badge, uid: bytes) -> str:
+    def _own_key(self, badge: str, kind: BadgeKind, uid: bytes, version: int) -> str:
         """Return the key by which a badge proves itself, "" for one that cannot: it is then refused.
 
         A master key that is gone costs the badges that were written by it, not everybody's roster.
         """
-        if badge.kind.weak or not badge.key_version:
-            return ""
         try:
-            return self.vault.masters.key_of(badge.kind, uid, PROOF_KEY, badge.key_version).hex()
+            return self.vault.masters.key_of(kind, uid, PROOF_KEY, version).hex()
         except ConfigError as error:
-            log.error("badge %s cannot prove itself anywhere: %s", badge.id, error)
+            log.error("badge %s cannot prove itself anywhere: %s", badge, error)
             return ""
 
     def _who_tap(self, badges: dict[str, BadgeStanding], members: Collection[str] | None) -> set[str]:
@@ -145,24 +156,27 @@ class Writer:
     def _purse(
         self,
         members: list[Member],
-        versions: dict[str, list[TariffVersion]],
+        machines: Collection[Machine | Asking],
         teams: Collection[str] | None,
         version: RosterVersion,
     ) -> Purse:
-        at = At(version, self.now_ms, self.commodity, frozenset(versions))
+        priced = frozenset(machine.tariff for machine in machines if machine.tariff)
+        at = At(version, self.now_ms, self.commodity, priced)
         return fill(self.session, self.gateway.name, members, teams, at)
 
     def _standings(
-        self, members: list[Member], machines: list[Machine], purse: Purse, told: Collection[str] | None
+        self,
+        members: list[Member],
+        machines: Collection[Machine | Asking],
+        purse: Purse,
+        told: Collection[str] | None,
     ) -> dict[str, MemberStanding]:
         return standings(self.session, members, machines, purse, told, self.now_ms)
 
-    def _versions(self, machines: list[Machine]) -> dict[str, list[TariffVersion]]:
-        return tariffs.versions(self.session, {machine.tariff for machine in machines if machine.tariff})
-
-    def _entries(
-        self, machines: list[Machine], versions: dict[str, list[TariffVersion]]
-    ) -> list[RosterMachine]:
+    def _entries(self, machines: list[Machine]) -> list[RosterMachine]:
+        if not machines:
+            return []
+        versions = tariffs.versions(self.session, {one.tariff for one in machines if one.tariff})
         ids = [machine.id for machine in machines]
         prints = for_roster(self.session, self.vault, ids)
         booked = bookings.for_roster(self.session, ids, self.now_ms)
@@ -185,7 +199,7 @@ class Writer:
 def standings(
     session: Session,
     members: Collection[Member],
-    machines: Collection[Machine],
+    machines: Collection[Machine | Asking],
     purse: Purse,
     told: Collection[str] | None,
     now_ms: int,
@@ -240,7 +254,7 @@ def _standing(
 
 
 def _who_signs(
-    member: MemberStanding, unsigned: Collection[WaiverVersion], machines: Collection[Machine]
+    member: MemberStanding, unsigned: Collection[WaiverVersion], machines: Collection[Machine | Asking]
 ) -> MemberStanding:
     """Return a standing that says where a signature is missing: at all machines, or at some.
 

@@ -8,12 +8,12 @@ import functools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from booking_api.audit import notes
 from booking_api.clock import make_id
-from booking_api.db import DATA, after_commit, zone_of
+from booking_api.db import DATA, after_commit, insert_rows, zone_of
 from booking_api.documents import kept as invoice_sums
 from booking_api.gateways.changes import credit_changed
 from booking_api.happenings.service import happened, holder
@@ -43,8 +43,8 @@ def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> l
         one = seal(previous, seq, entry)
         previous = one.hash
         sealed.append(one)
-    session.execute(insert(LedgerEntry), [_entry_row(one, book) for one in sealed])
-    session.execute(insert(LedgerPosting), [row for one in sealed for row in _posting_rows(one.entry)])
+    insert_rows(session, LedgerEntry, [_entry_row(one, book) for one in sealed])
+    insert_rows(session, LedgerPosting, [row for one in sealed for row in _posting_rows(one.entry)])
     session.execute(update(Book).where(col(Book.id) == book).values(seq=seq, hash=previous))
     session.expire(head)
     _add_to_balances(session, (posting for entry in entries for posting in entry.postings))
@@ -255,7 +255,6 @@ def _add_to_balances(session: Session, postings: Iterable[Posting]) -> None:
         before = kept.get((account, commodity))
         row = {"account": account, "commodity": commodity, "amount_micro": amount + (before or 0)}
         (new if before is None else old).append(row)
-    if new:
-        session.execute(insert(AccountBalance), new)
+    insert_rows(session, AccountBalance, new)
     if old:
         session.execute(update(AccountBalance), old)

@@ -1,6 +1,6 @@
 """The table of machines."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, BigInteger, Text
 from sqlmodel import Field, SQLModel
@@ -35,3 +35,13 @@ class Machine(SQLModel, table=True):
     manual: str = Field(default="", max_length=500, sa_column_kwargs={"server_default": ""})
     notes_en: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     notes_zh: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+
+
+class Asking(NamedTuple):
+    """What a machine asks of members, and its tariff, as in Machine: what is read of each for every delta."""
+
+    id: str
+    kind: str
+    tariff: str | None
+    requires_certification: bool
+    requires: Any

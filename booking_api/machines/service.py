@@ -10,7 +10,7 @@ from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.models import Gateway
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
-from booking_api.machines.models import Machine
+from booking_api.machines.models import Asking, Machine
 from booking_api.maintenance import downtime
 from booking_api.tariffs.models import TariffVersion
 from floor import training
@@ -192,7 +192,7 @@ def read_requirement(session: Session, value: object) -> training.Requirement:
     return asked
 
 
-def requirement_of(machine: Machine) -> training.Requirement | None:
+def requirement_of(machine: Machine | Asking) -> training.Requirement | None:
     """Return what training a machine asks for; None: it is open to all."""
     if not machine.requires_certification:
         return None

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, update
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from booking_api.billing.settle import settle
 from booking_api.certifications import used
+from booking_api.db import insert_rows
 from booking_api.gateways.changes import Subject, changed, credit_changed
 from booking_api.gateways.models import Gateway
 from booking_api.happenings import journal
@@ -135,17 +136,17 @@ def _write_records(
         }
         for entry in entries
     ]
-    session.execute(insert(JournalRecord), rows)
+    insert_rows(session, JournalRecord, rows)
 
 
 def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     for row in (*gathered.alarms, *(gathered.sessions[id] for id in gathered.ended)):
         row["received_ms"] = now_ms
-    _insert(session, BootClock, list(gathered.clocks.values()))
-    _insert(session, SessionReading, gathered.readings)
-    _insert(session, Refusal, gathered.refusals)
-    _insert(session, Job, gathered.jobs)
-    _insert(session, Alarm, gathered.alarms)
+    insert_rows(session, BootClock, list(gathered.clocks.values()))
+    insert_rows(session, SessionReading, gathered.readings)
+    insert_rows(session, Refusal, gathered.refusals)
+    insert_rows(session, Job, gathered.jobs)
+    insert_rows(session, Alarm, gathered.alarms)
     changed = settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
     for machine, reason, by, at_ms in gathered.lockouts:  # after: the book is locked before the rosters
         _lock(session, machine, reason, by, at_ms, now_ms)
@@ -153,7 +154,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
         gathered.sessions[id]["total_micro"] = changed[id]
     journal.tell(session, gathered, now_ms)
     touched = {id: gathered.sessions[id] for id in gathered.touched}
-    _insert(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
+    insert_rows(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
     old = [row for id, row in touched.items() if id in gathered.known]
     if old:
         session.execute(update(MachineSession), old)
@@ -183,13 +184,8 @@ def _sign_off(session: Session, batch: JournalBatch, entries: Sequence[JournalEn
         }
         for entry, alarm in signed_off.apply(session, batch.gateway, batch.epoch, entries, now_ms)
     ]
-    _insert(session, Alarm, rows)
+    insert_rows(session, Alarm, rows)
     journal.tell_alarms(session, rows, now_ms)
-
-
-def _insert(session: Session, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
-    if rows:
-        session.execute(insert(table), rows)
 
 
 def _lock(session: Session, id: str, reason: str | None, by: str, at_ms: int, now_ms: int) -> None:
@@ -229,7 +225,7 @@ def _quarantine(session: Session, batch: JournalBatch, misfits: Sequence[Misfit]
         for misfit in misfits
         if (misfit.entry.seq, misfit.entry.hash) not in known
     }
-    _insert(session, Quarantined, list(rows.values()))
+    insert_rows(session, Quarantined, list(rows.values()))
 
 
 def _write_head(session: Session, batch: JournalBatch, planned: Plan, before: Head) -> None:

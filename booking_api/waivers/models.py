@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger
 from sqlmodel import Field, SQLModel
 
 from booking_api.db import word_column
-from booking_api.machines.models import Machine
+from booking_api.machines.models import Asking, Machine
 
 
 class How(StrEnum):
@@ -52,7 +52,7 @@ class WaiverVersion(SQLModel, table=True):
         """Whether it is asked for at all machines."""
         return not (self.machines or self.machine_kinds)
 
-    def holds_at(self, machine: Machine) -> bool:
+    def holds_at(self, machine: Machine | Asking) -> bool:
         """Whether it is asked for at a machine."""
         return self.is_everywhere or machine.id in self.machines or machine.kind in self.machine_kinds
 
