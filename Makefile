@@ -41,6 +41,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign
+	@$(VENV)/python -m tests.simulation.kills
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files

@@ -112,8 +112,13 @@ class Fight:
         return sorted((head.epoch, head.seq) for head in books.heads) == sorted(last) and books.settled
 
 
-def fight(folder: Path, kills: int, seed: int) -> tuple[Fight, list[str]]:
+def fight(kills: int, seed: int) -> tuple[Fight, list[str]]:
     """Live one space through so many kills; return what came of it, and what contradicts the truth."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        return _fight_in(Path(folder), kills, seed)
+
+
+def _fight_in(folder: Path, kills: int, seed: int) -> tuple[Fight, list[str]]:
     home = folder / "database"
     home.mkdir()
     folder.chmod(0o755)  # PostgreSQL is another user
@@ -136,8 +141,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     given, began_s = parser.parse_args(), time.monotonic()
-    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
-        fought, wrong = fight(Path(folder), given.kills, given.seed)
+    fought, wrong = fight(given.kills, given.seed)
     print(f"seed {given.seed}: {given.kills} kills in {time.monotonic() - began_s:.0f} s")
     print(", ".join(f"{what} {count}" for what, count in sorted(fought.happened.items())))
     print(*wrong, f"contradictions: {len(wrong)}", sep="\n")
