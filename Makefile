@@ -18,7 +18,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # What is imported is compiled once, not by each of the hundreds of processes that a test run starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test campaign lint bench screenshots docs lock clean
+.PHONY: help setup demo test campaign lint bench screenshots docs dist deb lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -32,7 +32,7 @@ demo: setup ## Run a whole floor on this machine
 
 test: setup ## Run every test, real peers included
 	@$(PYTHON) scripts/system.py test
-	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper
+	@$(VENV)/python scripts/peers.py octoprint beancount meerk40t printrun prusalink pyftpdlib moonraker klipper schemas
 	@$(VENV)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 campaign: setup ## Simulate thousands of sessions in which everything fails (ARGS="--seeds 200")
@@ -42,7 +42,9 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign
 	@$(VENV)/python -m tests.simulation.kills
+	@$(VENV)/python -m tests.simulation.campaign --leaps --gateways 3 --people 6 --limit 1000000 --seeds 20
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
+	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)
@@ -60,9 +62,18 @@ docs: setup ## Write the generated pages of docs/ and Grafana's dashboards anew
 	@$(VENV)/python scripts/docs.py
 	@$(VENV)/python -m scripts.grafana_dashboards
 
+dist: setup ## Build the wheel in dist/ (by way of a source archive), and the locks that it is installed with
+	@rm -rf dist && $(UV) build --quiet --build-constraints requirements/build.txt --out-dir dist
+	@cp requirements/server.txt requirements/gateway.txt dist/
+
+deb: dist ## Build the gateway's Debian package in dist/, for machines of this one's kind
+	@/usr/bin/python3 scripts/deb.py
+
 lock: $(UV) ## Choose versions anew within pyproject.toml and package.json (ARGS=--upgrade for the newest)
 	@$(LOCK) $(ARGS) --all-extras pyproject.toml -o requirements/dev.txt > /dev/null
 	@$(LOCK) --extra gateway -c requirements/dev.txt pyproject.toml -o requirements/gateway.txt > /dev/null
+	@$(LOCK) --extra server --extra postgres --extra pdf -c requirements/dev.txt pyproject.toml \
+		-o requirements/server.txt > /dev/null
 	@npm install --package-lock-only --omit-lockfile-registry-resolved --silent
 
 clean: ## Remove what was built; .venv and the demo's data stay

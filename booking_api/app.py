@@ -95,10 +95,11 @@ def create_app(context: Context) -> FastAPI:
     app.state.desk = Desk()
     app.state.uploads = Uploads()
     app.state.single_sign_on = SingleSignOn()
-    app.state.exposition = Exposition()
+    app.state.exposition = Exposition(context.crew.leads)
     errors.install(app)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/healthz", _healthz, include_in_schema=False)
+    app.add_api_route("/healthz/live", _lives, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=WEB / "static"))
     app.mount("/vendor", StaticFiles(directory=WEB / "vendor", check_dir=False))
     app.add_middleware(Renewal)
@@ -119,9 +120,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(Teller(context, upcoming).run())]
         if context.link:
-            # Whoever holds the link is the one worker that looks after what nobody asks for.
             beside = (context.link.run(), *(rounds.run(one, context, quiet) for one in ROUNDS))
-            tasks += [group.create_task(work) for work in beside]
+            tasks += [group.create_task(work) for work in (context.crew.run(), *beside)]
         yield
         for task in tasks:
             task.cancel()
@@ -137,4 +137,9 @@ def _healthz(request: Request) -> Response:
     context: Context = request.app.state.context
     with context.database.read() as session:
         session.connection().exec_driver_sql("SELECT 1")
+    return PlainTextResponse("ok\n")
+
+
+async def _lives() -> Response:
+    """Say that the process answers: what starts it anew when it does not must not do so for its database."""
     return PlainTextResponse("ok\n")

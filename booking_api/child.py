@@ -71,6 +71,12 @@ class Child:
         return lines[-1][:500] if lines else "it wrote nothing"
 
 
+def tied(command: Sequence[str]) -> list[str]:
+    """Return a command whose process ends with the one that starts it, however that ends."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else list(command)
+
+
 async def spawn(
     command: Sequence[str], log: Path, stop_s: float, *, append: bool = False, pass_fds: Sequence[int] = ()
 ) -> Child:
@@ -78,11 +84,9 @@ async def spawn(
 
     `stop_s`: how long it may take to end before it is made to.
     """
-    if setpriv := shutil.which("setpriv"):
-        command = [setpriv, "--pdeathsig", "TERM", "--", *command]
     with log.open("ab" if append else "wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command,
+            *tied(command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,

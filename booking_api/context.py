@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from booking_api.badges.reading import Readings
 from booking_api.clock import Clock
+from booking_api.crew import Alone, Crew
 from booking_api.db import Database
 from booking_api.live import LiveFloor
 from booking_api.settings import Settings
@@ -37,7 +38,7 @@ class Orders(Protocol):
 @dataclass(frozen=True)
 class Context:
     """The settings, the database, the clocks (of the floor, and of the wall), the secrets, the live floor,
-    the badges that are being read, and the link (None: without gateways, for tests and tools).
+    the badges that are being read, the link (None: without gateways, for tests and tools), and the crew.
 
     `writes` bounds how many requests wait for the database's one writer, so that they never hold every
     thread while the one that has it needs a thread to commit.
@@ -50,6 +51,7 @@ class Context:
     live: LiveFloor
     readings: Readings
     link: Orders | None = None
+    crew: Crew = field(default_factory=Alone)
     wall: Clock = field(default_factory=Clock)
     writes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITERS))
 

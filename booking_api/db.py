@@ -7,6 +7,7 @@ that they happened; in an event loop they go through `transact`, which runs them
 import asyncio
 import contextlib
 import contextvars
+import errno
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event
+from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
@@ -39,7 +40,13 @@ JSON_OR_NULL = JSON(none_as_null=True)
 _LOCK = 0x6D66617069  # any number: what others lock in the same database is theirs
 _ALONE = f"SELECT pg_advisory_xact_lock({_LOCK})"
 _BESIDE_OTHERS = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
+_REACH = {"connect_timeout": 5, "keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3}
+"""How soon PostgreSQL is taken for gone, in seconds; what the address itself says goes before."""
+_AWAY = ("08", "57P01", "57P02", "57P03", "53300")
+"""How the SQL states begin of a server that ends, starts, or has no connection left."""
+_IN_TURN = text(f"SELECT pg_advisory_xact_lock({_LOCK & 0xFFFF}, hashtext(:what))")
 _FULL = ("disk is full", "no space left", "could not extend file")
+_FULL_NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class StorageFull(FloorError):
@@ -121,6 +128,12 @@ def zone_of(session: Session) -> tzinfo:
     return zone
 
 
+def one_at_a_time(session: Session, what: str) -> None:
+    """Wait until no other transaction does this, and see what it wrote; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(_IN_TURN, {"what": what})
+
+
 def after_commit(session: Session, act: Callable[[], None]) -> None:
     """Do something once the session's transaction is durable; only in sessions of `Database.write`."""
     session.info[AFTER_COMMIT].append(act)
@@ -175,15 +188,34 @@ def explain(error: DBAPIError, data: Path) -> Exception:
     return error
 
 
-def check_reachable(database: Database) -> None:
-    """Raise ConfigError with a clear sentence when the database cannot be opened."""
+@contextlib.contextmanager
+def room_on_disk(folder: Path) -> Iterator[None]:
+    """Raise StorageFull where the block finds no room left for a file in a folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL_NUMBERS:
+            raise StorageFull(f"The disk that holds {folder} is full. Nothing was kept.") from error
+        raise
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether an error says that PostgreSQL cannot be reached now; SQLite's file is always here."""
+    if not isinstance(error, OperationalError | InterfaceError) or isinstance(error.orig, sqlite3.Error):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or state.startswith(_AWAY)
+
+
+def check_reachable(database: Database, file: str = "makerfloor.toml", key: str = "database.url") -> None:
+    """Raise ConfigError with a clear sentence when the database cannot be opened; it names file and key."""
     try:
         with database.engine.connect():
             pass
     except OperationalError as error:
         words = str(error.orig).strip().splitlines()[0]
         remedy = "Check that the server runs, the name and password are right, and the disk is there."
-        raise ConfigError("makerfloor.toml", "database.url", f"cannot be opened ({words})", remedy) from error
+        raise ConfigError(file, key, f"cannot be opened ({words})", remedy) from error
 
 
 def _make_engine(url: str) -> Engine:
@@ -201,7 +233,8 @@ def _make_engine(url: str) -> Engine:
         return engine
     if parsed.drivername != "postgresql+psycopg":
         raise _bad_url(url)
-    engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, hide_parameters=True)
+    reach = {name: value for name, value in _REACH.items() if name not in parsed.query}
+    engine = create_engine(parsed, connect_args=reach, pool_pre_ping=True, pool_size=10, hide_parameters=True)
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 

@@ -6,6 +6,7 @@ Each check yields findings; the first of a chain is where to look.
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pydantic import ValidationError
 from sqlalchemy import func, text
@@ -24,6 +25,7 @@ from booking_api.ledger.models import AccountBalance, Book, LedgerEntry, LedgerP
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.migrations.guards import GUARDS
 from booking_api.notices import trying as notices
+from booking_api.sites import checks as sites
 from booking_api.tariffs.models import TariffVersion
 from floor.wire.journal import GENESIS, JournalEntry, entry_hash
 
@@ -51,14 +53,14 @@ def examine(database: Database) -> list[Finding]:
     if migrations.current(database.engine) != migrations.newest():
         words = "it is not of the form that this software needs; run `makerfloor migrate`"
         return [Finding("database", words)]
-    found: list[Finding] = []
     with database.read() as session:
-        for check in CHECKS:
-            for finding in check(session):
-                found.append(finding)
-                if len(found) >= FINDINGS_MAX:
-                    return found
-    return found
+        return examined(session)
+
+
+def examined(session: Session) -> list[Finding]:
+    """Run every check in a session of a database of the newest form; return at most 100 findings."""
+    found = (finding for check in CHECKS for finding in check(session))
+    return list(islice(found, FINDINGS_MAX))
 
 
 def check_storage(session: Session) -> Iterator[Finding]:
@@ -179,6 +181,7 @@ CHECKS: tuple[Check, ...] = (
     _of_room(billing.check_lots),
     _of_room(billing.check_funds),
     _of_room(accounts.check_months),
+    _of_room(sites.check_clearing),
     _of_room(documents.check_invoices),
     _of_room(badges.check_masters),
     _of_room(training.check_skills),

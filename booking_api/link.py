@@ -2,7 +2,8 @@
 
 The broker's own acknowledgement proves nothing durable: a gateway is told "applied" only after the commit.
 What malformed peers send is counted and dropped; what the database refuses is not acknowledged, so that the
-gateway sends it again.
+gateway sends it again. Each of several processes hears all gateways and may order any; the journal and the
+roster of a gateway are the work of the one that serves it.
 """
 
 import asyncio
@@ -18,11 +19,14 @@ import aiomqtt
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import func, select
 
+from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
+from booking_api.crew import Alone, Crew, part_of
 from booking_api.db import Database, StorageFull
 from booking_api.gateways import versions
 from booking_api.gateways.changes import newest_change
 from booking_api.gateways.keys import Signer
+from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.gateways.turns import Turns
 from booking_api.ledger import chain
@@ -30,11 +34,11 @@ from booking_api.live import LiveFloor
 from booking_api.metering import metrics
 from booking_api.metering.ingest import ingest
 from booking_api.quiet import Quiet
-from booking_api.rounds import each
+from booking_api.rounds import each, leading
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.settings import BrokerSettings
 from floor.errors import MachineUnreachable, PeerError
 from floor.wire.base import Message
+from floor.wire.brokers import next_try
 from floor.wire.journal import JournalBatch
 from floor.wire.messages import Alive, BadgeRead, Command, Hello, Order, Reply, Stations, Wiring
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
@@ -51,6 +55,8 @@ BOOKS_EVERY_S = 10.0
 WAITING_MAX = 256
 COMMANDS_MAX = 256
 INCOMING_MAX = 4_096
+SERVED = frozenset({Channel.JOURNAL, Channel.HELLO, Channel.WIRING})
+"""What only the process that serves a gateway takes."""
 
 
 class Link:
@@ -65,6 +71,7 @@ class Link:
         office: Office,
         live: LiveFloor,
         badge_read: BadgeSink | None = None,
+        crew: Crew | None = None,
     ) -> None:
         self._broker = broker
         self._db = db
@@ -73,13 +80,14 @@ class Link:
         self._office = office
         self._live = live
         self._badge_read = badge_read
+        self._crew = crew or Alone()
         self._client: aiomqtt.Client | None = None
         self._work: asyncio.Queue[tuple[str, _Work]] = asyncio.Queue(WAITING_MAX)
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
         self._keys_told: dict[str, tuple[str | None, int]] = {}
-        self._drained = -1
+        self._drained: object = None
         self._turns = Turns(self._db, self._office, clock)
         self._mark = chain.Mark()
         self._quiet = Quiet(log)
@@ -90,11 +98,12 @@ class Link:
         """Hold the link until cancelled."""
         if await self._db.transact(versions.check_restored):
             log.warning("the database was restored: rosters begin a new epoch")
-        await self._turns.look()
+        if self._crew.leads():
+            await self._turns.look()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._stay_connected())
-            group.create_task(self._watch_books())
-            group.create_task(each(OUTBOX_EVERY_S, self._turns.look, self._quiet))
+            group.create_task(each(BOOKS_EVERY_S, leading(self._crew, self._books), self._quiet))
+            group.create_task(each(OUTBOX_EVERY_S, leading(self._crew, self._turns.look), self._quiet))
 
     async def send_command(
         self, gateway: str, order: Order, by: str, timeout_s: float = REPLY_TIMEOUT_S
@@ -138,9 +147,8 @@ class Link:
                     attempt.cancel()
                     await asyncio.wait([attempt], timeout=0.5)
             attempt.result()
-            low, high = BACKOFF_S
-            delay_s = min(high, low * 2**self._failures)
-            self._failures = min(self._failures + 1, 16)
+            _, delay_s = next_try(self._broker.nodes, self._failures, BACKOFF_S)
+            self._failures += 1
             await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     async def _attempt(self) -> None:
@@ -158,10 +166,10 @@ class Link:
                 self._present(gateway, False)
 
     def _connect(self) -> aiomqtt.Client:
-        ca = self._broker.ca
+        ca, ((host, port), _) = self._broker.ca, next_try(self._broker.nodes, self._failures, BACKOFF_S)
         return aiomqtt.Client(
-            self._broker.host,
-            self._broker.port,
+            host,
+            port,
             username=self._broker.username,
             password=self._broker.password,
             tls_context=ssl.create_default_context(cafile=str(ca)) if ca else None,
@@ -173,7 +181,7 @@ class Link:
 
     async def _connected(self, client: aiomqtt.Client) -> None:
         await client.subscribe(f"{ROOT}/+/up/#", qos=1)
-        self._drained = -1
+        self._drained = None
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(client))
             tasks.create_task(self._answer(client))
@@ -196,7 +204,8 @@ class Link:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             try:
                 gateway, channel = parse(message.topic.value)
-                self._take(gateway, channel, payload)
+                if channel not in SERVED or self._serves(gateway):
+                    self._take(gateway, channel, payload)
             except PeerError as error:
                 self._peer_error(error)
 
@@ -271,8 +280,14 @@ class Link:
 
     async def _tell_keys(self, client: aiomqtt.Client, gateway: str) -> None:
         """Tell a gateway of the keys that it does not know; it says hello again when it took one."""
-        for statement in self._signer.statements_for(*self._keys_told.get(gateway, (None, 0))):
+        known = self._keys_told.get(gateway) or (self._known_key(gateway), 0)
+        for statement in self._signer.statements_for(*known):
             await self._publish(client, gateway, Channel.KEYS, statement)
+
+    def _known_key(self, gateway: str) -> str | None:
+        """Return the key that a gateway told another process that it knows."""
+        with self._db.read() as session:
+            return session.exec(select(Gateway.server_key).where(Gateway.name == gateway)).first() or None
 
     async def _keep_wiring(self, copy: Wiring) -> None:
         now_ms = self._clock.now_ms()
@@ -295,8 +310,12 @@ class Link:
         metrics.LAST_CONTACT.labels(gateway).set(time.time())
         self._present(gateway, True)
         self._live.received(stations, now_ms)
-        if stations.roster is not None and self._held.get(gateway) != stations.roster:
+        news = stations.roster is not None and self._held.get(gateway) != stations.roster
+        if news and self._serves(gateway):
             self._queue(gateway, stations)
+
+    def _serves(self, gateway: str) -> bool:
+        return part_of(gateway) in self._crew.served()
 
     def _present(self, gateway: str, online: bool) -> None:
         (self._online.add if online else self._online.discard)(gateway)
@@ -307,6 +326,8 @@ class Link:
 
     def _reply(self, gateway: str, reply: Reply) -> None:
         asked, future = self._replies.get(reply.id, (None, None))
+        if future is None and not self._crew.alone:
+            return  # another process waits for it
         if future is None or asked != gateway:
             raise PeerError(f"{gateway} answered a command that waits for no answer of it")
         if not future.done():
@@ -317,17 +338,19 @@ class Link:
         self._quiet.warn("malformed message", error)
 
     async def _drain(self, client: aiomqtt.Client) -> None:
-        """Send what changed to every gateway that is online, within a second."""
+        """Send what changed to every gateway that is online and served here, within a second."""
         while True:
             await asyncio.sleep(OUTBOX_EVERY_S)
             try:
+                served = self._crew.served()
+                mine = sorted(name for name in self._online if part_of(name) in served)
                 if self._signer.refresh():
-                    for gateway in sorted(self._online):
+                    for gateway in mine:
                         await self._tell_keys(client, gateway)
                 with self._db.read() as session:
-                    newest = newest_change(session)
+                    newest = newest_change(session), served
                 if newest != self._drained:
-                    for gateway in sorted(self._online):
+                    for gateway in mine:
                         await self._update(client, gateway)
                     self._drained = newest
             except (StorageFull, SQLAlchemyError) as error:
@@ -343,21 +366,15 @@ class Link:
         if roster is not None:
             await self._send_roster(client, gateway, roster)
 
-    async def _watch_books(self) -> None:
+    async def _books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""
-        while True:
-            await asyncio.to_thread(self._look_at_books)
-            await asyncio.sleep(BOOKS_EVERY_S)
+        await asyncio.to_thread(self._look_at_books)
 
     def _look_at_books(self) -> None:
-        try:
-            with self._db.read() as session:
-                mark, broken = chain.follow(session, self._mark)
-                waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
-                metrics.UNPRICED.set(session.exec(waiting).one())
-        except SQLAlchemyError as error:
-            self._quiet.warn("database", error)
-            return
+        with self._db.read() as session:
+            mark, broken = chain.follow(session, self._mark)
+            waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
+            metrics.UNPRICED.set(session.exec(waiting).one())
         if broken:
             log.error("entry %d of the books: %s; run `makerfloor doctor`", broken[0].seq, broken[0].problem)
             metrics.CHAIN_OK.set(0)

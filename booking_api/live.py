@@ -1,18 +1,22 @@
 """What the floor shows now: the latest state of every station, and who wants to hear of changes.
 
-Lives in memory only and in one event loop: losing it loses nothing, a gateway sends it again in seconds.
+Lives in memory only and in one event loop: losing it loses nothing, a gateway sends it again in seconds. Each
+process hears the gateways for itself; what else pages show is told by the one that changed it.
 """
 
 import asyncio
 from dataclasses import dataclass, field, replace
 from weakref import WeakSet
 
+from booking_api.crew import Alone, Crew
 from floor.errors import Refused
 from floor.wire.messages import Station, Stations, Vitals
 from floor.wire.roster import Version
 
 READERS_MAX = 512
 LEAD_FOR_MS = 300_000
+TOUCHED = "machine"
+"""The kind of news that tells other processes of a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,9 @@ class Changes:
 class LiveFloor:
     """The floor as it is now."""
 
-    def __init__(self) -> None:
+    def __init__(self, crew: Crew | None = None) -> None:
+        self._crew = crew or Alone()
+        self._crew.listen(self._hear)
         self._stations: dict[str, Station] = {}
         self._station_of: dict[str, str] = {}
         self._gateways: dict[str, GatewayPresence] = {}
@@ -128,6 +134,11 @@ class LiveFloor:
     def touch(self, machine: str) -> None:
         """Say that something about a machine changed that pages show (a lockout, a charge)."""
         self._tell({machine})
+        self._crew.tell(TOUCHED, machine)
+
+    def _hear(self, kind: str, news: object) -> None:
+        if kind == TOUCHED:
+            self._tell({str(news)})
 
     def subscribe(self) -> Changes:
         """Listen from now on; read what changed with `station` or `snapshot`.

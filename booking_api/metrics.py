@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from prometheus_client import (
     REGISTRY,
-    CollectorRegistry,
     Counter,
     Histogram,
+    Metric,
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -42,11 +44,29 @@ BADGE_ADDRESSES = Counter(
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+class _Own(Collector):
+    """What a process says of itself alone: nothing that is a level of the space."""
+
+    def __init__(self, registry: Collector) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        """Leave the space's gauges out."""
+        for metric in self._registry.collect():
+            if metric.type != "gauge" or not metric.name.startswith("makerfloor_"):
+                yield metric
+
+
 @dataclass(slots=True)
 class Exposition:
-    """The metrics as text. Writing them takes tens of milliseconds of CPU, so askers share one text."""
+    """The metrics as text. Writing them takes tens of milliseconds of CPU, so askers share one text.
 
-    registry: CollectorRegistry = field(default_factory=lambda: REGISTRY)
+    Gauges are of the whole space: of several processes the one that leads shows them, so that a sum over all
+    is right; what is counted and timed is each one's own.
+    """
+
+    leads: Callable[[], bool] = lambda: True
+    registry: Collector = field(default_factory=lambda: REGISTRY)
     _text: bytes = b""
     _written_s: float = float("-inf")
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -55,7 +75,8 @@ class Exposition:
         """Return the metrics, at most a second old."""
         async with self._lock:
             if time.monotonic() - self._written_s > KEPT_S:
-                self._text = await asyncio.to_thread(generate_latest, self.registry)
+                shown = self.registry if self.leads() else _Own(self.registry)
+                self._text = await asyncio.to_thread(generate_latest, shown)
                 self._written_s = time.monotonic()
         return Response(self._text, media_type=CONTENT_TYPE)
 

@@ -51,6 +51,10 @@ OTHERS: dict[str, tuple[int, str]] = {
     "request_invalid": (422, "Fields of the request are missing or wrong: `errors` names each."),
     "value_invalid": (422, "A value is of a kind that cannot be kept."),
     "machine_unreachable": (504, "The machine's gateway does not answer."),
+    "database_away": (
+        503,
+        "The database cannot be reached. Try again in a minute; look first what is kept.",
+    ),
     "storage_full": (507, "The server's disk is full: nothing was written."),
     "floor_error": (409, "Something on the floor went wrong; the sentence says what."),
     "server_error": (500, "Something went wrong here; it is in the server's log."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol
 
 from floor.errors import ConfigError
@@ -10,6 +11,11 @@ from floor.errors import ConfigError
 
 class Tables(Protocol):
     """The file, as `booking_api.settings` reads it. A key is `table.name`; what is wrong is a ConfigError."""
+
+    @property
+    def file(self) -> Path:
+        """Where it is: paths in it are relative to its folder."""
+        ...
 
     def error(self, key: str, problem: str, remedy: str) -> ConfigError:
         """Return an error about a key."""

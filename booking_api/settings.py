@@ -14,6 +14,7 @@ from stdnum.eu import at_02 as creditor_id
 
 from booking_api.auth import settings as sign_in
 from booking_api.auth.settings import SignInSettings
+from booking_api.broker import settings as broker
 from booking_api.members import settings as people
 from booking_api.notices import settings as notices
 from booking_api.notices.settings import NoticeSettings
@@ -35,7 +36,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "space": ("name", "timezone", "language", "currency", "decimals", "wall"),
     "server": ("data", "host", "port", "address"),
     "database": ("url",),
-    "broker": ("host", "port", "username", "password", "ca"),
+    "broker": broker.KEYS,
     "prometheus": ("url",),
     "invoice": (
         "name",
@@ -67,20 +68,6 @@ KEYS: dict[str, tuple[str, ...]] = {
 Table = Mapping[str, object]
 PREFIX = r"[A-Za-z0-9.-]{1,12}"
 PREFIX_WORDS = "at most 12 letters, digits, hyphens and dots"
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerSettings:
-    """Where the MQTT broker is; `ca` is the authority's PEM file, None for a broker without TLS."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    ca: Path | None
-
-    def __repr__(self) -> str:
-        return f"BrokerSettings({self.host}:{self.port})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +139,7 @@ class Settings:
     host: str
     port: int
     address: str
-    broker: BrokerSettings
+    broker: broker.BrokerSettings
     prometheus_url: str | None
     invoice: InvoiceSettings
     payments: PaymentSettings
@@ -192,7 +179,7 @@ def settings_of(tables: "FileTables") -> Settings:
         host=host,
         port=port,
         address=_address(tables, "server.address") or f"http://{host}:{port}",
-        broker=_broker(tables),
+        broker=broker.read(tables),
         prometheus_url=_address(tables, "prometheus.url"),
         invoice=_invoice(tables),
         payments=_payments(tables),
@@ -220,20 +207,6 @@ def load(file: Path) -> Table:
         raise ConfigError(str(file), "", f"cannot be read ({error.strerror})", remedy) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
-
-
-def _broker(tables: "FileTables") -> BrokerSettings:
-    ca = tables.text("broker.ca", "")
-    path = (tables.file.parent / ca).resolve() if ca else None
-    if path is not None and not path.is_file():
-        raise tables.error("broker.ca", f"is {ca!r}, and there is no such file", "Name a PEM file.")
-    return BrokerSettings(
-        host=tables.text("broker.host", "127.0.0.1"),
-        port=tables.whole("broker.port", 8883 if ca else 1883, 1, 65535),
-        username=tables.text("broker.username", "server"),
-        password=tables.text("broker.password", ""),
-        ca=path,
-    )
 
 
 def _invoice(tables: "FileTables") -> InvoiceSettings:

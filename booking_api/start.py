@@ -45,6 +45,7 @@ def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate:
     from booking_api.badges.reading import Readings
     from booking_api.clock import Clock
     from booking_api.context import Context
+    from booking_api.crew import crew_of
     from booking_api.gateways.keys import open_signer
     from booking_api.gateways.office import Office
     from booking_api.link import Link
@@ -52,8 +53,10 @@ def open_context(settings: Settings, scale: TimeScale | None = None, *, migrate:
     from booking_api.vault import open_vault
 
     database = open_database(settings, migrate=migrate)
-    clock, live, vault = Clock(scale), LiveFloor(), open_vault(settings.data)
+    crew = crew_of(database)
+    clock, live, vault = Clock(scale), LiveFloor(crew), open_vault(settings.data)
     office = Office(vault, settings.currency.code)
-    readings = Readings(database, vault, clock, live)
-    link = Link(settings.broker, database, clock, open_signer(settings.data), office, live, readings.take)
-    return Context(settings, database, clock, vault, live, readings, link)
+    readings = Readings(database, vault, clock, live, crew)
+    signer = open_signer(settings.data)
+    link = Link(settings.broker, database, clock, signer, office, live, readings.take, crew)
+    return Context(settings, database, clock, vault, live, readings, link, crew)

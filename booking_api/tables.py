@@ -31,6 +31,7 @@ from booking_api.registrations import models as _registrations
 from booking_api.reports import models as _reports
 from booking_api.reservations import models as _reservations
 from booking_api.sessions import models as _sessions
+from booking_api.sites import models as _sites
 from booking_api.tariffs import models as _tariffs
 from booking_api.waivers import models as _waivers
 from booking_api.webhooks import models as _webhooks
@@ -65,6 +66,7 @@ NOUNS = (
     _reservations,
     _registrations,
     _sessions,
+    _sites,
     _tariffs,
     _waivers,
     _webhooks,

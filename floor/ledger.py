@@ -35,6 +35,7 @@ class EntryKind(StrEnum):
     CLOSE = "close"
     REBATE = "rebate"
     OPENING = "opening"
+    VISIT = "visit"
     REVERSAL = "reversal"
 
 

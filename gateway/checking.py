@@ -19,6 +19,7 @@ from pathlib import Path
 
 from firmware_bridge.driver import TakesFiles
 from floor.errors import ConfigError, MachineFault
+from floor.wire.brokers import Address
 from floor.words import InputRole
 from gateway import boxes, card, devices
 from gateway.click import Click, refuse_unclickable
@@ -218,11 +219,16 @@ def _roster(config: GatewayConfig, report: Report) -> RosterStore:
 
 
 def _broker(config: GatewayConfig, report: Report) -> None:
-    broker = config.broker
-    where = f"broker {broker.host}:{broker.port}"
+    for node in config.broker.nodes:
+        _node(config, node, report)
+
+
+def _node(config: GatewayConfig, node: Address, report: Report) -> None:
+    broker, (host, port) = config.broker, node
+    where = f"broker {host}:{port}"
     try:
         security = ssl.create_default_context(cafile=broker.ca) if broker.ca else None
-        answer = greet(BrokerAddress(broker.host, broker.port, config.name, broker.password, security))
+        answer = greet(BrokerAddress(host, port, config.name, broker.password, security))
     except ssl.SSLError as error:
         report.lacks(f"{where}: no TLS with it: {error.reason or error}")
     except OSError as error:

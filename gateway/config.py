@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from floor.errors import ConfigError
 from floor.ids import GATEWAY_NAME
+from floor.wire.brokers import Address, parse_address
 
 Table = Mapping[str, object]
 Decoder = Callable[[str], bytes]
@@ -25,12 +26,21 @@ TOP = "name data badge_key server_key closing_grace_s"
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """Where the broker listens; `ca` is the file of its certificate authority, "" for no TLS."""
+    """Where the broker listens; `ca` is the file of its certificate authority, "" for no TLS.
+
+    `others` are further nodes of the same broker, where it is a cluster.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
     password: str = ""
     ca: str = ""
+    others: tuple[Address, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[Address, ...]:
+        """All nodes, in the order in which they are tried."""
+        return ((self.host, self.port), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ def wiring_of(table: Table) -> Table:
     kept = {key: table[key] for key in ("data", "http", "journal", "server", "stations") if key in table}
     broker = table.get("broker")
     if isinstance(broker, Mapping):
-        kept["broker"] = {key: broker[key] for key in ("host", "port") if key in broker}
+        kept["broker"] = {key: broker[key] for key in ("host", "port", "others") if key in broker}
     return kept
 
 
@@ -220,13 +230,23 @@ class _Reader:
         return raw
 
     def broker(self, table: Table, folder: Path) -> BrokerConfig:
-        broker = self.table(table, "broker", "host port password ca")
+        broker = self.table(table, "broker", "host port password ca others")
         return BrokerConfig(
             host=self.value(broker, "broker.", "host", str, "127.0.0.1"),
             port=self.number(broker, "broker.", "port", 1883, 1, 65_535),
             password=self.value(broker, "broker.", "password", str, ""),
             ca=self.ca(broker, "broker.", folder),
+            others=self.nodes(broker),
         )
+
+    def nodes(self, broker: Table) -> tuple[Address, ...]:
+        given = broker.get("others", [])
+        nodes = given if isinstance(given, list) else [given]
+        try:
+            return tuple(parse_address(str(one)) for one in nodes)
+        except ValueError:
+            remedy = 'Write a list such as ["10.0.0.12:8883"].'
+            raise self.wrong("broker.others", f"is {given!r}", remedy) from None
 
     def server(self, table: Table, folder: Path) -> ServerConfig:
         server = self.table(table, "server", "url ca cache_mib")

@@ -19,6 +19,7 @@ import aiomqtt
 
 from floor.errors import PeerError
 from floor.wire.base import Message
+from floor.wire.brokers import next_try
 from floor.wire.journal import BATCH_LIMIT, AlarmRaised, JournalAck, JournalBatch
 from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
@@ -39,6 +40,7 @@ STEADY_S = 10.0
 """A connection that ended sooner counts as failed: of two gateways with one name each ends the other's."""
 REMEMBERED_COMMANDS = 256
 SAID_LIMIT = 64
+OLDER = "This gateway is older than its server and does not know that order: upgrade it"
 Carry = Callable[[Command], Reply | None]
 """Carries a command out; None where the answer follows by `Link.say`."""
 
@@ -109,9 +111,8 @@ class Link:
                     attempt.cancel()
                     await asyncio.wait([attempt], timeout=0.5)
             attempt.result()
-            low, high = BACKOFF_S
-            delay_s = min(high, low * 2**self._failures)
-            self._failures = min(self._failures + 1, 16)
+            _, delay_s = next_try(self._broker.nodes, self._failures, BACKOFF_S)
+            self._failures += 1
             await asyncio.sleep(delay_s * random.uniform(0.5, 1))
 
     async def _attempt(self) -> None:
@@ -132,9 +133,10 @@ class Link:
 
     def _client(self) -> aiomqtt.Client:
         gone = Alive(gateway=self._name, online=False).encode()
+        (host, port), _ = next_try(self._broker.nodes, self._failures, BACKOFF_S)
         return aiomqtt.Client(
-            self._broker.host,
-            self._broker.port,
+            host,
+            port,
             username=self._name,
             password=self._broker.password,
             identifier=f"gateway-{self._name}",
@@ -317,7 +319,13 @@ class Link:
             log.error("what the server signed cannot be kept on disk: %s", error)
 
     async def _take_command(self, client: aiomqtt.Client, payload: bytes) -> None:
-        command = self._roster.command(payload)
+        try:
+            command = self._roster.command(payload)
+        except PeerError:
+            if id := self._roster.unread(payload):
+                older = Reply(id=id, gateway=self._name, done=False, words=OLDER)
+                await self._publish(client, Channel.REPLY, older)
+            raise
         if command.id not in self._carried:
             self._carried[command.id] = self._carry(command)
             if len(self._carried) > REMEMBERED_COMMANDS:

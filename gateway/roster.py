@@ -19,6 +19,7 @@ from floor.access import AccountStanding, BadgeStanding, MemberStanding, account
 from floor.errors import ConfigError, PeerError
 from floor.ids import badge_reference
 from floor.tariff import Tariff
+from floor.wire.base import Id, Message, Name
 from floor.wire.messages import Command, ServerKeys
 from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
 from gateway.clock import Clock
@@ -38,6 +39,13 @@ class Machine:
 
     entry: RosterMachine
     tariffs: tuple[Tariff, ...]
+
+
+class _Head(Message):
+    """What every command says of itself, whatever a later version's server orders by it."""
+
+    id: Id
+    gateway: Name
 
 
 class RosterStore:
@@ -208,6 +216,19 @@ class RosterStore:
         if self._clock.known() and self._clock.wall_ms() > command.expires_ms:
             raise PeerError(f"command {command.id} expired before it came")
         return command
+
+    def unread(self, payload: bytes) -> str | None:
+        """Return the id of a command that the server signed for this gateway and this version cannot read.
+
+        Raises PeerError for what is not the server's, or says not even whom it is for.
+        """
+        signed, body = self.keys.open(payload), b""
+        try:
+            signed.message()
+        except PeerError:
+            body = signed.body.encode() if signed.kind == "command" else b""
+        head = _Head.decode(body, len(body)) if body else None
+        return head.id if head and head.gateway == self._gateway else None
 
     def _verified(self, payload: bytes, *, own: bool = False) -> Roster | RosterDelta | Command:
         signed = self.keys.open(payload, own=own)

@@ -13,7 +13,17 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("octoprint", "beancount", "meerk40t", "printrun", "prusalink", "pyftpdlib", "moonraker", "klipper")
+PEERS = (
+    "octoprint",
+    "beancount",
+    "meerk40t",
+    "printrun",
+    "prusalink",
+    "pyftpdlib",
+    "moonraker",
+    "klipper",
+    "schemas",
+)
 PYTHON = "3.11"
 INSTALL_TIMEOUT_S = 900
 

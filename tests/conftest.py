@@ -5,6 +5,8 @@ import gc
 import pytest
 from hypothesis import settings
 
+from tests.kit import engine
+
 settings.register_profile("makerfloor", deadline=None)
 settings.load_profile("makerfloor")
 # Thousands of tests stay in memory: looking through them for garbage again and again took a part of each.
@@ -27,12 +29,25 @@ LONG = (
 """What takes longest goes first: begun last, one worker would be left with it alone."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     ranks = {place: rank for rank, place in enumerate(LONG)}
 
     def rank(item: pytest.Item) -> int:
         return min((ranks[place] for place in LONG if item.nodeid.startswith(place)), default=len(LONG))
 
+    if engine.IS_POSTGRESQL:
+        of_sqlite = tuple(engine.OF_SQLITE)
+        config.hook.pytest_deselected(items=[one for one in items if one.nodeid.startswith(of_sqlite)])
+        items[:] = [one for one in items if not one.nodeid.startswith(of_sqlite)]
     items.sort(key=rank)
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_logfinish() -> None:
+    if engine.IS_POSTGRESQL:
+        engine.sweep()
+
+
+def pytest_unconfigure() -> None:
+    engine.end()

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account, AccountMonth
 from booking_api.billing.models import Charge
+from booking_api.sites.models import SiteBill
 
 Key = tuple[str, str, str, str]
 
@@ -19,7 +20,10 @@ def check_months(session: Session) -> Iterator[tuple[str, str]]:
     sums = sa.select(*columns, sa.func.sum(Charge.total_micro)).where(col(Charge.replaced_ms).is_(None))
     parents = dict(session.exec(select(Account.id, Account.parent)).all())
     computed: dict[Key, int] = {}
-    for account, member, month, commodity, total in session.execute(sums.group_by(*columns)):
+    theirs = [col(one) for one in (SiteBill.account, SiteBill.member, SiteBill.month, SiteBill.own)]
+    elsewhere = sa.select(*theirs, sa.func.sum(SiteBill.own_micro)).group_by(*theirs)
+    rows = [*session.execute(sums.group_by(*columns)), *session.execute(elsewhere)]
+    for account, member, month, commodity, total in rows:
         for one in (account, parents.get(account)):
             for who in (member, "") if one in parents else ():
                 key = (str(one), who, month, commodity)

@@ -3,7 +3,7 @@
 Each limit is a budget with a key: an account's own limits (its id), and what one person may charge to a team
 in a month (`TEAM/MEMBER`). A team's limits hold for all of its cost centres together. What is available of a
 budget is the least of its limits, less what is owed or was charged this month, less what running sessions
-hold.
+hold and what other sites of the network may let its member use.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from booking_api.accounts.service import charged_in
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import AccountBalance
 from booking_api.sessions.models import MachineSession, SessionState
+from booking_api.sites.models import SitePass
 
 _RUNNING = (SessionState.OPEN, SessionState.EXCEPTION)
 
@@ -122,6 +123,12 @@ def _sums(session: Session, parts: Mapping[str, list[str]], commodity: str) -> _
         col(AccountBalance.account).in_(names), AccountBalance.commodity == commodity
     )
     sums = _Sums({names[name]: amount for name, amount in session.exec(owed)})
+    reserved = (
+        select(SitePass.account, func.sum(SitePass.reserved_micro))
+        .where(col(SitePass.account).in_(every))
+        .group_by(SitePass.account)
+    )
+    sums.held |= {(account, ""): int(amount) for account, amount in session.exec(reserved)}
     held = (
         select(MachineSession.account, MachineSession.member, func.sum(MachineSession.limit_micro))
         .where(col(MachineSession.account).in_(every), col(MachineSession.state).in_(_RUNNING))

@@ -10,11 +10,12 @@ from booking_api.db import word_column
 
 
 class AccountKind(StrEnum):
-    """Whose account it is. A guest pays at once; a team's is charged by its members."""
+    """Whose account it is. A guest pays at once, a visitor by their home; a team's members charge to it."""
 
     MEMBER = "member"
     TEAM = "team"
     GUEST = "guest"
+    VISITOR = "visitor"
 
 
 class TeamRole(StrEnum):

@@ -22,6 +22,7 @@ NAMES: dict[str, str] = {
     "DeadLetters": "Mails or webhooks were given up",
     "TargetMissing": "Prometheus has nothing to read",
     "DiskNearlyFull": "A disk is nearly full",
+    "BackupOld": "No backup was taken for two days",
     "ClockUnknown": "A gateway does not know the time",
     "MaintenanceDue": "Maintenance is due",
     "UnusualUse": "Unusual use of a machine",

@@ -30,6 +30,7 @@ RECORDED = EVERYBODY | {
     "reservation", "reservation_policy", "reservation_waiting", "reservation_feed",
     "session_split", "maintenance_plan", "maintenance_count", "machine_downtime",
     "setting_change", "work_order", "work_note", "work_photo", "work_part", "report_fact",
+    "site_pass", "visitor",
 }  # fmt: skip
 
 _LEDGER = "the books have a chain of their own; the act names the entry"
@@ -73,6 +74,10 @@ NOT_RECORDED: dict[str, str] = {
     "away": _FLOOR,
     "floor_watched": _MACHINERY,
     "gateway_wiring": _FLOOR,
+    "site_charge": _LEDGER,
+    "site_bill": _LEDGER,
+    "site_settlement": _LEDGER,
+    "site_mark": _MACHINERY,
     "job": _FLOOR,
     "journal_head": _FLOOR,
     "machine_use": _DERIVED,

@@ -1,7 +1,8 @@
 """New badges that are read at a station: asked for by an operator, answered by a gateway, enrolled at once.
 
 What is waited for lives in memory, in the event loop of the link: a server that began anew waits for nothing,
-and drops a badge that comes then. A number that was read stands nowhere but in the badge, sealed.
+and drops a badge that comes then. Of several processes the one that was asked enrols the badge; the others
+know how it stands. A number that was read stands nowhere but in the badge, sealed.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session
 
 from booking_api.audit import acting
 from booking_api.audit.acting import Actor
 from booking_api.badges import service
 from booking_api.clock import Clock
+from booking_api.crew import Alone, Crew
 from booking_api.db import Database
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.unsealing import unsealed
@@ -33,6 +36,8 @@ READ_S = 45
 GRACE_S = 5.0
 """So much longer the server takes what was read in time."""
 KEPT_MAX = 64
+READING = "reading"
+"""The kind of news that tells other processes of a reading."""
 _RANDOM = 0x08
 """ISO/IEC 14443-3: a UID of 4 bytes that begins with this one is drawn anew each time."""
 Send = Callable[[str, Order, str], Awaitable[Reply]]
@@ -67,7 +72,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading:
-    """What came of it so far. `holder` is who has the badge already, a member's id; `actor` asked for it."""
+    """What came of it so far. `holder` is who has the badge already, a member's id; `actor` asked for it.
+
+    `mine`: this process was asked for it, and enrols the badge.
+    """
 
     id: str
     wanted: Wanted
@@ -75,6 +83,21 @@ class Reading:
     state: ReadingState = ReadingState.WAITING
     holder: str = ""
     actor: Actor | None = None
+    mine: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """How a reading stands, as processes tell each other; `left_s` is how long it still waits."""
+
+    id: str
+    wanted: Wanted
+    left_s: float
+    state: ReadingState
+    holder: str
+
+
+_NEWS = TypeAdapter(_News)
 
 
 class Readings:
@@ -86,6 +109,7 @@ class Readings:
         vault: Vault,
         clock: Clock,
         live: LiveFloor,
+        crew: Crew | None = None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db = db
@@ -93,6 +117,8 @@ class Readings:
         self._clock = clock
         self._live = live
         self._now_s = now_s
+        self._crew = crew or Alone()
+        self._crew.listen(self._hear)
         self._of_member: dict[str, Reading] = {}
 
     def of_member(self, member: str) -> Reading | None:
@@ -109,10 +135,8 @@ class Readings:
                 self._end(other, ReadingState.REPLACED)
         ends_s, actor = self._now_s() + READ_S + GRACE_S, acting.current()
         reading = Reading(self._clock.new_id(), wanted, ends_s, actor=actor)
-        self._of_member.pop(wanted.member, None)
-        self._of_member[wanted.member] = reading
-        while len(self._of_member) > KEPT_MAX:
-            del self._of_member[next(iter(self._of_member))]
+        self._keep(reading)
+        self._tell(reading)
         order = ReadBadge(machine=wanted.machine, reading=reading.id, for_s=READ_S)
         try:
             reply = await send(wanted.gateway, order, wanted.by)
@@ -142,16 +166,46 @@ class Readings:
         reading = next((one for one in self._of_member.values() if one.id == read.reading), None)
         if reading is None or (reading.wanted.gateway, reading.wanted.machine) != (gateway, read.machine):
             raise PeerError(f"{gateway} read a badge that nobody waits for")
+        if not reading.mine:
+            return  # the process that was asked takes it
         if self.of_member(reading.wanted.member) is not reading or reading.state is not ReadingState.WAITING:
             raise PeerError(f"{gateway} read a badge too late, or twice")
         with acting.scope(reading.actor):
             done = await self._db.transact(lambda session: self._enrol(session, reading, read))
         reading.state, reading.holder = done  # also when somebody cancelled meanwhile: it is enrolled
+        self._tell(reading)
         self._live.touch(reading.wanted.machine)
+
+    def _keep(self, reading: Reading) -> None:
+        self._of_member.pop(reading.wanted.member, None)
+        self._of_member[reading.wanted.member] = reading
+        while len(self._of_member) > KEPT_MAX:
+            del self._of_member[next(iter(self._of_member))]
+
+    def _tell(self, reading: Reading) -> None:
+        left_s = reading.ends_s - self._now_s()
+        news = _News(reading.id, reading.wanted, left_s, reading.state, reading.holder)
+        self._crew.tell(READING, asdict(news))
+
+    def _hear(self, kind: str, news: object) -> None:
+        """Take how a reading stands by another process; one that ended begins no more."""
+        if kind != READING:
+            return
+        try:
+            told = _NEWS.validate_python(news)
+        except ValidationError:
+            return  # a process of another version
+        known = self._of_member.get(told.wanted.member)
+        if known is None or known.id != told.id:
+            ends_s = self._now_s() + told.left_s
+            self._keep(Reading(told.id, told.wanted, ends_s, told.state, told.holder, mine=False))
+        elif told.state is not ReadingState.WAITING:
+            known.state, known.holder = told.state, told.holder
 
     def _end(self, reading: Reading, state: ReadingState) -> None:
         if reading.state is ReadingState.WAITING:
             reading.state = state
+            self._tell(reading)
             self._live.touch(reading.wanted.machine)
 
     def _enrol(self, session: Session, reading: Reading, read: BadgeRead) -> tuple[ReadingState, str]:

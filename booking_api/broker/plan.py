@@ -7,6 +7,7 @@ one holds on the other. The password format is Mosquitto's own (`$7$`, mosquitto
 import base64
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -157,6 +158,29 @@ def render_acl(identities: Iterable[Identity]) -> str:
         for identity in identities
     )
     return "\n\n".join(blocks) + "\n"
+
+
+def render_nats(identities: Iterable[Identity]) -> str:
+    """Write the users of a NATS cluster with what each may publish and subscribe to, for `include`.
+
+    Source: NATS 2.9, MQTT and permissions: `/ + #` of a filter are `. * >` of a subject, of which `>` does
+    not match the level above; `$MQTT.sub.>` carries QoS 1 to a session, and MQTT cannot subscribe to it.
+    """
+    lines = ["authorization {", "  users: ["]
+    for identity in identities:
+        read, write = (
+            [_subject(rule.topic_filter) for rule in identity.rules if rule.access is access]
+            for access in (Access.READ, Access.WRITE)
+        )
+        heard = [one for subject in read for one in (subject.removesuffix(".>"), subject)]
+        allowed = {"publish": write, "subscribe": [*heard, "$MQTT.sub.>"]}
+        user = {"user": identity.name, "password": identity.password, "permissions": allowed}
+        lines.append(f"    {json.dumps(user)}")
+    return "\n".join([*lines, "  ]", "}"]) + "\n"
+
+
+def _subject(topic_filter: str) -> str:
+    return topic_filter.replace("/", ".").replace("+", "*").replace("#", ">")
 
 
 def parse_acl(text: str) -> dict[str, tuple[Rule, ...]]:

@@ -28,7 +28,7 @@ def tell(session: Session, now_ms: int) -> int:
     ]
     told = 0
     for member, skill, end in due:
-        row = session.get(Certification, (member, skill))
+        row = session.get(Certification, (member, skill), with_for_update=True, populate_existing=True)
         assert row is not None, "what stands was granted"
         if row.told_ms is None or row.told_ms < end:
             row.told_ms = end

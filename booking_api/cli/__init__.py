@@ -2,6 +2,7 @@
 
 root.py    every name, and its module     base.py    what the commands share
 server.py  init, serve, migrate, doctor, demo
+backups.py backup, restore
 floor.py   machines, tariffs, exceptions  people.py  members, badges, certifications, users, money
 badges.py  badges that cannot be copied
 gateways.py the Pis on the floor: enrolled, replaced, re-keyed

@@ -15,11 +15,12 @@ from booking_api.broker.plan import (
     Tls,
     render_acl,
     render_mosquitto,
+    render_nats,
     render_passwords,
 )
+from booking_api.broker.settings import BrokerSettings
 from booking_api.cli.base import app, reading, write_secret
 from booking_api.gateways import enrol as gateways
-from booking_api.settings import BrokerSettings
 from booking_api.vault import open_vault
 
 broker = typer.Typer(help="The broker between server and gateways.", no_args_is_help=True)
@@ -42,7 +43,10 @@ def certificates(
 
 @broker.command()
 def files(ctx: typer.Context, folder: Folder) -> None:
-    """Write mosquitto.conf, passwords and acl: each gateway may speak under its own name only."""
+    """Write mosquitto.conf, passwords and acl: each gateway may speak under its own name only.
+
+    With broker.others, a cluster of NATS, its nats-users.conf instead.
+    """
     with reading(ctx) as (settings, database), database.read() as session:
         words = gateways.passwords(session, open_vault(settings.data))
     write_files(settings.broker, words, folder)
@@ -54,11 +58,15 @@ def write_files(broker: BrokerSettings, words: Mapping[str, str], folder: Path) 
     identities = [server, *(Identity(name, word, IdentityKind.GATEWAY) for name, word in words.items())]
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    texts = {
-        "mosquitto.conf": render_mosquitto(_listener(broker, folder), folder, as_root=os.geteuid() == 0),
-        "passwords": render_passwords(identities),
-        "acl": render_acl(identities),
-    }
+    texts = (
+        {"nats-users.conf": render_nats(identities)}
+        if broker.others
+        else {
+            "mosquitto.conf": render_mosquitto(_listener(broker, folder), folder, as_root=os.geteuid() == 0),
+            "passwords": render_passwords(identities),
+            "acl": render_acl(identities),
+        }
+    )
     for name, text in texts.items():
         (folder / name).unlink(missing_ok=True)
         write_secret(folder / name, text)

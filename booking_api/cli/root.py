@@ -27,6 +27,14 @@ NAMES = {
         "doctor": "Verify books, audit log, journals and tariffs; say where something is not as it was left.",
         "demo": "Run a whole floor here: broker, server, a gateway with simulated machines, and its members.",
     },
+    "backups": {
+        "backup": "Write all that a server needs into one sealed file, while it runs, and read it again.",
+        "restore": "Make a server of a backup, in a new folder; verify it before, and its books after.",
+    },
+    "moving": {
+        "move": "Move the space into another database, from SQLite to PostgreSQL or back, "
+        "while no server runs.",
+    },
     "floor": {
         "machine": "Machines.",
         "exception": "Sessions that wait for an operator.",
@@ -123,6 +131,9 @@ NAMES = {
     },
     "notices": {
         "notices": "Mails and notices to people.",
+    },
+    "network": {
+        "network": "Several spaces in one installation.",
     },
     "exporting": {
         "export": "Write the books, or some months of them, for another program; "

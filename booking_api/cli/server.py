@@ -1,5 +1,6 @@
 """Commands for the server itself."""
 
+import contextlib
 import errno
 import gc
 import json
@@ -14,6 +15,7 @@ from sqlmodel import col, func, select
 
 from booking_api.audit import acting
 from booking_api.auth.service import set_password
+from booking_api.backups import last
 from booking_api.cli.base import app, reading, rehearsal, settings_of, write_secret
 from booking_api.cli.floor import AUTHOR
 from booking_api.cli.root import load
@@ -27,6 +29,7 @@ from booking_api.sessions.models import MachineSession, SessionState
 from booking_api.settings import FILE, read_settings
 from booking_api.start import open_context, open_database
 from booking_api.vault import open_vault
+from booking_api.workers import WORKERS_MAX, inherited, keep, only_one, worker
 from floor.errors import ConfigError
 from floor.timescale import TimeScale
 from floor.words import Role
@@ -173,21 +176,44 @@ def serve(
     time_scale: Annotated[
         str | None, typer.Option(help="For demonstrations: real_ms:floor_ms:speed.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=WORKERS_MAX, help="So many processes; more than one need PostgreSQL.")
+    ] = 1,
+    doors: Annotated[str, typer.Option(hidden=True)] = "",
 ) -> None:
-    """Serve pages and API, and hold the link to the gateways."""
+    """Serve pages and API, and hold the link to the gateways.
+
+    Each of several workers listens at a port of its own, too: those after `server.port`.
+    """
     try:
         scale = TimeScale.parse(time_scale) if time_scale else None
     except ValueError as error:
         remedy = "Write real_ms:floor_ms:speed, with a speed from 1 to 3600."
         raise ConfigError("makerfloor serve", "--time-scale", str(error), remedy) from None
     settings = settings_of(ctx)
-    with listen(settings.host, settings.port, str(settings.file)) as door:
-        context = open_context(settings, scale, migrate=True)
+    if doors:
+        _serve(open_context(settings, scale), inherited(doors))
+        return
+    with contextlib.ExitStack() as held:
+        held.enter_context(only_one(settings, workers))
+        door = held.enter_context(listen(settings.host, settings.port, str(settings.file)))
+        if workers == 1:
+            context = open_context(settings, scale, migrate=True)
+            print(f"Makerfloor is at {settings.address}", flush=True)
+            _serve(context, [door])
+            return
+        open_database(settings, migrate=True).close()
+        arguments = ["--config", str(settings.file), "serve"]
+        arguments += ["--time-scale", time_scale] if time_scale else []
+        own = [
+            held.enter_context(listen(settings.host, settings.port + 1 + n, str(settings.file)))
+            for n in range(workers)
+        ]
         print(f"Makerfloor is at {settings.address}", flush=True)
-        _serve(context, door)
+        keep([worker(arguments, [door, one]) for one in own])
 
 
-def _serve(context: Context, door: socket.socket) -> None:
+def _serve(context: Context, doors: list[socket.socket]) -> None:
     # Loaded here, so that no other command waits for the web stack.
     load("booking_api.app")
     import uvicorn
@@ -207,7 +233,7 @@ def _serve(context: Context, door: socket.socket) -> None:
         settling.daemon = True
         settling.start()
     try:
-        uvicorn.Server(config).run(sockets=[door])
+        uvicorn.Server(config).run(sockets=doors)
     except KeyboardInterrupt:
         pass  # Ctrl-C is how it is ended; uvicorn has closed what was open and says it again
     finally:
@@ -245,7 +271,7 @@ def doctor(ctx: typer.Context) -> None:
     """Verify books, audit log, journals and tariffs; say where something is not as it was left."""
     from booking_api import doctor as examination
 
-    with reading(ctx) as (_, database):
+    with reading(ctx) as (settings, database):
         found = examination.examine(database)
         for finding in found:
             print(f"{finding.where}: {finding.words}")
@@ -256,6 +282,8 @@ def doctor(ctx: typer.Context) -> None:
         with database.read() as session:
             for words in examination.letters_waiting(session, Clock().now_ms()):
                 print(words)
+    if no_backup := last.hint(settings.data, Clock().now_ms()):
+        print(no_backup)
     if exceptions:
         print(f"{exceptions} sessions wait for an operator.")
     if quarantined:

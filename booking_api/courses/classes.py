@@ -299,7 +299,7 @@ def settle(session: Session, row: ClassSession, now_ms: int) -> None:
 def settle_all(session: Session, now_ms: int) -> None:
     """Do so for every class to come that somebody waits for."""
     for id in waiting.lines(session):
-        row = get(session, id)
+        row = hold(session, id)  # who looks at the same time finds what was written
         if row.cancelled_ms is None and row.starts_ms > now_ms:
             settle(session, row, now_ms)
 

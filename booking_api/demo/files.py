@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from booking_api.broker.settings import BrokerSettings
 from booking_api.demo.cast import MACHINES, MEMBERS, STRANGER_UID, DemoMachine, Standing
 from booking_api.demo.folder import SERVER, write_private
 from booking_api.gateways.enrol import Enrolment, config_values
 from booking_api.gateways.keys import Signer
-from booking_api.settings import BrokerSettings
 
 Value = str | int | float | bool | Mapping[str, "Value"]
 PEOPLE = "people.json"

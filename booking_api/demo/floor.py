@@ -15,6 +15,7 @@ import httpx
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerProcess, run_broker
 from booking_api.broker.process import BrokerSettings as BrokerRun
+from booking_api.broker.settings import BrokerSettings
 from booking_api.child import Child, Door
 from booking_api.db import Database
 from booking_api.demo import files, seed
@@ -32,7 +33,6 @@ from booking_api.prometheus.process import (
     PrometheusSettings,
     find_prometheus,
 )
-from booking_api.settings import BrokerSettings
 from booking_api.vault import open_vault
 from floor.errors import ConfigError
 

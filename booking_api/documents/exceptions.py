@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from sqlalchemy import func, literal
+from sqlalchemy import exists, func, literal, or_, union_all
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account
 from booking_api.db import zone_of
 from booking_api.disputes.models import Dispute, DisputeState
 from booking_api.documents.models import BillingAddress, Invoice, InvoiceKind, InvoiceWaiting
-from booking_api.documents.outlook import Expected
+from booking_api.documents.outlook import Expected, waiting_by_account
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import AccountBalance
 from booking_api.members.models import Member
@@ -60,13 +61,16 @@ def find(session: Session, month: str, waits: list[Expected], ready: list[Expect
     counts = dict(session.exec(sessions.group_by(col(MachineSession.state))).all())
     disputes = select(func.count()).select_from(Dispute).where(Dispute.state == DisputeState.OPEN)
     billed = {one.account for one in ready}
+    by_sums = _by_sums(session, month)
     lists: dict[Odd, list[tuple[str, str]]] = {
         Odd.UNROUNDED: [(one.account, one.name) for one in waits if one.account not in billed],
-        Odd.UNUSUAL: list(_unusual(session, ready)),
+        Odd.UNUSUAL: list(_unusual(session, by_sums[Odd.UNUSUAL], ready)),
         Odd.NEGATIVE: [(one.account, one.name) for one in ready if one.total_micro < 0],
         Odd.OVER_CREDIT: _over_credit(session),
-        Odd.NO_MAIL: list(_without_mail(session, ready)),
-        Odd.ZERO: _zero(session, month),
+        Odd.NO_MAIL: [
+            (one.account, one.name) for one in ready if (one.account, one.commodity) in by_sums[Odd.NO_MAIL]
+        ],
+        Odd.ZERO: _names(session, {account for account, _ in by_sums[Odd.ZERO]}),
     }
     found = [
         Found(Odd.UNPRICED, counts.get(SessionState.EXCEPTION, 0)),
@@ -82,16 +86,44 @@ def tiers_of(session: Session) -> dict[str, str]:
     return dict(session.exec(select(Member.account, Member.tier)).all())
 
 
-def _unusual(session: Session, ready: list[Expected]) -> Iterator[tuple[str, str]]:
-    query = (
-        select(Invoice.account, Invoice.commodity, func.max(Invoice.total_micro))
-        .where(Invoice.kind == InvoiceKind.INVOICE)
+def _by_sums(session: Session, month: str) -> dict[Odd, set[tuple[str, str]]]:
+    """Return the accounts and commodities that are odd by their sums, gathered once for all three reasons.
+
+    Of `UNUSUAL` they are those above every earlier invoice: few, whose median is worth a question.
+    """
+    total, entries = func.sum(InvoiceWaiting.amount_micro), func.sum(InvoiceWaiting.entries)
+    sums = waiting_by_account(month, total.label("total"), entries.label("entries")).cte("sums")
+    who = (sums.c.account, sums.c.commodity)
+    habits = (
+        sql_select(col(Invoice.account).label("account"), col(Invoice.commodity).label("commodity"))
+        .add_columns(func.max(Invoice.total_micro).label("top"))
+        .where(col(Invoice.kind) == InvoiceKind.INVOICE)
         .group_by(col(Invoice.account), col(Invoice.commodity))
         .having(func.count() >= UNUSUAL_FROM)
+        .subquery()
     )
-    most = {(account, commodity): top for account, commodity, top in session.exec(query)}
+    same = (habits.c.account == sums.c.account) & (habits.c.commodity == sums.c.commodity)
+    mailed = (
+        exists().where(col(Member.account) == sums.c.account, func.coalesce(Member.email, "") != ""),
+        exists().where(col(BillingAddress.account) == sums.c.account, col(BillingAddress.email) != ""),
+    )
+    queries = {
+        Odd.UNUSUAL: sql_select(*who).join(habits, same).where(sums.c.total > habits.c.top),
+        Odd.NO_MAIL: sql_select(*who).where(~or_(*mailed)),
+        Odd.ZERO: sql_select(*who).where(sums.c.total == 0, sums.c.entries > 0),
+    }
+    named = [query.add_columns(literal(odd.value)) for odd, query in queries.items()]
+    found: dict[Odd, set[tuple[str, str]]] = {odd: set() for odd in queries}
+    for account, commodity, odd in session.execute(union_all(*named)):
+        found[Odd(odd)].add((account, commodity))
+    return found
+
+
+def _unusual(
+    session: Session, higher: set[tuple[str, str]], ready: list[Expected]
+) -> Iterator[tuple[str, str]]:
     for one in ready:
-        if one.total_micro <= most.get((one.account, one.commodity), one.total_micro):
+        if (one.account, one.commodity) not in higher:
             continue
         before = session.exec(
             select(Invoice.total_micro).where(
@@ -119,22 +151,6 @@ def _over_credit(session: Session) -> list[tuple[str, str]]:
     return [(id, name) for id, name in session.exec(query)]
 
 
-def _without_mail(session: Session, ready: list[Expected]) -> Iterator[tuple[str, str]]:
-    reached = set(session.exec(select(Member.account).where(func.coalesce(Member.email, "") != "")))
-    reached |= set(session.exec(select(BillingAddress.account).where(BillingAddress.email != "")))
-    return ((one.account, one.name) for one in ready if one.account not in reached)
-
-
-def _zero(session: Session, month: str) -> list[tuple[str, str]]:
-    """Return whose entries cancel each other: they get no invoice."""
-    root = func.coalesce(Account.parent, Account.id)
-    query = (
-        select(root)
-        .join(InvoiceWaiting, col(InvoiceWaiting.account) == col(Account.id))
-        .where(col(InvoiceWaiting.month) <= month)
-        .group_by(root, col(InvoiceWaiting.commodity))
-        .having(func.sum(InvoiceWaiting.amount_micro) == 0, func.sum(InvoiceWaiting.entries) > 0)
-    )
-    ids = set(session.exec(query))
-    names = select(Account.id, Account.name).where(col(Account.id).in_(ids)).order_by(col(Account.name))
+def _names(session: Session, accounts: set[str]) -> list[tuple[str, str]]:
+    names = select(Account.id, Account.name).where(col(Account.id).in_(accounts)).order_by(col(Account.name))
     return [(id, name) for id, name in session.exec(names)]

@@ -9,7 +9,7 @@ from babel.numbers import is_currency
 from sqlalchemy import and_, func
 from sqlmodel import Session, col, select
 
-from booking_api.accounts.models import Account
+from booking_api.accounts.models import Account, AccountKind
 from booking_api.billing.models import Charge
 from booking_api.documents.models import Invoice, InvoiceItem, InvoiceKind, InvoiceWaiting
 from booking_api.ledger.accounts import member_account
@@ -25,6 +25,7 @@ KINDS = frozenset(
         EntryKind.CONVERSION,
         EntryKind.ROUNDING,
         EntryKind.REBATE,
+        EntryKind.VISIT,
     }
 )
 """The kinds of entries that an invoice lists, with their reversals. Payments and allowances are none."""
@@ -105,13 +106,14 @@ def waiting(session: Session, account: str, before_ms: int) -> list[Waiting]:
 def accounts_waiting(session: Session, month: str) -> list[str]:
     """Return the accounts with something until the end of a month that stands on no invoice yet.
 
-    Cost centres stand for their team's account.
+    Cost centres stand for their team's account; what visitors used their home pays.
     """
     root = func.coalesce(Account.parent, Account.id)
     query = (
         select(root)
         .join(InvoiceWaiting, col(InvoiceWaiting.account) == col(Account.id))
         .where(col(InvoiceWaiting.month) <= month, col(InvoiceWaiting.entries) > 0)
+        .where(Account.kind != AccountKind.VISITOR)
         .distinct()
     )
     return sorted(session.exec(query))

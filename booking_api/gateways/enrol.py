@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.broker.settings import BrokerSettings
 from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.keys import Signer
 from booking_api.gateways.models import Gateway
-from booking_api.settings import BrokerSettings
 from booking_api.vault import Vault
 from floor.errors import Refused
 from floor.ids import GATEWAY_NAME
+from floor.wire.brokers import write_address
 
 Table = dict[str, Any]
 
@@ -98,6 +99,8 @@ def config_values(
     }
     if broker.ca is not None:
         reach["ca"] = "ca.pem"
+    if broker.others:
+        reach["others"] = [write_address(node) for node in broker.others]
     wired = dict(wired or {})
     return {
         "name": enrolment.name,

@@ -1,7 +1,9 @@
 """Roster versions: (epoch, n), never given out twice, not even after the database was restored."""
 
+import fcntl
 import functools
 import os
+import secrets
 from pathlib import Path
 
 from sqlmodel import Session
@@ -42,6 +44,17 @@ def check_restored(session: Session) -> bool:
     return True
 
 
+def begin_after_restore(session: Session) -> RosterVersion:
+    """Begin a new epoch in a database that was made of a backup; return the first version of it.
+
+    It is some epochs on, by chance: a backup may be restored twice, and what a gateway holds of the first
+    time must not look like what the second gives out.
+    """
+    state = hold_rosters(session)
+    _begin_epoch(session, state.epoch + secrets.randbelow(EPOCHS_AHEAD_MAX // 2))
+    return RosterVersion(state.epoch, state.n)
+
+
 def seen(session: Session, version: RosterVersion) -> None:
     """Take that a gateway holds this version; one that is ahead of ours proves that we were restored.
 
@@ -71,6 +84,14 @@ def _read(file: Path) -> RosterVersion | None:
 
 
 def _write(file: Path, version: RosterVersion) -> None:
-    partial = file.with_suffix(".new")
-    partial.write_text(f"{version.epoch} {version.n}\n", encoding="ascii")
-    os.replace(partial, file)
+    """Write a version down, unless another process has written a later one meanwhile."""
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        kept = _read(file)
+        if kept is None or kept < version:
+            partial = file.with_suffix(".new")
+            partial.write_text(f"{version.epoch} {version.n}\n", encoding="ascii")
+            os.replace(partial, file)
+    finally:
+        os.close(folder)

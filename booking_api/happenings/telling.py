@@ -1,6 +1,7 @@
 """Makes of what happened what is sent to programs and people; runs beside the link in each server process.
 
-A happening is told once: whoever marks it, in the transaction that makes its deliveries, tells it.
+A happening is told once: whoever marks it, in the transaction that makes its deliveries, tells it. Every
+process tells and sends; the one that leads reminds and forgets.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from booking_api.notices import reminders, service, trying
 from booking_api.notices.deliverer import Deliverer as Notices
 from booking_api.notices.wording import place_of
 from booking_api.quiet import Quiet
-from booking_api.rounds import each
+from booking_api.rounds import each, leading
 from booking_api.vault import Vault
 from booking_api.webhooks import service as webhooks
 from booking_api.webhooks import trying as deliveries
@@ -36,6 +37,7 @@ class Teller:
 
     def __init__(self, context: Context, upcoming: reminders.Upcoming | None = None) -> None:
         self._db = context.database
+        self._crew = context.crew
         self._wall: Clock = context.wall
         self._clock = context.clock
         self._settings = context.settings.notices
@@ -52,9 +54,9 @@ class Teller:
         async with asyncio.TaskGroup() as group:
             for every_s, act in (
                 (EVERY_S, self.tell),
-                (MINUTE_S, self.remind),
-                (MINUTE_S, self.count),
-                (HOUR_S, self.purge),
+                (MINUTE_S, leading(self._crew, self.remind)),
+                (MINUTE_S, leading(self._crew, self.count)),
+                (HOUR_S, leading(self._crew, self.purge)),
             ):
                 group.create_task(each(every_s, act, self._quiet))
             group.create_task(self.webhooks.run())

@@ -77,7 +77,8 @@ def look(session: Session, live: LiveFloor, now_ms: int, speed: int = 1) -> None
 
 def _watched(session: Session, now_ms: int, speed: int) -> int:
     """Note that the server watches; returns since when it does without a gap."""
-    newest = session.exec(select(Watched).order_by(col(Watched.until_ms).desc()).limit(1)).first()
+    query = select(Watched).order_by(col(Watched.until_ms).desc()).limit(1)
+    newest = session.exec(query.with_for_update()).first()  # one process looks at a time
     if newest is None or not 0 <= now_ms - newest.until_ms <= 3 * NOTED_MS * speed:
         newest = Watched(id=make_id(now_ms), from_ms=now_ms, until_ms=now_ms)
     elif now_ms - newest.until_ms >= NOTED_MS * speed:

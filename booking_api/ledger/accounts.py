@@ -3,14 +3,18 @@
 ```
 assets:member:ACCOUNT      what a member, a team or a guest owes (< 0: has in credit)
 assets:fund:FUND           what a funder owes for reductions and subsidies
+assets:site:SITE           what another site owes for its members' use here, and `assets:settled:SITE` what
+                           settlements left to be paid (< 0: by us)
 assets:cash, assets:bank, assets:provider:NAME    where money lies
 assets:transit             cash and refunds on their way to or from the bank
 income:machine:ID          what a machine earned, funds' shares with it
 income:fee:OCCASION        memberships, classes, no-shows, damages, packs
 income:sale:ITEM           materials and consumables that were sold
+income:visits              what this site adds to what its members use elsewhere
 income:pool:POOL           what funds pay for a pool whatever is used
 income:rounding            what rounding gave or took
 liabilities:tax            tax in what was charged
+liabilities:site:SITE      what is owed to another site for what our members used there
 liabilities:payable        invoices of suppliers that are not paid
 liabilities:deposit:ACCOUNT    what an account gets back when its membership is over
 expense:pool:POOL:KIND     what a cost pool cost
@@ -32,6 +36,7 @@ TRANSIT = "assets:transit"
 BANK_CHARGES = "expense:bank_charges"
 CASH_DIFFERENCE = "expense:cash_difference"
 ROUNDING = "income:rounding"
+SITE_FEE = "income:visits"
 TAX = "liabilities:tax"
 PAYABLE = "liabilities:payable"
 CONVERSION = "equity:conversion"
@@ -42,6 +47,21 @@ GRANTED, USED, EXPIRED, MOVED = (f"allowances:{word}" for word in ("granted", "u
 def member_account(account: str) -> str:
     """Return the account on which a member, a team or a guest owes the space (positive: they owe)."""
     return f"assets:member:{account}"
+
+
+def site_receivable(site: str) -> str:
+    """Return the account on which another site owes for what its members used here."""
+    return f"assets:site:{site}"
+
+
+def site_payable(site: str) -> str:
+    """Return the account of what is owed to another site for what our members used there."""
+    return f"liabilities:site:{site}"
+
+
+def site_settled(site: str) -> str:
+    """Return the account of what settlements with a site left to be paid: by them, or (less than 0) by us."""
+    return f"assets:settled:{site}"
 
 
 def deposit_account(account: str) -> str:

@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from booking_api.accounts import service as accounts
 from booking_api.accounts.models import AccountKind
 from booking_api.clock import make_id
+from booking_api.db import one_at_a_time
 from booking_api.gateways.changes import Subject, changed
 from booking_api.happenings.service import happened
 from booking_api.happenings.words import Happening
@@ -100,6 +101,7 @@ def add(
     session: Session, details: MemberDetails, now_ms: int, kind: AccountKind = AccountKind.MEMBER
 ) -> Member:
     """Admit a member with an account of their own; raises Refused when number or email are another's."""
+    one_at_a_time(session, "member number")
     number = details.number or next_number(session)
     _check_free(session, None, number, details.email)
     id = make_id(now_ms)

@@ -139,8 +139,6 @@ def _write_records(
 
 
 def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
-    for machine, reason, by, at_ms in gathered.lockouts:
-        _lock(session, machine, reason, by, at_ms, now_ms)
     for row in (*gathered.alarms, *(gathered.sessions[id] for id in gathered.ended)):
         row["received_ms"] = now_ms
     _insert(session, BootClock, list(gathered.clocks.values()))
@@ -149,6 +147,8 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     _insert(session, Job, gathered.jobs)
     _insert(session, Alarm, gathered.alarms)
     changed = settle(session, [gathered.sessions[id] for id in sorted(gathered.ended)], now_ms)
+    for machine, reason, by, at_ms in gathered.lockouts:  # after: the book is locked before the rosters
+        _lock(session, machine, reason, by, at_ms, now_ms)
     for id in changed.keys() & gathered.sessions.keys():
         gathered.sessions[id]["total_micro"] = changed[id]
     journal.tell(session, gathered, now_ms)

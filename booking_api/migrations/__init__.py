@@ -11,7 +11,7 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, String, column, inspect, select, table
+from sqlalchemy import Connection, Engine, String, column, inspect, select, table
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,6 +26,13 @@ def upgrade(engine: Engine, revision: str = "head", zone: tzinfo = UTC) -> None:
     from alembic import command
 
     _run(engine, lambda config: command.upgrade(config, revision), zone)
+
+
+def upgrade_within(connection: Connection, zone: tzinfo = UTC) -> None:
+    """Bring a database to the newest form within a transaction that is under way."""
+    from alembic import command
+
+    command.upgrade(_config(connection, zone), "head")
 
 
 def downgrade(engine: Engine, revision: str) -> None:
@@ -48,17 +55,14 @@ def newest() -> str | None:
     return max((file.name[:4] for file in (_HERE / "versions").glob("[0-9]*.py")), default=None)
 
 
-def _config() -> Config:
+def _config(connection: Connection, zone: tzinfo) -> Config:
     from alembic.config import Config
 
-    config = Config()
+    config = Config(attributes={"connection": connection, "zone": zone})
     config.set_main_option("script_location", str(_HERE))
     return config
 
 
 def _run(engine: Engine, act: Callable[[Config], None], zone: tzinfo = UTC) -> None:
-    config = _config()
-    config.attributes["zone"] = zone
     with engine.execution_options(writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        act(config)
+        act(_config(connection, zone))

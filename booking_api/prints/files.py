@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from booking_api.db import StorageFull
+from booking_api.db import room_on_disk
 from floor.errors import Refused
 from floor.print_estimate import Estimate, Mistake, NotGcode, PrintReader
 
 FOLDER, INCOMING = "prints", "incoming"
 STALE_S = 86_400
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Incoming:
 
     def __init__(self, data: Path, limit: int) -> None:
         folder = data / FOLDER / INCOMING
-        with _disk(data):
+        with room_on_disk(data):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(dir=folder)
         self._file = os.fdopen(handle, "wb")
@@ -48,7 +46,7 @@ class Incoming:
         self._size += len(piece)
         if self._size > self._limit:
             raise too_large()
-        with _disk(self._data):
+        with room_on_disk(self._data):
             self._file.write(piece)
         self._sha256.update(piece)
         try:
@@ -62,7 +60,7 @@ class Incoming:
             estimate = self._reader.close()
         except NotGcode as error:
             raise refusal(error.mistake) from error
-        with _disk(self._data):
+        with room_on_disk(self._data):
             self._file.flush()
             os.fsync(self._file.fileno())
         self._file.close()
@@ -111,7 +109,7 @@ def place(data: Path, sha256: str) -> Path:
 def keep(data: Path, taken: Taken) -> None:
     """Put a file where it stays; one that is there already is the same."""
     final = place(data, taken.sha256)
-    with _disk(data):
+    with room_on_disk(data):
         final.parent.mkdir(exist_ok=True, mode=0o700)
         os.replace(taken.path, final)
 
@@ -128,13 +126,3 @@ def forget(data: Path, needed: Collection[str]) -> int:
             if path.stat().st_mtime < time.time() - STALE_S:
                 path.unlink()
     return count
-
-
-@contextlib.contextmanager
-def _disk(data: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull(f"The disk that holds {data} is full. Nothing was kept.") from error
-        raise

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the space: its machines, who waits for them, its pools, its week and its disk.
+"""What Prometheus reads of the space: its machines, who waits for them, its pools, its week, disk and backup.
 
 No label names a member. Series of what is gone are taken away.
 """
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from prometheus_client import Gauge
 from sqlmodel import Session, col, func, select
 
+from booking_api.backups import last
 from booking_api.context import Context
 from booking_api.machines.models import Machine
 from booking_api.reservations.models import Waiting
@@ -26,6 +27,9 @@ REVENUE = Gauge(
 COST = Gauge("makerfloor_pool_cost_micro", "What a cost pool costs this month", ["pool", "commodity"])
 HOUR = Gauge("makerfloor_hour_of_week", "The hour of the space's week: 0 is Monday from 0:00 on")
 DISK = Gauge("makerfloor_disk_free_ratio", "What is free of the disk that has the data folder")
+BACKUP = Gauge(
+    "makerfloor_backup_last_success_timestamp_seconds", "When the last backup was taken and read again"
+)
 
 Levels = Mapping[tuple[str, ...], int]
 
@@ -61,12 +65,13 @@ def look_at_pools(context: Context) -> None:
 
 
 def look_at_house(context: Context) -> None:
-    """Show the hour of the week, the machines and what is free of the disk."""
+    """Show the hour of the week, the machines, what is free of the disk, and when a backup was taken."""
     now_ms = context.clock.now_ms()
     local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(context.zone)
     HOUR.set(local.weekday() * 24 + local.hour)
     usage = shutil.disk_usage(context.database.data)
     DISK.set(usage.free / usage.total)
+    BACKUP.set((last.taken_ms(context.database.data) or 0) / 1000)
     with context.database.read() as session:
         look_at_machines(session, now_ms)
 

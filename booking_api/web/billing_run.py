@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Form, Query
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, func, select
 from starlette.responses import RedirectResponse, Response
 
-from booking_api.accounts.models import Account, AccountKind
+from booking_api.accounts.models import AccountKind
 from booking_api.api.routes import Router
 from booking_api.auth.guards import Writing, holds
 from booking_api.auth.permissions import Permission
@@ -82,7 +82,7 @@ def preview(
         "totals": _totals(ready),
         "kinds": [(KINDS[kind], len(sums), sums) for kind, sums in by_kind.items()],
         "code": code,
-        "tiers": _chart(page, by_tier, code),
+        "tiers": _chart(page, by_tier, code) if len(by_tier) > 1 else None,
     }
     return page.answer("billing_run.html", values)
 
@@ -119,14 +119,12 @@ def _sums(
 ) -> tuple[dict[str, dict[str, int]], dict[AccountKind, list[Expected]]]:
     """Return what is billed by tier and commodity ("": teams), and who is billed by kind of account."""
     tiers = exceptions.tiers_of(session)
-    roots = select(Account.id, Account.kind).where(col(Account.parent).is_(None))
-    kinds = {id: AccountKind(kind) for id, kind in session.exec(roots)}
     by_tier: dict[str, dict[str, int]] = {}
     by_kind: dict[AccountKind, list[Expected]] = {}
     for one in ready:
         sums = by_tier.setdefault(tiers.get(one.account, ""), {})
         sums[one.commodity] = sums.get(one.commodity, 0) + one.total_micro
-        by_kind.setdefault(kinds[one.account], []).append(one)
+        by_kind.setdefault(one.kind, []).append(one)
     return by_tier, by_kind
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -16,17 +16,23 @@ from booking_api import problems
 from booking_api.auth.guards import context_of, who_asks
 from booking_api.auth.who import Who
 from booking_api.context import Context
+from booking_api.db import is_away
+from booking_api.quiet import Quiet
 from booking_api.web.formats import Formats
+from booking_api.web.language import catalogue, choose
 from booking_api.web.render import make_page
 from booking_api.web.sentences import said
 from booking_api.web.training_words import skill_names
 from floor.errors import FloorError, Refused
 
 log = logging.getLogger(__name__)
+_quiet = Quiet(log)
+RETRY_AFTER_S = "5"
 SENTENCES = {
     404: "There is no such page.",
     408: "What was sent came too slowly. Try it again.",
     413: "What was sent is too large for this page.",
+    503: problems.OTHERS["database_away"][1],
 }
 """What a page says of an error of HTTP itself; a catalogue has each text."""
 
@@ -77,6 +83,20 @@ async def on_data_error(request: Request, error: Exception) -> Response:
     return await on_invalid(request, error)
 
 
+async def on_database_error(request: Request, error: Exception) -> Response:
+    """Answer while PostgreSQL is away, and not with a page, which would need it; else it is our fault."""
+    if not isinstance(error, DBAPIError) or not is_away(error):
+        raise error
+    _quiet.warn("the database cannot be reached", error.orig)
+    status, sentence = problems.OTHERS["database_away"]
+    answer: Response = problems.problem(status, "database_away", sentence, request)
+    if _is_page(request):
+        words = catalogue(choose(None, None, request.headers.get("accept-language", "")))
+        answer = PlainTextResponse(f"{words.gettext(sentence)}\n", status)
+    answer.headers["Retry-After"] = RETRY_AFTER_S
+    return answer
+
+
 async def on_server_error(request: Request, error: Exception) -> Response:
     """Answer what is our fault."""
     if not _is_page(request):
@@ -90,6 +110,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(DataError, on_data_error)
+    app.add_exception_handler(DBAPIError, on_database_error)
     app.add_exception_handler(OverflowError, on_data_error)
     app.add_exception_handler(Exception, on_server_error)
 

@@ -37,6 +37,7 @@ def board(page: Paged, asked: Filter) -> Response:
     values = {
         "areas": areas_of(shown, page, asked),
         "asked": asked,
+        "wall": page.context.settings.wall,
         "board": shown,
         "count": len(there),
         "choices": choices(asked, there, page.f),

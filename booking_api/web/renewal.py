@@ -6,9 +6,11 @@ It runs before a request and beside it, so that no request holds the database wh
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,9 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from booking_api.auth import service
 from booking_api.auth.guards import cookie_name
 from booking_api.context import Context
+from booking_api.db import StorageFull
 from booking_api.tokens import digest
 from booking_api.web.entry import set_session
 
+log = logging.getLogger(__name__)
 KNOWN_MAX = 10_000
 ASSETS = ("/static/", "/vendor/", "/live/", "/metrics", "/healthz")
 
@@ -44,10 +48,13 @@ class Renewal:
         fresh: str | None = None
         by_browser = bool(cookie) and not scheme and request.method == "GET"
         token = secret.strip() if scheme.lower() == "bearer" else cookie if by_browser else ""
-        if token and self._is_due(token) and await asyncio.to_thread(_unseen, context, token, now_ms):
-            fresh = await context.database.transact(
-                lambda session: service.note_use(session, token, now_ms, settings)
-            )
+        try:
+            if token and self._is_due(token) and await asyncio.to_thread(_unseen, context, token, now_ms):
+                fresh = await context.database.transact(
+                    lambda session: service.note_use(session, token, now_ms, settings)
+                )
+        except (StorageFull, SQLAlchemyError) as error:
+            log.debug("a use was not noted: %s", error)  # the request itself says what is wrong
         if fresh is None:
             await self._app(scope, receive, send)
             return

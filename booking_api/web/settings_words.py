@@ -37,6 +37,7 @@ LABELS: dict[str, str] = {
     "broker.username": "User",
     "broker.password": "Password",
     "broker.ca": "File of the authority for TLS",
+    "broker.others": "Other nodes of the broker",
     "prometheus.url": "Address of Prometheus",
     "invoice.name": "Who issues invoices",
     "invoice.address": "Their address",

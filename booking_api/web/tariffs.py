@@ -78,7 +78,9 @@ def _listed(id: str, versions: Sequence[TariffVersion], on: Sequence[Machine], p
     coming = next((one for one in reversed(versions) if one.valid_from_ms > now_ms), None)
     shown = current or versions[0]
     tariff = service.parsed(shown.text, shown.id)
-    return Listed(id, tariff.name, short_price(tariff, page.f), current, coming, tuple(on))
+    asks = any(component.price_micro for component in tariff.components)
+    price = short_price(tariff, page.f) or (tariff_words(tariff, page.f)[0] if asks else "")
+    return Listed(id, tariff.name, price, current, coming, tuple(on))
 
 
 @router.get("/{id}")

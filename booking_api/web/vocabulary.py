@@ -41,6 +41,7 @@ KINDS = {
     EntryKind.CLOSE: "Period close",
     EntryKind.REBATE: "Rebate",
     EntryKind.OPENING: "Opening balance",
+    EntryKind.VISIT: "Use at another site",
     EntryKind.REVERSAL: "Correction",
 }
 """What each kind of entry is called on a statement."""

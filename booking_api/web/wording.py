@@ -74,7 +74,7 @@ def _price(component: Component, price: str, formats: Formats) -> str:
         each = EACH if component.on is Occasion.SESSION else EVERY
         return gettext(each[component.each]) % words
     if component.quantity is None and component.count:
-        return gettext("%(price)s for each of %(what)s") % words
+        return gettext("%(price)s per %(what)s") % words
     if component.quantity is None:
         session, once = gettext("%(price)s for each session"), gettext("%(price)s each time")
         return (session if component.on is Occasion.SESSION else once) % words

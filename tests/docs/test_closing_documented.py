@@ -16,6 +16,7 @@ from booking_api.periods.statement import CloseStated
 from booking_api.periods.text import as_text
 from floor.costing import Actual, CostKind
 from tests.docs.test_cost_sharing_documented import SOURCE, TEXT, micro, rows, worked_out
+from tests.kit.engine import url_in
 from tests.kit.months import HOUR_MS, Space, Use, begin_of, make_space
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "closing.md"
@@ -26,7 +27,7 @@ FUNDS = {"guests": "", "members": "dues", "students": "city", "volunteers": "due
 
 @pytest.fixture
 def space(tmp_path: Path) -> Iterator[Space]:
-    made = make_space(f"sqlite:///{tmp_path / 'space.db'}", tmp_path)
+    made = make_space(url_in(tmp_path, "space.db"), tmp_path)
     made.costs(SOURCE)
     yield made
     made.db.close()

@@ -12,7 +12,8 @@ def test_every_package_has_its_users_and_its_reason(root: Path) -> None:
     assert {package.name for package in packages} == {
         "mosquitto", "prometheus", "chromium", "fonts-noto-cjk", "postgresql", "build-essential", "hledger",
         "libsodium23", "libusb-dev", "poppler-utils", "libcap-dev", "file", "libturbojpeg0", "zbar-tools",
-        "slic3r", "pcscd", "vsmartcard-vpcd", "prometheus-alertmanager",
+        "slic3r", "pcscd", "vsmartcard-vpcd", "nats-server", "prometheus-alertmanager", "nginx", "caddy",
+        "systemd",
     }  # fmt: skip
     assert all(package.needed_by <= {"demo", "test"} and "test" in package.needed_by for package in packages)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 
 from sqlmodel import col, select
@@ -28,7 +26,9 @@ from floor.meter import Quantity
 from floor.tariff import Occasion
 from floor.wire.journal import Fact, SessionEnded
 from floor.words import StopType
+from tests.kit import template
 from tests.kit.billing import charges_of
+from tests.kit.engine import url_in
 from tests.kit.server import MINUTE_MS, NOW_MS, Floor, Writer, make_floor, started
 
 HEAD = 'name = "List"\ncommodity = "EUR"\nvalid_from = 2026-01-01\n'
@@ -63,13 +63,10 @@ class Use:
     faulted: bool = False
 
 
-@cache
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="histories-"))
-    floor = make_floor(f"sqlite:///{folder / 'floor.db'}", folder)
+def _made_anew(url: str, data: Path) -> None:
+    floor = make_floor(url, data)
     furnish(floor)
     floor.db.close()
-    return folder
 
 
 def furnish(floor: Floor) -> None:
@@ -111,11 +108,11 @@ def furnish(floor: Floor) -> None:
 
 @contextmanager
 def copied() -> Iterator[Floor]:
-    """Give such a floor of one's own, on SQLite."""
+    """Give such a floor of one's own."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "floor"
-        shutil.copytree(_template(), folder)
-        db = Database(f"sqlite:///{folder / 'floor.db'}", folder)
+        folder = Path(name)
+        template.copied(_made_anew, url_in(folder), folder)
+        db = Database(url_in(folder), folder)
         with db.read() as session:
             ada, ben = (members.find(session, number).id for number in ("1", "2"))
         try:

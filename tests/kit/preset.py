@@ -41,6 +41,7 @@ from floor.meter import Quantity
 from floor.money import MICRO
 from floor.wire.journal import Fact, SessionEnded, SessionStarted
 from floor.words import StopType
+from tests.kit.engine import setting
 from tests.kit.server import Writer
 
 GATEWAY = "gw"
@@ -69,7 +70,7 @@ class Space:
         library.write(name, folder)
         lines = f'name = "{preset.space}"\ntimezone = "{zone or preset.timezone}"\n'
         more = f'language = "{preset.language}"\ncurrency = "{preset.currency}"\n'
-        (folder / FILE).write_text(f"[space]\n{lines}{more}")
+        (folder / FILE).write_text(f"[space]\n{lines}{more}{setting(folder)}")
         self.folder = folder
         self.settings: Settings = read_settings(folder / FILE, {})
         self.zone = ZoneInfo(self.settings.timezone)

@@ -12,16 +12,17 @@ import psycopg
 from sqlalchemy import URL, make_url
 
 R = TypeVar("R")
-_made: dict[tuple[str, str], tuple[tempfile.TemporaryDirectory[str], URL, object]] = {}
+_made: dict[tuple[str, ...], tuple[tempfile.TemporaryDirectory[str], URL, object]] = {}
 
 
-def copied(build: Callable[[str, Path], R], url: str, data: Path) -> R:
+def copied(build: Callable[[str, Path], R], url: str, data: Path, *words: str) -> R:
     """Make at `url`, where nothing is yet, and in a folder what `build` makes; returns its result.
 
-    `build` is called once for each server of databases, with an empty one, and closes what it opened.
+    `build` is called once for each server of databases (and `words`, where it depends on more), with an empty
+    one, and closes what it opened.
     """
     wanted = make_url(url)
-    key = (f"{build.__module__}.{build.__qualname__}", f"{wanted.drivername}:{wanted.port}")
+    key = (f"{build.__module__}.{build.__qualname__}", f"{wanted.drivername}:{wanted.port}", *words)
     if key not in _made:
         folder = tempfile.TemporaryDirectory(prefix="makerfloor-template-")
         first = _template(wanted, Path(folder.name))
@@ -32,6 +33,7 @@ def copied(build: Callable[[str, Path], R], url: str, data: Path) -> R:
     if wanted.database and wanted.drivername == "sqlite":
         shutil.copyfile(str(template.database), wanted.database)
     else:
+        _order(wanted, f'DROP DATABASE IF EXISTS "{wanted.database}" WITH (FORCE)')
         _order(wanted, f'CREATE DATABASE "{wanted.database}" TEMPLATE "{template.database}"')
     return result  # type: ignore[return-value]
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
@@ -50,6 +47,8 @@ from floor.wire.journal import (
 )
 from floor.wire.messages import Order, Reply, Station, Stations
 from floor.words import Activity, BadgeKind, Role, StationState, StopType
+from tests.kit.engine import IS_POSTGRESQL, url_in
+from tests.kit.template import copied
 
 NOW_MS = 1_779_357_600_000  # 2026-05-21 10:00 UTC
 MINUTE = 60_000
@@ -232,33 +231,26 @@ SETTINGS = '[space]\nname = "Kelp Street"\ntimezone = "Europe/Dublin"\n'
 def build(folder: Path, url: str = "") -> WebFloor:
     """Build the floor in a folder. Its clock stands at NOW_MS when it is built, and goes on.
 
-    People, machines and history are made once and copied: passwords are slow to hash on purpose. In another
-    database than the folder's own, an empty one that `url` names, they are made anew.
+    People, machines and history are made once and copied: passwords are slow to hash on purpose. `url` names
+    another database than the folder's own, which is not there yet.
     """
-    if url:
-        (folder / "makerfloor.toml").write_text(f'{SETTINGS}[database]\nurl = "{url}"\n')
-        floor = _filled(folder)
-        _all_free(floor)
-        return floor
-    kept, first = _first()
-    shutil.copytree(kept.name, folder, dirs_exist_ok=True)
+    own = f"sqlite:///{folder / 'data' / 'makerfloor.db'}"
+    url = url or (url_in(folder) if IS_POSTGRESQL else own)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    first = copied(_filled, url, folder)
+    (folder / "makerfloor.toml").write_text(SETTINGS + (_database(url) if url != own else ""))
     floor = replace(first, **_parts(folder))
     _all_free(floor)
     return floor
 
 
-@functools.cache
-def _first() -> tuple[tempfile.TemporaryDirectory[str], WebFloor]:
-    kept = tempfile.TemporaryDirectory()
-    folder = Path(kept.name)
-    (folder / "makerfloor.toml").write_text(SETTINGS)
-    floor = _filled(folder)
-    floor.context.database.close()
-    return kept, floor
+def _database(url: str) -> str:
+    return f'[database]\nurl = "{url}"\n'
 
 
-def _filled(folder: Path) -> WebFloor:
-    (folder / "data").mkdir()
+def _filled(url: str, folder: Path) -> WebFloor:
+    (folder / "makerfloor.toml").write_text(SETTINGS + _database(url))
+    (folder / "data").mkdir(exist_ok=True)
     parts = _parts(folder)
     floor = WebFloor(people={}, **parts)
     migrations.upgrade(floor.context.database.engine)
@@ -266,6 +258,7 @@ def _filled(folder: Path) -> WebFloor:
         _people(session, floor)
         _machines(session, floor)
     _history(floor)
+    floor.context.database.close()
     return floor
 
 

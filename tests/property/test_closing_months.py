@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,10 +13,10 @@ from hypothesis import strategies as st
 from booking_api import doctor
 from booking_api.costing import invoices
 from booking_api.costing.invoices import InvoiceDetails, InvoiceLine
-from booking_api.db import Database
 from booking_api.periods.statement import PoolStated
 from floor.costing import CostKind
-from tests.kit.months import ZONE, Space, Use, after, begin_of, cost_file, make_space
+from tests.kit.engine import url_in
+from tests.kit.months import Space, Use, after, begin_of, cost_file, make_space
 
 MONTH = "2027-01"
 BEGIN_MS, MINUTE_MS = begin_of(MONTH), 60_000
@@ -53,18 +51,10 @@ FILES = st.builds(
 )
 
 
-@cache
-def migrated() -> tempfile.TemporaryDirectory[str]:
-    kept = tempfile.TemporaryDirectory()
-    make_space(f"sqlite:///{kept.name}/space.db", Path(kept.name)).db.close()
-    return kept
-
-
 @contextmanager
 def fresh() -> Iterator[Space]:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(migrated().name, folder, dirs_exist_ok=True)
-        space = Space(Database(f"sqlite:///{folder}/space.db", Path(folder), ZONE))
+        space = make_space(url_in(Path(folder)), Path(folder))
         yield space
         space.db.close()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from booking_api.payments import opening
 from floor.errors import PeerError
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 
 CELL = st.text(max_size=12) | st.sampled_from(
@@ -22,7 +23,7 @@ CELL = st.text(max_size=12) | st.sampled_from(
 @pytest.fixture(scope="module")
 def floor() -> Iterator[Floor]:
     with tempfile.TemporaryDirectory() as folder:
-        made = make_floor(f"sqlite:///{folder}/floor.db", Path(folder))
+        made = make_floor(url_in(Path(folder)), Path(folder))
         yield made
         made.db.close()
 

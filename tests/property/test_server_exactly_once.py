@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from booking_api import doctor
 from booking_api.sessions.models import SessionState
+from tests.kit.engine import url_in
 from tests.kit.server import Floor, Writer, batch_of, make_floor
 
 
@@ -59,7 +60,7 @@ def test_the_books_do_not_depend_on_how_the_journal_came(
 
 
 def _delivered(folder: Path, minutes: list[int], deliveries: list[tuple[int, int]], size: int) -> object:
-    floor = make_floor(f"sqlite:///{folder / 'floor.db'}", folder)
+    floor = make_floor(url_in(folder), folder)
     journal = journal_for(floor, minutes)
     for first, count in deliveries:
         part = journal.entries[first % len(journal.entries) :][:count]

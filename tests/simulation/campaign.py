@@ -77,12 +77,13 @@ def main() -> int:
     parser.add_argument("--pace", type=int, default=1, help="how many times as long as usual a use takes")
     parser.add_argument("--limit", type=int, default=None, help="what each second may owe, in micro-units")
     parser.add_argument("--twins", type=int, default=0, help="computers with a copied card")
+    parser.add_argument("--leaps", action="store_true", help="clocks go far off too, and the server's own")
     parser.add_argument("--calm", action="store_true", help="nothing fails")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     given = parser.parse_args()
     one = Plan(
         given.first, given.sessions, not given.calm, given.gateways, given.stations, given.people,
-        given.hours, given.pace, given.limit, given.twins,
+        given.hours, given.pace, given.limit, given.twins, given.leaps,
     )  # fmt: skip
     plans = [replace(one, seed=seed) for seed in range(given.first, given.first + given.seeds)]
     began_s, whole = time.monotonic(), Lived(given.first)

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 from random import Random
 
 from tests.peers.postgres import Cluster
-from tests.simulation.kills_oracle import Death, contradictions, read
+from tests.simulation.kills_oracle import contradictions, has_all, read
 from tests.simulation.processes import ADA, BEN, LAID_S, Space, until
 
 RESULT = Path("build/kills.json")
 MEMORY = Path("/dev/shm")
 MACHINES = ("saw", "mill", "lathe")
-STARTED = ("broker", "server", "gateway")
 BETWEEN_S = (0.2, 6.0)
 DOWN_S = (0.1, 4.0)
 TAP_S = (LAID_S, 4.0)
@@ -36,27 +33,25 @@ EMPTIED = 0.3
 
 
 class Fight:
-    """One space, its people, and whoever kills: `live` until so many were killed and all is well again."""
+    """A running space, its people, and who kills: `live` until so many were killed and all is well again."""
 
     def __init__(self, space: Space, seed: int) -> None:
         self.space, self.random = space, Random(seed)
-        self.deaths: list[Death] = []
         self.happened: Counter[str] = Counter()
         self._returns: dict[str, float] = {}
 
     def live(self, kills: int) -> None:
-        for name in STARTED:
-            self.space.start(name)
+        last = len(self.space.deaths) + kills
         self.space.tap_until(closed=True)
-        taps_s = dict.fromkeys(MACHINES, time.monotonic())
+        taps_s = dict.fromkeys(self.space.machines, time.monotonic())
         kill_s = time.monotonic() + self.random.uniform(*BETWEEN_S)
-        while len(self.deaths) < kills or self._returns:
+        while len(self.space.deaths) < last or self._returns:
             for machine, due_s in taps_s.items():
                 if time.monotonic() > due_s:
                     taps_s[machine] = time.monotonic() + self.random.uniform(*TAP_S)
                     self._tap(machine)
             self._come_back()
-            if len(self.deaths) < kills and time.monotonic() > kill_s:
+            if len(self.space.deaths) < last and time.monotonic() > kill_s:
                 kill_s = time.monotonic() + self.random.uniform(*BETWEEN_S)
                 self._kill()
             time.sleep(0.02)
@@ -70,9 +65,8 @@ class Fight:
     def _kill(self) -> None:
         alive = [name for name in self.space.processes if name not in self._returns]
         if alive:
-            name, before_s = self.random.choice(alive), time.monotonic()
+            name = self.random.choice(alive)
             self.space.kill(name)
-            self.deaths.append(Death(name, before_s, time.monotonic()))
             self.happened[f"{name} killed"] += 1
             self._returns[name] = time.monotonic() + self.random.uniform(*DOWN_S)
 
@@ -94,7 +88,7 @@ class Fight:
 
     def _settle(self) -> None:
         """End every use, and wait until the server has all that the gateway recorded."""
-        for machine in MACHINES:
+        for machine in self.space.machines:
             while self.space.rig.closed(machine):
                 for badge in (ADA, BEN):
                     if self.space.rig.closed(machine):
@@ -105,11 +99,7 @@ class Fight:
 
     def _all_there(self) -> bool:
         self._come_back()
-        (path,) = (self.space.folder / "pi").rglob("journal.db")
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
-            last = journal.execute("SELECT epoch, max(seq) FROM entries GROUP BY epoch").fetchall()
-        books = read(self.space)
-        return sorted((head.epoch, head.seq) for head in books.heads) == sorted(last) and books.settled
+        return has_all(self.space)
 
 
 def fight(kills: int, seed: int) -> tuple[Fight, list[str]]:
@@ -124,13 +114,13 @@ def _fight_in(folder: Path, kills: int, seed: int) -> tuple[Fight, list[str]]:
     folder.chmod(0o755)  # PostgreSQL is another user
     space = Space(folder, MACHINES, Cluster(home))
     try:
+        space.open()
         fought = Fight(space, seed)
         fought.live(kills)
-        space.shell("makerfloor --config space/makerfloor.toml doctor")
-        books = read(space)
+        space.type_in("doctor")
         fought.happened["uses"] = len(space.rig.uses)
-        fought.happened.update(str(row.stop_type) for row in books.sessions)
-        return fought, contradictions(space, fought.deaths, books)
+        fought.happened.update(str(row.stop_type) for row in read(space).sessions)
+        return fought, contradictions(space)
     finally:
         space.end()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from sqlmodel import col, select
@@ -13,22 +15,23 @@ from booking_api.ledger.models import AccountBalance
 from booking_api.members.models import Member
 from booking_api.metering.models import JournalHead, JournalRecord, Quarantined
 from booking_api.sessions.models import MachineSession, SessionState
+from booking_api.settings import read_settings
 from floor.words import StopType
-from tests.simulation.processes import ADA, BEN, CHECKPOINT_S, NEAR_S, PRICE_MICRO_MS, Powered, Space
+from tests.simulation.processes import (
+    ADA,
+    BEN,
+    CHECKPOINT_S,
+    NEAR_S,
+    PRICE_MICRO_MS,
+    Death,
+    Powered,
+    Space,
+)
 
 CENT_MICRO = 10_000
 NUMBERS = {"1001": ADA, "1002": BEN}
 TAPPED_S = 6.0
 """How long before a contact closed its tap may be: a process that starts reads its line late."""
-
-
-@dataclass(frozen=True)
-class Death:
-    """A process was killed between two instants of this computer's monotonic clock."""
-
-    name: str
-    before_s: float
-    after_s: float
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class Books:
 
 def read(space: Space) -> Books:
     """Read the server's database."""
-    database = Database(space.environment["MAKERFLOOR_DATABASE_URL"], space.folder)
+    settings = read_settings(space.folder / "space/makerfloor.toml", {})
+    database = Database(settings.database_url, settings.data)
     try:
         with database.read() as session:
             places = select(JournalRecord.epoch, JournalRecord.seq).order_by(
@@ -74,9 +78,19 @@ def read(space: Space) -> Books:
         database.close()
 
 
-def contradictions(space: Space, deaths: Sequence[Death], books: Books) -> list[str]:
+def has_all(space: Space) -> bool:
+    """Whether the server has all that the gateway recorded, and every session is priced or an exception."""
+    (path,) = (space.folder / "pi").rglob("journal.db")
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
+        last = journal.execute("SELECT epoch, max(seq) FROM entries GROUP BY epoch").fetchall()
+    books = read(space)
+    return books.settled and sorted((head.epoch, head.seq) for head in books.heads) == sorted(last)
+
+
+def contradictions(space: Space) -> list[str]:
     """Return what contradicts the truth, a line each."""
-    killed = [death for death in deaths if death.name == "gateway"]
+    books = read(space)
+    killed = [death for death in space.deaths if death.name == "gateway"]
     pairs, rest = _paired(space.rig.uses, books.sessions)
     found = [f"no session for {use}" for use in rest]
     for use, row in pairs:

@@ -22,10 +22,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from booking_api.broker.process import find_mosquitto
+from tests.kit.engine import IS_POSTGRESQL, empty_in
 from tests.kit.frames import rdm6300
+from tests.kit.initialised import URL, asked
 from tests.peers.postgres import Cluster, free_port
 
 ADA, BEN = bytes.fromhex("62E3086CED"), bytes.fromhex("0102030405")
@@ -56,12 +58,16 @@ sed -i 's|^# ca = .*|ca = "../broker/ca.crt"|; s|^port = 1883|port = {broker_por
 makerfloor tariff add ../saw.toml
 makerfloor gateway enrol pi-1 --out ../pi/gateway.toml
 for machine in {machines}; do
-    makerfloor machine add $machine $machine --gateway pi-1 --tariff saw --open-to-all
+    makerfloor machine add $machine $machine --gateway pi-1 --tariff saw
 done
 makerfloor member add Maple Member --number 1001
 makerfloor member add Willow Member --number 1002
 makerfloor badge add 1001 {ada} --kind uid_125khz
 makerfloor badge add 1002 {ben} --kind uid_125khz
+for machine in {machines}; do
+    makerfloor certify 1001 $machine
+    makerfloor certify 1002 $machine
+done
 makerfloor broker files ../broker
 """
 WIRED = """
@@ -100,6 +106,15 @@ class Powered:
     @property
     def lasted_s(self) -> float:
         return self.off_s - self.on_s
+
+
+@dataclass(frozen=True)
+class Death:
+    """A process was killed between two instants of this computer's monotonic clock."""
+
+    name: str
+    before_s: float
+    after_s: float
 
 
 class Rig:
@@ -147,15 +162,16 @@ class Space:
         self.taps: dict[str, list[tuple[float, bytes]]] = defaultdict(list)
         self.rig = Rig(folder / "rig")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._database = database
-        self.environment = os.environ | {"PATH": f"{BIN}:/usr/sbin:{os.environ['PATH']}"}
+        self.deaths: list[Death] = []
+        self._environment = os.environ | {"PATH": f"{BIN}:/usr/sbin:{os.environ['PATH']}"}
         self.commands = {"database": database.command} if database else {}
         if database:
-            self.environment["MAKERFLOOR_DATABASE_URL"] = database.url
             self.start("database")
             until(database.answers, "the database answers")
             database.create()
-        self._set_up()
+            self._set_up(database.url)
+        else:
+            self._set_up(empty_in(folder) if IS_POSTGRESQL else "")
         mosquitto = find_mosquitto()
         assert mosquitto, "Mosquitto is missing: apt-get install mosquitto"
         self.commands |= {
@@ -164,7 +180,7 @@ class Space:
             "gateway": [str(BIN / "makerfloor-gateway"), "--config", "pi/gateway.toml", "run"],
         }
 
-    def _set_up(self) -> None:
+    def _set_up(self, url: str) -> None:
         folder = self.folder
         (folder / "pi").mkdir()
         (folder / "saw.toml").write_text(TARIFF)
@@ -176,30 +192,45 @@ class Space:
             ada=ADA.hex().upper(),
             ben=BEN.hex().upper(),
         )
-        self.shell(script)
+        done = subprocess.run(
+            ["bash", "-eu", "-c", script],
+            cwd=folder, env=self._environment | ({URL: url} if url else {}),
+            check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done
+        if url:
+            with (folder / "space/makerfloor.toml").open("a") as file:
+                file.write(f'[database]\nurl = "{url}"\n')
         with (folder / "pi/gateway.toml").open("a") as file:
             file.write(WIRED.format(checkpoint_s=CHECKPOINT_S))
             for machine, (_, slave) in self.readers.items():
                 file.write(STATION.format(machine=machine, tty=os.ttyname(slave), socket=folder / "rig"))
 
-    def shell(self, script: str) -> str:
-        """Run commands as a person would type them; the first that fails is a failure."""
-        done = subprocess.run(
-            ["bash", "-eu", "-c", script],
-            cwd=self.folder, env=self.environment, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+    def type_in(self, *arguments: str) -> str:
+        """Run a command of the server; return what it said."""
+        command = [*self.commands["server"][:-1], *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done
         return done.stdout
+
+    def ask(self, query: str) -> list[Any]:
+        """Look into the server's database."""
+        return asked(self.folder / "space", query)
+
+    def open(self) -> None:
+        """Start all but the database, which runs already."""
+        for name in ("broker", "server", "gateway"):
+            self.start(name)
 
     def start(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                self.commands[name], cwd=self.folder, stdout=log, stderr=log, env=self.environment
+                self.commands[name], cwd=self.folder, stdout=log, stderr=log
             )
 
     def kill(self, name: str) -> None:
         """Kill a process and its own, such as PostgreSQL's backends, which would finish what they are at."""
-        process = self.processes[name]
+        process, before_s = self.processes[name], time.monotonic()
         with contextlib.suppress(FileNotFoundError):
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             process.send_signal(signal.SIGKILL)
@@ -207,6 +238,7 @@ class Space:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
         process.wait(PATIENCE_S)
+        self.deaths.append(Death(name, before_s, time.monotonic()))
 
     def stop_post(self) -> None:
         """What systemd does after the process, as the unit says."""

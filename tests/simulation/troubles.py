@@ -23,8 +23,10 @@ class Troubles:
         kinds = [
             self._power_cut, self._torn_write, self._kill, self._restart, self._gateway_cut_off,
             self._server_cut_off, self._broker_dies, self._server_dies, self._clock_jumps, self._clock_jumps,
-            self._server_clock_jumps, self._slow_disk, self._slow_disk_and_power_cut, self._tidy,
+            self._slow_disk, self._slow_disk_and_power_cut, self._tidy,
         ]  # fmt: skip
+        if self.world.plan.leaps:
+            kinds.append(self._server_clock_jumps)
         while True:
             await asyncio.sleep(self.random.uniform(2, 70) * self.world.plan.pace)
             kind = self.random.choice(kinds)
@@ -120,11 +122,13 @@ class Troubles:
     async def _clock_jumps(self) -> None:
         """Step the wall clock, with a kernel that admits it, or one that says it is right; then back.
 
-        Also to 1970, to just after 2038's end of 32 bits, and by a century.
+        With leaps also to 1970, to just after 2038's end of 32 bits, and by a century.
         """
-        jumps = (DAY_MS, -DAY_MS, 3_600_000, -3_600_000, 300_000, -300_000, 1_000, -27_000)
-        far = (-self.pi.true_ms(), (1 << 31) * 1000 + 5_000 - self.pi.true_ms(), 100 * 365 * DAY_MS)
-        jump_ms = self.random.choice((*jumps, *far))
+        jumps = [DAY_MS, -DAY_MS, 3_600_000, -3_600_000, 1_000, -27_000]
+        if self.world.plan.leaps:
+            to_2038_ms = (1 << 31) * 1000 + 5_000 - self.pi.true_ms()
+            jumps += [300_000, -300_000, -self.pi.true_ms(), to_2038_ms, 100 * 365 * DAY_MS]
+        jump_ms = self.random.choice(jumps)
         self.pi.step_clock(jump_ms, self.random.choice((None, 50)))
         self._learn_time(self.random.uniform(5, 900))
 

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from booking_api.accounts import service as accounts
 from booking_api.badges import service as badges
+from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.gateways import enrol
@@ -31,8 +32,8 @@ from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
 from booking_api.members import service as members
-from booking_api.settings import BrokerSettings
 from floor.words import BadgeKind
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.simulation.pi import QUEUES, Pi, PiClock, Use
 from tests.simulation.troubles import Troubles
@@ -60,7 +61,8 @@ class Plan:
 
     It lasts until there were so many `sessions`, or so many `hours` where they are given. `pace` is how many
     times as long as usual people wait and machines may be used. Every second one of the `people` may owe
-    `limit_micro`, where it is given; `twins` are computers with a copy of a gateway's card.
+    `limit_micro`, where it is given; `twins` are computers with a copy of a gateway's card. With `leaps`
+    clocks go far off too, and the server's own.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class Plan:
     pace: int = 1
     limit_micro: int | None = None
     twins: int = 0
+    leaps: bool = False
 
     def policies(self, gateway: int) -> dict[str, dict[str, object]]:
         """Return the machines of one gateway, from 0 on, with their policies."""
@@ -117,7 +120,7 @@ class World:
 
     def _floor(self, data: Path) -> Floor:
         data.mkdir(parents=True)
-        made = make_floor(f"sqlite:///{data / 'floor.db'}", data)
+        made = make_floor(url_in(data), data)
         made.db.close()
         floor = Floor(Database(made.db.url, data, ZoneInfo("Europe/Berlin")), made.vault, made.ada, made.ben)
         with floor.db.write() as session:

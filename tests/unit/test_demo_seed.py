@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from booking_api.auth.models import ApiToken, Credential
 from booking_api.badges.models import Badge
+from booking_api.broker.settings import BrokerSettings
 from booking_api.certifications.models import Certification
 from booking_api.db import Database
 from booking_api.demo import cast, files, seed
@@ -22,7 +23,7 @@ from booking_api.maintenance import plans, work
 from booking_api.maintenance.models import Source
 from booking_api.members.models import Member
 from booking_api.migrations import upgrade
-from booking_api.settings import BrokerSettings, read_settings
+from booking_api.settings import read_settings
 from booking_api.tariffs import service as tariffs
 from booking_api.vault import Vault, open_vault
 from floor.maintenance import DueState
@@ -30,6 +31,7 @@ from floor.words import Role
 from gateway import config as configuration
 from gateway import devices
 from gateway.simulation import people
+from tests.kit.engine import empty_in
 
 NOW_MS = 1_800_000_000_000
 SIGNED = dict.fromkeys(SIGN_INS, "a-long-password-7")
@@ -37,7 +39,7 @@ SIGNED = dict.fromkeys(SIGN_INS, "a-long-password-7")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'makerfloor.db'}", tmp_path)
+    database = Database(empty_in(tmp_path), tmp_path)
     upgrade(database.engine)
     yield database
     database.close()

@@ -211,7 +211,7 @@ def test_a_machines_page_says_the_whole_price_list() -> None:
     assert [spaced(text) for text in tariff_words(tariff, EN)] == [
         "€6.00 per h of machine time; above 2 h: €12.00; 1 h a month are free",
         "€0.10 per min of laser time; above 30 min: €0.05 for all of it (counted by month)",
-        "€4.00 for each of sheet; At most €10.00",
+        "€4.00 per sheet; At most €10.00",
         "€1.00 for each day on which it is used",
         "Damage: €25.00 each time",
         "student: 50 % of the price",

@@ -27,6 +27,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """The books and tariffs are lost; sessions stay, and keep what they cost."""
+    op.execute("UPDATE machine_session SET entry = NULL, tariff_version = NULL")
     unguard(*FROZEN)
     drop_functions()
     for table in reversed(TABLES):

@@ -52,6 +52,7 @@ GAUGES = {
     "makerfloor_waiting_list_entries": 3,
     "makerfloor_hour_of_week": 38,
     "makerfloor_disk_free_ratio": 0.4,
+    "makerfloor_backup_last_success_timestamp_seconds": 0,
     "makerfloor_clock_known": 1,
     "makerfloor_clock_error_seconds": 0.5,
 }

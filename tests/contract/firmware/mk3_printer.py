@@ -78,8 +78,10 @@ class Printer(threading.Thread):
             os.write(self.line, f"{text}\n".encode())
 
     def _report(self) -> None:
-        """Say the temperatures every 2 s, as a printer that `M155 S2` has told: PrusaLink's own may be lost in its
-        start, and comes again after a minute only (auto_telemetry.py)."""
+        """Say the temperatures every 2 s, as a printer that was told `M155 S2`.
+
+        PrusaLink's own may be lost in its start, and comes again after a minute only (auto_telemetry.py).
+        """
         while True:
             time.sleep(2)
             self.say(HEAT)

@@ -15,6 +15,7 @@ from booking_api.accounts import teams
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.gateways import enrol
 from booking_api.gateways.keys import open_signer
@@ -23,12 +24,12 @@ from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.settings import BrokerSettings as Reach
 from booking_api.tariffs import service as tariffs
 from floor.words import BadgeKind
 from gateway import config as configuration
 from gateway.app import Gateway, opened
 from hardware.events import BadgeTapped
+from tests.kit.engine import url_in
 from tests.kit.server import Floor, make_floor
 
 UID = bytes.fromhex("04a2b3c4")
@@ -116,7 +117,7 @@ def furnish(floor: Floor, now_ms: int) -> enrol.Enrolment:
 @pytest.fixture
 async def space(tmp_path: Path) -> AsyncIterator[Space]:
     assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
-    floor, clock = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path), Clock()
+    floor, clock = make_floor(url_in(tmp_path), tmp_path), Clock()
     known, signer = furnish(floor, clock.now_ms()), open_signer(tmp_path)
     identities = (
         Identity("server", "s", IdentityKind.SERVER),

@@ -37,6 +37,7 @@ from floor.words import BadgeKind, DenialReason, Role
 from gateway import config as configuration
 from gateway.app import Gateway, opened
 from hardware.events import BadgeTapped
+from tests.kit.engine import setting
 from tests.kit.web import PASSWORD
 
 LOST, NEW, OTHER, RANDOM = (bytes.fromhex(uid) for uid in ("04a2b3c4", "04d5e6f7", "04010203", "08a1b2c3"))
@@ -147,7 +148,8 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
     assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
     (tmp_path / "data").mkdir()
     toml = tmp_path / "makerfloor.toml"
-    toml.touch()
+    database = setting(tmp_path)
+    toml.write_text(database)
     first = open_context(read_settings(toml, {}), migrate=True)
     known, people, badge = furnish(first)
     first.database.close()
@@ -158,7 +160,8 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
     )
     settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
     async with run_broker(settings) as broker:
-        toml.write_text(f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\npassword = "s"\n')
+        reached = f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\npassword = "s"\n'
+        toml.write_text(reached + database)
         context = open_context(read_settings(toml, {}))
         config = uvicorn.Config(create_app(context), "127.0.0.1", 0, log_level="warning")
         server = uvicorn.Server(config)

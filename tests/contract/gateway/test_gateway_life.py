@@ -36,6 +36,7 @@ from booking_api.sessions.models import SessionState
 from booking_api.settings import read_settings
 from floor.words import BadgeKind
 from gateway.journal_store import JournalStore
+from tests.kit.engine import url_in
 from tests.kit.frames import rdm6300
 from tests.kit.gateway import ADA
 from tests.kit.mosquitto import READY_S
@@ -187,11 +188,12 @@ class Space:
 async def space(tmp_path: Path) -> AsyncIterator[Space]:
     data, port = tmp_path / "data", free_port()
     data.mkdir()
-    floor = make_floor(f"sqlite:///{data / 'makerfloor.db'}", data)
+    floor = make_floor(url_in(data), data)
     with floor.db.write() as session:
         kind, now_ms = BadgeKind.UID_125KHZ, Clock().now_ms()
         badges.enrol(session, floor.vault, floor.ada, ADA, kind, "", now_ms)
     (tmp_path / "makerfloor.toml").write_text(
+        f'[database]\nurl = "{floor.db.url}"\n'
         f'[server]\ndata = "data"\n[broker]\nport = {port}\nusername = "server"\npassword = "s"\n'
     )
     made = Space(tmp_path, floor, port, free_port())

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import aiomqtt
 import pytest
@@ -13,11 +15,11 @@ from booking_api.broker.certificates import make_certificates
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerSettings, Engine, run_broker
 from floor.wire.journal import AlarmRaised, JournalAck, JournalBatch
-from floor.wire.messages import Hello, Identify, Reply, Stations
+from floor.wire.messages import Hello, Identify, Reply, Signed, Stations
 from floor.wire.topics import DELIVERY, Channel, parse, topic
 from floor.words import DenialReason
 from gateway.config import BrokerConfig
-from gateway.link import Link, shown
+from gateway.link import OLDER, Link, shown
 from tests.kit.cable import cable
 from tests.kit.gateway import BEN, NOW_MS, Bench, SigningServer
 from tests.unit.test_gateway_reservations import CAL, CLASS, HOUR_MS, IVY, NOW, Booked
@@ -229,6 +231,18 @@ async def test_a_command_is_carried_out_once_and_answered_each_time(tmp_path, id
         replies = await server.until(Channel.REPLY, 3)
         assert carried == ["c1"]
         assert {Reply.decode(raw, 4096).id for raw in replies} == {"c1"}
+        asked = Signed.decode(bench.server.command(Identify(machine="laser"), id="c2"), 4096)
+        later = json.loads(asked.body)
+        later["order"] = {"type": "warm_up", "machine": "laser", "for_s": 60}
+        unread = SimpleNamespace(encode=lambda: json.dumps(later).encode())
+        await server.say(Channel.COMMAND, SigningServer().sign("command", unread))
+        await server.say(Channel.COMMAND, bench.server.sign("command", unread))
+        reply = Reply.decode((await server.until(Channel.REPLY, 4))[-1], 4096)
+        assert (reply.id, reply.done, reply.words) == ("c2", False, OLDER)
+        await server.say(Channel.COMMAND, payload)
+        await server.until(Channel.REPLY, 5)
+        assert carried == ["c1"]
+        assert 'makerfloor_peer_errors_total{source="broker"} 2.0' in bench.metrics.exposition().decode()
     bench.journal.close()
 
 

@@ -35,6 +35,7 @@ from gateway import config as configuration
 from gateway.app import Gateway, opened
 from gateway.print_files import FOLDER
 from hardware.events import BadgeTapped
+from tests.kit.engine import setting
 from tests.kit.prints import queued
 from tests.kit.web import PRINTER_TARIFF
 
@@ -103,7 +104,8 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
     assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
     (tmp_path / "data").mkdir()
     toml = tmp_path / "makerfloor.toml"
-    toml.touch()
+    database = setting(tmp_path)
+    toml.write_text(database)
     first = open_context(read_settings(toml, {}), migrate=True)
     known, member, token = furnish(first)
     first.database.close()
@@ -114,7 +116,8 @@ async def space(tmp_path: Path) -> AsyncIterator[Space]:
     )
     settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
     async with run_broker(settings) as broker:
-        toml.write_text(f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\npassword = "s"\n')
+        reached = f'[broker]\nhost = "{broker.host}"\nport = {broker.port}\npassword = "s"\n'
+        toml.write_text(reached + database)
         context = open_context(read_settings(toml, {}))
         config = uvicorn.Config(create_app(context), "127.0.0.1", 0, log_level="warning")
         server = uvicorn.Server(config)

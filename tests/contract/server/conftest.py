@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit import engine
 from tests.kit.server import Floor, make_floor
-from tests.peers.postgres import PostgresPeer, run_postgres
+from tests.peers.postgres import PostgresPeer
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresPeer]:
-    with run_postgres() as peer:
-        yield peer
+def postgres() -> PostgresPeer:
+    return engine.peer()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["postgresql"] if engine.IS_POSTGRESQL else ["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Name a database that is not there yet."""
     if request.param == "sqlite":

@@ -18,6 +18,7 @@ from booking_api.badges.models import Badge, PhoneCodeUsed
 from booking_api.badges.phone import Scanned
 from booking_api.badges.reading import GRACE_S, READ_S, Readings, ReadingState, Wanted
 from booking_api.clock import Clock
+from booking_api.crew import Alone, Hear
 from booking_api.gateways import enrol
 from booking_api.live import LiveFloor
 from floor.errors import MachineUnreachable, PeerError, Refused
@@ -32,6 +33,21 @@ AT_MS = 1_790_000_000_000
 
 
 @dataclass
+class Told(Alone):
+    """One of two processes, which hear each other at once."""
+
+    hears: list[Hear] = field(default_factory=list)
+    others: list[Hear] = field(default_factory=list)
+
+    def listen(self, hear: Hear) -> None:
+        self.hears.append(hear)
+
+    def tell(self, kind: str, news: object) -> None:
+        for hear in self.others:
+            hear(kind, news)
+
+
+@dataclass
 class Desk:
     """The server's side of a reading; its link answers as told."""
 
@@ -39,10 +55,11 @@ class Desk:
     now_s: float = 0.0
     orders: list[Order] = field(default_factory=list)
     reply: Reply | None = field(default_factory=lambda: Reply(id="c", gateway="gw", done=True))
+    crew: Alone = field(default_factory=Alone)
 
     def __post_init__(self) -> None:
         clock, live = Clock(), LiveFloor()
-        self.readings = Readings(self.floor.db, self.floor.vault, clock, live, lambda: self.now_s)
+        self.readings = Readings(self.floor.db, self.floor.vault, clock, live, self.crew, lambda: self.now_s)
 
     async def send(self, gateway: str, order: Order, by: str) -> Reply:
         self.orders.append(order)
@@ -223,3 +240,19 @@ def test_who_signs_in_has_a_place_in_the_rosters_without_a_badge(desk: Desk) -> 
     again = GatewayPeer(floor)
     again.hello()
     assert set(again.held.members) == {floor.ben}
+
+
+async def test_any_process_knows_how_a_reading_stands_and_the_one_that_was_asked_enrols(floor: Floor) -> None:
+    one, two = Told(), Told()
+    one.others, two.others = two.hears, one.hears
+    asked, other = Desk(floor, crew=one), Desk(floor, crew=two)
+    reading = await asked.ask()
+    assert other.state() is ReadingState.WAITING
+    await other.readings.take("gw", asked.sealed(reading))
+    assert asked.enrolled() == []
+    await asked.readings.take("gw", asked.sealed(reading))
+    assert asked.state() is other.state() is ReadingState.ENROLLED
+    assert len(asked.enrolled()) == 1
+    await asked.ask(floor.ben)
+    await other.readings.cancel(floor.ben, floor.ben, other.send)
+    assert asked.state(floor.ben) is ReadingState.CANCELLED

@@ -10,6 +10,7 @@ import pytest
 from booking_api import doctor
 from booking_api.tariffs.quote import quote_files
 from tests.kit.billing import Till, charges_of, texts_of
+from tests.kit.engine import url_in
 from tests.kit.server import make_floor
 
 CASES = Path(__file__).parent.parent.parent / "cases"
@@ -41,7 +42,7 @@ def billed(url: str, data: Path, case: str) -> None:
 
 @pytest.mark.parametrize("case", [name for name in FOLDERS if name not in ON_BOTH])
 def test_every_list_costs_what_a_quote_says(case: str, tmp_path: Path) -> None:
-    billed(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path, case)
+    billed(url_in(tmp_path), tmp_path, case)
 
 
 @pytest.mark.parametrize("case", ON_BOTH)

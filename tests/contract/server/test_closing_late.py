@@ -15,6 +15,7 @@ from booking_api.periods.calendar import bounds, month_at
 from booking_api.periods.models import Period
 from booking_api.periods.statement import CloseStated, PoolStated
 from floor.money import Commodity
+from tests.kit.engine import url_in
 from tests.kit.months import cost_file
 from tests.kit.server import MINUTE_MS, NOW_MS, Floor, Writer, make_floor
 
@@ -86,7 +87,7 @@ def test_late_sessions_are_booked_in_the_open_month_and_the_totals_are_the_same(
     assert doctor.examine(floor.db) == []
 
     (tmp_path / "punctual").mkdir()
-    punctual = make_floor(f"sqlite:///{tmp_path / 'punctual' / 'floor.db'}", tmp_path / "punctual")
+    punctual = make_floor(url_in(tmp_path / "punctual"), tmp_path / "punctual")
     other = prepare(punctual)
     punctual.apply(other.batch())
     in_time = close(punctual, month), close(punctual, following)

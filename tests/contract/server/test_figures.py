@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from booking_api.backups import last
 from booking_api.costing.models import CostVersion
 from booking_api.machines.models import Machine
 from booking_api.periods import kept
@@ -50,10 +51,13 @@ def test_machines_queues_pools_and_the_week_are_shown(
     assert shown("makerfloor_waiting_list_entries")["laser-1",] == 0
     assert shown("makerfloor_hour_of_week") == {(): 3 * 24 + 11}, "10:00 UTC of a Thursday is 11:00 in Dublin"
     assert 0 < shown("makerfloor_disk_free_ratio")[()] <= 1
+    assert shown("makerfloor_backup_last_success_timestamp_seconds") == {(): 0}
     assert shown("makerfloor_pool_revenue_micro") == {}
     with context.database.write() as session:
         session.get_one(Machine, "saw-1").archived_ms = NOW_MS
+    last.note(context.database.data, NOW_MS)
     figures.look_at_house(context)
+    assert shown("makerfloor_backup_last_success_timestamp_seconds") == {(): NOW_MS / 1000}
     assert ("saw-1", "saw") not in shown("makerfloor_machine_info")
     assert ("saw-1",) not in shown("makerfloor_waiting_list_entries")
     with context.database.read() as session:

@@ -13,17 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from booking_api.broker.settings import BrokerSettings
 from booking_api.gateways import enrol, wiring
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.models import GatewayWiring, RosterChange
 from booking_api.gateways.software import lags
 from booking_api.gateways.toml_text import render
-from booking_api.settings import BrokerSettings
 from floor.errors import PeerError, Refused
 from floor.gateway_keys import Purpose, derived, wiring_context
 from floor.wire.messages import Wiring
 from gateway import config as configuration
 from gateway.wiring_copy import WiringCopy
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 
 SECRET = 'octoprint-key-"quoted"-\\-ü-\x7f-😀'
@@ -49,7 +50,7 @@ node = {{kind = "mac", machine_name = "door", silent_s = 20.5}}
 
 @pytest.fixture
 def floor(tmp_path: Path):
-    made = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path)
+    made = make_floor(url_in(tmp_path), tmp_path)
     yield made
     made.db.close()
 

@@ -15,13 +15,13 @@ from sqlalchemy import text
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerProcess, BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.certifications import service as certifications
 from booking_api.clock import Clock
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
-from booking_api.settings import BrokerSettings as Reach
 from floor.errors import MachineUnreachable
 from floor.wire.base import Message
 from floor.wire.journal import JournalAck
@@ -29,6 +29,7 @@ from floor.wire.messages import Alive, Command, Hello, Identify, Reply, Signed, 
 from floor.wire.roster import Roster, RosterDelta
 from floor.wire.topics import DELIVERY, Channel, topic
 from floor.words import Activity, BadgeKind, StationState
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, Writer
 
 WAIT_S = 30.0
@@ -91,7 +92,7 @@ class Server:
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'floor.db'}"
+    return url_in(tmp_path)
 
 
 @pytest.fixture
@@ -190,6 +191,7 @@ async def test_malformed_messages_are_dropped_and_the_link_goes_on(server: Serve
         for payload in (b"", b"{", b"\xff\xfe", b'{"v":9}', b"[" * 5_000, b"x" * 300_000):
             for channel in (Channel.JOURNAL, Channel.HELLO, Channel.STATIONS, Channel.REPLY):
                 await pi.shout(channel, payload)
+        await pi.client.publish("mf/gw/up/of-a-later-version", b"{}", qos=1)
         stranger = Writer(gateway="other")
         stranger.session(server.floor.ada, 10)
         await pi.say(Channel.JOURNAL, stranger.batch())

@@ -17,6 +17,7 @@ from booking_api.members.exporting import export
 from booking_api.members.importing import Importer, Plan
 from booking_api.members.models import Member
 from floor.errors import Refused
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 
 TODAY = datetime.fromtimestamp(NOW_MS / 1000, UTC).date()
@@ -32,7 +33,7 @@ FILE = (
 def one_floor(tmp_path_factory: pytest.TempPathFactory) -> Floor:
     """A floor for many cases that leave it as it is."""
     folder = tmp_path_factory.mktemp("cases")
-    return make_floor(f"sqlite:///{folder / 'floor.db'}", folder)
+    return make_floor(url_in(folder), folder)
 
 
 def plan(floor: Floor, text: str, mapping: dict[str, str] | None = None) -> Plan:

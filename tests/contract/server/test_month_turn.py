@@ -11,16 +11,17 @@ from booking_api.accounts import service
 from booking_api.badges import service as badges
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
-from booking_api.settings import BrokerSettings as Reach
 from floor.wire.roster import Roster
 from floor.words import BadgeKind
 from tests.contract.server.test_account_limits import MONTH, NEXT_MONTH_MS, charge
 from tests.contract.server.test_link import Pi, Server, greet, pi_at
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor
 
 EUR = 1_000_000
@@ -39,7 +40,7 @@ class Calendar(Clock):
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'floor.db'}"
+    return url_in(tmp_path)
 
 
 async def told(pi: Pi) -> Roster:

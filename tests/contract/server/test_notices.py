@@ -36,6 +36,7 @@ from booking_api.notices.wording import Place, one_line
 from booking_api.webhooks.addresses import Reach
 from floor.errors import Refused
 from floor.reservation.terms import Reservation, Slot
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.kit.wall import Wall
 
@@ -103,7 +104,7 @@ def emptied(post: Post) -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Floor]:
-    made = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path)
+    made = make_floor(url_in(tmp_path), tmp_path)
     with made.db.write() as session:
         for id, mail, language in ((made.ada, "ada@kelp.test", "zh"), (made.ben, "ben@kelp.test", "en")):
             member = members.get(session, id)

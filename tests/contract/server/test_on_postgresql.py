@@ -16,6 +16,7 @@ from booking_api.reports.models import MonthlyPerson, MonthlyUse
 from tests.contract.server import test_api_common as common
 from tests.kit.crawl import crawl
 from tests.kit.furnished import furnish
+from tests.kit.stepping import step_down_and_up
 from tests.kit.web import WebFloor, build
 from tests.peers.postgres import PostgresPeer
 
@@ -25,7 +26,7 @@ GONE_ON = (200, 303, 307)
 
 @pytest.fixture(scope="module")
 def beyond(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresPeer) -> Iterator[WebFloor]:
-    url, folder = postgres.make(), tmp_path_factory.mktemp("beyond")
+    url, folder = postgres.name(), tmp_path_factory.mktemp("beyond")
     made = build(folder, url)
     yield made
     made.context.database.close()
@@ -88,3 +89,8 @@ async def _waiting_for_a_lock(web: WebFloor) -> None:
                 if session.connection().execute(waits).scalar_one():
                     return
             await asyncio.sleep(0.02)
+
+
+def test_every_step_goes_down_and_up_with_data_in(beyond: WebFloor) -> None:
+    """It takes the floor of this file apart, so it comes last."""
+    step_down_and_up(beyond.context.database)

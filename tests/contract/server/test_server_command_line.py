@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -17,8 +16,8 @@ import httpx
 import pytest
 
 from booking_api import cli
-from booking_api.settings import read_settings
-from tests.kit.initialised import initialised
+from tests.kit.engine import IS_POSTGRESQL
+from tests.kit.initialised import asked, initialised
 from tests.kit.server import TARIFF
 
 Run = Callable[..., "Said"]
@@ -104,10 +103,7 @@ def test_a_gateways_keys_are_replaced_from_the_command_line(run: Run, floor: Pat
     assert run("gateway", "enrol", "north", "--again", "--out", str(floor / "2.toml")).code == 0
     assert key("2.toml") == key("1.toml"), "the next key signs nothing yet"
     heard = "UPDATE gateway SET last_seen_ms = 1, software = 'makerfloor 0.0.1'"
-    database = sqlite3.connect(next(floor.rglob("makerfloor.db")))
-    with database:
-        database.execute(heard)
-    database.close()
+    asked(floor, heard)
     assert (
         "makerfloor 0.0.1 (older than the server); newest signing key NOT KNOWN" in run("gateway", "list").out
     )
@@ -195,11 +191,8 @@ def test_wrong_settings_name_file_key_and_remedy(run: Run, floor: Path) -> None:
 
 def test_a_broken_book_makes_the_doctor_fail(run: Run, floor: Path) -> None:
     assert run("payment", "1", "5").code == 0
-    database = sqlite3.connect(read_settings(floor / "makerfloor.toml", {}).data / "makerfloor.db")
-    database.execute("DROP TRIGGER ledger_posting_no_update")
-    database.execute("UPDATE ledger_posting SET amount_micro = amount_micro * 2")
-    database.commit()
-    database.close()
+    trigger = "DROP TRIGGER ledger_posting_no_update" + (" ON ledger_posting" if IS_POSTGRESQL else "")
+    asked(floor, trigger, "UPDATE ledger_posting SET amount_micro = amount_micro * 2")
     said = run("doctor")
     assert (said.code, "entry 1" in said.out) == (1, True)
 

@@ -9,6 +9,7 @@ from booking_api.db import Database
 from booking_api.tariffs import service as tariffs
 from booking_api.tariffs.quote import quote_files
 from floor.tariff import load
+from tests.kit.engine import empty_in
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MIDNIGHT_MS = round(datetime(2026, 7, 1, tzinfo=BERLIN).timestamp() * 1000)
@@ -26,7 +27,7 @@ NEW = OLD.replace("2026-01-01", "2026-07-01").replace("price = 10", "price = 100
 
 
 def test_a_version_is_in_force_from_the_spaces_midnight(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'x.db'}", tmp_path, BERLIN)
+    database = Database(empty_in(tmp_path), tmp_path, BERLIN)
     migrations.upgrade(database.engine)
     with database.write() as session:
         version = tariffs.add(session, NEW, "test", 0)

@@ -18,6 +18,7 @@ from floor.errors import Refused
 from floor.meter import Quantity, Reading
 from floor.tariff import Occasion, Visit
 from tests.kit.billing import Till, texts_of
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.kit.typed import typed
 from tests.kit.web import WebFloor, build
@@ -143,7 +144,7 @@ def round_months(floor: Floor) -> None:
 @pytest.mark.parametrize("case", FOLDERS)
 def test_every_price_list_compared_with_what_it_charged_changes_nothing(case: str, tmp_path: Path) -> None:
     quoted = quote_files(CASES / case / "tariff", CASES / case / "usage.toml")
-    floor = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path)
+    floor = make_floor(url_in(tmp_path), tmp_path)
     floor.db.zone = quoted.usage.zone
     till, versions = Till(floor, texts_of(CASES / case / "tariff")), {}
     for use, _ in quoted.bills:

@@ -20,6 +20,7 @@ from booking_api.members.service import MemberChanges
 from floor.errors import ConfigError, Refused
 from floor.wire.roster import RosterDelta
 from floor.words import Role
+from tests.kit.engine import url_in
 from tests.kit.rosters import GatewayPeer, badge
 from tests.kit.server import NOW_MS, Floor, Writer, make_floor
 
@@ -241,7 +242,7 @@ def test_a_file_that_is_wrong_says_where(made: Floor, wrong: str, problem: str) 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     folder = tmp_path_factory.mktemp("training")
-    floor = make_floor(f"sqlite:///{folder / 'floor.db'}", folder)
+    floor = make_floor(url_in(folder), folder)
     yield floor
     floor.db.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from booking_api import cli
 from booking_api.settings import read_settings
 from floor.errors import ConfigError
-from tests.kit.initialised import initialised
+from tests.kit.initialised import asked, initialised
 
 OIDC = '[sign_in.oidc.club]\nissuer = "https://id.example"\nclient_id = "floor"\n'
 
@@ -35,10 +34,9 @@ def test_a_user_is_invited_signed_out_and_freed_of_a_lost_factor(
     assert "signed out everywhere" in run("user", "sign-out", "1")
     assert "password alone" in run("user", "reset-second-factor", "1")
     run("user", "token", "1", "wall", "--scope", "machines:read")
-    with sqlite3.connect(tmp_path / "data" / "makerfloor.db") as database:
-        assert database.execute("SELECT role, member FROM mailed_link").fetchall() == [("technician", None)]
-        assert database.execute("SELECT count(*) FROM letter").fetchone() == (1,)
-        assert database.execute("SELECT expires_ms > 0 FROM api_token").fetchall() == [(1,)]
+    assert asked(tmp_path, "SELECT role, member FROM mailed_link") == [("technician", None)]
+    assert asked(tmp_path, "SELECT count(*) FROM letter") == [(1,)]
+    assert asked(tmp_path, "SELECT expires_ms > 0 FROM api_token") == [(True,)]
 
 
 def test_a_provider_is_read_with_its_secret_from_the_environment(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from booking_api.webhooks.resolver import CheckedResolver
 from booking_api.webhooks.service import WebhookDetails
 from floor.errors import ConfigError, Refused
 from floor.words import BadgeKind
+from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
 from tests.kit.wall import Wall
 
@@ -91,7 +92,7 @@ async def target() -> AsyncIterator[Target]:
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Floor]:
     """The floor on SQLite alone: where the database makes no difference."""
-    made = make_floor(f"sqlite:///{tmp_path / 'floor.db'}", tmp_path)
+    made = make_floor(url_in(tmp_path), tmp_path)
     yield made
     made.db.close()
 

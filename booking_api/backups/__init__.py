@@ -1,0 +1,1 @@
+"""Backups: all that a server needs in one sealed file, and a server made of it again."""

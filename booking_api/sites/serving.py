@@ -1,0 +1,67 @@
+"""`makerfloor network serve`: a server a site, each a process of its own, the courier, and the board."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from booking_api.child import spawn
+from booking_api.clock import Clock
+from booking_api.sites.board import create_board
+from booking_api.sites.courier import Courier
+from booking_api.sites.network import Site
+
+log = logging.getLogger(__name__)
+LOOK_S = 1.0
+STOP_S = 20.0
+AGAIN_S = (1.0, 60.0)
+"""A site's server that ended is started again so long after, longer each time."""
+STEADY_S = 300.0
+
+
+async def serve(courier: Courier, logs: Path, *, sites: bool = True) -> None:
+    """Run until the board is asked to end; with `sites` the servers of all sites too."""
+    network = courier.network
+    board = uvicorn.Server(
+        uvicorn.Config(
+            create_board(courier), host=network.host, port=network.port, log_level="warning", access_log=False
+        )
+    )
+    tasks = [asyncio.create_task(_carry(courier))]
+    if sites:
+        tasks += [asyncio.create_task(_keep(site, logs / f"{id}.log")) for id, site in network.sites.items()]
+    try:
+        await board.serve()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _carry(courier: Courier) -> None:
+    clock = Clock()
+    while True:
+        await asyncio.to_thread(courier.look, clock.now_ms())
+        await asyncio.sleep(LOOK_S)
+
+
+async def _keep(site: Site, output: Path) -> None:
+    """Keep a site's server running: one that ends is started again, and no other waits for it."""
+    wait_s, loop = AGAIN_S[0], asyncio.get_running_loop()
+    command = [sys.executable, "-m", "booking_api.cli", "--config", str(site.settings.file), "serve"]
+    while True:
+        began_s = loop.time()
+        child = await spawn(command, output, STOP_S, append=True)
+        try:
+            words = await child.ended()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                await asyncio.shield(child.stop())
+        log.error("the server of %s ended: %s", site.id, words)
+        wait_s = AGAIN_S[0] if loop.time() - began_s > STEADY_S else min(AGAIN_S[1], 2 * wait_s)
+        await asyncio.sleep(wait_s)
