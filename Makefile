@@ -41,6 +41,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
 	@$(VENV)/python -m tests.simulation.api_campaign
+	@$(VENV)/python -m tests.fuzz.campaign
 	@$(VENV)/python -m tests.simulation.kills
 	@$(VENV)/python -m tests.simulation.campaign --leaps --gateways 3 --people 6 --limit 1000000 --seeds 20
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
@@ -49,8 +50,9 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 lint: setup ## Check style, types, the house's arrows and the sizes of files
 	@$(VENV)/python -m pytest tests/house $(ARGS)
 
-bench: setup ## Measure, and print a table and JSON
-	@$(PYTHON) scripts/system.py demo
+bench: setup ## Measure beside other systems, and print a table and JSON
+	@$(PYTHON) scripts/system.py test
+	@$(VENV)/python scripts/peers.py fabomatic nemo
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
 
 screenshots: setup ## Make the pictures of the README, and one of every page with a year of data in build/pages

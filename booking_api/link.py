@@ -29,6 +29,7 @@ from booking_api.gateways.keys import Signer
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.gateways.turns import Turns
+from booking_api.incoming import Incoming, Shared
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
 from booking_api.metering import metrics
@@ -53,6 +54,7 @@ BACKOFF_S = (0.5, 30.0)
 OUTBOX_EVERY_S = 0.25
 BOOKS_EVERY_S = 10.0
 WAITING_MAX = 256
+WAITING_EACH_MAX = 32
 COMMANDS_MAX = 256
 INCOMING_MAX = 4_096
 SERVED = frozenset({Channel.JOURNAL, Channel.HELLO, Channel.WIRING})
@@ -82,7 +84,7 @@ class Link:
         self._badge_read = badge_read
         self._crew = crew or Alone()
         self._client: aiomqtt.Client | None = None
-        self._work: asyncio.Queue[tuple[str, _Work]] = asyncio.Queue(WAITING_MAX)
+        self._work: Shared[_Work] = Shared(WAITING_MAX, WAITING_EACH_MAX)
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
@@ -174,6 +176,7 @@ class Link:
             password=self._broker.password,
             tls_context=ssl.create_default_context(cafile=str(ca)) if ca else None,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+            queue_type=Incoming,
             max_queued_incoming_messages=INCOMING_MAX,
             timeout=10,
             keepalive=20,
@@ -232,7 +235,7 @@ class Link:
     def _queue(self, gateway: str, message: _Work) -> None:
         """Leave work for the database; beyond its bound it is dropped, and gateways send it again."""
         try:
-            self._work.put_nowait((gateway, message))
+            self._work.put_nowait(gateway, message)
         except asyncio.QueueFull:
             self._quiet.warn("behind", f"a {type(message).__name__} of {gateway} must be sent again")
 

@@ -21,6 +21,7 @@ from booking_api.notices.settings import NoticeSettings
 from booking_api.reports import settings as reports
 from booking_api.reports.settings import ReportSettings
 from booking_api.spaceapi import settings as spaceapi
+from floor import toml
 from floor.errors import ConfigError
 from floor.money import Commodity
 from floor.texts import LANGUAGES
@@ -201,7 +202,7 @@ def settings_of(tables: "FileTables") -> Settings:
 def load(file: Path) -> Table:
     """Return a settings file's tables; raises ConfigError for one that cannot be read."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return toml.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         remedy = "Run `makerfloor init DIR` to make one, or name it with --config."
         raise ConfigError(str(file), "", f"cannot be read ({error.strerror})", remedy) from error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from floor import toml
 from floor.errors import Refused
 
 Path = tuple[str | int, ...]
@@ -37,10 +37,7 @@ class Part:
 
 def parse(text: str) -> dict[str, Any]:
     """Return a text's table, numbers with decimals exact; raises ValueError."""
-    try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except ArithmeticError as error:
-        raise ValueError(str(error)) from error
+    return toml.loads(text, parse_float=Decimal)
 
 
 def changed(text: str, changes: Sequence[tuple[Path, Any]]) -> str:
@@ -133,7 +130,7 @@ def _span(lines: Sequence[str], part: Part, key: str) -> tuple[int, int] | None:
             continue
         for end in range(n + 1, min(part.end, n + LONG) + 1):
             try:
-                tomllib.loads("\n".join(lines[n:end]), parse_float=Decimal)
+                toml.loads("\n".join(lines[n:end]), parse_float=Decimal)
             except ValueError:
                 continue
             return n, end
@@ -204,7 +201,7 @@ def _comment(line: str) -> str:
     for n, letter in enumerate(line):
         if letter == "#":
             try:
-                tomllib.loads(line[:n])
+                toml.loads(line[:n])
             except ValueError:
                 continue
             return line[len(line[:n].rstrip()) :]

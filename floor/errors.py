@@ -9,6 +9,8 @@ FloorError
 └── ConfigError          stop at start: names the file, the key and what would be right
 """
 
+QUOTED_MAX = 400
+
 
 class FloorError(Exception):
     """The root of every error that the floor raises on purpose."""
@@ -45,8 +47,13 @@ class ConfigError(FloorError):
     def __init__(self, file: str, key: str, problem: str, remedy: str, line: int | None = None) -> None:
         self.file = file
         self.key = key
-        self.problem = problem
-        self.remedy = remedy
+        self.problem = _cut(problem)
+        self.remedy = _cut(remedy)
         self.line = line
-        where = f"{file}:{line}" if line else file
-        super().__init__(f"{where}: {key}: {problem}. {remedy}" if key else f"{where}: {problem}. {remedy}")
+        where, said = f"{file}:{line}" if line else file, f"{self.problem}. {self.remedy}"
+        super().__init__(f"{where}: {_cut(key)}: {said}" if key else f"{where}: {said}")
+
+
+def _cut(words: str) -> str:
+    """A file's own words are quoted in part: they go into logs, pages and answers."""
+    return words if len(words) <= QUOTED_MAX else f"{words[:QUOTED_MAX]}…"

@@ -7,6 +7,7 @@ what it does not acknowledge in time is sent again, and applied once.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import math
 import random
@@ -41,6 +42,8 @@ STEADY_S = 10.0
 REMEMBERED_COMMANDS = 256
 SAID_LIMIT = 64
 OLDER = "This gateway is older than its server and does not know that order: upgrade it"
+INCOMING_MAX = 256
+"""So many messages may wait; what the server sees unanswered, or a hello finds missing, it sends again."""
 Carry = Callable[[Command], Reply | None]
 """Carries a command out; None where the answer follows by `Link.say`."""
 
@@ -139,13 +142,14 @@ class Link:
             port,
             username=self._name,
             password=self._broker.password,
-            identifier=f"gateway-{self._name}",
+            identifier=client_id(self._name, self._broker.password),
             clean_session=False,
             will=aiomqtt.Will(topic(self._name, Channel.ALIVE), gone, 1, True),
             tls_params=aiomqtt.TLSParameters(ca_certs=self._broker.ca) if self._broker.ca else None,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             timeout=10,
             keepalive=20,
+            max_queued_incoming_messages=INCOMING_MAX,
         )
 
     async def _connected(self, client: aiomqtt.Client) -> None:
@@ -332,6 +336,11 @@ class Link:
                 self._carried.popitem(last=False)
         if reply := self._carried[command.id]:
             await self._publish(client, Channel.REPLY, reply)
+
+
+def client_id(name: str, password: str) -> str:
+    """Return an identifier that nobody can guess: who connects with another's cuts the other off."""
+    return f"gateway-{name}-{hashlib.sha256(f'makerfloor client {password}'.encode()).hexdigest()[:16]}"
 
 
 def shown(

@@ -395,6 +395,6 @@ class Station:
         if reason is DenialReason.PROOF_MISSING:
             self.alarm("proof_missing", self.inputs.unproven())
         self.services.metrics.taps.labels(self.machine, reason).inc()
-        self.taps.refusal = reason
-        self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
+        if self.taps.refused(reason):
+            self._note(TapRefused(machine=self.machine, reason=reason, badge=reference, member=member))
         self.view.refused(reason, member)

@@ -23,6 +23,8 @@ REPAIRABLE = frozenset({None, Trip.REPORTED})
 """What may have taken a machine out of order that a technician repairs; other trips stand above them."""
 LATE_S = 3.0
 """A phone's tap that waited longer for its station is none: the member was told that nobody answered."""
+REFUSALS_MOST = 30
+"""So many refused taps a minute a station writes down: somebody who taps on and on fills no journal."""
 Step = Callable[[session_events.Event, float, str], Awaitable[None]]
 
 
@@ -44,6 +46,21 @@ class Taps:
         self._step = step
         self._look_again: Callable[[], _Seen] | None = None
         self.refusal: DenialReason | None = None
+        self._refusals, self._window_ms = 0, 0
+
+    def refused(self, reason: DenialReason) -> bool:
+        """Take note of a refusal; returns whether it is written down: the first `REFUSALS_MOST` of a minute.
+
+        The others are counted by the metric alone, and staff are told once.
+        """
+        self.refusal = reason
+        now_ms = self._station.services.clock.monotonic_ms()
+        if now_ms - self._window_ms >= 60_000:
+            self._refusals, self._window_ms = 0, now_ms
+        self._refusals += 1
+        if self._refusals == REFUSALS_MOST + 1:
+            self._station.alarm("taps_flooded", f"more than {REFUSALS_MOST} refused in a minute")
+        return self._refusals <= REFUSALS_MOST
 
     async def heard(self, tap: BadgeTapped | PhoneTap, since: float) -> None:
         """Decide a tap, alone and in memory, and do what follows from it."""

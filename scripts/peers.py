@@ -14,15 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = (
-    "octoprint",
-    "beancount",
-    "meerk40t",
-    "printrun",
-    "prusalink",
-    "pyftpdlib",
-    "moonraker",
-    "klipper",
-    "schemas",
+    *("octoprint", "beancount", "meerk40t", "printrun", "prusalink", "pyftpdlib", "moonraker", "klipper"),
+    *("schemas", "fabomatic", "nemo"),
 )
 PYTHON = "3.11"
 INSTALL_TIMEOUT_S = 900

@@ -76,6 +76,8 @@ class _Billing:
         self.draft = Draft(session, self.shelves, now_ms, author)
         self.billed = Billed()
         self.again: set[str] = set()
+        self.standings = history.standings(session, accounts)
+        self.moved: dict[str, Standing] = {}
 
     def run(self, by_account: Mapping[str, Sequence[Past]], recount: Collection[str]) -> Billed:
         for account, mine in by_account.items():
@@ -88,6 +90,7 @@ class _Billing:
                     self._alone(one)
             if ordered or account in recount:
                 self._in_order(shelf, sorted(ordered, key=lambda one: one.due.key), account in recount)
+        history.keep(self.session, self.moved)  # first: the draft tells gateways of who has a history
         for row in self.draft.write():
             self.billed.charges.setdefault(row["session"] or row["fee"], []).append(row)
         self.billed.changed = summed(self.session, self.again)
@@ -105,7 +108,7 @@ class _Billing:
         self.billed.problems[due.visit.id] = problem_of(error, due.prices.tariff)
 
     def _in_order(self, shelf: Shelf, new: list[Past], recount: bool) -> None:
-        kept = history.standing(self.session, shelf.account)
+        kept = self.standings.get(shelf.account, Standing())
         before: list[Past] = []
         if recount or new[0].due.key <= kept.key:
             kept = history.base(self.session, shelf.account)
@@ -116,7 +119,7 @@ class _Billing:
         if after.key == Standing().key:
             history.forget(self.session, shelf.account)
         elif after != kept:
-            history.keep(self.session, shelf.account, Standing(after.key, after.history))
+            self.moved[shelf.account] = Standing(after.key, after.history)
 
     def _walk(self, shelf: Shelf, kept: Standing, before: list[Past], new: list[Past]) -> Standing:
         """Price visits one after another; post the new ones, and of those before what costs otherwise now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
@@ -25,8 +26,12 @@ class Standing:
 
 def standing(session: Session, account: str) -> Standing:
     """Return where an account stands now."""
-    row = session.get(AccountHistory, (account, NOW), populate_existing=True)
-    return _read(row) if row else Standing()
+    return standings(session, [account]).get(account, Standing())
+
+
+def standings(session: Session, accounts: Collection[str]) -> dict[str, Standing]:
+    """Return where accounts stand now, by account; those that stand nowhere are left out."""
+    return {account: _read(row) for account, row in _rows(session, accounts).items()}
 
 
 def base(session: Session, account: str, before: str = "9999-99") -> Standing:
@@ -38,20 +43,26 @@ def base(session: Session, account: str, before: str = "9999-99") -> Standing:
     return _read(row) if row else Standing()
 
 
-def keep(session: Session, account: str, kept: Standing) -> None:
-    """Write where an account stands."""
-    positions = {key: str(position) for key, position in sorted(kept.history.positions.items())}
-    row = session.get(AccountHistory, (account, kept.month)) or AccountHistory(
-        account=account, month=kept.month, ended_ms=0, visit=""
-    )
-    row.ended_ms, row.visit, row.positions = *kept.key, positions
-    session.add(row)
+def keep(session: Session, kept: Mapping[str, Standing]) -> None:
+    """Write where accounts stand now, by account."""
+    rows = _rows(session, kept) if kept else {}
+    for account, after in kept.items():
+        row = rows.get(account) or AccountHistory(account=account, month=NOW, ended_ms=0, visit="")
+        row.positions = {key: str(position) for key, position in sorted(after.history.positions.items())}
+        row.ended_ms, row.visit = after.key
+        session.add(row)
 
 
 def forget(session: Session, account: str) -> None:
     """Take away where an account stands now: nothing that it used depends on anything."""
     mine = (col(AccountHistory.account) == account) & (col(AccountHistory.month) == NOW)
     session.exec(delete(AccountHistory).where(mine))
+
+
+def _rows(session: Session, accounts: Collection[str]) -> dict[str, AccountHistory]:
+    now = (col(AccountHistory.account).in_(accounts)) & (col(AccountHistory.month) == NOW)
+    found = session.exec(select(AccountHistory).where(now).execution_options(populate_existing=True))
+    return {row.account: row for row in found}
 
 
 def _read(row: AccountHistory) -> Standing:

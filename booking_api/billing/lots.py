@@ -111,6 +111,8 @@ def balances_of(session: Session, accounts: Iterable[str]) -> dict[str, int]:
 
 def draws_of(session: Session, account: str, entries: Collection[str]) -> dict[str, list[Draw]]:
     """Return what entries drew from an account's lots, by entry."""
+    if not entries:
+        return {}
     prefix, wanted = lot_account(account, ""), set(entries)
     mine = select(AllowanceLot.id).where(AllowanceLot.account == account)
     accounts = [lot_account(account, lot) for lot in session.exec(mine)]
@@ -118,7 +120,7 @@ def draws_of(session: Session, account: str, entries: Collection[str]) -> dict[s
         col(LedgerPosting.account).in_(accounts), LedgerPosting.amount_micro < 0
     )
     found: dict[str, list[Draw]] = {}
-    for row in session.exec(query) if accounts and wanted else ():
+    for row in session.exec(query) if accounts else ():
         if row.entry in wanted:
             one = Draw(row.account.removeprefix(prefix), row.commodity, -row.amount_micro)
             found.setdefault(row.entry, []).append(one)

@@ -232,6 +232,7 @@ def render_mosquitto(listener: Listener, directory: Path, *, as_root: bool) -> s
         f"max_packet_size {listener.packet_bytes_max}",
         "max_queued_messages 0",
         f"max_queued_bytes {listener.queued_bytes_max}",
+        "persistent_client_expiration 14d",
         "set_tcp_nodelay true",
         "persistence true",
         f"persistence_location {directory}/",

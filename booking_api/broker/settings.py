@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read(tables: Tables) -> BrokerSettings:
     """Read the section; raises ConfigError."""
     ca = tables.text("broker.ca", "")
     path = (tables.file.parent / ca).resolve() if ca else None
-    if path is not None and not path.is_file():
+    if path is not None and not os.path.isfile(path):  # a name that is too long is no error there
         raise tables.error("broker.ca", f"is {ca!r}, and there is no such file", "Name a PEM file.")
     return BrokerSettings(
         host=tables.text("broker.host", "127.0.0.1"),

@@ -21,6 +21,7 @@ from booking_api.memberships.days import begin_ms, may_be
 from booking_api.settings import Settings, read_settings
 from booking_api.start import open_database
 from booking_api.vault import Vault, open_vault
+from floor import toml
 from floor.errors import ConfigError, Refused
 
 M = TypeVar("M", bound=BaseModel)
@@ -158,7 +159,7 @@ def typed_policy(pairs: list[str]) -> dict[str, Any]:
         if not equals:
             raise Refused("policy_malformed", f"{pair!r} is not key=value, such as idle_after_s=600.")
         try:
-            table[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            table[key.strip()] = toml.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             table[key.strip()] = value.strip()
     return table

@@ -33,6 +33,7 @@ from booking_api.memberships.days import day_of
 from booking_api.vault import open_vault
 from booking_api.waivers import service as waivers
 from booking_api.waivers.service import WaiverDetails
+from floor import toml
 from floor.errors import ConfigError, Refused
 from floor.money import parse, plain
 from floor.words import BadgeKind
@@ -171,7 +172,7 @@ def publish_waiver(
 ) -> None:
     """Publish a version of a text that members sign."""
     try:
-        table = tomllib.loads(read_text(file))
+        table = toml.loads(read_text(file))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
     with desk(ctx) as at:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 from decimal import Decimal
 
 from booking_api.costing.lines import line_of
+from floor import toml
 from floor.costing import Costs, load
 from floor.errors import ConfigError
 
@@ -20,8 +20,8 @@ def read_costs(text: str, file: str) -> Costs:
     if len(text) > TEXT_MAX:
         raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:
+        table = toml.loads(text, parse_float=Decimal)
+    except ValueError as error:
         at = AT_LINE.search(str(error))
         why = str(error) if at else "a number is too long, or tables stand too deep in each other"
         line = int(at[1]) if at else None

@@ -18,7 +18,7 @@ COLUMNS = (
     "date", "seq", "entry", "kind", "account", "commodity", "amount", "name", "memo", "source", "author",
     "occurred", "posted", "reverses", "detail", "hash",
 )  # fmt: skip
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "'", "＝", "＋", "－", "＠")
 
 
 def head(_of: Outline) -> Iterator[str]:

@@ -37,17 +37,22 @@ def hold_rosters(session: Session) -> RosterState:
 
 def changed(session: Session, subject: Subject, ref: str, now_ms: int) -> None:
     """Record that gateways must learn of a change; `ref` is the id of what changed."""
-    hold_rosters(session)
-    session.add(RosterChange(subject=subject, ref=ref, at_ms=now_ms))
+    all_changed(session, subject, [ref], now_ms)
+
+
+def all_changed(session: Session, subject: Subject, refs: Collection[str], now_ms: int) -> None:
+    """Record that gateways must learn of changes of one kind, in this order."""
+    if refs:
+        hold_rosters(session)
+        session.add_all([RosterChange(subject=subject, ref=ref, at_ms=now_ms) for ref in refs])
 
 
 def many_changed(session: Session, members: Collection[str], now_ms: int) -> None:
     """Record that gateways must learn of these members; of very many by one whole roster."""
     if len(members) > MANY:
         changed(session, Subject.FLOOR, "members", now_ms)
-        return
-    for member in sorted(members):
-        changed(session, Subject.MEMBER, member, now_ms)
+    else:
+        all_changed(session, Subject.MEMBER, sorted(members), now_ms)
 
 
 def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> None:
@@ -67,10 +72,9 @@ def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> 
     }
     teams = [account for account in found if account.kind is AccountKind.TEAM]
     shared = {team.id for team in teams if team.id in counted}
-    for root in sorted({team.parent or team.id for team in teams}):
-        changed(session, Subject.ACCOUNT, root, now_ms)
-    for member in who_charge(session, own | shared) if own or shared else ():
-        changed(session, Subject.MEMBER, member, now_ms)
+    all_changed(session, Subject.ACCOUNT, sorted({team.parent or team.id for team in teams}), now_ms)
+    if own or shared:
+        all_changed(session, Subject.MEMBER, who_charge(session, own | shared), now_ms)
 
 
 def who_charge(session: Session, accounts: Collection[str]) -> list[str]:

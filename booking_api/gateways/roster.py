@@ -246,6 +246,8 @@ def _who_signs(
 
     A gateway of a version before that reads only who is allowed, and refuses as well.
     """
+    if not unsigned:
+        return member
     if any(row.is_everywhere for row in unsigned):
         return replace(member, waiver_missing=True)
     there = tuple(machine.id for machine in machines if any(row.holds_at(machine) for row in unsigned))

@@ -134,7 +134,7 @@ def read_mapping(text: str) -> dict[str, str]:
     """Return which heading is which column; raises Refused."""
     try:
         table = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise Refused("mapping_invalid", "A mapping is a JSON object of headings and columns.")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from booking_api.payments.booking import BOOKINGS_MAX, BYTES_MAX, Booking, trimmed
+from floor import toml
 from floor.errors import ConfigError, PeerError
 from floor.money import parse
 
@@ -75,8 +76,8 @@ AMOUNTS = {
 def read_mapping(text: str, file: str) -> Columns:
     """Return a mapping from its TOML file; raises ConfigError with file, key and remedy."""
     try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        table = toml.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.") from error
     known = {field.name: type(field.default) if field.name != "day" else str for field in fields(Columns)}
     for key, value in table.items():

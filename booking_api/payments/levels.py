@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from string import Template
 
+from floor import toml
 from floor.errors import ConfigError
 from floor.money import parse
 
@@ -84,8 +85,8 @@ def load(file: Path | None) -> tuple[Level, ...]:
 def read(text: str, file: str) -> tuple[Level, ...]:
     """Return the levels that a text says, in order of their days; raises ConfigError."""
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ValueError, RecursionError) as error:
+        document = toml.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.") from error
     rows = document.get("levels")
     if set(document) != {"levels"} or not isinstance(rows, list) or not 0 < len(rows) <= LEVELS_MAX:

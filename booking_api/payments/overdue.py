@@ -26,6 +26,8 @@ from floor.ledger import EntryKind
 TERM_MS = 30 * 86_400_000
 """Until when a charge is paid that stands on no invoice, in milliseconds after it."""
 NEVER_MS = 1 << 53
+FEW = 500
+"""The charges of so many accounts are read account by account; of more, all charges are read in order."""
 Charged = sa.Select[str, int]
 _NOT_OWED_ANEW = (EntryKind.REVERSAL, EntryKind.REFUND)
 
@@ -206,9 +208,12 @@ def _owed(commodity: str, accounts: Collection[str] | None) -> sa.Select[tuple[s
     )
     order = (due.desc(), col(LedgerEntry.seq), col(LedgerPosting.n))
     taken = func.sum(col(LedgerPosting.amount_micro)).over(
-        partition_by=col(LedgerPosting.account), order_by=order, rows=(None, 0)
+        partition_by=col(AccountBalance.account), order_by=order, rows=(None, 0)
     )
     owed = col(AccountBalance.amount_micro)
+    # Plus nothing, for many: account by account SQLite would jump to and fro through all of the books.
+    is_few = accounts is not None and len(accounts) <= FEW
+    posted = col(LedgerPosting.account) if is_few else col(LedgerPosting.account).concat("")
     charges = (
         sa.select(
             col(LedgerPosting.account).label("account"), col(LedgerEntry.id).label("entry"),
@@ -217,7 +222,7 @@ def _owed(commodity: str, accounts: Collection[str] | None) -> sa.Select[tuple[s
             col(LedgerPosting.n).label("n"), (owed - taken + col(LedgerPosting.amount_micro)).label("left"),
         )
         .select_from(AccountBalance)
-        .join(LedgerPosting, (col(LedgerPosting.account) == col(AccountBalance.account))
+        .join(LedgerPosting, (posted == col(AccountBalance.account))
               & (col(LedgerPosting.commodity) == col(AccountBalance.commodity)))
         .join(LedgerEntry, col(LedgerEntry.id) == col(LedgerPosting.entry))
         .outerjoin(InvoiceItem, on_invoice)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from booking_api.payments.items import ItemDetails
 from booking_api.payments.models import SaleItem
+from floor import toml
 from floor.errors import ConfigError
 from floor.money import MICRO, parse
 
@@ -31,8 +32,8 @@ def read(text: str, file: str) -> list[ItemDetails]:
     if len(text) > TEXT_MAX:
         raise ConfigError(file, "", "is larger than a megabyte", "Split it into several files.")
     try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        document = toml.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.") from error
     rows = document.get("items")
     if not isinstance(rows, list) or set(document) != {"items"} or len(rows) > ITEMS_MAX:
@@ -80,8 +81,8 @@ def _item(row: object, file: str, n: int, line: int | None) -> ItemDetails:
 def _value(key: str, value: object) -> object:
     number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if key in AMOUNTS:
-        if not number:
-            raise ValueError("Write a number like 4.50")
+        if not number or (isinstance(value, Decimal) and not -20 < value.adjusted() < 20):
+            raise ValueError("Write a number like 4.50")  # 1e999999999 would be written out
         micro = parse(f"{value:f}" if isinstance(value, Decimal) else str(value))
         if key == "price":
             return micro

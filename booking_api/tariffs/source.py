@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from floor import toml
 from floor.errors import ConfigError
 from floor.tariff import Tariff, load
 
@@ -34,8 +35,8 @@ def parse(text: str, file: str, most: int = TEXT_MAX) -> dict[str, Any]:
     if len(text) > most:
         raise ConfigError(file, "", f"is longer than {most} characters", "Shorten it.")
     try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+        return toml.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
         found = TOML_LINE.search(str(error))
         line = int(found[1]) if found else None
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.", line) from error

@@ -129,7 +129,7 @@ class _Row:
     def _expect(self) -> int | None:
         """Read what the use should cost; less than 0 where it gives something back."""
         value = self.row.get("expect")
-        if isinstance(value, int | Decimal) and value < 0:
+        if isinstance(value, int | Decimal) and value == value and value < 0:  # NaN is less than nothing
             back = self.at.amount({"expect": -value}, "expect")
             return None if back is None else -back
         return self.at.amount(self.row, "expect")

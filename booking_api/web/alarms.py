@@ -37,6 +37,7 @@ ALARMS = {
     "door_opened": "Door opened, and nobody had tapped",
     "input_lost": "A contact cannot be read",
     "fault_reported": "A fault was reported at the machine",
+    "taps_flooded": "Somebody taps on and on",
     "clear_refused": "It could not be cleared",
     "locked_out": "Taken out of order",
     "account_refused": "Another account could not be charged",

@@ -48,6 +48,7 @@ REMEDIES: dict[str, str] = {
     "extraction_lost": "Let the fumes clear. Check fan, filter and its switch, then clear the machine.",
     "chiller_lost": "Check water, pump and flow switch before the tube is fired again.",
     "proof_missing": "Check that extraction and cooling start by themselves, and that their contacts close.",
+    "taps_flooded": "Look who stands at the reader, or what lies on it: it taps on and on.",
     "fire_alarm": "Follow the house's fire plan. Clear it once for all machines when the house is safe.",
     "input_unread": "Check the wire of the safety contact: it is broken, or shorted.",
     "input_lost": "Check the wire of the contact.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from firmware_bridge.mapping.values import Place, parse_path
+from floor import toml
 from floor.errors import ConfigError
 from floor.meter import Quantity
 from floor.words import Activity, JobOutcome
@@ -122,7 +123,7 @@ class Mapping:
 def load_mapping(file: str, source_key: str) -> Mapping:
     """Read a mapping whose places name a `topic` (or `url`: `source_key`). Raises ConfigError."""
     try:
-        tables = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        tables = toml.loads(Path(file).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             file, "", f"it cannot be read: {error.strerror}", "Name the mapping file"

@@ -15,7 +15,6 @@ from firmware_bridge.events import Noise
 READ, REFUSED = 0x04, 0x84
 REGISTERS = 10
 _REPLY_BYTES, _REFUSAL_BYTES = 3 + 2 * REGISTERS + 2, 5
-_MOST_BYTES = 256
 _MEANINGS = {1: "illegal function", 2: "illegal address", 3: "illegal data", 4: "slave error"}
 
 
@@ -60,32 +59,32 @@ class Replies:
 
     def __init__(self, unit: int) -> None:
         self._unit = unit
+        self._heads = {bytes((unit, READ, 2 * REGISTERS)): _REPLY_BYTES}
+        self._heads |= {bytes((unit, REFUSED, code)): _REFUSAL_BYTES for code in _MEANINGS}
         self._held = b""
 
     def feed(self, data: bytes) -> list[PzemFact]:
         """Take bytes and return what they say."""
         facts: list[PzemFact] = []
-        held, dropped = self._held + data, 0
-        while held:
-            size = self._size(held)
-            if size > len(held) and len(held) <= _MOST_BYTES:
+        held, at, dropped = self._held + data, 0, 0
+        while at < len(held):
+            size = self._size(held[at : at + 3])
+            if size > len(held) - at:
                 break
-            frame = held[:size]
+            frame = held[at : at + size]
             if size == 0 or crc(frame[:-2]) != int.from_bytes(frame[-2:], "little"):
-                held, dropped = held[1:], dropped + 1
+                at, dropped = at + 1, dropped + 1
                 continue
-            held = held[size:]
+            at += size
             facts.append(_fact(frame))
-        self._held = held
+        self._held = held[at:]
         if dropped:
             facts.append(Noise(f"{dropped} bytes that are no reply of unit {self._unit}"))
         return facts
 
-    def _size(self, held: bytes) -> int:
-        """Return how long the reply is that may begin here; 0 where none begins."""
-        heads = {bytes((self._unit, READ, 2 * REGISTERS)): _REPLY_BYTES}
-        heads |= {bytes((self._unit, REFUSED, code)): _REFUSAL_BYTES for code in _MEANINGS}
-        return next((size for head, size in heads.items() if head.startswith(held[:3])), 0)
+    def _size(self, begin: bytes) -> int:
+        """Return how long the reply is that may begin so; 0 where none begins."""
+        return next((size for head, size in self._heads.items() if head.startswith(begin)), 0)
 
 
 def _fact(frame: bytes) -> PzemFact:

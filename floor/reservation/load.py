@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from decimal import Decimal
 
+from floor import toml
 from floor.errors import ConfigError
 from floor.reader import Table
 from floor.reservation import load_space
@@ -44,8 +45,8 @@ def read_policies(text: str, file: str, zone: tzinfo, kinds: Mapping[str, str] |
     if len(text) > TEXT_MAX:
         raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
     try:
-        table = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+        table = toml.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
         found = LINE.search(str(error))
         line = int(found[1]) if found else None
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.", line) from error

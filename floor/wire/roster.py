@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from enum import StrEnum
@@ -146,20 +147,20 @@ _LEFT_OUT = (
 )
 
 
+@functools.lru_cache(maxsize=512)
+def _machine(id: str) -> None:
+    """Refuse what is no id; a roster names its few machines with each of thousands of members."""
+    _ID.validate_python(id)
+
+
 def _recordable(member: MemberStanding) -> MemberStanding:
     """Refuse a member whose session could not be written to the journal, or could not be priced."""
     if len(member.counted) > COUNTED_MAX:
         raise ValueError(f"more than {COUNTED_MAX} things are counted of a member")
-    others = [other.id for other in member.others]
-    for value in (
-        member.id,
-        member.tier,
-        member.account,
-        *member.allowed,
-        *member.waiver_missing_at,
-        *others,
-    ):
+    for value in (member.id, member.tier, member.account, *(other.id for other in member.others)):
         _ID.validate_python(value)
+    for machine in (*member.allowed, *member.waiver_missing_at):
+        _machine(machine)
     standings: tuple[MemberStanding | AccountStanding, ...] = (member, *member.others)
     for standing in standings:
         _LIMIT.validate_python(standing.spendable_micro)

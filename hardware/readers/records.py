@@ -30,16 +30,16 @@ class Records:
 
     def receive_data(self, data: bytes) -> list[Frame | Alive | ReaderNoise]:
         """Take the next bytes and return what they complete."""
-        buffer = self._buffer + data
+        buffer, at = self._buffer + data, 0
         events: list[Frame | Alive | ReaderNoise] = []
-        while len(buffer) >= 2 and len(buffer) >= 2 + buffer[0]:
-            size, kind = buffer[:2]
-            body, buffer = buffer[2 : 2 + size], buffer[2 + size :]
+        while len(buffer) >= at + 2 and len(buffer) >= at + 2 + buffer[at]:
+            size, kind = buffer[at : at + 2]
+            body, at = buffer[at + 2 : at + 2 + size], at + 2 + size
             if kind == _ALIVE:
                 events.append(Alive())
             elif kind == _FRAME:
                 events.append(Frame(body))
             else:
                 events.append(ReaderNoise(body.decode(errors="replace")))
-        self._buffer = buffer
+        self._buffer = buffer[at:]
         return events

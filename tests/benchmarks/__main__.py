@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import budget, card, close, machines, memory, pages, server, taps
+from tests.benchmarks import beside, budget, card, close, machines, memory, pages, rosters, server, taps
 from tests.benchmarks.result import Figure, as_json, machine, table
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -25,6 +25,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "disk-20ms": partial(taps.hung_disk, seconds=0.02),
     "disk-500ms": partial(taps.hung_disk, seconds=0.5),
     "disk-30s": partial(taps.hung_disk, seconds=30),
+    "beside": beside.taps,
+    "start": beside.start,
+    "rosters": rosters.rosters,
     "ingest": server.ingest,
     "budget": budget.limits,
     "close": close.close,

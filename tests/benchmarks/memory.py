@@ -10,10 +10,10 @@ from pathlib import Path
 from floor.access import BadgeStanding, MemberStanding, Tally
 from floor.ids import badge_reference
 from floor.policy import MachinePolicy
-from floor.wire.roster import RosterMachine
+from floor.wire.roster import Roster, RosterMachine
 from floor.words import BadgeKind
 from tests.benchmarks.result import Figure
-from tests.kit.gateway import BADGE_KEY, TARIFF, SigningServer, make_roster
+from tests.kit.gateway import ADA, BADGE_KEY, TARIFF, SigningServer, make_roster
 
 STATIONS, MEMBERS = 16, 5_000
 NOW_MS, HOUR_MS = 1_779_000_000_000, 3_600_000
@@ -28,30 +28,38 @@ def _tallies(machines: list[str], n: int) -> tuple[Tally, ...]:
     )
 
 
+def large_roster(machines: list[str], members: int = MEMBERS) -> Roster:
+    """Make a roster of many members, each with a badge that proves itself and with uses that limits count.
+
+    The first has a badge without a key too: the one of tests.kit.gateway.
+    """
+    standings = {
+        id: MemberStanding(
+            id,
+            f"Member {n}",
+            "standard",
+            id,
+            allowed=dict.fromkeys(machines, 0),
+            counted=_tallies(machines, n),
+        )
+        for n, id in enumerate(f"member-{n}" for n in range(members))
+    }
+    badges = {
+        badge_reference(BADGE_KEY, n.to_bytes(7, "big")): BadgeStanding(
+            f"member-{n}", BadgeKind.NTAG424, key=f"{n:032x}"
+        )
+        for n in range(members)
+    }
+    badges[badge_reference(BADGE_KEY, ADA)] = BadgeStanding("member-0", BadgeKind.UID_125KHZ)
+    known = [RosterMachine(id=m, name=m, policy=MachinePolicy(), tariffs=[TARIFF]) for m in machines]
+    return make_roster(members=standings, badges=badges, machines=known)
+
+
 async def gateway_memory(folder: Path) -> list[Figure]:
     """Start the real process, wait until it serves, let it run a few seconds, read what it holds."""
     server = SigningServer()
     machines = [f"m{n}" for n in range(STATIONS)]
-    roster = make_roster(
-        members={
-            f"member-{n}": MemberStanding(
-                f"member-{n}",
-                f"Member {n}",
-                "standard",
-                f"member-{n}",
-                allowed=dict.fromkeys(machines, 0),
-                counted=_tallies(machines, n),
-            )
-            for n in range(MEMBERS)
-        },
-        badges={
-            badge_reference(BADGE_KEY, n.to_bytes(7, "big")): BadgeStanding(
-                f"member-{n}", BadgeKind.NTAG424, key=f"{n:032x}"
-            )
-            for n in range(MEMBERS)
-        },
-        machines=[RosterMachine(id=m, name=m, policy=MachinePolicy(), tariffs=[TARIFF]) for m in machines],
-    )
+    roster = large_roster(machines)
     (folder / "roster.jsonl").write_bytes(server.sign("roster", roster) + b"\n")
     stations = "".join(
         f'[[stations]]\nmachine = "{m}"\nreader = {{kind = "simulated"}}\nrelay = {{kind = "simulated"}}\n'

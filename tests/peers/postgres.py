@@ -22,7 +22,8 @@ MISSING = "PostgreSQL is missing: apt-get install postgresql (make setup does, a
 LIMIT_S = 60
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 << 30
-OPTIONS = "-k '' -c fsync=off -c shared_buffers=16MB -c max_connections=120"
+FAST = "-c fsync=off -c shared_buffers=16MB"
+"""What makes it fast, and nothing of it durable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class PostgresPeer:
     port: int
     home: Path
     control: tuple[str, ...]
+    tuned: str
 
     def kill(self) -> None:
         """Kill the postmaster; its processes end when they notice."""
@@ -39,9 +41,7 @@ class PostgresPeer:
 
     def start(self) -> None:
         """Start it (again), as soon as no process of a killed one is left."""
-        options = (
-            f"-h 127.0.0.1 -p {self.port} -k '' -c fsync=off -c shared_buffers=16MB -c max_connections=120"
-        )
+        options = f"-h 127.0.0.1 -p {self.port} -k '' -c max_connections=120 {self.tuned}"
         command = [*self.control, "-l", str(self.home / "log"), "-o", options, "start"]
         deadline_s = time.monotonic() + LIMIT_S
         while True:
@@ -91,11 +91,8 @@ class Cluster:
     """A server of one's own to start and kill by `command`, durable as Debian's; it holds one database."""
 
     def __init__(self, home: Path) -> None:
-        prefix, data, self._peer = (
-            _as_somebody(home),
-            home / "data",
-            PostgresPeer(free_port(), home, ()),
-        )
+        prefix, data = _as_somebody(home), home / "data"
+        self._peer = PostgresPeer(free_port(), home, ())
         _run([*prefix, *_initdb(data)], home)
         settings = {"listen_addresses": "127.0.0.1", "port": self._peer.port, "unix_socket_directories": ""}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -116,15 +113,18 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def run_postgres() -> Iterator[PostgresPeer]:
-    """Run a server for as long as the block lasts; fast to start, so nothing of it is durable."""
-    place = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
-    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=place) as folder:
+def run_postgres(durable: Path | None = None) -> Iterator[PostgresPeer]:
+    """Run a server for as long as the block lasts; fast to start, so nothing of it is durable.
+
+    In the folder `durable` it is: as it comes from its makers, with every commit on disk.
+    """
+    fast = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=durable or fast) as folder:
         home, prefix = Path(folder), _as_somebody(Path(folder))
         data = home / "data"
         _run([*prefix, *_initdb(data), "--no-sync"], home)
         control = (*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S))
-        peer = PostgresPeer(free_port(), home, control)
+        peer = PostgresPeer(free_port(), home, control, "" if durable else FAST)
         peer.start()
         try:
             yield peer

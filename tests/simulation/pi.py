@@ -15,6 +15,7 @@ from typing import ClassVar
 from gateway.app import Gateway
 from gateway.clock import SystemClock
 from gateway.config import BrokerConfig, GatewayConfig
+from gateway.link import client_id
 from gateway.wiring import Devices
 from hardware.simulated import SimulatedReader
 from tests.simulation.virtual import QueueModule, StepQueue, VirtualLoop
@@ -193,7 +194,7 @@ class Pi:
     @property
     def identifier(self) -> str:
         """What the broker knows its gateway by."""
-        return f"gateway-{self.name}"
+        return client_id(self.name, BrokerConfig().password)
 
     def boot(self) -> None:
         """Switch the computer on: another boot, a monotonic clock that begins anew."""

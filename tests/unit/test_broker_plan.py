@@ -109,6 +109,7 @@ def test_mosquitto_is_told_everything_that_matters() -> None:
         "acl_file /b/acl",
         "max_queued_messages 0",
         "max_queued_bytes 268435456",
+        "persistent_client_expiration 14d",
         "max_packet_size 8454144",
         "set_tcp_nodelay true",
         "autosave_interval 1",

@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from fnmatch import fnmatchcase
 
+from floor import toml
 from floor.errors import ConfigError
 from floor.reader import Table
 from floor.reservation.load_space import moment
@@ -90,8 +91,8 @@ def read_requests(text: str, file: str, zones: Callable[[str], tzinfo]) -> Reque
     if len(text) > TEXT_MAX:
         raise ConfigError(file, "", f"is longer than {TEXT_MAX} characters", "Shorten it.")
     try:
-        whole = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, ArithmeticError) as error:
+        whole = toml.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
         found = LINE.search(str(error))
         line = int(found[1]) if found else None
         raise ConfigError(file, "", f"is not TOML ({error})", "Correct that line.", line) from error

@@ -66,6 +66,10 @@ def test_commands_of_units_and_containers_are_ours() -> None:
     lines = [line for unit in UNITS for line in (ROOT / unit).read_text().replace("\\\n", "").splitlines()]
     verbs = {line.split("toml ")[1].split()[0] for line in lines if line.startswith("Exec")}
     assert verbs == {"migrate", "serve", "backup", "run", "off"}
+    options = {word for line in lines if " backup " in line for word in line.split() if word.startswith("--")}
+    ours = ran(Path(sys.executable).parent / "makerfloor", "backup", "--help")
+    assert options - {"--config"} == {"--keep", "--key-file"}
+    assert all(option in ours for option in options - {"--config"})
 
 
 def test_what_is_installed_is_pinned_as_it_was_tested_and_a_pi_gets_no_web_stack() -> None:

@@ -162,4 +162,4 @@ def test_fees_packs_and_allowances_from_the_command_line(run: Run, tmp_path: Pat
     assert "12.5 of" in run("allowance", "list", "2")
     assert run("allowance", "expire") == "0 allowances expired.\n"
     assert "28.00 EUR" in run("statement", "1")
-    assert run("doctor") == "The books are sound.\n"
+    assert run("doctor").endswith("The books are sound.\n")
