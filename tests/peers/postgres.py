@@ -92,7 +92,7 @@ class Cluster:
 
     def __init__(self, home: Path) -> None:
         prefix, data = _as_somebody(home), home / "data"
-        self._peer = PostgresPeer(free_port(), home, ())
+        self._peer = PostgresPeer(free_port(), home, (), "")
         _run([*prefix, *_initdb(data)], home)
         settings = {"listen_addresses": "127.0.0.1", "port": self._peer.port, "unix_socket_directories": ""}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
