@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
-from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from booking_api import rounds
+from booking_api.api.guarded import Guarded
 from booking_api.api.head import Headed
 from booking_api.api.openapi import Application
 from booking_api.api.pace import Paced
-from booking_api.audit import acting
 from booking_api.auth.desk import Desk
 from booking_api.auth.oidc import SingleSignOn
 from booking_api.context import Context
@@ -30,50 +28,6 @@ from booking_api.web import errors
 from booking_api.web.limits import Bounded
 from booking_api.web.render import WEB
 from booking_api.web.renewal import Renewal
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-"""What every answer carries: nothing from elsewhere is loaded, and no script stands in a page."""
-FOR_A_YEAR = "max-age=31536000"
-
-
-class Guarded:
-    """Middleware that puts the headers on; pages and answers with people in them are kept by no cache.
-
-    Each request also gets its own place for who acts.
-    """
-
-    def __init__(self, app: ASGIApp, https: bool, floor_now: Callable[[], int]) -> None:
-        self._app = app
-        self._floor_now = floor_now
-        self._headers = HEADERS | ({"Strict-Transport-Security": FOR_A_YEAR} if https else {})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        is_asset = scope["path"].startswith(("/static/", "/vendor/"))
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-cache" if is_asset else "no-store")
-            await send(message)
-
-        with acting.scope(floor_now=self._floor_now):
-            await self._app(scope, receive, with_headers)
 
 
 def create_app(context: Context) -> FastAPI:

@@ -202,10 +202,16 @@ def settings_of(tables: "FileTables") -> Settings:
 def load(file: Path) -> Table:
     """Return a settings file's tables; raises ConfigError for one that cannot be read."""
     try:
-        return toml.loads(file.read_text(encoding="utf-8"))
+        return tables_of(file, file.read_bytes())
     except OSError as error:
         remedy = "Run `makerfloor init DIR` to make one, or name it with --config."
         raise ConfigError(str(file), "", f"cannot be read ({error.strerror})", remedy) from error
+
+
+def tables_of(file: Path, content: bytes) -> Table:
+    """Return the tables of what a file has, or is to have; raises ConfigError for what is not TOML."""
+    try:
+        return toml.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(file), "", f"is not TOML ({error})", "Correct that line.") from error
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 def open_database(settings: Settings, *, migrate: bool = False) -> Database:
     """Open the database; raises ConfigError when it cannot be, or is not of this software's form."""
-    make_data(settings)
-    database = Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
+    database = database_of(settings)
     check_reachable(database)
     if migrations.current(database.engine) == migrations.newest():
         return database
@@ -28,6 +27,12 @@ def open_database(settings: Settings, *, migrate: bool = False) -> Database:
         problem = "is not of the form that this software needs"
         raise ConfigError(str(settings.file), "database.url", problem, "Run `makerfloor migrate` first.")
     return database
+
+
+def database_of(settings: Settings) -> Database:
+    """Return the database that settings name, whether it answers or not; raises ConfigError."""
+    make_data(settings)
+    return Database(settings.database_url, settings.data, ZoneInfo(settings.timezone))
 
 
 def make_data(settings: Settings) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import csv
+import contextlib
 import json
-import re
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +13,14 @@ import typer
 
 from booking_api.cli.base import app, shown_day
 from booking_api.cli.root import load
+from booking_api.cli.server import listen
 from booking_api.clock import Clock
+from booking_api.exports.sheet import written
+from booking_api.settings import SECRETS, tables_of
 from booking_api.sites import settlement
 from booking_api.sites.courier import Courier, opened
-from booking_api.sites.network import FILE, read_network
+from booking_api.sites.network import FILE, network_of, read_network
+from booking_api.sites.standing import Standings
 from floor.errors import ConfigError
 from floor.money import Commodity, parse, plain
 
@@ -24,7 +28,6 @@ network = typer.Typer(help="Several spaces in one installation.", no_args_is_hel
 app.add_typer(network, name="network")
 File = Annotated[Path, typer.Option("--file", help="The network's file.")]
 HERE = Path(FILE)
-_MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 COLUMNS = ("settlement", "host", "home", "charge", "day", "what", "amount", "currency", "member")
 
 
@@ -35,20 +38,28 @@ def add(
     file: File = HERE,
 ) -> None:
     """Add a site to the network's file, which is begun where there is none."""
-    before = (
-        file.read_text(encoding="utf-8")
-        if file.exists()
-        else f"name = {json.dumps(file.resolve().parent.name)}\n"
-    )
-    block = f"\n[[site]]\nid = {json.dumps(site)}\nsettings = {json.dumps(str(settings))}\n"
+    if not file.parent.is_dir():
+        raise ConfigError(str(file), "", "lies in no folder that there is", "Make the folder first.")
     trial = file.with_name(f".{file.name}.new")
-    trial.write_text(before.rstrip("\n") + "\n" + block, encoding="utf-8")
+    where = settings if settings.is_absolute() else Path(os.path.relpath(settings, file.parent))
+    block = f"\n[[site]]\nid = {_quoted(site)}\nsettings = {_quoted(str(where))}\n"
+    begin = f"name = {_quoted(file.resolve().parent.name)}".encode()
     try:
-        read_network(trial)
+        before = file.read_bytes() if file.exists() else begin
+        content = before.rstrip(b"\n") + b"\n" + block.encode()
+        network_of(file, tables_of(file, content))
+        trial.write_bytes(content)
         trial.replace(file)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise ConfigError(str(file), "", problem, "Name another file with --file.") from error
     finally:
         trial.unlink(missing_ok=True)
     print(f"{site} is in {file}.")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 @network.command("serve")
@@ -57,25 +68,38 @@ def serve(
     sites: Annotated[bool, typer.Option(help="Run the sites' servers too; else they run elsewhere.")] = True,
 ) -> None:
     """Run the servers of all sites, carry between them, and serve the network's board."""
-    serving = load("booking_api.sites.serving")
+    if sites:
+        _check_environment()
     known = read_network(file)
-    logs = file.parent / "logs"
-    logs.mkdir(exist_ok=True)
-    with opened(known, migrate=True) as courier:
-        print(f"The network's board is at http://{known.host}:{known.port}", flush=True)
-        asyncio.run(serving.serve(courier, logs, sites=sites))
+    with listen(known.host, known.port, str(file), "port") as door:
+        serving = load("booking_api.sites.serving")
+        logs = file.parent / "logs"
+        logs.mkdir(exist_ok=True)
+        with opened(known, migrate=True, absent=True) as courier:
+            print(f"The network's board is at http://{known.host}:{door.getsockname()[1]}", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it is ended
+                asyncio.run(serving.serve(courier, logs, door, sites=sites))
+
+
+def _check_environment() -> None:
+    for key, name in SECRETS.items():
+        if name in os.environ:
+            remedy = f"Unset it, and write {key} into each site's makerfloor.toml."
+            problem = "is set, and every site would read it"
+            raise ConfigError("makerfloor network serve", name, problem, remedy)
 
 
 @network.command("status")
 def status(file: File = HERE) -> None:
     """Say how each site stands."""
-    board = load("booking_api.sites.board")
-    now_ms = Clock().now_ms()
-    with opened(read_network(file)) as courier:
-        for one in board.read_board(courier, now_ms):
+    with opened(read_network(file), absent=True) as courier:
+        for one in Standings(courier, Clock().now_ms).read():
+            if not one.reached:
+                print(f"{one.id:16} cannot be reached")
+                continue
             machines = f"{one.free} free, {one.in_use} in use, {one.out_of_order} out of order"
             people = f"{one.members} members, {one.visitors} visitors"
-            print(f"{one.id:16} {machines}; {people}; {one.alarms} alarms" if one.reached else one.id)
+            print(f"{one.id:16} {machines}; {people}; {one.alarms} alarms")
 
 
 @network.command("carry")
@@ -126,7 +150,6 @@ def settle(
     file: File = HERE,
 ) -> None:
     """Clear what sites owe each other until the end of a month, in both books."""
-    _check_month(month)
     with opened(read_network(file)) as courier:
         for one, other, row in courier.settle(month, Clock().now_ms()):
             net = row.receivable_micro - row.payable_micro
@@ -152,8 +175,7 @@ def _rows(courier: Courier, id: str) -> list[tuple[str, ...]]:
 
 def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as output:
-        csv.writer(output).writerows((COLUMNS, *rows))
+    path.write_text(written((COLUMNS, *rows)), encoding="utf-8", newline="")
     print(f"Wrote {path}.")
 
 
@@ -181,8 +203,3 @@ def check(file: File = HERE) -> None:
 
 def _currency(courier: Courier, code: str) -> Commodity:
     return next(one.settings.currency for one in courier.sites.values() if one.code == code)
-
-
-def _check_month(text: str) -> None:
-    if not _MONTH.fullmatch(text):
-        raise ConfigError("makerfloor network settle", "MONTH", f"is {text!r}", "Write it like 2026-11.")

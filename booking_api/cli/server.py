@@ -249,7 +249,7 @@ def settle() -> None:
     gc.freeze()
 
 
-def listen(host: str, port: int, file: str) -> socket.socket:
+def listen(host: str, port: int, file: str, key: str = "server.port") -> socket.socket:
     """Listen at an address; raises ConfigError for a port in use or an address of another machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     door = socket.socket(family)
@@ -262,7 +262,7 @@ def listen(host: str, port: int, file: str) -> socket.socket:
         taken = error.errno == errno.EADDRINUSE
         problem = f"{port} is in use" if taken else f"{host}:{port} cannot be listened at ({error.strerror})"
         remedy = "End what listens there, or choose another port." if taken else "Correct host and port."
-        raise ConfigError(file, "server.port", problem, remedy) from error
+        raise ConfigError(file, key, problem, remedy) from error
     return door
 
 

@@ -25,9 +25,9 @@ from booking_api.settings import Settings
 from booking_api.sites import checks, inbox, outbox, passes, settlement, slices, visitors
 from booking_api.sites.inbox import Taken, Terms
 from booking_api.sites.models import SiteCharge, SitePass, SiteSettlement
-from booking_api.sites.network import Agreement, Network
+from booking_api.sites.network import Agreement, Network, Site
 from booking_api.sites.settlement import Cleared
-from booking_api.start import open_database
+from booking_api.start import database_of, open_database
 from booking_api.vault import Vault, open_vault
 from floor.errors import ConfigError, FloorError
 
@@ -66,19 +66,34 @@ class _Looked:
 
 
 @contextlib.contextmanager
-def opened(network: Network, *, migrate: bool = False) -> Iterator[Courier]:
-    """Open the databases of all sites; raises ConfigError for one that cannot be opened."""
+def opened(network: Network, *, migrate: bool = False, absent: bool = False) -> Iterator[Courier]:
+    """Open the databases of all sites; raises ConfigError for one that cannot be opened.
+
+    `absent`: one that cannot be opened now is logged, and may come later; the others need not wait for it.
+    """
     with contextlib.ExitStack() as stack:
         sites: dict[str, Open] = {}
         for id, site in network.sites.items():
-            database = open_database(site.settings, migrate=migrate)
+            database = _database(site, migrate, absent)
             stack.callback(database.close)
             sites[id] = Open(id, site.settings, database, open_vault(site.settings.data))
         yield Courier(network, sites)
 
 
+def _database(site: Site, migrate: bool, absent: bool) -> Database:
+    try:
+        return open_database(site.settings, migrate=migrate)
+    except ConfigError as error:
+        # It says "makerfloor.toml", and each site has one.
+        named = ConfigError(str(site.settings.file), error.key, error.problem, error.remedy)
+        if not absent:
+            raise named from error
+        log.error("%s", named)
+        return database_of(site.settings)
+
+
 class Courier:
-    """Carries for one network. `sites` are open; one that does not answer holds up no other pair."""
+    """Carries for one network. `sites` are open; one that refuses or fails holds up no other pair."""
 
     def __init__(self, network: Network, sites: Mapping[str, Open]) -> None:
         self.network, self.sites = network, sites
@@ -265,7 +280,8 @@ class Courier:
             if row is not None:
                 known.append((site, row))
         if not known:
-            raise ConfigError("makerfloor network paid", id, "there is no such settlement", "See `status`.")
+            remedy = "`makerfloor network settle MONTH` prints their names."
+            raise ConfigError("makerfloor network paid", id, "there is no such settlement", remedy)
         done = []
         for site, row in known:
             rate = self.network.rate(row.commodity, site.code, site.day(now_ms))

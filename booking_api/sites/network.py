@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from booking_api.settings import Settings, load, read_settings
+from booking_api.settings import Settings, Table, load, read_settings
 from floor.errors import ConfigError
 from floor.money import parse
 
@@ -99,9 +99,17 @@ class Network:
         return newest.value if newest.of == of else 1 / newest.value
 
 
-def read_network(file: Path, environment: Mapping[str, str] | None = None) -> Network:
+def read_network(file: Path) -> Network:
     """Read a network's file and the settings of its sites; raises ConfigError with file, key and remedy."""
-    tables = _Tables(file, load(file))
+    if not file.exists():
+        remedy = "Begin one with `makerfloor network add`, or name it with --file."
+        raise ConfigError(str(file), "", "there is no such file", remedy)
+    return network_of(file, load(file))
+
+
+def network_of(file: Path, root: Table) -> Network:
+    """Return what a network's file says with these tables; raises ConfigError as `read_network`."""
+    tables = _Tables(file, root)
     tables.check("", tables.root)
     sites = {}
     for one in tables.each("site"):
@@ -109,7 +117,7 @@ def read_network(file: Path, environment: Mapping[str, str] | None = None) -> Ne
         if id in sites:
             raise tables.wrong("site.id", f"is {id!r} twice", "Give each site a name of its own.")
         where = file.parent / tables.text("site.settings", one.get("settings"))
-        sites[id] = Site(id, read_settings(where, environment or {}), one.get("board", True) is True)
+        sites[id] = Site(id, read_settings(where, {}), one.get("board", True) is True)
     if len({site.settings.database_url for site in sites.values()}) < len(sites):
         raise tables.wrong("site.settings", "names a database twice", "Give each site a database of its own.")
     port = tables.root.get("port", 8070)
@@ -160,13 +168,13 @@ def _rate(tables: _Tables, one: Mapping[str, Any]) -> Rate:
 class _Tables:
     """The file's tables, with errors that say where."""
 
-    def __init__(self, file: Path, root: Mapping[str, Any]) -> None:
+    def __init__(self, file: Path, root: Table) -> None:
         self.file, self.root = file, root
 
     def wrong(self, key: str, problem: str, remedy: str) -> ConfigError:
         return ConfigError(str(self.file), key, problem, remedy)
 
-    def check(self, name: str, table: Mapping[str, Any]) -> None:
+    def check(self, name: str, table: Table) -> None:
         for key in table:
             if key not in _KEYS[name]:
                 remedy = f"Use one of: {', '.join(sorted(_KEYS[name]))}."

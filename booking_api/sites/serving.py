@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import uvicorn
 
 from booking_api.child import spawn
 from booking_api.clock import Clock
+from booking_api.patience import Patient
 from booking_api.sites.board import create_board
 from booking_api.sites.courier import Courier
 from booking_api.sites.network import Site
@@ -19,24 +22,29 @@ from booking_api.sites.network import Site
 log = logging.getLogger(__name__)
 LOOK_S = 1.0
 STOP_S = 20.0
+STOP_BOARD_S = 5
 AGAIN_S = (1.0, 60.0)
 """A site's server that ended is started again so long after, longer each time."""
 STEADY_S = 300.0
 
 
-async def serve(courier: Courier, logs: Path, *, sites: bool = True) -> None:
-    """Run until the board is asked to end; with `sites` the servers of all sites too."""
+async def serve(courier: Courier, logs: Path, door: socket.socket, *, sites: bool = True) -> None:
+    """Serve the board at `door` until asked to end; with `sites` run the servers of all sites too."""
     network = courier.network
-    board = uvicorn.Server(
-        uvicorn.Config(
-            create_board(courier), host=network.host, port=network.port, log_level="warning", access_log=False
-        )
+    config = uvicorn.Config(
+        create_board(courier),
+        http=Patient,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=STOP_BOARD_S,
     )
+    # uvicorn raises the signal once more when it has ended: else this process would not outlive it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
     tasks = [asyncio.create_task(_carry(courier))]
     if sites:
         tasks += [asyncio.create_task(_keep(site, logs / f"{id}.log")) for id, site in network.sites.items()]
     try:
-        await board.serve()
+        await uvicorn.Server(config).serve(sockets=[door])
     finally:
         for task in tasks:
             task.cancel()
