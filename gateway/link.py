@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 import random
 import socket
 import time
@@ -20,7 +21,7 @@ import aiomqtt
 from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.brokers import next_try
-from floor.wire.journal import BATCH_LIMIT, JournalAck, JournalBatch
+from floor.wire.journal import BATCH_LIMIT, AlarmRaised, JournalAck, JournalBatch
 from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
 from floor.wire.topics import DELIVERY, Channel, topic
@@ -36,6 +37,8 @@ UNACKNOWLEDGED_LIMIT = 2_000
 SHOW_EVERY_S = 5
 HELLO_EVERY_S = 900
 BACKOFF_S = (0.5, 30.0)
+STEADY_S = 10.0
+"""A connection that ended sooner counts as failed: of two gateways with one name each ends the other's."""
 REMEMBERED_COMMANDS = 256
 SAID_LIMIT = 64
 OLDER = "This gateway is older than its server and does not know that order: upgrade it"
@@ -117,14 +120,18 @@ class Link:
 
     async def _attempt(self) -> None:
         """Stay connected for as long as it lasts."""
+        now_s = asyncio.get_running_loop().time
+        steady_s = math.inf
         try:
             async with self._client() as client:
-                self._failures = 0
+                steady_s = now_s() + STEADY_S
                 await self._connected(client)
         except* (aiomqtt.MqttError, OSError) as lost:
             log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
         finally:
             self.connected = self._greeted = False
+            if now_s() > steady_s:
+                self._failures = 0
             self._metrics.broker_connected.set(0)
 
     def _client(self) -> aiomqtt.Client:
@@ -261,9 +268,14 @@ class Link:
         if ack.epoch > journal.epoch:
             raise PeerError(f"the server acknowledges epoch {ack.epoch}, this journal is at {journal.epoch}")
         if ack.epoch == journal.epoch:
-            if ack.quarantined or ack.seq >= journal.next_seq or not await journal.agrees(ack.seq, ack.hash):
+            behind = ack.seq >= journal.next_seq
+            if ack.quarantined or behind or not await journal.agrees(ack.seq, ack.hash):
                 log.error("the journal forked at or before entry %d: a new epoch begins", ack.seq)
+                anew = behind and not journal.acknowledged  # a Pi that took a dead one's place
                 await journal.begin_epoch(journal.acknowledged)
+                if not anew:
+                    words = f"the server has entries up to {ack.seq} that are not of this journal"
+                    journal.append(AlarmRaised(machine=None, code="journal_forked", words=words))
                 self._sent = 0
                 await self._hello(client)
                 return

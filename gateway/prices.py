@@ -100,8 +100,19 @@ class Prices:
         return known.tariffs if known else ()
 
     def _dated(self, visit: Visit) -> Visit:
-        member = self._roster.member(visit.member)
-        return replace(visit, since=member.since) if member and member.since else visit
+        """Return a visit with its member's first day, and not before all prices.
+
+        A Pi without a battery begins in 1970, where nothing has a price and no limit would hold: it was at
+        least as late as when the server signed the roster.
+        """
+        member, later_ms = self._roster.member(visit.member), self._roster.issued_ms - visit.started_ms
+        if member and member.since:
+            visit = replace(visit, since=member.since)
+        if later_ms <= 0 or any(
+            version.valid_from_ms <= visit.started_ms for version in self._versions(visit.machine)
+        ):
+            return visit
+        return replace(visit, readings=[replace(one, at_ms=one.at_ms + later_ms) for one in visit.readings])
 
     def _worth(self, tariff: Tariff, total_micro: int) -> int | None:
         currency, code = self._roster.commodity, tariff.commodity.code

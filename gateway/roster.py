@@ -113,6 +113,11 @@ class RosterStore:
         return self._roster.budgets if self._roster else {}
 
     @property
+    def issued_ms(self) -> int:
+        """When the server signed it, UTC milliseconds; 0 without a roster."""
+        return self._roster.issued_ms if self._roster else 0
+
+    @property
     def commodity(self) -> str:
         """The currency of what may be spent; "" where the roster does not say."""
         return self._roster.commodity if self._roster else ""

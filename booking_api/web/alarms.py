@@ -24,6 +24,7 @@ ALARMS = {
     "rules_unknown": "The gateway does not understand the rules on use without a reservation",
     "journal_late": "The disk was slow once",
     "journal_degraded": "The disk is slow or refuses",
+    "journal_forked": "The journal does not fit what the server has",
     "journal_torn": "The journal was broken and begun anew",
     "emergency_stop": "Emergency stop pressed",
     "interlock_opened": "Interlock opened",

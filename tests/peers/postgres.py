@@ -71,10 +71,11 @@ class PostgresPeer:
         self._order(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def _order(self, statement: str) -> None:
-        with psycopg.connect(self._where("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self.where("postgres"), autocommit=True) as connection:
             connection.execute(statement.encode())
 
-    def _where(self, database: str) -> str:
+    def where(self, database: str) -> str:
+        """Return how psycopg reaches a database of the server."""
         return f"host=127.0.0.1 port={self.port} user=floor dbname={database}"
 
 
@@ -84,6 +85,31 @@ def program(name: str) -> str:
     found = shutil.which(name, path=os.pathsep.join([*map(str, places), os.environ.get("PATH", "")]))
     assert found, MISSING
     return found
+
+
+class Cluster:
+    """A server of one's own to start and kill by `command`, durable as Debian's; it holds one database."""
+
+    def __init__(self, home: Path) -> None:
+        prefix, data = _as_somebody(home), home / "data"
+        self._peer = PostgresPeer(free_port(), home, (), "")
+        _run([*prefix, *_initdb(data)], home)
+        settings = {"listen_addresses": "127.0.0.1", "port": self._peer.port, "unix_socket_directories": ""}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.command = [*prefix, program("postgres"), "-D", str(data), *options]
+        self.url = self._peer.name()
+
+    def answers(self) -> bool:
+        """Whether the server takes connections now."""
+        try:
+            psycopg.connect(self._peer.where("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def create(self) -> None:
+        """Make the database of `url`."""
+        self._peer.create(self.url)
 
 
 @contextlib.contextmanager
@@ -96,29 +122,26 @@ def run_postgres(durable: Path | None = None) -> Iterator[PostgresPeer]:
     with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=durable or fast) as folder:
         home, prefix = Path(folder), _as_somebody(Path(folder))
         data = home / "data"
-        initdb = [
-            program("initdb"),
-            "-D",
-            str(data),
-            "-U",
-            "floor",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-locale",
-        ]
-        _run([*prefix, *initdb, "--no-sync"], home)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        _run([*prefix, *_initdb(data), "--no-sync"], home)
         control = (*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S))
-        peer = PostgresPeer(port, home, control, "" if durable else FAST)
+        peer = PostgresPeer(free_port(), home, control, "" if durable else FAST)
         peer.start()
         try:
             yield peer
         finally:
             peer.stop()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 at which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _initdb(data: Path) -> list[str]:
+    options = ("-U", "floor", "-A", "trust", "-E", "UTF8", "--no-locale")
+    return [program("initdb"), "-D", str(data), *options]
 
 
 def _as_somebody(home: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 python -m tests.simulation.campaign --seeds 60 --sessions 120
 python -m tests.simulation.campaign --first 17 --seeds 1     one seed again, with its contradictions
+python -m tests.simulation.campaign --seeds 1 --gateways 20 --stations 10 --people 5000 --hours 24 --pace 20
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.simulation.oracle import judge
@@ -69,9 +70,22 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=60)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--sessions", type=int, default=120)
+    parser.add_argument("--gateways", type=int, default=1)
+    parser.add_argument("--stations", type=int, default=3, help="of each gateway")
+    parser.add_argument("--people", type=int, default=2)
+    parser.add_argument("--hours", type=float, default=0.0, help="instead of so many sessions")
+    parser.add_argument("--pace", type=int, default=1, help="how many times as long as usual a use takes")
+    parser.add_argument("--limit", type=int, default=None, help="what each second may owe, in micro-units")
+    parser.add_argument("--twins", type=int, default=0, help="computers with a copied card")
+    parser.add_argument("--leaps", action="store_true", help="clocks go far off too, and the server's own")
+    parser.add_argument("--calm", action="store_true", help="nothing fails")
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     given = parser.parse_args()
-    plans = [Plan(seed, given.sessions) for seed in range(given.first, given.first + given.seeds)]
+    one = Plan(
+        given.first, given.sessions, not given.calm, given.gateways, given.stations, given.people,
+        given.hours, given.pace, given.limit, given.twins, given.leaps,
+    )  # fmt: skip
+    plans = [replace(one, seed=seed) for seed in range(given.first, given.first + given.seeds)]
     began_s, whole = time.monotonic(), Lived(given.first)
     with ProcessPoolExecutor(given.jobs) as pool:
         for one in pool.map(live, plans):

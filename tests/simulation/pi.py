@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import ClassVar
 
 from gateway.app import Gateway
 from gateway.clock import SystemClock
@@ -22,8 +23,9 @@ from tests.simulation.wire import Hub
 
 DAY_MS = 86_400_000
 CHECKPOINT_S = 10
-IDENTIFIER = client_id("gw", BrokerConfig().password)
 SECTOR = 512
+QUEUES = QueueModule()
+"""Where a journal that is made gets its queue; each Pi takes its own from here."""
 
 
 @dataclass
@@ -68,6 +70,24 @@ class Contact:
             self.uses[-1].off_s, self.uses[-1].how = self.pi.loop.now_s, how
 
 
+class PiClock(SystemClock):
+    """The gateway's own clock, which reads the clocks of its computer: `read` is whose they are just now."""
+
+    read: ClassVar[Pi]
+
+    def __init__(self, pi: Pi) -> None:
+        super().__init__()
+        self._pi, self.boot_id = pi, pi.boot_id
+
+    def wall_ms(self) -> int:
+        PiClock.read = self._pi
+        return super().wall_ms()
+
+    def monotonic_ms(self) -> int:
+        PiClock.read = self._pi
+        return super().monotonic_ms()
+
+
 class Coil:
     """A relay as one process has it; a dead process commands nothing. Implements hardware.ports.Relay."""
 
@@ -104,7 +124,10 @@ class Coil:
 
 
 class Pi:
-    """One gateway's computer. `dead`: its process has no effect any more. `lives` counts processes."""
+    """One gateway's computer. `dead`: its process has no effect any more. `lives` counts processes.
+
+    `name` is the gateway's; a second computer with a copy of its card has the same one and another `label`.
+    """
 
     def __init__(
         self,
@@ -114,11 +137,13 @@ class Pi:
         base_ms: int,
         keys: tuple[bytes, bytes],
         machines: list[str],
+        name: str = "gw",
+        label: str = "gw",
     ) -> None:
         self.loop: VirtualLoop = asyncio.get_running_loop()  # type: ignore[assignment]
         self.folder, self.hub, self.random, self.base_ms = folder, hub, random, base_ms
-        self.keys = keys
-        self.queues = QueueModule()
+        self.keys, self.name, self.label = keys, name, label
+        self.queue = StepQueue()
         self.lives = self.boots = 0
         self.dead, self.stopping = True, False
         self.taps: dict[str, tuple[float, str]] = {}
@@ -164,7 +189,12 @@ class Pi:
 
     @property
     def boot_id(self) -> str:
-        return f"boot-{self.boots}"
+        return f"{self.label}-boot-{self.boots}"
+
+    @property
+    def identifier(self) -> str:
+        """What the broker knows its gateway by."""
+        return client_id(self.name, BrokerConfig().password)
 
     def boot(self) -> None:
         """Switch the computer on: another boot, a monotonic clock that begins anew."""
@@ -174,12 +204,8 @@ class Pi:
     # The process
 
     @property
-    def queue(self) -> StepQueue:
-        return self.queues.made[-1]
-
-    @property
     def data(self) -> Path:
-        return self.folder / f"disk-{self.lives}"
+        return self.folder / f"disk-{self.label}-{self.lives}"
 
     def start(self) -> None:
         """Start the gateway's process on what the disk holds."""
@@ -189,8 +215,6 @@ class Pi:
             before.rename(self.data)
         self.data.mkdir(exist_ok=True)
         self.dead = self.stopping = self.tearing = False
-        clock = SystemClock()
-        clock.boot_id = self.boot_id
         self.readers = {machine: SimulatedReader(machine) for machine in self.contacts}
         wired = {
             machine: Devices(self.readers[machine], Coil(contact))
@@ -198,7 +222,7 @@ class Pi:
         }
         config = GatewayConfig(
             file="gateway.toml",
-            name="gw",
+            name=self.name,
             data=self.data,
             badge_key=self.keys[0],
             server_key=self.keys[1],
@@ -208,7 +232,8 @@ class Pi:
             http_stations="off",
             checkpoint_s=CHECKPOINT_S,
         )
-        self.gateway = Gateway(config, wired, clock)
+        self.gateway = Gateway(config, wired, PiClock(self))
+        self.queue = QUEUES.made.pop()
         self.queue.before, self.queue.after = self._before_write, self._after_write
         self.queue.slow = self.slow_since_s is not None
         self._running = asyncio.create_task(self.gateway.run())
@@ -224,11 +249,11 @@ class Pi:
 
     async def kill(self) -> None:
         """End the process with SIGKILL: what it wrote is kept, what it had in memory is gone. Relays stay."""
-        await self._die(self._copy())
+        await self._die(self.copy_disk())
 
     async def lose_power(self) -> None:
         """Take the power: as `kill`, and every contact opens."""
-        image = None if self.dead else self._copy()
+        image = None if self.dead else self.copy_disk()
         for contact in self.contacts.values():
             contact.open("cut")
         if image:
@@ -244,7 +269,7 @@ class Pi:
         for contact in self.contacts.values():
             for use in contact.uses[-3:]:
                 self._unprove(use)
-        self.hub.sever(IDENTIFIER)
+        self.hub.sever(self.identifier)
         await self._end()
         self._replace_disk(image)
 
@@ -301,7 +326,7 @@ class Pi:
         if self.tearing and not self.dead and self._wal() > self._size:
             for contact in self.contacts.values():
                 contact.open("cut")
-            image, self.dead = self._copy(), True
+            image, self.dead = self.copy_disk(), True
             self._tear(image / "journal.db-wal")
             self._dying = asyncio.create_task(self._die(image))
 
@@ -318,8 +343,9 @@ class Pi:
                     whole[at:stop] = bytes(stop - at)
         wal.write_bytes(whole)
 
-    def _copy(self) -> Path:
-        image = self.folder / f"image-{self.lives}"
+    def copy_disk(self) -> Path:
+        """Copy what the disk holds now into a folder of its own."""
+        image = self.folder / f"image-{self.label}-{self.lives}"
         image.mkdir()
         for name in ("journal.db", "journal.db-wal", "roster.jsonl"):
             with contextlib.suppress(FileNotFoundError):

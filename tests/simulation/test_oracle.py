@@ -91,6 +91,7 @@ def a_minute_late(self: SystemClock) -> int:
 
 
 STORM = Plan(3, 25)
+LIMITED = Plan(1, 12, faults=False, gateways=3, people=6, limit_micro=500_000)
 BREAKS = [
     Break("a start is recorded", "gateway.tab.Tab.open", start_nothing, "every_use_is_one_session"),
     Break("an end is recorded", "gateway.tab.Tab.close", nothing, "every_session_is_billed_once"),
@@ -108,6 +109,7 @@ BREAKS = [
         STORM,
     ),
     Break("a lease has an end", "floor.access.decide", grants_too_long, "no_lease_is_outlived"),
+    Break("a limit ends a session", "gateway.tab.Tab.watch", nothing, "no_limit_is_passed", LIMITED),
     Break("a stranger is refused", "floor.access.decide", grants_all, "no_power_without_a_tap", STRANGERS),
     Break("an end takes power", "floor.session.step", leaves_relays_closed, "watched"),
     Break(

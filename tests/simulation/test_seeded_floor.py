@@ -34,6 +34,18 @@ def test_on_a_calm_day_every_session_is_priced() -> None:
     assert lived.happened == {"starts": 1}
 
 
+def test_many_gateways_share_what_a_member_may_owe() -> None:
+    lived = live(Plan(1, 12, faults=False, gateways=3, people=6, limit_micro=500_000))
+    assert not lived.contradictions, contradictions(lived)
+    assert lived.uses >= 12
+
+
+def test_a_copied_card_is_told_and_bills_nothing_twice() -> None:
+    lived = live(Plan(2, 8, faults=False, twins=1))
+    assert not lived.contradictions, contradictions(lived)
+    assert lived.sessions == Counter(priced=lived.uses)
+
+
 def test_a_seed_goes_the_same_way_again() -> None:
     first, second = live(Plan(5, 6)), live(Plan(5, 6))
     assert (first.uses, first.ends, first.happened) == (second.uses, second.ends, second.happened)

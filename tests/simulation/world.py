@@ -20,6 +20,7 @@ from typing import TypeVar
 from unittest import mock
 from zoneinfo import ZoneInfo
 
+from booking_api.accounts import service as accounts
 from booking_api.badges import service as badges
 from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
@@ -30,10 +31,12 @@ from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
+from booking_api.members import service as members
 from floor.words import BadgeKind
 from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
-from tests.simulation.pi import DAY_MS, IDENTIFIER, Pi, Use
+from tests.simulation.pi import QUEUES, Pi, PiClock, Use
+from tests.simulation.troubles import Troubles
 from tests.simulation.virtual import TimeModule, VirtualLoop
 from tests.simulation.wire import STORMY, Hub, Weather
 
@@ -54,31 +57,66 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Plan:
-    """What to simulate; `faults` False is a calm day."""
+    """What to simulate; `faults` False is a calm day.
+
+    It lasts until there were so many `sessions`, or so many `hours` where they are given. `pace` is how many
+    times as long as usual people wait and machines may be used. Every second one of the `people` may owe
+    `limit_micro`, where it is given; `twins` are computers with a copy of a gateway's card. With `leaps`
+    clocks go far off too, and the server's own.
+    """
 
     seed: int
     sessions: int = 60
     faults: bool = True
+    gateways: int = 1
+    stations: int = 3
+    people: int = 2
+    hours: float = 0.0
+    pace: int = 1
+    limit_micro: int | None = None
+    twins: int = 0
+    leaps: bool = False
+
+    def policies(self, gateway: int) -> dict[str, dict[str, object]]:
+        """Return the machines of one gateway, from 0 on, with their policies."""
+        kinds, found = sorted(POLICIES), {}
+        for n in range(self.stations):
+            kind = kinds[n % len(kinds)]
+            name = kind if gateway == 0 and n < len(kinds) else f"{kind}-{gateway}-{n}"
+            policy = POLICIES[kind].items()
+            found[name] = {key: value * self.pace if type(value) is int else value for key, value in policy}
+            if self.limit_micro is not None:
+                found[name]["on_credit_spent"] = "stop_at_once"
+        return found
 
 
 class World:
     """Everything of one seed. Build it within the loop that runs it."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan = plan
+        self.plan, self.folder = plan, folder
         self.random = Random(plan.seed)
         self.loop: VirtualLoop = asyncio.get_running_loop()  # type: ignore[assignment]
         self.base_ms = BASES_MS[self.random.choice(sorted(BASES_MS))]
+        self.server_offset_ms = 0
         self.hub = Hub(self.random)
+        self.names = ["gw", *(f"gw-{n}" for n in range(1, plan.gateways))]
+        self.machines = {name: plan.policies(n) for n, name in enumerate(self.names)}
+        self.limits: dict[str, int] = {}
+        self.members: dict[bytes, str] = {}
         self.floor = self._floor(folder / "server")
-        with self.floor.db.read() as session:
-            badge_key = enrol.recall(session, self.floor.vault, "gw").badge_key
         self.signer = open_signer(folder / "server")
-        public = _raw(self.signer.public_key)
-        self.members = {ADA: self.floor.ada, BEN: self.floor.ben}
-        self.pi = Pi(folder, self.hub, self.random, self.base_ms, (badge_key, public), list(POLICIES))
+        self.pis = [self._pi(name, name) for name in self.names]
         self.problems: list[str] = []
         self._server: asyncio.Task[None] | None = None
+
+    def _pi(self, name: str, label: str) -> Pi:
+        with self.floor.db.read() as session:
+            badge_key = enrol.recall(session, self.floor.vault, name).badge_key
+        keys = badge_key, b64decode(self.signer.public_key)
+        return Pi(
+            self.folder, self.hub, self.random, self.base_ms, keys, list(self.machines[name]), name, label
+        )
 
     def _floor(self, data: Path) -> Floor:
         data.mkdir(parents=True)
@@ -86,13 +124,29 @@ class World:
         made.db.close()
         floor = Floor(Database(made.db.url, data, ZoneInfo("Europe/Berlin")), made.vault, made.ada, made.ben)
         with floor.db.write() as session:
-            for id, policy in POLICIES.items():
-                details = machines.MachineDetails(
-                    id=id, name=id, gateway="gw", tariff="laser", requires_certification=False, policy=policy
-                )
-                machines.add(session, details, NOW_MS)
-            for member, uid in ((floor.ada, ADA), (floor.ben, BEN)):
-                badges.enrol(session, floor.vault, member, uid, BadgeKind.UID_125KHZ, "", NOW_MS)
+            for name, policies in self.machines.items():
+                if name != "gw":
+                    enrol.enrol(session, floor.vault, name, NOW_MS)
+                for id, policy in policies.items():
+                    details = machines.MachineDetails(
+                        id=id,
+                        name=id,
+                        gateway=name,
+                        tariff="laser",
+                        requires_certification=False,
+                        policy=policy,
+                    )
+                    machines.add(session, details, NOW_MS)
+            self.members = {ADA: floor.ada, BEN: floor.ben}
+            for n in range(2, self.plan.people):
+                member = members.add(session, members.MemberDetails(first_name=f"Member {n}"), NOW_MS)
+                self.members[b"\x0a" + n.to_bytes(4, "big")] = member.id
+            for n, (uid, member_id) in enumerate(self.members.items()):
+                badges.enrol(session, floor.vault, member_id, uid, BadgeKind.UID_125KHZ, "", NOW_MS)
+                if self.plan.limit_micro is not None and n % 2:
+                    self.limits[member_id] = self.plan.limit_micro
+                    limit = {"credit_limit_micro": self.plan.limit_micro}
+                    accounts.set_limits(session, member_id, limit, NOW_MS)
         return floor
 
     # The server
@@ -108,54 +162,100 @@ class World:
         )
         self._server = asyncio.create_task(link.run())
 
+    @property
+    def serves(self) -> bool:
+        """Whether the server runs."""
+        return self._server is not None
+
     async def stop_server(self) -> None:
         """End it in the midst of what it does; what was committed stands."""
         assert self._server
+        ending, self._server = self._server, None
         self.hub.sever("server")
-        self._server.cancel()
-        await asyncio.gather(self._server, return_exceptions=True)
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+
+    def set_server_clock(self, offset_ms: int) -> None:
+        """Set the server's clock to true time plus an offset: who hears it is told a wrong time."""
+        self.server_offset_ms = offset_ms
+        for pi in self.pis:
+            pi.lied.add(pi.boot_id)
+
+    def server_ms(self) -> int:
+        """Return what the server's clock shows."""
+        return self.pis[0].true_ms() + self.server_offset_ms
 
     # What happens
 
     @property
     def uses(self) -> list[Use]:
         """The truth: every time for which a machine had power."""
-        return [use for contact in self.pi.contacts.values() for use in contact.uses]
+        return [use for pi in self.pis for contact in pi.contacts.values() for use in contact.uses]
+
+    def pi_of(self, boot_id: str) -> Pi:
+        """Return whose boot this was."""
+        return next(pi for pi in self.pis if boot_id in pi.began)
+
+    def when_s(self, boot_id: str, monotonic_ms: int) -> float:
+        """Return the virtual time of an instant of one boot."""
+        return self.pi_of(boot_id).when_s(boot_id, monotonic_ms)
 
     async def live(self) -> None:
         """Run until there were as many sessions as planned, then until all is known to the server."""
         self.start_server()
-        self.pi.start()
+        for pi in self.pis:
+            pi.start()
         await asyncio.sleep(5)
-        people = [asyncio.create_task(self._people(machine)) for machine in POLICIES]
+        acting = [task for pi in self.pis for task in self._visited(pi)]
         watching = asyncio.create_task(self._watch())
-        troubles = [asyncio.create_task(self._trouble())] if self.plan.faults else []
+        if self.plan.faults:
+            acting += [asyncio.create_task(Troubles(self, pi).go_on()) for pi in self.pis]
         self.hub.weather = STORMY if self.plan.faults else Weather()
-        while len(self.uses) < self.plan.sessions and len(self.problems) < ENOUGH:
-            if failed := [task for task in (*people, *troubles, watching) if task.done()]:
+        for n in range(self.plan.twins):
+            await asyncio.sleep(120 * self.plan.pace)
+            twin = await self._clone(self.pis[n])
+            acting += self._visited(twin)
+        until_s = 1_000 + 3_600 * self.plan.hours
+        while len(self.problems) < ENOUGH and (
+            self.loop.now_s < until_s if self.plan.hours else len(self.uses) < self.plan.sessions
+        ):
+            if failed := [task for task in (*acting, watching) if task.done()]:
                 await failed[0]
             await asyncio.sleep(10)
-        for task in (*people, *troubles):
+        for task in acting:
             task.cancel()
-        await asyncio.gather(*people, *troubles, return_exceptions=True)
+        await asyncio.gather(*acting, return_exceptions=True)
         await self._mend()
         await self._settle()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-        await self.pi.stop()
+        for pi in self.pis:
+            await pi.stop()
         await self.stop_server()
+
+    async def _clone(self, pi: Pi) -> Pi:
+        """Have a second computer run what is on a gateway's card, with machines of its own."""
+        while pi.dead:
+            await asyncio.sleep(5)
+        twin = self._pi(pi.name, f"{pi.label}-twin")
+        pi.copy_disk().rename(twin.data)
+        twin.start()
+        self.pis.append(twin)
+        return twin
 
     async def _mend(self) -> None:
         self.hub.weather, self.hub.cut = Weather(), set()
         if self.plan.faults:
             await asyncio.sleep(150)  # a server that is down comes up
-        self.pi.tearing = False
-        self.pi.mend_disk()
-        self.pi.step_clock(0, 50)
-        if self.pi.dead:
-            await asyncio.sleep(2)
-            self.pi.stop_post()
-            self.pi.start()
+        self.server_offset_ms = 0
+        for pi in self.pis:
+            pi.tearing = False
+            pi.mend_disk()
+            pi.step_clock(0, 50)
+            if pi.dead:
+                await asyncio.sleep(2)
+                pi.stop_post()
+                pi.start()
 
     async def _settle(self) -> None:
         """Wait until nobody uses anything, the server has all, and no old message comes again."""
@@ -163,180 +263,65 @@ class World:
         until_s = quiet_s + SETTLE_S
         while self.loop.now_s < until_s:
             await asyncio.sleep(20)
-            gateway = self.pi.gateway
-            assert gateway
-            busy = any(contact.closed for contact in self.pi.contacts.values())
-            if not (busy or gateway.journal.lag) and self.loop.now_s > quiet_s:
+            behind = [pi.label for pi in self.pis if pi.gateway is None or pi.gateway.journal.lag]
+            busy = any(contact.closed for pi in self.pis for contact in pi.contacts.values())
+            if not (busy or behind) and self.loop.now_s > quiet_s:
                 return
-        self.problems.append("the gateway's journal did not reach the server after all was mended")
+        self.problems.append(f"the journal of {behind} did not reach the server after all was mended")
 
-    async def _people(self, machine: str) -> None:
-        random = self.random
+    def _visited(self, pi: Pi) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(self._people(pi, machine)) for machine in pi.contacts]
+
+    async def _people(self, pi: Pi, machine: str) -> None:
+        random, pace = self.random, self.plan.pace
+        stays = "card_must_stay" in self.machines[pi.name][machine]
         while True:
-            await asyncio.sleep(
-                random.choice((random.uniform(1.5, 6), random.uniform(5, 60), random.uniform(20, 300)))
-            )
-            reader = self.pi.readers.get(machine)
-            if reader is None or self.pi.dead:
+            waits_s = random.choice((random.uniform(1.5, 6), random.uniform(5, 60), random.uniform(20, 300)))
+            await asyncio.sleep(waits_s * pace)
+            reader = pi.readers.get(machine)
+            if reader is None or pi.dead:
                 continue
-            uid = random.choices((ADA, BEN, STRANGER), (6, 4, 1))[0]
-            self.pi.taps[machine] = self.loop.now_s, self.members.get(uid, "nobody")
+            uid = self._somebody(pi, machine)
+            pi.taps[machine] = self.loop.now_s, self.members.get(uid, "nobody")
             with contextlib.suppress(asyncio.QueueFull):
                 await reader.tap(uid)
-                lies_s = random.uniform(5, 120) if machine == "mill" and random.random() < 0.7 else 0.3
+                lies_s = random.uniform(5, 120) * pace if stays and random.random() < 0.7 else 0.3
                 await asyncio.sleep(lies_s)
-                if not self.pi.dead:
+                if not pi.dead:
                     await reader.remove(uid)
+
+    def _somebody(self, pi: Pi, machine: str) -> bytes:
+        """Return whose badge comes next: of many people, mostly that of whoever uses the machine."""
+        if self.plan.people == 2:
+            return self.random.choices((ADA, BEN, STRANGER), (6, 4, 1))[0]
+        roll = self.random.random()
+        if roll < 0.05:
+            return STRANGER
+        contact = pi.contacts[machine]
+        if roll < 0.7 and contact.closed:
+            user = contact.uses[-1].member
+            return next(uid for uid, member in self.members.items() if member == user)
+        return self.random.choice(list(self.members))
 
     async def _watch(self) -> None:
         """Look at every machine twice a second: power without a session, and power that nobody takes."""
         while True:
             await asyncio.sleep(0.5)
-            for machine, contact in self.pi.contacts.items():
-                if not contact.closed:
-                    continue
-                if self.pi.dead:
-                    if self.loop.now_s - self.pi.died_s > 6:
-                        self.problems.append(f"{machine} kept its power although its gateway is dead")
-                elif self.pi.gateway and self.pi.gateway.stations[machine].session_id is None:
-                    self.problems.append(f"{machine} has power without a session at {self.loop.now_s:.1f} s")
-
-    async def _trouble(self) -> None:
-        kinds = [
-            self._power_cut, self._torn_write, self._kill, self._restart, self._gateway_cut_off,
-            self._server_cut_off, self._broker_dies, self._server_dies, self._clock_jumps, self._clock_jumps,
-            self._slow_disk, self._slow_disk_and_power_cut, self._tidy,
-        ]  # fmt: skip
-        while True:
-            await asyncio.sleep(self.random.uniform(2, 70))
-            kind = self.random.choice(kinds)
-            self.pi.happened[kind.__name__.strip("_").replace("_", " ")] += 1
-            await kind()
-
-    async def _dark(self) -> None:
-        """Be without power for a while; then boot, with or without a clock that ran on."""
-        await asyncio.sleep(self.random.choice((self.random.uniform(3, 30), self.random.uniform(30, 7_200))))
-        shown_ms = self.pi.wall_ms(self.pi.died_s)
-        self.pi.boot()
-        self._clock_at_boot(shown_ms)
-        await asyncio.sleep(self.random.uniform(0.5, 5))
-        self.pi.start()
-
-    def _clock_at_boot(self, shown_ms: int) -> None:
-        """With a battery it runs on; else it shows what was saved last, or 1970, until a server is found."""
-        pi, roll = self.pi, self.random.random()
-        if roll < 0.4:
-            pi.step_clock(self.random.randint(-900, 900), None)
-        elif roll < 0.8:
-            pi.step_clock(shown_ms - self.random.randint(0, 3_600_000) - pi.true_ms(), None)
-        else:
-            pi.step_clock(self.random.randint(0, 60_000) - pi.true_ms(), None)
-            pi.happened["boots in 1970"] += 1
-        if self.random.random() < 0.85:
-            self._learn_time(self.random.uniform(2, 600))
-
-    def _learn_time(self, after_s: float) -> None:
-        """Have a time server set the clock after a while, should this boot last so long."""
-        boot, pi = self.pi.boot_id, self.pi
-
-        def learn() -> None:
-            if pi.boot_id == boot:
-                pi.step_clock(self.random.randint(-20, 20), 50)
-
-        self.loop.call_later(after_s, learn)
-
-    async def _power_cut(self) -> None:
-        await self.pi.lose_power()
-        self.pi.slow_since_s = None
-        await self._dark()
-
-    async def _torn_write(self) -> None:
-        """Cut the power during the next write of the journal."""
-        self.pi.tearing = True
-        until_s = self.loop.now_s + 120
-        while not self.pi.dead and self.loop.now_s < until_s:
-            await asyncio.sleep(0.2)
-        if not self.pi.dead:
-            self.pi.tearing = False
-            return
-        await asyncio.sleep(0.1)
-        await self._dark()
-
-    async def _kill(self) -> None:
-        await self.pi.kill()
-        await asyncio.sleep(self.random.uniform(0.05, 3))
-        self.pi.stop_post()
-        await asyncio.sleep(self.random.uniform(0.5, 3))
-        if self.random.random() < 0.5:
-            self.pi.slow_since_s = None
-        self.pi.start()
-
-    async def _restart(self) -> None:
-        await self.pi.stop()
-        await asyncio.sleep(self.random.uniform(0.5, 20))
-        self.pi.start()
-
-    async def _gateway_cut_off(self) -> None:
-        await self._cut_off(IDENTIFIER)
-
-    async def _server_cut_off(self) -> None:
-        await self._cut_off("server")
-
-    async def _cut_off(self, identifier: str) -> None:
-        """Take the network from somebody for a while; other things go wrong meanwhile."""
-        self.hub.cut.add(identifier)
-        self.hub.sever(identifier)
-        for_s = self.random.choice((self.random.uniform(1, 20), self.random.uniform(20, 1_500)))
-        self.loop.call_later(for_s, self.hub.cut.discard, identifier)
-
-    async def _broker_dies(self) -> None:
-        self.hub.restart()
-
-    async def _server_dies(self) -> None:
-        assert self._server
-        if not self._server.done():
-            await self.stop_server()
-            self.loop.call_later(self.random.uniform(0.5, 120), self.start_server)
-
-    async def _clock_jumps(self) -> None:
-        """Step the wall clock, with a kernel that admits it, or one that says it is right; then back."""
-        jump_ms = self.random.choice((DAY_MS, -DAY_MS, 3_600_000, -3_600_000, 1_000, -27_000))
-        self.pi.step_clock(jump_ms, self.random.choice((None, 50)))
-        self._learn_time(self.random.uniform(5, 900))
-
-    async def _slow_disk(self) -> None:
-        self.pi.slow_disk()
-        until_s = self.loop.now_s + self.random.uniform(1, 90)
-        while self.loop.now_s < until_s and not self.pi.dead:
-            await asyncio.sleep(self.random.uniform(0.05, 4))
-            if self.pi.queues.made and not self.pi.dead:
-                self.pi.queue.feed()
-        self.pi.mend_disk()
-
-    async def _slow_disk_and_power_cut(self) -> None:
-        self.pi.slow_disk()
-        for _ in range(self.random.randint(1, 25)):
-            await asyncio.sleep(self.random.uniform(0.5, 4))
-            if self.random.random() < 0.5:
-                self.pi.queue.feed()
-        await self.pi.lose_power()
-        if self.random.random() < 0.6:
-            self.pi.slow_since_s = None
-        await self._dark()
-        await asyncio.sleep(self.random.uniform(0, 60))
-        self.pi.mend_disk()
-
-    async def _tidy(self) -> None:
-        if not self.pi.dead:
-            self.pi.queue.poke()
+            for pi in self.pis:
+                for machine, contact in pi.contacts.items():
+                    if not contact.closed:
+                        continue
+                    if pi.dead:
+                        if self.loop.now_s - pi.died_s > 6:
+                            self.problems.append(f"{machine} kept its power although its gateway is dead")
+                    elif pi.gateway and pi.gateway.stations[machine].session_id is None:
+                        self.problems.append(
+                            f"{machine} has power without a session at {self.loop.now_s:.1f} s"
+                        )
 
     @property
     def happened(self) -> Counter[str]:
-        return self.pi.happened + self.hub.happened
-
-
-def _raw(public: str) -> bytes:
-    return b64decode(public)
+        return sum((pi.happened for pi in self.pis), self.hub.happened)
 
 
 @contextlib.asynccontextmanager
@@ -346,15 +331,14 @@ async def lived(plan: Plan, folder: Path) -> AsyncIterator[World]:
     with ExitStack() as stack:
         world = World(plan, folder)
         stack.callback(world.floor.db.close)
-        loop, pi = world.loop, world.pi
-        its_time = TimeModule(loop, pi.wall_ms, pi.monotonic_ms)
-        true_time = TimeModule(loop, pi.true_ms, pi.true_ms)
+        its_time = TimeModule(world.loop, lambda: PiClock.read.wall_ms(), lambda: PiClock.read.monotonic_ms())
+        its_server = TimeModule(world.loop, world.server_ms, world.server_ms)
         for target, value in {
             "gateway.clock.time": its_time,
-            "gateway.clock._kernel_error_ms": lambda: pi.kernel_error_ms,
+            "gateway.clock._kernel_error_ms": lambda: PiClock.read.kernel_error_ms,
             "gateway.journal.time": its_time,
-            "gateway.journal.queue": pi.queues,
-            "booking_api.clock.time": true_time,
+            "gateway.journal.queue": QUEUES,
+            "booking_api.clock.time": its_server,
             "aiomqtt.Client": world.hub.client,
             "booking_api.link.OUTBOX_EVERY_S": 20.0,
             "booking_api.link.BOOKS_EVERY_S": 3_600.0,

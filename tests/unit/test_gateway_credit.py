@@ -56,6 +56,17 @@ async def test_an_open_session_holds_its_whole_limit(bench):
     assert left(bench) == 0
 
 
+async def test_a_limit_holds_where_the_clock_shows_a_time_before_all_prices(bench):
+    bench.clock.wall, bench.clock.trusted = 60_000, False
+    await bench.tap()
+    await bench.pass_s(60)
+    assert bench.station.view.price(bench.clock.monotonic).money_micro == 1_000_000
+    await bench.pass_s(61)
+    assert bench.station.state.spent
+    await bench.tap()
+    assert left(bench) < 0, "the price is held, not the limit"
+
+
 async def test_a_restart_does_not_forget(bench):
     await spend(bench, 60)
     await bench.facts()
