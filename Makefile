@@ -40,8 +40,11 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python tests/model/mutate_safety.py
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
+	@$(VENV)/python -m tests.kit.disk.ext4
 	@$(VENV)/python -m tests.simulation.api_campaign
 	@$(VENV)/python -m tests.simulation.kills
+	@$(VENV)/python -m tests.simulation.broker_troubles
+	@$(VENV)/python -m tests.simulation.week
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files

@@ -1,4 +1,4 @@
-"""Gateway and server, both real, at a Mosquitto that is full, has no disk left, or comes back with nothing."""
+"""Gateway and server, both real, at a Mosquitto that is full and drops what it acknowledged."""
 
 from __future__ import annotations
 

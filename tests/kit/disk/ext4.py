@@ -1,4 +1,4 @@
-"""Power cuts of a journal on a real ext4, at random writes and flushes of the disk below: a part of `make campaign`.
+"""Power cuts of a journal on a real ext4, at random writes of the disk below: a part of `make campaign`.
 
 python -m tests.kit.disk.ext4 --sessions 40 --cuts 150 --seed 1
 """
