@@ -40,10 +40,13 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python tests/model/mutate_safety.py
 	@$(VENV)/python -m tests.mutants
 	@$(VENV)/python -m tests.kit.disk
+	@$(VENV)/python -m tests.kit.disk.ext4
 	@$(VENV)/python -m tests.simulation.api_campaign
 	@$(VENV)/python -m tests.fuzz.campaign
 	@$(VENV)/python -m tests.simulation.kills
 	@$(VENV)/python -m tests.simulation.campaign --leaps --gateways 3 --people 6 --limit 1000000 --seeds 20
+	@$(VENV)/python -m tests.simulation.broker_troubles
+	@$(VENV)/python -m tests.simulation.week
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 

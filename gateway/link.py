@@ -80,6 +80,7 @@ class Link:
         self._changed = asyncio.Event()
         self._acknowledged = asyncio.Event()
         self._sent = 0
+        self._moved_s = 0.0
         self._failures = 0
         self._ending = False
         self._greeted = self._answered = False
@@ -208,6 +209,8 @@ class Link:
             room = self._journal.acknowledged + UNACKNOWLEDGED_LIMIT - self._sent
             entries = await self._journal.to_send(self._sent, min(BATCH_LIMIT, room))
             if entries:
+                if self._sent == self._journal.acknowledged:
+                    self._moved_s = asyncio.get_running_loop().time()
                 batch = JournalBatch(gateway=self._name, epoch=self._journal.epoch, entries=entries)
                 await self._publish(client, Channel.JOURNAL, batch)
                 self._sent = entries[-1].seq
@@ -217,18 +220,23 @@ class Link:
                 await self._journal.grown()
 
     async def _wait_for_ack(self) -> None:
-        """Wait for the server or for more to send; a server that stays silent gets it all again."""
+        """Wait for the server or for more to send; what it does not acknowledge in time it gets again.
+
+        Time goes on while the journal grows: a broker that was full may have dropped what comes before.
+        """
+        now_s = asyncio.get_running_loop().time
+        left_s = max(0.0, self._moved_s + ACK_DEADLINE_S - now_s())
         waits = [
             asyncio.ensure_future(self._acknowledged.wait()),
             asyncio.ensure_future(self._journal.grown()),
         ]
         try:
-            done, _ = await asyncio.wait(waits, timeout=ACK_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
         self._acknowledged.clear()
-        if not done:
+        if now_s() >= self._moved_s + ACK_DEADLINE_S:
             self._sent = self._journal.acknowledged
 
     async def _send_stations(self, client: aiomqtt.Client) -> None:
@@ -281,6 +289,8 @@ class Link:
                 return
             if ack.seq < journal.acknowledged:
                 self._sent = ack.seq
+            if ack.seq > journal.acknowledged:
+                self._moved_s = asyncio.get_running_loop().time()
             self._sent = max(self._sent, ack.seq)
             journal.acknowledge(ack.seq)
         self._greeted = True

@@ -20,6 +20,8 @@ class Cable:
         self._speaks.set()
         self._ends: set[asyncio.StreamWriter] = set()
         self._near: set[asyncio.StreamWriter] = set()
+        self.pace: tuple[int, float] = (PIECE_BYTES, 0.0)
+        """The most bytes that go at once either way, and how many seconds each piece takes."""
         self.edit: Callable[[bytes], bytes] = lambda data: data
         """What becomes of each piece that the machine says."""
         self.port = 0
@@ -65,7 +67,8 @@ class Cable:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: set[asyncio.StreamWriter]
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(PIECE_BYTES):
+            while data := await reader.read(self.pace[0]):
+                await asyncio.sleep(self.pace[1])
                 writer.write(data)
                 await writer.drain()
         for end in ends:
@@ -75,7 +78,8 @@ class Cable:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ends: set[asyncio.StreamWriter]
     ) -> None:
         with contextlib.suppress(OSError):
-            while data := await reader.read(PIECE_BYTES):
+            while data := await reader.read(self.pace[0]):
+                await asyncio.sleep(self.pace[1])
                 await self._speaks.wait()
                 writer.write(self.edit(data))
                 await writer.drain()

@@ -42,24 +42,24 @@ def cut_everywhere(writes: Sequence[Write], folder: Path, *, partly: int, seed: 
             laid.mkdir()
             disk.lay_out(laid, rest)
             try:
-                tried.entries += _well(laid, said)
+                tried.entries += well(laid, said)
             except Exception as error:
                 raise AssertionError(f"seed {seed}: cut {place}, variant {variant}: {error!r}") from error
             tried.cuts += 1
         if one.name == "said":
-            said += _said(one)
+            said += said_in(one)
         else:
             disk.take(one)
     return tried
 
 
-def _said(one: Write) -> Iterator[Said]:
+def said_in(one: Write) -> Iterator[Said]:
     for line in one.data.decode().splitlines():
         epoch, seq, hash = line.split()
         yield int(epoch), int(seq), hash
 
 
-def _well(folder: Path, said: Sequence[Said]) -> int:
+def well(folder: Path, said: Sequence[Said]) -> int:
     """See that all that was said is there, that the chains hold, and that the journal goes on."""
     store, position = open_store(folder / "journal.db", NOW_MS)
     try:
