@@ -40,7 +40,7 @@ def install(peer: str, root: Path = ROOT) -> str:
 
 
 def _uv(root: Path, *arguments: str) -> None:
-    ours = root / "build" / "uv" / "bin" / "uv"  # the one that the Makefile installs
+    ours = ROOT / "build" / "uv" / "bin" / "uv"  # the one that the Makefile installs
     uv = str(ours) if ours.is_file() else shutil.which("uv")
     if uv is None:
         raise RuntimeError("uv is missing: install it with `make setup`, then try again.")

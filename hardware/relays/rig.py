@@ -18,6 +18,8 @@ from typing import NoReturn
 
 from floor.errors import MachineFault
 
+_AWAKE_S = 1.0
+"""A signal that comes just before the process waits is heard when it wakes."""
 _LONGEST_COMMAND = 512
 _MOST_RELAYS = 256
 _CONTACT_FAULTS = {"weld": True, "stick": False, "repair": None}
@@ -136,11 +138,14 @@ def serve(socket_path: Path, levels_file: Path) -> NoReturn:
     rig = Rig(levels_file)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as commands:
         commands.bind(str(socket_path))
+        commands.settimeout(_AWAKE_S)
         try:
             rig.write()
             while True:
                 try:
                     rig.obey(commands.recv(_LONGEST_COMMAND + 1))
+                except TimeoutError:
+                    continue
                 except ValueError as error:
                     print(f"rig: {error}", file=sys.stderr, flush=True)
         finally:

@@ -21,7 +21,7 @@ SECONDS = {
     "toml": 9.0,
 }
 MOST = 8_000
-LARGE = 65_536
+LARGE = 32_768
 FILLERS = (
     b"[",
     b"(",

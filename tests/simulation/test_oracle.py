@@ -137,7 +137,7 @@ BREAKS = [
         "gateway.clock.SystemClock.error_ms",
         lambda self: 50,
         "sessions_are_dated_within_their_error",
-        STORM,
+        Plan(6, 25),
     ),
 ]
 

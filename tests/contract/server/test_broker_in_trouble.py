@@ -15,13 +15,13 @@ from sqlmodel import select
 from booking_api.broker import process
 from booking_api.broker.plan import Identity, IdentityKind, render_mosquitto
 from booking_api.broker.process import BrokerSettings, Engine, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import Link as ServerLink
 from booking_api.live import LiveFloor
 from booking_api.metering.models import JournalRecord
-from booking_api.settings import BrokerSettings as Reach
 from floor.wire.journal import AlarmRaised
 from gateway.config import BrokerConfig
 from gateway.link import Link, shown

@@ -15,6 +15,7 @@ from booking_api.app import create_app
 from booking_api.badges.reading import Readings
 from booking_api.broker.plan import Identity, IdentityKind
 from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, run_broker
+from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.gateways.keys import open_signer
@@ -22,7 +23,6 @@ from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.metering.models import JournalHead
-from booking_api.settings import BrokerSettings as Reach
 from booking_api.settings import read_settings
 from floor.wire.journal import JournalAck
 from floor.wire.topics import Channel

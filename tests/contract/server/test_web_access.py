@@ -68,6 +68,7 @@ MAY: dict[tuple[str, str], str] = {
     ("GET", "/utilisation"): SIGNED_IN,
     ("GET", "/metrics"): ALL,
     ("GET", "/healthz"): ALL,
+    ("GET", "/healthz/live"): ALL,
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", f"{API}/tokens"): SIGNED_IN,
     ("POST", f"{API}/tokens"): "",  # only a signed-in browser: see the test of tokens
