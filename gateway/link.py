@@ -33,6 +33,8 @@ from gateway.wiring_copy import WiringCopy
 
 log = logging.getLogger(__name__)
 ACK_DEADLINE_S = 10
+ANSWER_S = 10
+"""A broker has so long to answer each packet; it also passes when the connection ends before an answer."""
 UNACKNOWLEDGED_LIMIT = 2_000
 SHOW_EVERY_S = 5
 HELLO_EVERY_S = 900
@@ -82,6 +84,7 @@ class Link:
         self._sent = 0
         self._moved_s = 0.0
         self._failures = 0
+        self._steady_s = math.inf
         self._ending = False
         self._greeted = self._answered = False
         self._carried: OrderedDict[str, Reply | None] = OrderedDict()
@@ -122,16 +125,15 @@ class Link:
     async def _attempt(self) -> None:
         """Stay connected for as long as it lasts."""
         now_s = asyncio.get_running_loop().time
-        steady_s = math.inf
+        self._steady_s = math.inf
         try:
             async with self._client() as client:
-                steady_s = now_s() + STEADY_S
                 await self._connected(client)
         except* (aiomqtt.MqttError, OSError) as lost:
             log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
         finally:
             self.connected = self._greeted = False
-            if now_s() > steady_s:
+            if now_s() > self._steady_s:
                 self._failures = 0
             self._metrics.broker_connected.set(0)
 
@@ -148,7 +150,7 @@ class Link:
             will=aiomqtt.Will(topic(self._name, Channel.ALIVE), gone, 1, True),
             tls_params=aiomqtt.TLSParameters(ca_certs=self._broker.ca) if self._broker.ca else None,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            timeout=10,
+            timeout=ANSWER_S,
             keepalive=20,
             max_queued_incoming_messages=INCOMING_MAX,
         )
@@ -161,6 +163,7 @@ class Link:
         while not self._said.empty():
             self._said.get_nowait()  # of an earlier connection: whoever waited has given up
         self.connected = True
+        self._steady_s = asyncio.get_running_loop().time() + STEADY_S
         self._metrics.broker_connected.set(1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(client))

@@ -24,7 +24,7 @@ from tests.kit.cable import cable
 from tests.kit.gateway import BEN, NOW_MS, Bench, SigningServer
 from tests.unit.test_gateway_reservations import CAL, CLASS, HOUR_MS, IVY, NOW, Booked
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -325,6 +325,7 @@ async def test_two_gateways_of_one_name_end_each_others_connection_ever_less_oft
     tmp_path, identities, certificates, monkeypatch
 ):
     monkeypatch.setattr("gateway.link.BACKOFF_S", (0.02, 60))
+    monkeypatch.setattr("gateway.link.ANSWER_S", 1)
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     benches = [Bench(tmp_path / name) for name in ("one", "two")]
