@@ -17,7 +17,7 @@ accounts.py, billing.py, memberships.py, payments.py, disputes.py, documents.py,
 import sys
 from typing import TYPE_CHECKING
 
-from booking_api.cli.root import app
+from booking_api.cli.root import app, program
 from floor.errors import ConfigError, FloorError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line: exit 0 when done, 1 when a rule says no, 2 when something is set up wrongly."""
     try:
-        app(prog_name="makerfloor")
+        program()(prog_name="makerfloor")
     except SystemExit:
         raise  # the usual end, for which nothing of the database is loaded
     except FloorError as error:

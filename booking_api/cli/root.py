@@ -6,13 +6,15 @@ A command waits only for what it works with: all modules together take a second 
 import gc
 import os
 import sys
+from collections.abc import MutableMapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
-from typer.main import get_group
+from typer.main import get_command, get_group
 
 from booking_api.settings import FILE
 
@@ -156,9 +158,21 @@ class Rooms(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load what the first word names; a word that is no name is refused as ever."""
         if args[0] in MODULES:
-            load(f"booking_api.cli.{MODULES[args[0]]}")
-            self.commands = get_group(app).commands
+            self.commands = commands_with(MODULES[args[0]])
         return super().resolve_command(ctx, args)
+
+
+@cache
+def commands_with(module: str) -> MutableMapping[str, Any]:
+    """Return the root's names with those of a module as they are, which is work: done once in a process."""
+    load(f"booking_api.cli.{module}")
+    return get_group(app).commands
+
+
+@cache
+def program() -> Any:
+    """Return what runs the command line."""
+    return get_command(app)
 
 
 def load(module: str) -> Any:
