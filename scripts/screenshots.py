@@ -51,9 +51,9 @@ def take(browser: Browser, floor: DemoFloor) -> None:
 
 def main() -> None:
     """Run the demonstration on data of its own, so that nobody's is lost, and take the pictures."""
-    chromium = shutil.which("chromium")
+    chromium = shutil.which("chromium-headless-shell")
     if chromium is None:
-        raise SystemExit("screenshots: chromium is missing; apt-get install chromium")
+        raise SystemExit("screenshots: Chromium is missing; apt-get install chromium-headless-shell")
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         settings = DemoSettings(data=Path(data) / "demo", speed=SPEED, seed=7)

@@ -22,23 +22,22 @@ from gateway.station_routes import StationPages
 from tests.browser.test_web_browser import reader
 from tests.kit.axe import RUN, grave, graves, script
 from tests.kit.gateway import BADGE_KEY, Bench
-from tests.kit.served import CHROMIUM, Served, chromium, serving
+from tests.kit.served import CHROMIUM, Served, chromium, chromium_path, serving
 from tests.kit.web import GATEWAY, build
 
 SERVER = "https://makerspace.example"
 
 
 async def test_the_code_on_the_station_s_screen_is_read_by_a_camera(tmp_path: Path) -> None:
-    zbarimg, browser_path = shutil.which("zbarimg"), shutil.which("chromium")
+    zbarimg = shutil.which("zbarimg")
     assert zbarimg, "no zbarimg: install it with `apt-get install zbar-tools`"
-    assert browser_path, "Chromium is missing: apt-get install chromium"
     bench = Bench(tmp_path)
     codes = PhoneCodes("gw", SERVER, BADGE_KEY)
     phones = Phones(codes, lambda: True)
     pages = StationPages({"laser": bench.station}, "127.0.0.1", everybody=False, phones=phones)
     http = Http(bench.metrics, lambda: None, lambda: None, pages)  # type: ignore[arg-type,return-value]
     async with http.serving("127.0.0.1", 0, ""), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=browser_path, args=CHROMIUM)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM)
         for light, language, width in (("light", "en", 800), ("dark", "zh-CN", 360)):
             context = await browser.new_context(
                 viewport={"width": width, "height": 740}, color_scheme=light, locale=language

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from gateway.http import Http
 from gateway.station_routes import StationPages
 from tests.kit.axe import RUN, graves, script
 from tests.kit.gateway import Bench
-from tests.kit.served import CHROMIUM
+from tests.kit.served import CHROMIUM, chromium_path
 from tests.unit.test_gateway_pages import ADA
 
 
@@ -29,14 +28,12 @@ async def running(bench: Bench) -> AsyncIterator[None]:
 
 
 async def test_a_member_chooses_who_pays_on_a_small_screen(tmp_path: Path) -> None:
-    chromium = shutil.which("chromium")
-    assert chromium, "Chromium is missing: apt-get install chromium"
     bench = Bench(tmp_path)
     bench.roster.take(bench.server.delta(1, 2, members={"ada": ADA}))
     pages = StationPages({"laser": bench.station}, "127.0.0.1", everybody=False)
     http = Http(bench.metrics, lambda: None, lambda: None, pages)  # type: ignore[arg-type,return-value]
     async with running(bench), http.serving("127.0.0.1", 0, ""), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=CHROMIUM)
         page = await browser.new_page(viewport={"width": 360, "height": 740})
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))

@@ -10,7 +10,8 @@ from scripts.system import Package, read_packages, sentence
 def test_every_package_has_its_users_and_its_reason(root: Path) -> None:
     packages = read_packages((root / "scripts" / "system_packages.txt").read_text())
     assert {package.name for package in packages} == {
-        "mosquitto", "prometheus", "chromium", "fonts-noto-cjk", "postgresql", "build-essential", "hledger",
+        "mosquitto", "prometheus", "chromium-headless-shell", "fonts-noto-cjk", "postgresql",
+        "build-essential", "hledger",
         "libsodium23", "libusb-dev", "poppler-utils", "libcap-dev", "file", "libturbojpeg0", "zbar-tools",
         "slic3r", "pcscd", "vsmartcard-vpcd", "nats-server", "prometheus-alertmanager", "nginx", "caddy",
         "systemd",
