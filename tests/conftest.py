@@ -16,6 +16,9 @@ gc.set_threshold(50_000, 20, 50)
 LONG = (
     "tests/contract/test_first_machine.py",
     "tests/simulation",
+    "tests/browser/test_days_browser.py",
+    "tests/fuzz",
+    "tests/contract/server/test_api_schema.py",
     "tests/contract/firmware/test_firmware_octoprint.py",
     "tests/contract/firmware/test_firmware_moonraker.py",
     "tests/browser/test_every_page_browser.py",

@@ -24,7 +24,7 @@ from mutations_proof import PROOFS
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MUTATIONS = [*RULES, *PROOFS, *PEOPLE]
-DEADLINE_S = 60
+DEADLINE_S = 240
 KILLED, SURVIVED = 3, 0
 RUN = """
 import sys, floor.session
