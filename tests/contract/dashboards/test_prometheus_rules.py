@@ -15,7 +15,7 @@ TESTS = ROOT / "dashboards" / "prometheus" / "tests"
 
 
 def promtool(*arguments: str) -> None:
-    done = subprocess.run([debian("promtool"), *arguments], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([debian("promtool"), *arguments], capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -58,7 +58,7 @@ def test_every_alert_comes_in_a_test_and_stays_away_in_another() -> None:
     said: dict[str, set[bool]] = {}
     cases = [
         case
-        for name in ("alerts.yml", "unusual.yml")
+        for name in ("alerts.yml", "backups.yml", "unusual.yml")
         for case in yaml.safe_load((TESTS / name).read_text())["tests"]
     ]
     for case in cases:
