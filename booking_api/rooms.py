@@ -94,7 +94,9 @@ from booking_api.web import documents as document_pages
 from booking_api.web import memberships as membership_pages
 from booking_api.web import prints as print_pages
 from booking_api.web import reservations as reservation_pages
+from booking_api.web import settlements as settlement_pages
 from booking_api.web import sign_ins as sign_in_pages
+from booking_api.web import sites as site_pages
 from booking_api.web import tariffs as tariff_pages
 from booking_api.web import waivers as waiver_pages
 from booking_api.webhooks import endpoints as webhooks
@@ -109,11 +111,11 @@ API = (*PEOPLE, *PERSONS, *FLOOR, *BOOKS, *PAYMENTS, *WATCH)
 SIGN_IN_PAGES = (sign_in, letters, security, sign_in_pages)
 TRAINING_PAGES = (training, quizzes, classes)
 PEOPLE_PAGES = (account_pages, membership_pages, *TRAINING_PAGES, print_pages, badge_reading, phone)
-PERSON_PAGES = (people, waiver_pages, join, member_import)
+PERSON_PAGES = (people, waiver_pages, join, member_import, site_pages)
 CALENDAR_PAGES = (calendars, timeline, reservation_pages, reserve, series)
 COST_PAGES = (tariff_form, tariff_pages, pools, study, funds)
 DESK_PAGES = (cash_desk, bank, shop, billing_run, closing)
-MONEY_PAGES = (receipts, splits, document_pages, dispute_pages, *DESK_PAGES)
+MONEY_PAGES = (receipts, splits, document_pages, dispute_pages, settlement_pages, *DESK_PAGES)
 ALL_PEOPLE = (*SIGN_IN_PAGES, *PEOPLE_PAGES, *PERSON_PAGES)
 PAGES = (
     api_pages,

@@ -78,6 +78,7 @@ NOT_RECORDED: dict[str, str] = {
     "site_bill": _LEDGER,
     "site_settlement": _LEDGER,
     "site_mark": _MACHINERY,
+    "site_known": _MACHINERY,
     "job": _FLOOR,
     "journal_head": _FLOOR,
     "machine_use": _DERIVED,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from booking_api.ledger.accounts import site_payable, site_receivable
 from booking_api.ledger.models import AccountBalance
 from booking_api.sites.models import SiteBill, SiteCharge, SiteSettlement
+from booking_api.sites.uses import unsettled
 
 Found = Iterator[tuple[str, str]]
 
@@ -17,12 +18,8 @@ def check_clearing(session: Session) -> Found:
     """Compare what other sites owe, and are owed, with the charges that no settlement has."""
     sums: dict[tuple[str, str], int] = {}
     for table, account, sign in ((SiteCharge, site_receivable, 1), (SiteBill, site_payable, -1)):
-        open_ = select(table.site, table.commodity, func.sum(table.amount_micro))
-        rows = session.exec(
-            open_.where(col(table.settlement).is_(None)).group_by(table.site, table.commodity)
-        )
-        for site, commodity, micro in rows:
-            sums[account(site), commodity] = sign * int(micro)
+        for (site, commodity), micro in unsettled(session, table).items():
+            sums[account(site), commodity] = sign * micro
     prefixes = tuple(name("") for name in (site_receivable, site_payable))
     kept = {
         (row.account, row.commodity): row.amount_micro

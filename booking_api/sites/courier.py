@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
-from booking_api.db import Database
+from booking_api.db import Database, check_reachable
 from booking_api.gateways.changes import newest_change
 from booking_api.members import service as members
 from booking_api.periods.calendar import bounds
 from booking_api.quiet import Quiet
 from booking_api.settings import Settings
-from booking_api.sites import checks, inbox, outbox, passes, settlement, slices, visitors
-from booking_api.sites.inbox import Taken, Terms
+from booking_api.sites import asking, checks, inbox, known, outbox, passes, settlement, slices, visitors
+from booking_api.sites.inbox import Taken, Terms, Worth
 from booking_api.sites.models import SiteCharge, SitePass, SiteSettlement
 from booking_api.sites.network import Agreement, Network, Site
 from booking_api.sites.settlement import Cleared
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 AGAIN_MS = 60_000
 """So often everybody who travels is looked at, whether something changed or not: leases, ends that came."""
 AT_ONCE = 500
+Work = Callable[[int], None]
+"""A step that may be taken at any time (UTC milliseconds), and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +77,30 @@ def opened(network: Network, *, migrate: bool = False, absent: bool = False) -> 
     """
     with contextlib.ExitStack() as stack:
         sites: dict[str, Open] = {}
-        for id, site in network.sites.items():
-            database = _database(site, migrate, absent)
+        # Who does not answer is waited for some seconds: for all at once, and not one after another.
+        with ThreadPoolExecutor(max(1, len(network.sites))) as side_by_side:
+            away = list(side_by_side.map(_away, network.sites.values()))
+        for (id, site), error in zip(network.sites.items(), away, strict=True):
+            database = _database(site, error, migrate, absent)
             stack.callback(database.close)
             sites[id] = Open(id, site.settings, database, open_vault(site.settings.data))
         yield Courier(network, sites)
 
 
-def _database(site: Site, migrate: bool, absent: bool) -> Database:
+def _away(site: Site) -> ConfigError | None:
+    """Return why a site's database cannot be reached, None where it can."""
     try:
+        with contextlib.closing(database_of(site.settings)) as database:
+            check_reachable(database)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _database(site: Site, away: ConfigError | None, migrate: bool, absent: bool) -> Database:
+    try:
+        if away is not None:
+            raise away
         return open_database(site.settings, migrate=migrate)
     except ConfigError as error:
         # It says "makerfloor.toml", and each site has one.
@@ -100,26 +119,38 @@ class Courier:
         self.waiting: dict[str, Taken] = {}
         self._looked = {(one.home, one.host): _Looked() for one in network.agreements}
         self._quiet = Quiet(log)
+        self._told: set[str] = set()
+
+    def works(self) -> dict[str, Work]:
+        """Return all that is to be carried, by what it is called: a work a site, and one a pair.
+
+        None holds one database while it waits for another, and what two of them write at a site they write
+        while they hold its book: so they may run side by side, and one that waits for ever holds up no other.
+        """
+        found: dict[str, Work] = {id: partial(self.sweep, site) for id, site in self.sites.items()}
+        for terms in self.network.agreements:
+            found[f"{terms.home} at {terms.host}"] = partial(self.pair, terms)
+        return found
 
     def look(self, now_ms: int) -> None:
         """Carry all that waits, once; `now_ms` is UTC milliseconds. What fails is logged and tried again."""
-        for site in self.sites.values():
-            with self._kept(site.id):
-                self.sweep(site, now_ms)
-        for terms in self.network.agreements:
-            with self._kept(f"{terms.home} at {terms.host}"):
-                self.deliver(terms, now_ms)
-                self.travel(terms, now_ms)
+        for name, work in self.works().items():
+            try:
+                work(now_ms)
+            except (FloorError, SQLAlchemyError) as error:
+                self._quiet.warn(name, error)
 
-    @contextlib.contextmanager
-    def _kept(self, where: str) -> Iterator[None]:
-        try:
-            yield
-        except (FloorError, SQLAlchemyError) as error:
-            self._quiet.warn(where, error)
+    def pair(self, terms: Agreement, now_ms: int) -> None:
+        """Carry between two sites: charges home, and people to the host."""
+        self.deliver(terms, now_ms)
+        self.travel(terms, now_ms)
 
     def sweep(self, site: Open, now_ms: int) -> None:
-        """Move what visitors of a site were charged to their homes' accounts."""
+        """Tell a site of the others, once; move what its visitors were charged to their homes' accounts."""
+        if site.id not in self._told:
+            with site.db.write() as session:
+                known.keep(session, known.others(self.network, site.id))
+            self._told.add(site.id)
         with site.db.read() as session:
             behind = outbox.is_behind(session)
         if behind:
@@ -136,12 +167,12 @@ class Courier:
             rows = list(session.exec(waiting.order_by(col(SiteCharge.seq)).limit(AT_ONCE)))
         if not rows:
             return
-        done: list[str] = []
+        done: dict[str, Worth] = {}
         with home.db.write() as session:
             for row in rows:
                 taken = inbox.take(session, host.id, row, self._terms(terms, row.occurred_ms), now_ms)
                 if taken.done:
-                    done.append(row.id)
+                    done[row.id] = inbox.worth(session, host.id, row.id)
                     self.waiting.pop(row.id, None)
                 else:
                     self.waiting[row.id] = taken
@@ -150,7 +181,12 @@ class Courier:
         if done:
             with host.db.write() as session:
                 for row in session.exec(select(SiteCharge).where(col(SiteCharge.id).in_(done))):
-                    row.delivered_ms = now_ms
+                    worth, row.delivered_ms = done[row.id], now_ms
+                    row.rate, row.home_commodity, row.home_micro = (
+                        worth.rate,
+                        worth.commodity,
+                        worth.amount_micro,
+                    )
                     session.add(row)
 
     def travel(self, terms: Agreement, now_ms: int) -> None:
@@ -214,6 +250,7 @@ class Courier:
         most = min(terms.limit_micro, terms.limit_micro if limit_micro is None else limit_micro)
         with self.sites[site].db.write() as session:
             found = members.find(session, member)
+            asking.check_traveller(session, found, now_ms)
             given = passes.give(session, found, host, self.sites[host].code, most, "", now_ms)
         self._tell(terms, given.member, now_ms)
         return given
@@ -223,7 +260,7 @@ class Courier:
         self.network.site(site)
         with self.sites[site].db.write() as session:
             found = members.find(session, member)
-            passes.end(session, found.id, host, now_ms)
+            passes.end(session, found.id, host, "", now_ms)
         if terms := self.network.agreement(site, host):
             self._tell(terms, found.id, now_ms)
 

@@ -65,6 +65,21 @@ def convert(amount_micro: int, rate: Fraction, own: Commodity, fee: Fraction = F
     return Converted(exact, part, worth + part)
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What home took a charge to be worth, without its fee, and by which rate: the host says so too."""
+
+    rate: str
+    commodity: str
+    amount_micro: int
+
+
+def worth(session: Session, host: str, charge: str) -> Worth:
+    """Return what a charge that was taken is worth here."""
+    bill = session.get_one(SiteBill, (host, charge))
+    return Worth(bill.rate, bill.own, bill.own_micro - bill.fee_micro)
+
+
 def take(session: Session, host: str, charge: SiteCharge, terms: Terms, now_ms: int) -> Taken:
     """Charge what a host tells: row and entry stand or fall together. `charge` is read and not kept."""
     ledger.hold(session)

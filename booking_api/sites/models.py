@@ -3,8 +3,39 @@
 A site is named by its short name in `network.toml`. Times are UTC milliseconds, amounts micro-units.
 """
 
+from enum import StrEnum
+
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from booking_api.db import word_column
+
+
+class Way(StrEnum):
+    """How a member comes by a pass to another site: staff give it, they ask staff for it, or take it."""
+
+    STAFF = "staff"
+    ASK = "ask"
+    TAKE = "take"
+
+
+class SiteKnown(SQLModel, table=True):
+    """Another site of the network, as the network tells each server of its own site's file and agreements.
+
+    `way` is how our members may come to use it (None: they may not), for `limit_micro` of its `commodity` at
+    most at a time; a visit lapses `hours` after we were last heard from, and we add the part `fee`.
+    """
+
+    __tablename__ = "site_known"
+
+    site: str = Field(primary_key=True, max_length=16)
+    name: str = Field(max_length=200)
+    address: str = Field(max_length=500)
+    commodity: str = Field(max_length=16)
+    way: Way | None = Field(default=None, sa_type=word_column(Way))
+    limit_micro: int = Field(default=0, sa_type=BigInteger)
+    hours: int = 0
+    fee: str = Field(default="0", max_length=64)
 
 
 class SitePass(SQLModel, table=True):
@@ -13,7 +44,8 @@ class SitePass(SQLModel, table=True):
     Amounts are of the host's `commodity`. `used_micro` is what home has charged, `allowed_micro` what the
     host may let them use since the beginning, `ceiling_micro` the most that it may still believe. Of the
     member's own account, in home's currency, `exposed_micro` is what the host may still use, and
-    `reserved_micro` (never less) what no gateway of home is given.
+    `reserved_micro` (never less) what no gateway of home is given. `asked_ms` is when the member asked for
+    it and nobody has answered; `given_ms` is 0 where it never was given.
     """
 
     __tablename__ = "site_pass"
@@ -25,7 +57,9 @@ class SitePass(SQLModel, table=True):
     limit_micro: int = Field(sa_type=BigInteger)
     given_by: str = Field(max_length=64)
     given_ms: int = Field(sa_type=BigInteger)
+    asked_ms: int | None = Field(default=None, sa_type=BigInteger)
     ended_ms: int | None = Field(default=None, sa_type=BigInteger)
+    ended_by: str | None = Field(default=None, max_length=64)
     used_micro: int = Field(default=0, sa_type=BigInteger)
     allowed_micro: int = Field(default=0, sa_type=BigInteger)
     ceiling_micro: int = Field(default=0, sa_type=BigInteger)
@@ -55,6 +89,7 @@ class SiteCharge(SQLModel, table=True):
 
     `id` is the entry that charged it, `seq` its place in the book, `reverses` the charge that it undoes;
     `clearing` is the entry that moved it to the home site's account. `session` is the host's, where known.
+    Once it is delivered, `home_micro` is what home took it to be worth at `rate` (exact), without its fee.
     """
 
     __tablename__ = "site_charge"
@@ -72,6 +107,9 @@ class SiteCharge(SQLModel, table=True):
     occurred_ms: int = Field(sa_type=BigInteger)
     clearing: str = Field(foreign_key="ledger_entry.id", max_length=64)
     delivered_ms: int | None = Field(default=None, sa_type=BigInteger)
+    rate: str | None = Field(default=None, max_length=64)
+    home_commodity: str | None = Field(default=None, max_length=16)
+    home_micro: int | None = Field(default=None, sa_type=BigInteger)
     settlement: str | None = Field(default=None, index=True, max_length=64)
 
 

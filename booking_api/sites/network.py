@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from booking_api.settings import Settings, Table, load, read_settings
+from booking_api.sites.apart import clash
+from booking_api.sites.models import Way
 from floor.errors import ConfigError
 from floor.money import parse
 
@@ -21,7 +23,7 @@ _RATE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _KEYS: dict[str, frozenset[str]] = {
     "": frozenset({"name", "language", "host", "port", "site", "roaming", "rate"}),
     "site": frozenset({"id", "settings", "board"}),
-    "roaming": frozenset({"home", "host", "tier", "limit", "hours", "fee_percent", "skills"}),
+    "roaming": frozenset({"home", "host", "tier", "limit", "hours", "passes", "fee_percent", "skills"}),
     "rate": frozenset({"day", "of", "in", "rate"}),
 }
 
@@ -40,7 +42,8 @@ class Agreement:
     """Members of `home` may use `host` in a tier of the host's, each spending at most `limit_micro` of its
     currency before home has charged it, for `lease_ms` after home was last heard from.
 
-    `skills` maps home's skills to the host's that they stand for; `fee` is the part that home adds.
+    `skills` maps home's skills to the host's that they stand for; `fee` is the part that home adds; `way`
+    is how a member comes by a pass.
     """
 
     home: str
@@ -50,6 +53,7 @@ class Agreement:
     lease_ms: int
     fee: Fraction
     skills: Mapping[str, str]
+    way: Way = Way.STAFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +122,17 @@ def network_of(file: Path, root: Table) -> Network:
             raise tables.wrong("site.id", f"is {id!r} twice", "Give each site a name of its own.")
         where = file.parent / tables.text("site.settings", one.get("settings"))
         sites[id] = Site(id, read_settings(where, {}), one.get("board", True) is True)
-    if len({site.settings.database_url for site in sites.values()}) < len(sites):
-        raise tables.wrong("site.settings", "names a database twice", "Give each site a database of its own.")
     port = tables.root.get("port", 8070)
     if not isinstance(port, int) or not 0 <= port <= 65535:
         raise tables.wrong("port", f"is {port!r}", "Write a whole number from 0 to 65535.")
+    host = tables.text("host", tables.root.get("host", "127.0.0.1"))
+    if shared := clash({id: site.settings for id, site in sites.items()}, (host, port)):
+        raise tables.wrong(*shared)
     return Network(
         file=file,
         name=tables.text("name", tables.root.get("name", "Network")),
         language=tables.text("language", tables.root.get("language", "en")),
-        host=tables.text("host", tables.root.get("host", "127.0.0.1")),
+        host=host,
         port=port,
         sites=sites,
         agreements=tuple(_agreement(tables, one, sites) for one in tables.each("roaming")),
@@ -145,13 +150,17 @@ def _agreement(tables: _Tables, one: Mapping[str, Any], sites: Mapping[str, Site
         raise tables.wrong("roaming.hours", f"is {hours!r}", "Write a whole number from 1 to 720.")
     if not isinstance(skills, Mapping) or not all(isinstance(name, str) for name in skills.values()):
         raise tables.wrong("roaming.skills", f"is {skills!r}", 'Write skills = { theirs = "ours" }.')
+    if one.get("passes", Way.STAFF) not in list(Way):
+        remedy = f"Write one of: {', '.join(Way)}."
+        raise tables.wrong("roaming.passes", f"is {one.get('passes')!r}", remedy)
+    way = Way(one.get("passes", Way.STAFF))
     try:
         limit = parse(str(one.get("limit", "")))
     except ValueError as error:
         raise tables.wrong("roaming.limit", str(error), 'Write an amount such as "50.00".') from None
     fee = tables.fraction("roaming.fee_percent", one.get("fee_percent", "0")) / 100
     tier = tables.text("roaming.tier", one.get("tier", "visitor"))
-    return Agreement(home, host, tier, limit, hours * HOUR_MS, fee, dict(skills))
+    return Agreement(home, host, tier, limit, hours * HOUR_MS, fee, dict(skills), way)
 
 
 def _rate(tables: _Tables, one: Mapping[str, Any]) -> Rate:

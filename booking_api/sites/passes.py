@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from booking_api.badges import service as badges
 from booking_api.certifications import standing
 from booking_api.db import zone_of
-from booking_api.gateways.changes import Subject
+from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.models import RosterChange
 from booking_api.members import care
 from booking_api.members import service as members
@@ -64,26 +64,30 @@ def give(
         given_by=by,
         given_ms=now_ms,
     )
-    given.limit_micro, given.given_by, given.ended_ms = limit_micro, by, None
+    if given.ended_ms is not None:
+        given.given_ms = now_ms
+    given.limit_micro, given.given_by, given.ended_ms, given.asked_ms = limit_micro, by, None, None
     session.add(given)
     session.flush()
+    changed(session, Subject.MEMBER, member.id, now_ms)  # by which the courier looks
     return given
 
 
-def end(session: Session, member: str, site: str, now_ms: int) -> SitePass:
+def end(session: Session, member: str, site: str, by: str, now_ms: int) -> SitePass:
     """Let a member use another site no more; raises Refused where they have no pass."""
     given = session.get(SitePass, (member, site))
     if given is None or given.ended_ms is not None:
         raise Refused("pass_not_found", "The member has no pass to this site.")
-    given.ended_ms = now_ms
+    given.ended_ms, given.ended_by = now_ms, by
     session.add(given)
     session.flush()
+    changed(session, Subject.MEMBER, member, now_ms)
     return given
 
 
 def of_site(session: Session, site: str, only: Collection[str] | None) -> list[SitePass]:
     """Return the passes to a site, of these members or (None) all; ended ones too: that is to be told."""
-    query = select(SitePass).where(SitePass.site == site)
+    query = select(SitePass).where(SitePass.site == site, SitePass.given_ms > 0)
     if only is not None:
         query = query.where(col(SitePass.member).in_(only))
     return list(session.exec(query.order_by(SitePass.member)))

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 
 import uvicorn
@@ -16,11 +17,11 @@ from booking_api.child import spawn
 from booking_api.clock import Clock
 from booking_api.patience import Patient
 from booking_api.sites.board import create_board
+from booking_api.sites.carrying import SILENT_S, Carrying
 from booking_api.sites.courier import Courier
 from booking_api.sites.network import Site
 
 log = logging.getLogger(__name__)
-LOOK_S = 1.0
 STOP_S = 20.0
 STOP_BOARD_S = 5
 AGAIN_S = (1.0, 60.0)
@@ -40,22 +41,27 @@ async def serve(courier: Courier, logs: Path, door: socket.socket, *, sites: boo
     )
     # uvicorn raises the signal once more when it has ended: else this process would not outlive it.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, lambda: None)
-    tasks = [asyncio.create_task(_carry(courier))]
+    carrying = Carrying(courier, Clock().now_ms)
+    tasks = [asyncio.create_task(_watch(carrying))]
     if sites:
         tasks += [asyncio.create_task(_keep(site, logs / f"{id}.log")) for id, site in network.sites.items()]
+    carrying.start()
     try:
         await uvicorn.Server(config).serve(sockets=[door])
     finally:
         for task in tasks:
             task.cancel()
+        for left in await asyncio.to_thread(carrying.stop):
+            log.warning("%s still waits for a database: it is left", left)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _carry(courier: Courier) -> None:
-    clock = Clock()
+async def _watch(carrying: Carrying) -> None:
+    """Say what waits for a database that does not answer."""
     while True:
-        await asyncio.to_thread(courier.look, clock.now_ms())
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(SILENT_S)
+        for name in carrying.silent(time.monotonic()):
+            log.warning("%s: a database has not answered for %d s; the others are carried", name, SILENT_S)
 
 
 async def _keep(site: Site, output: Path) -> None:

@@ -40,6 +40,7 @@ def welcome(
     """Make a visitor what their home says; return the most that they may come to have used (micro-units of
     `commodity`, the space's currency), None for one whom nobody has to know here.
     """
+    ledger.hold(session)  # what is used here is looked up beside this, and both write limits
     visitor = find(session, terms.home, person.ref)
     if visitor is None and not person.active:
         return None

@@ -25,6 +25,7 @@ from booking_api.periods.calendar import MONTH
 from booking_api.reservations import facts, policies
 from booking_api.reservations.models import Reserved
 from booking_api.sessions.models import MachineSession
+from booking_api.sites import known
 from booking_api.web.allowances import read_allowances
 from booking_api.web.attention import SOON_MS, next_due, read_attention
 from booking_api.web.badge_reading import badges_part
@@ -165,6 +166,7 @@ def _overview(session: Session, page: Page, member: Member) -> dict[str, object]
         "spending": read_spending(session, page, member),
         "uses": uses[:FEW],
         "month": month,
+        "sites": bool(known.listed(session)),
         "now_ms": now_ms,
     }
 

@@ -22,6 +22,7 @@ from booking_api.machines import service as machines
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
+from booking_api.sites import known
 from booking_api.web.me import MonthText, account_values
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
@@ -48,7 +49,9 @@ def member_list(
     """List members; a search as one types asks for the rows only."""
     with page.context.database.read() as session:
         rows = members.listed(session, text, ROWS + 1, at)
+        sites = bool(known.listed(session))
     values = {
+        "sites": sites,
         "rows": rows[:ROWS],
         "text": text,
         "before": max(0, at - ROWS) if at else None,

@@ -1,4 +1,4 @@
-"""A floor with one of each thing that the API knows, made through the API."""
+"""A floor with one of each thing that the API knows, made through the API; other sites beside it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from booking_api.courses import classes
 from booking_api.memberships import plans
 from floor.money import Commodity
 from tests.kit.furnished_rooms import furnish_rooms
+from tests.kit.furnished_sites import furnish_sites
 from tests.kit.months import cost_file
 from tests.kit.web import GATEWAY, NOW_MS, WebFloor
 
@@ -76,6 +77,7 @@ async def furnish(web: WebFloor, client: httpx.AsyncClient) -> dict[str, list[st
     }
     known |= await _money(web, made, account)
     known |= await furnish_rooms(web, made)
+    furnish_sites(web)
     return known | await _people(web, made)
 
 

@@ -1,4 +1,6 @@
-"""A network of two real sites: Berlin bills in EUR and speaks English, Shanghai in CNY and Chinese."""
+"""A network of real sites: Berlin bills in EUR and speaks English, Shanghai in CNY and Chinese; a third is
+Lisbon, in EUR too.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +29,7 @@ from tests.kit.server import NOW_MS, TARIFF, Writer
 from tests.kit.template import copied
 
 UID = bytes.fromhex("04a2b3c4")
+UIDS = {"Ada": UID, "Lin": UID[::-1], "Rui": bytes.fromhex("04b1c2d3")}
 RATE = "0.1281"
 SETTINGS = """
 [space]
@@ -59,22 +62,54 @@ home = "shanghai"
 host = "berlin"
 limit = "50.00"
 [[rate]]
-day = 2026-01-01
+day = 2020-01-01
 of = "CNY"
 in = "EUR"
 rate = "{rate}"
 """
+PLACES = {
+    "berlin": ("Berlin", "Europe/Berlin", "en", "EUR"),
+    "shanghai": ("上海", "Asia/Shanghai", "zh", "CNY"),
+    "lisbon": ("Lisboa", "Europe/Lisbon", "en", "EUR"),
+}
+THIRD = """
+[[site]]
+id = "lisbon"
+settings = "lisbon/makerfloor.toml"
+""" + "".join(
+    f"""
+[[roaming]]
+home = "{home}"
+host = "{host}"
+limit = "300.00"
+fee_percent = "{fee}"
+passes = "{way}"
+"""
+    for home, host, fee, way in (
+        ("berlin", "lisbon", "0", "ask"),
+        ("lisbon", "berlin", "1", "take"),
+        ("shanghai", "lisbon", "0", "staff"),
+        ("lisbon", "shanghai", "3", "staff"),
+    )
+)
 
 
 @dataclass
 class Two:
-    """The open network, with a member of each site: `ada` of Berlin, `lin` of Shanghai."""
+    """The open network, with a member of each site: `ada` of Berlin, `lin` of Shanghai, and Lisbon's Rui."""
 
     courier: Courier
     file: Path
-    ada: str
-    lin: str
+    people: dict[str, str]
     now_ms: int = NOW_MS
+
+    @property
+    def ada(self) -> str:
+        return self.people["berlin"]
+
+    @property
+    def lin(self) -> str:
+        return self.people["shanghai"]
 
     @property
     def berlin(self) -> Open:
@@ -105,26 +140,22 @@ class Two:
 
 
 @contextlib.contextmanager
-def two_sites(folder: Path, url: str = "") -> Iterator[Two]:
-    """Make both; Shanghai's database is at `url` (nothing is there yet), else a file."""
-    places = {
-        "berlin": ("Berlin", "Europe/Berlin", "en", "EUR", ""),
-        "shanghai": ("上海", "Asia/Shanghai", "zh", "CNY", url),
-    }
+def two_sites(folder: Path, url: str = "", *, third: bool = False) -> Iterator[Two]:
+    """Make Berlin, Shanghai (its database at `url`, where nothing is yet; else a file), Lisbon if `third`."""
     made = {}
-    for n, (id, (name, zone, language, currency, at)) in enumerate(places.items()):
+    for n, (id, (name, zone, language, currency)) in enumerate([*PLACES.items()][: 3 if third else 2]):
         data = folder / id / "data"
         data.mkdir(parents=True)
-        where = at or f"sqlite:///{data / 'makerfloor.db'}"
+        where = url if url and id == "shanghai" else f"sqlite:///{data / 'makerfloor.db'}"
         text = SETTINGS.format(
             name=name, zone=zone, language=language, currency=currency, url=where, port=18080 + n
         )
         (folder / id / "makerfloor.toml").write_text(text, encoding="utf-8")
-        made[id] = copied(_berlin if id == "berlin" else _shanghai, where, data)
+        made[id] = copied(MAKERS[id], where, data)
     file = folder / "network.toml"
-    file.write_text(NETWORK.format(rate=RATE), encoding="utf-8")
+    file.write_text(NETWORK.format(rate=RATE) + (THIRD if third else ""), encoding="utf-8")
     with opened(read_network(file)) as courier:
-        yield Two(courier, file, made["berlin"], made["shanghai"])
+        yield Two(courier, file, made)
 
 
 def _berlin(url: str, data: Path) -> str:
@@ -133,6 +164,10 @@ def _berlin(url: str, data: Path) -> str:
 
 def _shanghai(url: str, data: Path) -> str:
     return _made(url, data, "Lin", "CNY")
+
+
+def _lisbon(url: str, data: Path) -> str:
+    return _made(url, data, "Rui", "EUR")
 
 
 def _made(url: str, data: Path, name: str, currency: str) -> str:
@@ -146,7 +181,9 @@ def _made(url: str, data: Path, name: str, currency: str) -> str:
         machines.add(session, details, NOW_MS)
         member = members.add(session, MemberDetails(first_name=name, last_name="Brook"), NOW_MS)
         certifications.grant(session, member.id, "laser-1", "test", NOW_MS)
-        uid = UID if name == "Ada" else UID[::-1]
-        badges.enrol(session, vault, member.id, uid, BadgeKind.UID_13MHZ, "", NOW_MS)
+        badges.enrol(session, vault, member.id, UIDS[name], BadgeKind.UID_13MHZ, "", NOW_MS)
     db.close()
     return member.id
+
+
+MAKERS = {"berlin": _berlin, "shanghai": _shanghai, "lisbon": _lisbon}

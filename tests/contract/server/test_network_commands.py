@@ -14,6 +14,7 @@ from sqlmodel import select
 from starlette.testclient import TestClient
 
 from booking_api.machines.models import Machine
+from booking_api.sites.apart import clash
 from booking_api.sites.board import create_board
 from booking_api.sites.courier import Courier
 from booking_api.sites.network import read_network
@@ -62,7 +63,7 @@ def test_what_is_wrong_is_one_sentence_that_says_where(
     for arguments, words in (
         ("add Berlin berlin/makerfloor.toml", "network.toml: site.id: is 'Berlin'"),
         ("add berlin berlin/makerfloor.toml", "network.toml: site.id: is 'berlin' twice"),
-        ("add third berlin/makerfloor.toml", "names a database twice"),
+        ("add third berlin/makerfloor.toml", "of 'third' names the settings file"),
         ("add third third/makerfloor.toml", "third/makerfloor.toml: cannot be read"),
         ("add third x.toml --file broken.toml", "broken.toml: is not TOML"),
         ("add third x.toml --file taken.toml", "taken.toml: is not TOML"),
@@ -95,6 +96,43 @@ def test_what_is_wrong_is_one_sentence_that_says_where(
     monkeypatch.setenv("MAKERFLOOR_DATABASE_URL", "sqlite:////elsewhere.db")
     said = run("network", "serve")
     assert "MAKERFLOOR_DATABASE_URL: is set, and every site would read it. Unset it" in said.err
+
+
+def test_no_two_sites_share_what_each_needs_alone(run: Run, two: Two) -> None:
+    Path("third").mkdir()
+    file, board = Path("third/makerfloor.toml"), two.file.read_text()
+    begin = two.berlin.settings
+    for text, words in (
+        (
+            "[server]\nport = 18080",
+            "names the port 127.0.0.1:18080, which 'berlin' has already. Write another",
+        ),
+        ('[server]\nhost = "0.0.0.0"\nport = 18081', "the port 0.0.0.0:18081, which 'shanghai' has already"),
+        ('[server]\ndata = "../berlin/data"', f"the data folder {begin.data}, which 'berlin' has already"),
+        (
+            '[database]\nurl = "sqlite:///berlin/../berlin/data/makerfloor.db"',
+            "Write another database.url in",
+        ),
+        ('[server]\naddress = "http://127.0.0.1:18081"', "names the address http://127.0.0.1:18081"),
+        ("[server]\nport = 8070", "network.toml: port: is 8070, where third is served too"),
+        ('[server]\nhost = "::"\nport = 8070', "or another server.port in third/makerfloor.toml"),
+    ):
+        file.write_text(text)
+        said = run("network", "add", "third", "third/makerfloor.toml")
+        assert said.code, text
+        assert words in said.err, (text, said)
+    one = "postgresql+psycopg://a:b@localhost/floor"
+    other = "postgresql+psycopg://c:d@127.0.0.1:5432/floor?sslmode=disable"
+    first, second = (
+        replace(begin, file=Path(f"{n}.toml"), data=Path(n), database_url=url, port=ord(n))
+        for n, url in (("a", one), ("b", other))
+    )
+    problem = clash({"one": first, "two": second}, ("127.0.0.1", 0))
+    assert problem is not None
+    assert "names the database floor at localhost:5432, which 'one' has already" in problem[1]
+    assert two.file.read_text() == board
+    file.write_text("[server]\nport = 18099")
+    assert run("network", "add", "third", "third/makerfloor.toml").code == 0
 
 
 def test_a_file_is_begun_and_found_from_where_it_lies(run: Run) -> None:
