@@ -124,7 +124,7 @@ def _bracketed(count: _Count, low: Fraction, high: Fraction) -> Iterator[Piece]:
 def _edges(component: Component) -> list[Fraction]:
     if component.block is None:
         return [bracket.above for bracket in component.brackets]
-    return [bracket.above / component.block for bracket in component.brackets]
+    return [Fraction(bracket.above) / component.block for bracket in component.brackets]
 
 
 def price_of(component: Component, tariff: Tariff, where: Where, position: Fraction) -> Fraction:
