@@ -181,7 +181,7 @@ class OneOf(FunctionElement[bool]):
 
 
 def one_of(column: Any, words: Iterable[str | None]) -> OneOf:
-    """Return a condition: a column is one of these words (more than some ten)."""
+    """Return a condition: a column is one of these words, which are many."""
     return OneOf(column, bindparam(None, list(words), JSON, unique=True))
 
 

@@ -36,7 +36,9 @@ def standing(session: Session, account: str) -> Standing:
 
 def standings(session: Session, accounts: Collection[str]) -> dict[str, Standing]:
     """Return where accounts stand now, by account; those that stand nowhere are left out."""
-    return {account: _read(row) for account, row in _rows(session, accounts).items()}
+    now = one_of(AccountHistory.account, accounts) & (col(AccountHistory.month) == NOW)
+    found = session.exec(select(AccountHistory).where(now).execution_options(populate_existing=True))
+    return {row.account: _read(row) for row in found}
 
 
 def base(session: Session, account: str, before: str = "9999-99") -> Standing:
@@ -67,12 +69,6 @@ def forget(session: Session, account: str) -> None:
     """Take away where an account stands now: nothing that it used depends on anything."""
     mine = (col(AccountHistory.account) == account) & (col(AccountHistory.month) == NOW)
     session.exec(delete(AccountHistory).where(mine))
-
-
-def _rows(session: Session, accounts: Collection[str]) -> dict[str, AccountHistory]:
-    now = one_of(AccountHistory.account, accounts) & (col(AccountHistory.month) == NOW)
-    found = session.exec(select(AccountHistory).where(now).execution_options(populate_existing=True))
-    return {row.account: row for row in found}
 
 
 def _read(row: AccountHistory) -> Standing:
