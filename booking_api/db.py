@@ -8,19 +8,36 @@ import asyncio
 import contextlib
 import contextvars
 import errno
+import functools
+import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Connection, Engine, Enum, create_engine, event, insert, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Connection,
+    Engine,
+    Enum,
+    bindparam,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session, SQLModel
 
 from booking_api.audit import acting
@@ -134,15 +151,66 @@ def one_at_a_time(session: Session, what: str) -> None:
         session.connection().execute(_IN_TURN, {"what": what})
 
 
-def insert_rows(session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]]) -> None:
+def insert_rows(
+    session: Session, table: type[SQLModel], rows: Sequence[dict[str, Any]], on_conflict: str = ""
+) -> None:
     """Insert rows that name the same columns, in one statement; None is NULL.
 
-    The ORM would sort them by which columns are None, and send a statement for each kind.
+    `on_conflict` ends the statement: what is done with a row whose key is there. No two rows have the same.
     """
-    if rows:
-        assert all(row.keys() == rows[0].keys() for row in rows), f"rows of {table} that differ in columns"
-        session.flush()
-        session.execute(insert(inspect(table).local_table), rows)
+    if not rows:
+        return
+    assert all(row.keys() == rows[0].keys() for row in rows), f"rows of {table} that differ in columns"
+    session.flush()
+    dialect = session.get_bind().dialect
+    statement = _insert(table, tuple(rows[0]), on_conflict, dialect)
+    if dialect.name == "postgresql":  # the driver would send, and the server run, a statement for each row
+        session.execute(statement, {"rows": json.dumps(rows, default=str)})
+    else:
+        session.execute(statement, rows)
+
+
+class OneOf(FunctionElement[bool]):
+    """Whether a column is one of many words: as `in_`, with all of them as one parameter.
+
+    The statement stays the same however many they are, so that it is compiled and planned once.
+    """
+
+    inherit_cache = True
+    type = Boolean()
+
+
+def one_of(column: Any, words: Iterable[str | None]) -> OneOf:
+    """Return a condition: a column is one of these words, which are many."""
+    return OneOf(column, bindparam(None, list(words), JSON, unique=True))
+
+
+@compiles(OneOf, "sqlite")
+def _one_of_sqlite(element: OneOf, compiler: SQLCompiler, **options: Any) -> str:
+    column, words = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({words}))"
+
+
+@compiles(OneOf, "postgresql")
+def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **options: Any) -> str:
+    column, words = (compiler.process(part, **options) for part in element.clauses)
+    return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({words})))"
+
+
+@functools.cache
+def _insert(
+    table: type[SQLModel], columns: tuple[str, ...], on_conflict: str, dialect: Dialect
+) -> TextClause:
+    """Write the statement: SQLAlchemy would compile an upsert anew each time."""
+    local = inspect(table).local_table
+    quote = dialect.identifier_preparer.quote
+    into, names = quote(local.name), ", ".join(map(quote, columns))
+    if dialect.name == "postgresql":
+        rows = f"SELECT {names} FROM json_populate_recordset(NULL::{into}, CAST(:rows AS json))"
+        return text(f"INSERT INTO {into} ({names}) {rows} {on_conflict}")
+    values = ", ".join(f":{name}" for name in columns)
+    types = [bindparam(name, type_=local.c[name].type) for name in columns]
+    return text(f"INSERT INTO {into} ({names}) VALUES ({values}) {on_conflict}").bindparams(*types)
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

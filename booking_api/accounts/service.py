@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account, AccountKind, AccountMonth
+from booking_api.db import insert_rows, one_of
 from booking_api.gateways.changes import Subject, changed, who_charge
 from floor.errors import Refused
 
@@ -80,7 +80,7 @@ def told(session: Session, account: Account, now_ms: int) -> None:
 
 def family(session: Session, accounts: Collection[str]) -> dict[str, str | None]:
     """Return these accounts that exist, and the parent of each that is a cost centre."""
-    query = select(Account.id, Account.parent).where(col(Account.id).in_(set(accounts)))
+    query = select(Account.id, Account.parent).where(one_of(Account.id, accounts))
     return dict(session.exec(query).all())
 
 
@@ -105,21 +105,17 @@ def _with_parent(account: str, parent: str | None) -> tuple[str, ...]:
     return (account, parent) if parent else (account,)
 
 
-_ADD = text(  # SQLAlchemy would compile an upsert anew for each batch of a journal
-    "INSERT INTO account_month (account, member, month, commodity, charged_micro)"
-    " VALUES (:account, :member, :month, :commodity, :charged_micro)"
-    " ON CONFLICT (account, member, month, commodity)"
+_ADD = (
+    "ON CONFLICT (account, member, month, commodity)"
     " DO UPDATE SET charged_micro = account_month.charged_micro + excluded.charged_micro"
 )
 
 
 def _add(session: Session, sums: dict[tuple[str, str, str, str], int]) -> None:
     """Add to the kept sums, in one order for all, so that two who do it never wait for each other."""
-    if not sums:
-        return
     keys = ("account", "member", "month", "commodity")
     rows = [dict(zip(keys, key, strict=True)) | {"charged_micro": sums[key]} for key in sorted(sums)]
-    session.execute(_ADD, rows)
+    insert_rows(session, AccountMonth, rows, _ADD)
 
 
 def charged_in(

@@ -10,9 +10,14 @@ from fractions import Fraction
 from sqlmodel import Session, col, delete, select
 
 from booking_api.billing.models import AccountHistory
+from booking_api.db import insert_rows, one_of
 from floor.tariff import History
 
 NOW = ""
+_PUT = (
+    "ON CONFLICT (account, month) DO UPDATE"
+    " SET ended_ms = excluded.ended_ms, visit = excluded.visit, positions = excluded.positions"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,9 @@ def standing(session: Session, account: str) -> Standing:
 
 def standings(session: Session, accounts: Collection[str]) -> dict[str, Standing]:
     """Return where accounts stand now, by account; those that stand nowhere are left out."""
-    return {account: _read(row) for account, row in _rows(session, accounts).items()}
+    now = one_of(AccountHistory.account, accounts) & (col(AccountHistory.month) == NOW)
+    found = session.exec(select(AccountHistory).where(now).execution_options(populate_existing=True))
+    return {row.account: _read(row) for row in found}
 
 
 def base(session: Session, account: str, before: str = "9999-99") -> Standing:
@@ -45,24 +52,23 @@ def base(session: Session, account: str, before: str = "9999-99") -> Standing:
 
 def keep(session: Session, kept: Mapping[str, Standing]) -> None:
     """Write where accounts stand now, by account."""
-    rows = _rows(session, kept) if kept else {}
-    for account, after in kept.items():
-        row = rows.get(account) or AccountHistory(account=account, month=NOW, ended_ms=0, visit="")
-        row.positions = {key: str(position) for key, position in sorted(after.history.positions.items())}
-        row.ended_ms, row.visit = after.key
-        session.add(row)
+    rows = [
+        {
+            "account": account,
+            "month": NOW,
+            "ended_ms": after.key[0],
+            "visit": after.key[1],
+            "positions": {key: str(position) for key, position in sorted(after.history.positions.items())},
+        }
+        for account, after in kept.items()
+    ]
+    insert_rows(session, AccountHistory, rows, _PUT)
 
 
 def forget(session: Session, account: str) -> None:
     """Take away where an account stands now: nothing that it used depends on anything."""
     mine = (col(AccountHistory.account) == account) & (col(AccountHistory.month) == NOW)
     session.exec(delete(AccountHistory).where(mine))
-
-
-def _rows(session: Session, accounts: Collection[str]) -> dict[str, AccountHistory]:
-    now = (col(AccountHistory.account).in_(accounts)) & (col(AccountHistory.month) == NOW)
-    found = session.exec(select(AccountHistory).where(now).execution_options(populate_existing=True))
-    return {row.account: row for row in found}
 
 
 def _read(row: AccountHistory) -> Standing:

@@ -13,6 +13,7 @@ from fractions import Fraction
 from sqlmodel import Session, col, select
 
 from booking_api.billing.models import AllowanceLot
+from booking_api.db import one_of
 from booking_api.ledger.accounts import GRANTED, USED, expired_account, lot_account
 from booking_api.ledger.models import AccountBalance, LedgerPosting
 from floor.allowance import Draw, Lot, held
@@ -88,7 +89,7 @@ def bought(account: str, lot: Lot) -> list[Posting]:
 
 def shelves(session: Session, accounts: Collection[str]) -> dict[str, Shelf]:
     """Return the lots of these accounts with what is left of each, expired or not."""
-    rows = session.exec(select(AllowanceLot).where(col(AllowanceLot.account).in_(accounts))).all()
+    rows = session.exec(select(AllowanceLot).where(one_of(AllowanceLot.account, accounts))).all()
     if not rows:
         return {}
     names = [lot_account(row.account, row.id) for row in rows] + [expired_account(row.id) for row in rows]

@@ -16,7 +16,7 @@ from booking_api.accounts.models import Account
 from booking_api.billing.bill import Billed, bill
 from booking_api.billing.past import Past
 from booking_api.billing.visits import PriceList, price_lists, readings_of, session_due, since_of
-from booking_api.db import zone_of
+from booking_api.db import one_of, zone_of
 from booking_api.machines.models import Machine
 from booking_api.members.models import Member
 from booking_api.metering.models import BootClock
@@ -119,8 +119,8 @@ def _look_up(session: Session, rows: Sequence[Row]) -> _Known:
     }
     accounts = {row["account"] for row in rows}
     members = {row["member"] for row in rows}
-    own = select(Member.account).where(col(Member.account).in_(accounts))
-    shared = select(Account.id).where(col(Account.id).in_(accounts))
+    own = select(Member.account).where(one_of(Member.account, accounts))
+    shared = select(Account.id).where(one_of(Account.id, accounts))
     return _Known(
         machines,
         since_of(session, members, zone_of(session)),

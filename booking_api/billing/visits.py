@@ -12,6 +12,7 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from booking_api.billing.models import Fee
+from booking_api.db import one_of
 from booking_api.members.models import Member
 from booking_api.memberships.models import Membership
 from booking_api.sessions.models import SessionReading
@@ -134,7 +135,7 @@ def readings_of(session: Session, ids: Collection[str]) -> dict[str, list[Readin
     """Return checkpoints by session in order; `at_ms` counts from the session's start."""
     columns = (SessionReading.session, SessionReading.elapsed_ms, SessionReading.counters)
     order = (SessionReading.session, SessionReading.elapsed_ms, SessionReading.epoch, SessionReading.seq)
-    query = select(*columns).where(col(SessionReading.session).in_(ids)).order_by(*map(col, order))
+    query = select(*columns).where(one_of(SessionReading.session, ids)).order_by(*map(col, order))
     found: dict[str, list[Reading]] = {}
     for id, elapsed_ms, shown in session.exec(query):
         found.setdefault(id, []).append(Reading(elapsed_ms, counters(shown)))
@@ -143,14 +144,14 @@ def readings_of(session: Session, ids: Collection[str]) -> dict[str, list[Readin
 
 def since_of(session: Session, members: Collection[str], zone: tzinfo) -> dict[str, date]:
     """Return the first day of each member's membership: of the earliest plan, else of their admission."""
-    admitted = select(Member.id, Member.created_ms).where(col(Member.id).in_(members))
+    admitted = select(Member.id, Member.created_ms).where(one_of(Member.id, members))
     days = {
         id: datetime.fromtimestamp(created_ms / 1000, UTC).astimezone(zone).date()
         for id, created_ms in session.exec(admitted)
     }
     plans = (
         select(Membership.member, func.min(Membership.first))
-        .where(col(Membership.member).in_(members), col(Membership.accepted_ms).is_not(None))
+        .where(one_of(Membership.member, members), col(Membership.accepted_ms).is_not(None))
         .group_by(Membership.member)
     )
     return days | dict(session.exec(plans).all())

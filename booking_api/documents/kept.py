@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from booking_api.db import zone_of
+from booking_api.db import insert_rows, zone_of
 from booking_api.documents.gather import KINDS, Waiting
+from booking_api.documents.models import InvoiceWaiting
 from booking_api.ledger.accounts import member_account
 from booking_api.ledger.models import LedgerEntry
 from booking_api.periods.calendar import month_at
 from floor.ledger import Entry, EntryKind
 
 Key = tuple[str, str, str]
-_ADD = text(
-    "INSERT INTO invoice_waiting (account, commodity, month, entries, amount_micro)"
-    " VALUES (:account, :commodity, :month, :entries, :amount_micro)"
-    " ON CONFLICT (account, commodity, month) DO UPDATE SET"
+_ADD = (
+    "ON CONFLICT (account, commodity, month) DO UPDATE SET"
     " entries = invoice_waiting.entries + excluded.entries,"
     " amount_micro = invoice_waiting.amount_micro + excluded.amount_micro"
 )
@@ -74,5 +72,4 @@ def _add(session: Session, sums: dict[Key, list[int]]) -> None:
         for (account, commodity, month), (n, micro) in sorted(sums.items())
         if n or micro
     ]
-    if rows:
-        session.execute(_ADD, rows)
+    insert_rows(session, InvoiceWaiting, rows, _ADD)

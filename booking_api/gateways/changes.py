@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.accounts.models import Account, AccountKind, AccountMember
 from booking_api.billing.models import AccountHistory, AllowanceLot
+from booking_api.db import insert_rows, one_of
 from booking_api.gateways.models import RosterChange, RosterState
 from booking_api.members.models import Member
 
@@ -44,7 +45,8 @@ def all_changed(session: Session, subject: Subject, refs: Collection[str], now_m
     """Record that gateways must learn of changes of one kind, in this order."""
     if refs:
         hold_rosters(session)
-        session.add_all([RosterChange(subject=subject, ref=ref, at_ms=now_ms) for ref in refs])
+        rows = [{"subject": subject, "ref": ref, "at_ms": now_ms} for ref in refs]
+        insert_rows(session, RosterChange, rows)
 
 
 def many_changed(session: Session, members: Collection[str], now_ms: int) -> None:
@@ -63,7 +65,7 @@ def credit_changed(session: Session, accounts: Collection[str], now_ms: int) -> 
     """
     if not accounts:
         return
-    found = session.exec(select(Account).where(col(Account.id).in_(set(accounts)))).all()
+    found = session.exec(select(Account).where(one_of(Account.id, accounts))).all()
     counted = _counted(session, set(accounts))
     own = {
         account.id
@@ -82,11 +84,11 @@ def who_charge(session: Session, accounts: Collection[str]) -> list[str]:
 
     Who is in a team may charge to its cost centres.
     """
-    teams = select(Account.parent).where(col(Account.id).in_(accounts))
+    teams = select(Account.parent).where(one_of(Account.id, accounts))
     team = col(AccountMember.account)
-    people = select(AccountMember.member).where(or_(team.in_(accounts), team.in_(teams)))
-    mine = or_(col(Member.account).in_(accounts), col(Member.id).in_(people))
-    return list(session.exec(select(Member.id).where(mine).order_by(Member.id)))
+    people = select(AccountMember.member).where(or_(one_of(team, accounts), team.in_(teams)))
+    own = select(Member.id).where(one_of(Member.account, accounts))
+    return sorted({*session.exec(own), *session.exec(people)})
 
 
 def newest_change(session: Session) -> int:
@@ -97,9 +99,9 @@ def newest_change(session: Session) -> int:
 def _counted(session: Session, accounts: set[str]) -> set[str]:
     """Return which of the accounts have a history that prices depend on, or allowances."""
     histories = select(AccountHistory.account).where(
-        col(AccountHistory.account).in_(accounts), AccountHistory.month == ""
+        one_of(AccountHistory.account, accounts), AccountHistory.month == ""
     )
-    lots = select(AllowanceLot.account).where(col(AllowanceLot.account).in_(accounts)).distinct()
+    lots = select(AllowanceLot.account).where(one_of(AllowanceLot.account, accounts)).distinct()
     return {*session.exec(histories), *session.exec(lots)}
 
 

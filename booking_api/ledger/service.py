@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.audit import notes
 from booking_api.clock import make_id
-from booking_api.db import DATA, after_commit, insert_rows, zone_of
+from booking_api.db import DATA, after_commit, insert_rows, one_of, zone_of
 from booking_api.documents import kept as invoice_sums
 from booking_api.gateways.changes import credit_changed
 from booking_api.happenings.service import happened, holder
@@ -27,6 +27,10 @@ from floor.errors import Refused
 from floor.ledger import Entry, EntryKind, Posting, Sealed, reversal, seal
 
 CHUNK = 5_000
+_ADD = (
+    "ON CONFLICT (account, commodity) DO UPDATE"
+    " SET amount_micro = account_balance.amount_micro + excluded.amount_micro"
+)
 
 
 def post(session: Session, entries: Sequence[Entry], book: str = MAIN_BOOK) -> list[Sealed]:
@@ -193,7 +197,7 @@ def _check_new(session: Session, entries: Sequence[Entry], book: str) -> None:
     sources = [entry.source for entry in entries]
     mine = select(LedgerEntry.source).where(LedgerEntry.book == book)
     for some in _parts(sources):
-        posted = session.exec(mine.where(col(LedgerEntry.source).in_(some))).first()
+        posted = session.exec(mine.where(one_of(LedgerEntry.source, some))).first()
         if posted is not None or len(set(sources)) < len(sources):
             raise Refused("posted_already", f"This was posted before ({posted or sources[0]}).")
 
@@ -241,20 +245,8 @@ def _add_to_balances(session: Session, postings: Iterable[Posting]) -> None:
     for posting in postings:
         key = (posting.account, posting.commodity)
         more[key] = more.get(key, 0) + posting.amount_micro
-    accounts = {account for account, _ in more}
-    columns = (AccountBalance.account, AccountBalance.commodity, AccountBalance.amount_micro)
-    kept = {
-        (account, commodity): amount
-        for account, commodity, amount in session.exec(
-            select(*columns).where(col(AccountBalance.account).in_(accounts))
-        )
-    }
-    new: list[dict[str, Any]] = []
-    old: list[dict[str, Any]] = []
-    for (account, commodity), amount in more.items():
-        before = kept.get((account, commodity))
-        row = {"account": account, "commodity": commodity, "amount_micro": amount + (before or 0)}
-        (new if before is None else old).append(row)
-    insert_rows(session, AccountBalance, new)
-    if old:
-        session.execute(update(AccountBalance), old)
+    rows = [
+        {"account": account, "commodity": commodity, "amount_micro": amount}
+        for (account, commodity), amount in more.items()
+    ]
+    insert_rows(session, AccountBalance, rows, _ADD)

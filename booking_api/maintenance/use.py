@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import JSON, bindparam, text
 from sqlmodel import Session, col, func, select
 
+from booking_api.db import insert_rows
 from booking_api.machines.models import Machine
 from booking_api.maintenance.models import ALL_DAYS, MachineUse
 from floor.maintenance import DAY_MS, SESSION_TIME, Totals, Window
@@ -20,10 +20,7 @@ from floor.maintenance import DAY_MS, SESSION_TIME, Totals, Window
 WINDOW_DAYS = 28
 """So many days back "today's rate of use" looks."""
 _EPOCH = date(1970, 1, 1).toordinal()
-_PUT = text(
-    "INSERT INTO machine_use (machine, day, totals) VALUES (:machine, :day, :totals)"
-    " ON CONFLICT (machine, day) DO UPDATE SET totals = excluded.totals"
-).bindparams(bindparam("totals", type_=JSON))
+_PUT = "ON CONFLICT (machine, day) DO UPDATE SET totals = excluded.totals"
 
 
 def moved(session: Session, ended: Collection[Mapping[str, Any]]) -> None:
@@ -42,7 +39,7 @@ def moved(session: Session, ended: Collection[Mapping[str, Any]]) -> None:
     for machine, name, before in _held(session, found):
         _add(found[machine, name], before)
     rows = [{"machine": machine, "day": name, "totals": found[machine, name]} for machine, name in found]
-    session.execute(_PUT, rows)
+    insert_rows(session, MachineUse, rows, _PUT)
 
 
 def _held(session: Session, wanted: Collection[tuple[str, str]]) -> list[tuple[str, str, Totals]]:

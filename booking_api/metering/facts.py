@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from booking_api.badges.readings import Replays
 from booking_api.billing.settle import NO_CLOCK, NO_START, Row, repair_time
+from booking_api.db import one_of
 from booking_api.metering import choices
 from booking_api.metering.models import BootClock
 from booking_api.metering.retold import retold
@@ -85,7 +86,7 @@ class Gatherer:
         self._wake_undated(session)
 
     def _load(self, session: Session, ids: set[str]) -> None:
-        for kept in session.exec(select(MachineSession).where(col(MachineSession.id).in_(ids))):
+        for kept in session.exec(select(MachineSession).where(one_of(MachineSession.id, ids))):
             self.gathered.sessions[kept.id] = {name: getattr(kept, name) for name in _COLUMNS}
             self.gathered.known.add(kept.id)
 

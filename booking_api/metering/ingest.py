@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from booking_api.billing.settle import settle
@@ -27,6 +26,10 @@ from booking_api.reservations.arrivals import arrived
 from booking_api.sessions.models import Alarm, Job, MachineSession, Refusal, SessionReading
 from floor.errors import PeerError
 from floor.wire.journal import JournalAck, JournalBatch, JournalEntry
+
+_PUT = "ON CONFLICT (id) DO UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in MachineSession.model_fields if name != "id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +158,7 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     journal.tell(session, gathered, now_ms)
     touched = {id: gathered.sessions[id] for id in gathered.touched}
     insert_rows(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
-    old = [row for id, row in touched.items() if id in gathered.known]
-    if old:
-        session.execute(update(MachineSession), old)
+    insert_rows(session, MachineSession, [row for id, row in touched.items() if id in gathered.known], _PUT)
     # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
     holding = {row["account"] for row in touched.values() if row["limit_micro"]}
     credit_changed(session, holding | gathered.left, now_ms)

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from booking_api.db import one_of
 from booking_api.notices.kinds import DEFAULTS, Kind, Way
 from booking_api.notices.models import Notice, NoticeChoice, NoticePush
 from booking_api.notices.settings import NoticeSettings
@@ -75,7 +76,7 @@ def check_push(url: str, settings: NoticeSettings) -> str:
 def is_wanted(session: Session, kind: Kind, members: set[str]) -> set[str]:
     """Return those of the members who want to be told of a kind that is not told by default."""
     query = select(NoticeChoice.member).where(
-        NoticeChoice.kind == kind, NoticeChoice.way != Way.NOTHING, col(NoticeChoice.member).in_(members)
+        NoticeChoice.kind == kind, NoticeChoice.way != Way.NOTHING, one_of(NoticeChoice.member, members)
     )
     return set(session.exec(query))
 

@@ -15,6 +15,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
+from booking_api.db import one_of
 from booking_api.disputes.held import disputed_entries
 from booking_api.documents.models import Invoice, InvoiceItem
 from booking_api.gateways.changes import Subject, changed, who_charge
@@ -135,7 +136,7 @@ def lift(session: Session, account: str, now_ms: int) -> bool:
 
 def settled(session: Session, accounts: Iterable[str], now_ms: int) -> None:
     """Take away the blocks of accounts that have paid what they were blocked for: after every posting."""
-    query = select(PaymentBlock).where(col(PaymentBlock.account).in_(set(accounts)))
+    query = select(PaymentBlock).where(one_of(PaymentBlock.account, accounts))
     for row in session.exec(query).all():
         if overdue_micro(session, row.account, row.commodity, row.before_ms) == 0:
             lift(session, row.account, now_ms)

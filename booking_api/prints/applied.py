@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
+from booking_api.db import one_of
 from booking_api.gateways.changes import Subject, changed
 from booking_api.machines.models import Machine
 from booking_api.prints.models import PrintJob, PrintState
@@ -64,7 +65,7 @@ def _read(session: Session, gateway: str, facts: Sequence[About]) -> dict[str, P
     used = {fact.session_id for fact in facts if fact.session_id}
     if not used:
         return {}
-    runs = col(PrintJob.session).in_(used) & (col(PrintJob.state) == PrintState.PRINTING)
+    runs = one_of(PrintJob.session, used) & (col(PrintJob.state) == PrintState.PRINTING)
     query = (
         select(PrintJob)
         .join(Machine, col(Machine.id) == col(PrintJob.machine))

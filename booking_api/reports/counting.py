@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from sqlalchemy import BigInteger, case, cast, delete, func, insert, text
+from sqlalchemy import BigInteger, case, cast, delete, func, insert
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql import ColumnElement
 from sqlmodel import Session, SQLModel, col, or_, select
 
 from booking_api.accounts.funds import PAID_IN
 from booking_api.context import Context
-from booking_api.db import Database, zone_of
+from booking_api.db import Database, insert_rows, zone_of
 from booking_api.ledger.models import MAIN_BOOK, Book, LedgerEntry, LedgerPosting
 from booking_api.periods.calendar import bounds, month_at
 from booking_api.reports.models import CountedTo, MonthlyMoney, MonthlyPerson, MonthlyUse
@@ -38,17 +38,12 @@ FOLLOWED = ("income:", "expense:", FUND)
 """The accounts of the books that a report is made of."""
 _STATE = "all"
 _ENTRIES_AT_ONCE = 20_000
-_ADD_USE = text(
-    "INSERT INTO monthly_use (month, machine, quantity, amount) VALUES (:month, :machine, :quantity, :amount)"
-    " ON CONFLICT (month, machine, quantity) DO UPDATE SET amount = monthly_use.amount + excluded.amount"
+_ADD_USE = (
+    "ON CONFLICT (month, machine, quantity) DO UPDATE SET amount = monthly_use.amount + excluded.amount"
 )
-_ADD_PERSON = text(
-    "INSERT INTO monthly_person (month, member, tier, account) VALUES (:month, :member, :tier, :account)"
-    " ON CONFLICT (month, member, tier, account) DO NOTHING"
-)
-_ADD_MONEY = text(
-    "INSERT INTO monthly_money (month, account, commodity, amount_micro)"
-    " VALUES (:month, :account, :commodity, :amount) ON CONFLICT (month, account, commodity)"
+_ADD_PERSON = "ON CONFLICT (month, member, tier, account) DO NOTHING"
+_ADD_MONEY = (
+    "ON CONFLICT (month, account, commodity)"
     " DO UPDATE SET amount_micro = monthly_money.amount_micro + excluded.amount_micro"
 )
 Row = Mapping[str, Any]
@@ -76,9 +71,9 @@ def moved(
         add(row["at_ms"], row["machine"], {JOBS_ENDED: 1, JOBS_DONE: int(done)})
     _add_use(session, sums)
     people = {(month_at(row["ended_ms"], zone), row["member"], row["tier"], row["account"]) for row in ended}
-    if people:
-        names = ("month", "member", "tier", "account")
-        session.execute(_ADD_PERSON, [dict(zip(names, one, strict=True)) for one in sorted(people)])
+    names = ("month", "member", "tier", "account")
+    rows = [dict(zip(names, one, strict=True)) for one in sorted(people)]
+    insert_rows(session, MonthlyPerson, rows, _ADD_PERSON)
 
 
 def _add_use(session: Session, sums: Mapping[tuple[str, str, str], int]) -> None:
@@ -88,8 +83,7 @@ def _add_use(session: Session, sums: Mapping[tuple[str, str, str], int]) -> None
         for (month, machine, quantity), amount in sorted(sums.items())
         if amount
     ]
-    if rows:
-        session.execute(_ADD_USE, rows)
+    insert_rows(session, MonthlyUse, rows, _ADD_USE)
 
 
 def catch_up(database: Database) -> None:
@@ -154,10 +148,9 @@ def _count_money(session: Session, zone: tzinfo, after: int, upto: int) -> None:
     for occurred_ms, name, commodity, amount in session.exec(query):
         key = (months.of(occurred_ms), name, commodity)
         sums[key] = sums.get(key, 0) + amount
-    names = ("month", "account", "commodity", "amount")
+    names = ("month", "account", "commodity", "amount_micro")
     rows = [dict(zip(names, (*key, amount), strict=True)) for key, amount in sorted(sums.items())]
-    if rows:
-        session.execute(_ADD_MONEY, rows)
+    insert_rows(session, MonthlyMoney, rows, _ADD_MONEY)
 
 
 def _spans(session: Session, at: Any, zone: tzinfo) -> Iterable[tuple[str, int, int]]:

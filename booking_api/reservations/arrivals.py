@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from booking_api.db import one_of
 from booking_api.gateways import walk_in
 from booking_api.reservations import booking, facts, release
 from booking_api.reservations.diary import SERVER, Diary
@@ -25,7 +26,7 @@ def arrived(session: Session, sessions: Iterable[Mapping[str, Any]], now_ms: int
     if not used:
         return
     query = select(Reserved).where(
-        col(Reserved.member).in_({row["member"] for row in used}),
+        one_of(Reserved.member, {row["member"] for row in used}),
         col(Reserved.standing).in_((Standing.BOOKED, Standing.RELEASED)),
         col(Reserved.begins_ms) <= now_ms,
         col(Reserved.ends_ms) > min(row["started_ms"] for row in used),
@@ -63,7 +64,7 @@ def _offered(session: Session, used: Iterable[Mapping[str, Any]], now_ms: int) -
     """Return slots that have begun and that are or were offered to who used a machine."""
     found = list(used)
     query = select(Offer).where(
-        col(Offer.member).in_({row["member"] for row in found}),
+        one_of(Offer.member, {row["member"] for row in found}),
         col(Offer.machine).in_({row["machine"] for row in found}),
         col(Offer.state).in_((OfferState.OPEN, OfferState.LAPSED)),
         col(Offer.begins_ms) <= now_ms,

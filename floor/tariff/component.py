@@ -117,12 +117,14 @@ def _bracketed(count: _Count, low: Fraction, high: Fraction) -> Iterator[Piece]:
     edges = [edge for edge in _edges(component) if before < edge < after]
     for start, end in zip([before, *edges], [*edges, after], strict=True):
         if end > start:
-            yield Piece(ZERO, end - start, each_at(end), (end - start) * each_at(end))
+            used, each = end - start, each_at(end)
+            yield Piece(ZERO, used, each, used * each)
 
 
 def _edges(component: Component) -> list[Fraction]:
-    size = component.block or Fraction(1)
-    return [Fraction(bracket.above) / size for bracket in component.brackets]
+    if component.block is None:
+        return [bracket.above for bracket in component.brackets]
+    return [Fraction(bracket.above) / component.block for bracket in component.brackets]
 
 
 def price_of(component: Component, tariff: Tariff, where: Where, position: Fraction) -> Fraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -116,12 +117,15 @@ def measure(url: str, folder: Path, engine: str, tariff: str = TARIFF, what: str
     """Apply all batches to one database, one durable transaction each."""
     database = Database(url, folder)
     made = batches(prepare(database, tariff))
+    gc.collect()
+    gc.freeze()  # as `serve` does; and the journal that is to come is no part of the server's memory
     began = time.perf_counter()
     applied = 0
     for batch in made:
         with database.write() as session:
             applied += apply_batch(session, batch, NOW_MS).applied
     took = time.perf_counter() - began
+    gc.unfreeze()
     with database.read() as session:
         priced = session.exec(select(func.count()).where(MachineSession.state == SessionState.PRICED)).one()
     database.close()
