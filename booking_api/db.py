@@ -14,7 +14,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, tzinfo
+from datetime import UTC, date, tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -165,7 +165,7 @@ def insert_rows(
     dialect = session.get_bind().dialect
     statement = _insert(table, tuple(rows[0]), on_conflict, dialect)
     if dialect.name == "postgresql":  # the driver would send, and the server run, a statement for each row
-        session.execute(statement, {"rows": json.dumps(rows, default=str)})
+        session.execute(statement, {"rows": json.dumps(rows, default=date.isoformat)})
     else:
         session.execute(statement, rows)
 
@@ -197,7 +197,7 @@ def _one_of_postgresql(element: OneOf, compiler: SQLCompiler, **options: Any) ->
     return f"{column} = ANY (ARRAY(SELECT json_array_elements_text({words})))"
 
 
-@functools.cache
+@functools.lru_cache(256)
 def _insert(
     table: type[SQLModel], columns: tuple[str, ...], on_conflict: str, dialect: Dialect
 ) -> TextClause:
