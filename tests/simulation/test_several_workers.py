@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import aiomqtt
@@ -24,6 +25,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from booking_api.crew import part_of
 from booking_api.db import Database
 from booking_api.gateways import enrol
 from booking_api.ledger.models import LedgerEntry
@@ -41,7 +43,9 @@ from tests.peers.postgres import PostgresPeer, run_postgres
 
 KEPT, FAR, WORKERS = 2, 3, 3
 """One process keeps the first two; the third is another, and the last that comes."""
-GATEWAYS = [f"gw-{n}" for n in range(6)]
+SPREAD = (0, 5, 8, 13, 16, 21)
+"""Parts of the gateways, such that each worker serves one of them, whoever takes which."""
+GATEWAYS = [next(name for n in count() if part_of(name := f"gw-{n}") == part) for part in SPREAD]
 SESSIONS = 15
 BATCH = 4
 AGAIN_S = 3.0
