@@ -1,9 +1,10 @@
 """The processes of one server: which leads, which serves which gateways, and what one tells the others.
 
 On PostgreSQL each process holds advisory locks of a connection of its own: a shared one says that it is
-there, one makes it the leader, and each part of the gateways has one. With a process ends its connection, and
-the database frees its locks; one that is cut off, or stopped, takes itself for nobody after SURE_S, and the
-database ends its connection after CUT_OFF_S. On SQLite there is one process, `Alone`.
+there, another that it hears the gateways, one makes it the leader, and each part of the gateways has one.
+With a process ends its connection, and the database frees its locks; one that is cut off, or stopped, takes
+itself for nobody after SURE_S, and the database ends its connection after CUT_OFF_S. One that has been
+without the broker for DEAF_S leaves its parts to those that are not. On SQLite there is one process, `Alone`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ PARTS = 24
 LOOK_S, SURE_S, CUT_OFF_S, AGAIN_S = 1.0, 5.0, 10, 1.0
 """How often a process looks, how long what it saw counts, and after how long without a word the database
 frees its locks (later, so that two do not lead at a time); how long it waits before it connects again."""
+DEAF_S = 5.0
+"""How long a process keeps its parts without the broker: one that restarts moves none, and they have moved
+before gateways send again what nobody acknowledged (10 s)."""
 TELL_S = 0.2
 """How long news wait at most before they are told."""
 TOLD_MAX = 1_000
@@ -39,6 +43,8 @@ PAYLOAD_MAX = 7_500
 CHANNEL = "makerfloor"
 _CLASS = 0x6D66  # any number: what others lock in the same database is theirs
 _PRESENT, _LEADER, _FIRST = 0, 1, 2
+_HEARS = _FIRST + PARTS
+_JOIN, _LEAVE = "SELECT pg_advisory_lock_shared(%s, %s)", "SELECT pg_advisory_unlock_shared(%s, %s)"
 _LOCKED = """
 SELECT objid::bigint, count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2
 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY objid
@@ -65,6 +71,10 @@ class Crew(Protocol):
 
     def served(self) -> frozenset[int]:
         """Return the parts of the gateways that this one serves now."""
+        ...
+
+    def reach(self, gateways: bool) -> None:
+        """Note whether this one hears the gateways; without, it soon serves none."""
         ...
 
     def tell(self, kind: str, news: object) -> None:
@@ -101,6 +111,9 @@ class Alone:
         """All of them."""
         return frozenset(range(PARTS))
 
+    def reach(self, gateways: bool) -> None:
+        """Nobody else could serve them."""
+
     def tell(self, kind: str, news: object) -> None:
         """There is nobody to hear it."""
 
@@ -122,15 +135,21 @@ class Shared:
         self._hears: list[Hear] = []
         self._looked = asyncio.Event()
         self._untold: list[str] = []
+        self._deaf_from_s = now_s() + DEAF_S
         self._forget()
 
     def _forget(self) -> None:
         self._sure_s = -math.inf
         self._leader, self._held, self._count = False, frozenset[int](), 0
+        self._counted = False
 
     @property
     def _sure(self) -> bool:
         return self._now_s() - self._sure_s < SURE_S
+
+    @property
+    def _hearing(self) -> bool:
+        return self._now_s() < self._deaf_from_s
 
     @property
     def alone(self) -> bool:
@@ -150,6 +169,13 @@ class Shared:
     def served(self) -> frozenset[int]:
         """Return the parts whose locks this process holds, and saw so a moment ago."""
         return self._held if self._sure else frozenset()
+
+    def reach(self, gateways: bool) -> None:
+        """Note whether this process hears the gateways; after DEAF_S it leaves them to others who do."""
+        if gateways:
+            self._deaf_from_s = math.inf
+        elif self._deaf_from_s == math.inf:
+            self._deaf_from_s = self._now_s() + DEAF_S
 
     def tell(self, kind: str, news: object) -> None:
         """Leave it for the next moment; the same twice in it is told once."""
@@ -183,11 +209,11 @@ class Shared:
         async with asyncio.timeout(SURE_S):
             await connection.execute(f"SET idle_session_timeout = '{CUT_OFF_S}s'")
             await connection.execute(f"LISTEN {CHANNEL}")
-            await connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", (_CLASS, _PRESENT))
+            await connection.execute(_JOIN, (_CLASS, _PRESENT))
         while True:
             async with asyncio.timeout(SURE_S):
                 await self._tell_others(connection)
-                if self._now_s() - self._sure_s >= LOOK_S:
+                if self._now_s() - self._sure_s >= LOOK_S or self._counted != self._hearing:
                     await self._look(connection)
             async for told in connection.notifies(timeout=TELL_S):
                 if told.pid != connection.info.backend_pid:
@@ -216,7 +242,7 @@ class Shared:
         self._count = taken.get(_PRESENT, 1)
         if not self._leader and _LEADER not in taken:
             self._leader = await self._try(connection, _LEADER)
-        share, held = math.ceil(PARTS / self._count), set(self._held)
+        share, held = await self._share(connection, taken.get(_HEARS, 0)), set(self._held)
         for part in sorted(held)[share:]:
             await connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_CLASS, _FIRST + part))
             held.discard(part)
@@ -227,6 +253,17 @@ class Shared:
                 held.add(part)
         self._held, self._sure_s = frozenset(held), asked_s
         self._looked.set()
+
+    async def _share(self, connection: psycopg.AsyncConnection, count: int) -> int:
+        """Belong to those that hear the gateways, or no more; return how many parts this one should hold."""
+        hearing = self._hearing
+        if hearing != self._counted:
+            await connection.execute(_JOIN if hearing else _LEAVE, (_CLASS, _HEARS))
+            count += 1 if hearing else -1
+            self._counted = hearing
+        if hearing:
+            return math.ceil(PARTS / count)
+        return 0 if count else len(self._held)  # where nobody hears them, nothing moves
 
     async def _try(self, connection: psycopg.AsyncConnection, lock: int) -> bool:
         tried = await connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_CLASS, lock))

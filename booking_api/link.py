@@ -9,8 +9,6 @@ roster of a gateway are the work of the one that serves it.
 import asyncio
 import logging
 import random
-import socket
-import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,6 +17,7 @@ import aiomqtt
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import func, select
 
+from booking_api.broker.client import client_at, visit
 from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
 from booking_api.crew import Alone, Crew, part_of
@@ -29,7 +28,7 @@ from booking_api.gateways.keys import Signer
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.gateways.turns import Turns
-from booking_api.incoming import Incoming, Shared
+from booking_api.incoming import Shared
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
 from booking_api.metering import metrics
@@ -39,7 +38,7 @@ from booking_api.rounds import each, leading
 from booking_api.sessions.models import MachineSession, SessionState
 from floor.errors import MachineUnreachable, PeerError
 from floor.wire.base import Message
-from floor.wire.brokers import next_try
+from floor.wire.brokers import ANSWER_S, next_try, refused
 from floor.wire.journal import JournalBatch
 from floor.wire.messages import Alive, BadgeRead, Command, Hello, Order, Reply, Stations, Wiring
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
@@ -53,10 +52,10 @@ REPLY_TIMEOUT_S = 5.0
 BACKOFF_S = (0.5, 30.0)
 OUTBOX_EVERY_S = 0.25
 BOOKS_EVERY_S = 10.0
+VISIT_EVERY_S = 15.0
 WAITING_MAX = 256
 WAITING_EACH_MAX = 32
 COMMANDS_MAX = 256
-INCOMING_MAX = 4_096
 SERVED = frozenset({Channel.JOURNAL, Channel.HELLO, Channel.WIRING})
 """What only the process that serves a gateway takes."""
 
@@ -106,6 +105,7 @@ class Link:
             group.create_task(self._stay_connected())
             group.create_task(each(BOOKS_EVERY_S, leading(self._crew, self._books), self._quiet))
             group.create_task(each(OUTBOX_EVERY_S, leading(self._crew, self._turns.look), self._quiet))
+            group.create_task(each(VISIT_EVERY_S, leading(self._crew, self._visit), self._quiet))
 
     async def send_command(
         self, gateway: str, order: Order, by: str, timeout_s: float = REPLY_TIMEOUT_S
@@ -156,35 +156,24 @@ class Link:
     async def _attempt(self) -> None:
         """Stay connected for as long as it lasts."""
         try:
-            async with self._connect() as client:
-                self._failures = 0
+            node, _ = next_try(self._broker.nodes, self._failures, BACKOFF_S)
+            async with client_at(self._broker, node) as client:
                 self._client = client
                 await self._connected(client)
         except* (aiomqtt.MqttError, OSError) as lost:
             self._quiet.warn("broker", "; ".join(str(error) for error in lost.exceptions))
         finally:
             self._client = None
+            self._crew.reach(False)
             for gateway in tuple(self._online):
                 self._present(gateway, False)
 
-    def _connect(self) -> aiomqtt.Client:
-        ca, ((host, port), _) = self._broker.ca, next_try(self._broker.nodes, self._failures, BACKOFF_S)
-        return aiomqtt.Client(
-            host,
-            port,
-            username=self._broker.username,
-            password=self._broker.password,
-            tls_context=ssl.create_default_context(cafile=str(ca)) if ca else None,
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            queue_type=Incoming,
-            max_queued_incoming_messages=INCOMING_MAX,
-            timeout=10,
-            keepalive=20,
-        )
-
     async def _connected(self, client: aiomqtt.Client) -> None:
-        await client.subscribe(f"{ROOT}/+/up/#", qos=1)
-        self._drained = None
+        client.timeout = ANSWER_S
+        if any(map(refused, await client.subscribe(f"{ROOT}/+/up/#", qos=self._broker.hears_qos))):
+            raise aiomqtt.MqttError("it refuses to tell of the gateways")
+        self._failures, self._drained = 0, None
+        self._crew.reach(True)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(client))
             tasks.create_task(self._answer(client))
@@ -368,6 +357,9 @@ class Link:
             return
         if roster is not None:
             await self._send_roster(client, gateway, roster)
+
+    async def _visit(self) -> None:
+        await visit(self._broker)
 
     async def _books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""

@@ -20,7 +20,7 @@ import aiomqtt
 
 from floor.errors import PeerError
 from floor.wire.base import Message
-from floor.wire.brokers import next_try
+from floor.wire.brokers import ANSWER_S, CONNECT_S, next_try, refused
 from floor.wire.journal import BATCH_LIMIT, AlarmRaised, JournalAck, JournalBatch
 from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
@@ -33,8 +33,6 @@ from gateway.wiring_copy import WiringCopy
 
 log = logging.getLogger(__name__)
 ACK_DEADLINE_S = 10
-ANSWER_S = 10
-"""A broker has so long to answer each packet; it also passes when the connection ends before an answer."""
 UNACKNOWLEDGED_LIMIT = 2_000
 SHOW_EVERY_S = 5
 HELLO_EVERY_S = 900
@@ -150,14 +148,16 @@ class Link:
             will=aiomqtt.Will(topic(self._name, Channel.ALIVE), gone, 1, True),
             tls_params=aiomqtt.TLSParameters(ca_certs=self._broker.ca) if self._broker.ca else None,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            timeout=ANSWER_S,
+            timeout=CONNECT_S,
             keepalive=20,
             max_queued_incoming_messages=INCOMING_MAX,
         )
 
     async def _connected(self, client: aiomqtt.Client) -> None:
+        client.timeout = ANSWER_S
         for channel in (Channel.ACK, Channel.ROSTER, Channel.COMMAND, Channel.KEYS):
-            await client.subscribe(topic(self._name, channel), qos=1)
+            if any(map(refused, await client.subscribe(topic(self._name, channel), qos=1))):
+                raise aiomqtt.MqttError(f"it refuses to tell of {channel}")
         await self._publish(client, Channel.ALIVE, Alive(gateway=self._name, online=True))
         await self._hello(client)
         while not self._said.empty():

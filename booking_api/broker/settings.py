@@ -31,6 +31,15 @@ class BrokerSettings:
         """All nodes, in the order in which they are tried."""
         return ((self.host, self.port), *self.others)
 
+    @property
+    def hears_qos(self) -> int:
+        """The QoS at which the server hears gateways: 0 of a cluster, 1 of one broker.
+
+        A cluster makes a queue for each QoS 1 subscription, and NATS 2.9 may have a dead node lead it.
+        What is lost with a connection gateways say again; one broker holds back by QoS 1 what comes too fast.
+        """
+        return 0 if self.others else 1
+
     def __repr__(self) -> str:
         return f"BrokerSettings({self.host}:{self.port})"
 

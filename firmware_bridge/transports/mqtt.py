@@ -20,6 +20,7 @@ from firmware_bridge.settings import setting
 from firmware_bridge.transports import MAX_BODY_BYTES, Subscription, Told
 from firmware_bridge.transports.tls import TlsPeer, peer_context
 from floor.errors import ConfigError, MachineUnreachable
+from floor.wire.brokers import refused
 
 MAX_WAITING = 1000
 KEEPALIVE_S = 20
@@ -91,8 +92,8 @@ class _Open:
         except (aiomqtt.MqttError, OSError) as error:
             raise self._lost(error) from error
         _end_if_cancelled()
-        if refused := [topic for topic, code in zip(topics, codes, strict=False) if _refused(code)]:
-            raise MachineUnreachable(f"{self._settings.broker} refuses to tell of {', '.join(refused)}")
+        if untold := [topic for topic, code in zip(topics, codes, strict=False) if refused(code)]:
+            raise MachineUnreachable(f"{self._settings.broker} refuses to tell of {', '.join(untold)}")
 
     async def publish(self, topic: str, payload: str, sure: bool = False) -> None:
         try:
@@ -128,10 +129,6 @@ def _end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _refused(code: object) -> bool:
-    return getattr(code, "value", code) == 128
 
 
 def _address(broker: str, where: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Where the nodes of one broker listen, and when to try which."""
+"""Where the nodes of one broker listen, when to try which, and what they answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from urllib.parse import urlsplit
 
 Address = tuple[str, int]
 """Host and port."""
+CONNECT_S, ANSWER_S = 5.0, 10.0
+"""How long a broker may take to let a client in, and to answer anything after (s).
+
+NATS 2.9 gives up after 4 s where a queue has no leader; it hangs up then, which aiomqtt does not tell before.
+"""
+_REFUSED = 0x80
 
 
 def parse_address(text: str) -> Address:
@@ -32,3 +38,8 @@ def next_try(
     """
     low, high = backoff_s
     return nodes[failures % len(nodes)], min(high, low * 2.0 ** min(failures // len(nodes), 16))
+
+
+def refused(code: object) -> bool:
+    """Return whether a broker's code for a subscription says no (MQTT 3.1.1, section 3.9.3)."""
+    return getattr(code, "value", code) == _REFUSED

@@ -39,6 +39,7 @@ class Cluster:
         self._clients, self._routes, mqtt = ports[:NODES], ports[NODES : 2 * NODES], ports[2 * NODES :]
         self.nodes = tuple(("127.0.0.1", port) for port in mqtt)
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._began: dict[int, int] = {}
 
     def start(self, node: int) -> None:
         routes = ",".join(f'"nats://127.0.0.1:{port}"' for port in self._routes)
@@ -51,6 +52,7 @@ class Cluster:
             "STORE": str(self._folder / f"store-{node}"),
         }
         with (self._folder / f"n{node}.log").open("ab") as log:
+            self._began[node] = log.tell()
             self._processes[node] = subprocess.Popen(
                 [self._program, "-c", "node.conf"],
                 cwd=self._folder,
@@ -62,7 +64,7 @@ class Cluster:
     def wait(self, node: int) -> None:
         """Until it speaks MQTT."""
         deadline = time.monotonic() + READY_S
-        while READY not in (log := (self._folder / f"n{node}.log").read_text()):
+        while READY not in (log := (self._folder / f"n{node}.log").read_text()[self._began[node] :]):
             assert time.monotonic() < deadline, log[-2000:]
             time.sleep(0.05)
 

@@ -1,4 +1,7 @@
-"""Three workers of a server on PostgreSQL behind Mosquitto; the one that leads is killed under load."""
+"""Three workers of a server on PostgreSQL behind Mosquitto: the one that leads is killed under load.
+
+After that the line between the third and the broker is cut, and mended.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import aiomqtt
@@ -20,6 +25,7 @@ import pytest
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from booking_api.crew import part_of
 from booking_api.db import Database
 from booking_api.gateways import enrol
 from booking_api.ledger.models import LedgerEntry
@@ -30,12 +36,16 @@ from floor.wire.journal import JournalAck
 from floor.wire.messages import Alive, Hello, Station, Stations
 from floor.wire.topics import DELIVERY, Channel, topic
 from floor.words import Activity, StationState
+from tests.kit.cable import Cable, cable
 from tests.kit.mosquitto import Mosquitto, mosquitto
 from tests.kit.server import NOW_MS, Writer, make_floor
 from tests.peers.postgres import PostgresPeer, run_postgres
 
-WORKERS = 3
-GATEWAYS = [f"gw-{n}" for n in range(6)]
+KEPT, FAR, WORKERS = 2, 3, 3
+"""One process keeps the first two; the third is another, and the last that comes."""
+SPREAD = (0, 5, 8, 13, 16, 21)
+"""Parts of the gateways, such that each worker serves one of them, whoever takes which."""
+GATEWAYS = [next(name for n in count() if part_of(name := f"gw-{n}") == part) for part in SPREAD]
 SESSIONS = 15
 BATCH = 4
 AGAIN_S = 3.0
@@ -104,26 +114,36 @@ class Pi:
 
 @dataclass
 class Server:
-    """The process that keeps the workers; each answers at `port` with the others, and at one of its own."""
+    """The process that keeps two workers; they answer at `port`, and each at one of its own."""
 
     process: subprocess.Popen[bytes]
     port: int
     broker: Mosquitto
     database: Database
     member: str
+    folder: Path
+    url_of_database: str
 
     def url(self, worker: int) -> str:
-        """The address of one worker, from 1 on; 0 is that of all."""
+        """The address of one worker, from 1 on."""
         return f"http://127.0.0.1:{self.port + worker}"
 
     def pids(self) -> list[int]:
-        """The processes of the workers, in the order of their ports."""
+        """The processes of the workers that are kept, in the order of their ports."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         doors = {
             int(pid): int(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[-2].split(b",")[-1])
             for pid in children
         }
         return sorted(doors, key=doors.__getitem__)
+
+    @contextmanager
+    def far(self, broker_port: int) -> Iterator[None]:
+        """Run the third worker, which reaches the broker elsewhere."""
+        port = self.port + FAR
+        settings = SETTINGS.format(port=port, url=self.url_of_database, broker=broker_port)
+        with serving(self.folder, "far", settings):
+            yield
 
     async def metrics(self, client: httpx.AsyncClient, worker: int) -> str:
         try:
@@ -168,6 +188,21 @@ def furnish(session: Session, vault: object) -> None:
         machines.add(session, details, NOW_MS)
 
 
+@contextmanager
+def serving(folder: Path, name: str, settings: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    file = folder / f"{name}.toml"
+    file.write_text(settings)
+    command = [sys.executable, "-m", "booking_api.cli", "--config", str(file), "serve", *more]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+        sys.stderr.write((folder / f"{name}.log").read_text()[-4000:])
+
+
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[PostgresPeer]:
     with run_postgres() as peer:
@@ -181,18 +216,10 @@ def server(tmp_path: Path, postgres: PostgresPeer) -> Iterator[Server]:
     with floor.db.write() as session:
         furnish(session, floor.vault)
     with mosquitto(tmp_path) as broker:
-        file = tmp_path / "makerfloor.toml"
-        file.write_text(SETTINGS.format(port=port, url=url, broker=broker.port))
-        command = [sys.executable, "-m", "booking_api.cli", "--config", str(file), "serve"]
-        with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen([*command, "--workers", str(WORKERS)], stdout=log, stderr=log)
-        try:
-            yield Server(process, port, broker, floor.db, floor.ada)
-        finally:
-            process.terminate()
-            process.wait(PATIENCE_S)
-            sys.stderr.write((tmp_path / "log").read_text()[-4000:])
-            floor.db.close()
+        settings = SETTINGS.format(port=port, url=url, broker=broker.port)
+        with serving(tmp_path, "near", settings, "--workers", str(KEPT)) as process:
+            yield Server(process, port, broker, floor.db, floor.ada, tmp_path, url)
+    floor.db.close()
 
 
 async def until(holds: Callable[[], Awaitable[object]], within_s: float = PATIENCE_S) -> None:
@@ -225,51 +252,84 @@ async def show_a_use(client: aiomqtt.Client) -> None:
 
 
 @pytest.mark.timeout(300)
-async def test_the_leader_is_killed_under_load_and_each_entry_is_applied_once(server: Server) -> None:
-    async with httpx.AsyncClient(timeout=10) as client:
+async def test_workers_are_lost_under_load_and_each_entry_is_applied_once(server: Server) -> None:
+    pis = [Pi(name, server.member) for name in GATEWAYS]
+    async with httpx.AsyncClient(timeout=10) as client, cable(server.broker.port) as line:
         await until(lambda: server.leader(client))
-        leader, pids = await server.leader(client), server.pids()
-        pis = [Pi(name, server.member) for name in GATEWAYS]
-        sending = [asyncio.create_task(pi.run(server.broker.port)) for pi in pis]
-
-        async def under_way() -> bool:
-            return sum(pi.acknowledged for pi in pis) > SESSIONS
-
-        await until(under_way)
-        applied = await server.applied(client)
-        os.kill(pids[leader - 1], signal.SIGKILL)
-        killed_s = time.monotonic()
-
-        async def another() -> bool:
-            return await server.leader(client) not in (0, leader)
-
-        await until(another, TAKES_OVER_S)
-        print(
-            f"another leads after {time.monotonic() - killed_s:.1f} s; applied until then by each: {applied}"
-        )
-        await asyncio.wait_for(asyncio.gather(*sending), PATIENCE_S)
-
-        async def again() -> bool:
-            return bool(await server.metrics(client, leader))
-
-        await until(again)
-        assert len(server.pids()) == WORKERS
-        async with aiomqtt.Client("127.0.0.1", server.broker.port) as floor, asyncio.TaskGroup() as watching:
-            for worker in range(WORKERS):
-                watching.create_task(seen(client, server.url(worker + 1)))
-            watching.create_task(show_a_use(floor))
-    check_books(server)
+        with server.far(line.port):
+            await until(lambda: server.metrics(client, FAR))
+            await leader_is_killed(server, client, pis)
+            async with (
+                aiomqtt.Client("127.0.0.1", server.broker.port) as floor,
+                asyncio.TaskGroup() as watching,
+            ):
+                for worker in range(WORKERS):
+                    watching.create_task(seen(client, server.url(worker + 1)))
+                watching.create_task(show_a_use(floor))
+            await line_is_cut(server, client, pis, line)
+    check_books(server, len(pis[0].writer.entries) // 2)
 
 
-def check_books(server: Server) -> None:
-    """Each entry stands once, each session is priced once, and nothing was set aside."""
-    total = len(GATEWAYS) * SESSIONS
+async def leader_is_killed(server: Server, client: httpx.AsyncClient, pis: list[Pi]) -> None:
+    leader, pids = await server.leader(client), server.pids()
+    sending = asyncio.create_task(send(server, pis))
+
+    async def under_way() -> bool:
+        return sum(pi.acknowledged for pi in pis) > SESSIONS
+
+    await until(under_way)
+    applied = await server.applied(client)
+    os.kill(pids[leader - 1], signal.SIGKILL)
+    killed_s = time.monotonic()
+
+    async def another() -> bool:
+        return await server.leader(client) not in (0, leader)
+
+    await until(another, TAKES_OVER_S)
+    print(f"another leads after {time.monotonic() - killed_s:.1f} s; applied until then by each: {applied}")
+    await asyncio.wait_for(sending, PATIENCE_S)
+
+    async def again() -> bool:
+        return bool(await server.metrics(client, leader))
+
+    await until(again)
+    assert len(server.pids()) == KEPT
+
+
+async def line_is_cut(server: Server, client: httpx.AsyncClient, pis: list[Pi], line: Cable) -> None:
+    """Who hears no gateways leaves them to those who do, and takes them up again when it does."""
+
+    async def far_works() -> bool:
+        before = (await server.applied(client))[FAR - 1]
+        await send(server, pis, 1)
+        return (await server.applied(client))[FAR - 1] > before
+
+    await until(far_works)
+    line.cut()
+    cut_s = time.monotonic()
+    await asyncio.wait_for(send(server, pis, 1), PATIENCE_S)
+    print(f"all was acknowledged {time.monotonic() - cut_s:.1f} s after the line was cut")
+    line.mend()
+    await until(far_works)
+
+
+async def send(server: Server, pis: list[Pi], more: int = 0) -> None:
+    """Send what is in the journals, and so many sessions more."""
+    for pi in pis:
+        for _ in range(more):
+            pi.writer.session(server.member, 10, machine=f"saw-{pi.name}")
+    await asyncio.gather(*(pi.run(server.broker.port) for pi in pis))
+
+
+def check_books(server: Server, each: int) -> None:
+    """Each entry of so many sessions a gateway stands once, each is priced once, nothing is set aside."""
+    total = len(GATEWAYS) * each
     with server.database.read() as session:
         heads = {row.gateway: row.seq for row in session.exec(select(JournalHead))}
         states = session.exec(select(MachineSession.state)).all()
         records = session.exec(select(func.count()).select_from(JournalRecord)).one()
         entries = session.exec(select(func.count()).select_from(LedgerEntry)).one()
         assert not session.exec(select(func.count()).select_from(Quarantined)).one()
-    assert heads == dict.fromkeys(GATEWAYS, 2 * SESSIONS)
+    assert heads == dict.fromkeys(GATEWAYS, 2 * each)
     assert (records, entries) == (2 * total, total)
     assert states == [SessionState.PRICED] * total

@@ -25,9 +25,11 @@ class Weather:
     repeat: float = 0.0
     delay: float = 0.0
     haunt: float = 0.0
+    refuse: float = 0.0
+    """Of a subscription: the broker says no, and yes the next time."""
 
 
-STORMY = Weather(lose=0.08, repeat=0.08, delay=0.08, haunt=0.03)
+STORMY = Weather(lose=0.08, repeat=0.08, delay=0.08, haunt=0.03, refuse=0.1)
 OFFLINE_MAX = 1_000
 
 
@@ -140,12 +142,16 @@ class Client:
     def arrived(self, topic: str, payload: bytes) -> None:
         self._incoming.put_nowait((topic, payload))
 
-    async def subscribe(self, filter: str, qos: int = 0) -> None:
+    async def subscribe(self, filter: str, qos: int = 0) -> tuple[int, ...]:
         await self._turn()
+        if self._hub.random.random() < self._hub.weather.refuse:
+            self._hub.happened["subscriptions refused"] += 1
+            return (0x80,)
         self._hub.boxes[self.identifier].filters.add(filter)
         for topic, payload in self._hub.retained.items():
             if _matches(filter, topic):
                 self.arrived(topic, payload)
+        return (qos,)
 
     async def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> None:
         await self._turn()

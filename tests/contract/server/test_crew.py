@@ -43,6 +43,8 @@ async def test_what_ends_is_taken_over_and_what_is_told_is_heard(url: str) -> No
         crew.listen(lambda kind, news, n=n: heard.append((n, news)))  # type: ignore[misc] # bound now
     running = [asyncio.create_task(crew.run()) for crew in crews]
     try:
+        for crew in crews:
+            crew.reach(True)
         await until(lambda: shared_fairly(crews))
         crews[0].tell("machine", "laser-1")
         await until(lambda: sorted(heard) == [(1, "laser-1"), (2, "laser-1")])
