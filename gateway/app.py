@@ -197,10 +197,9 @@ class Gateway:
             self.home.changed()
 
     def _roster_changed(self) -> None:
-        journal = self.journal
-        self.credit.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
-        self.prices.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
-        self.uses.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
+        journal, known = self.journal, self.journal.known_to(self.roster.journal)
+        for counted in (self.credit, self.prices, self.uses):
+            counted.roster_came(journal.epoch, known, all_known=known == journal.next_seq - 1)
         if (self.roster.zone_problem, self.roster.rules.problem) != self._problems:
             self._check_roster()
         self.prints.roster_came()
