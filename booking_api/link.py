@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import aiomqtt
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
 
 from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
@@ -283,14 +283,14 @@ class Link:
 
     async def _tell_keys(self, client: aiomqtt.Client, gateway: str) -> None:
         """Tell a gateway of the keys that it does not know; it says hello again when it took one."""
-        known = self._keys_told.get(gateway) or (self._known_key(gateway), 0)
+        known = self._keys_told.get(gateway) or (await self._known_key(gateway), 0)
         for statement in self._signer.statements_for(*known):
             await self._publish(client, gateway, Channel.KEYS, statement)
 
-    def _known_key(self, gateway: str) -> str | None:
+    async def _known_key(self, gateway: str) -> str | None:
         """Return the key that a gateway told another process that it knows."""
-        with self._db.read() as session:
-            return session.exec(select(Gateway.server_key).where(Gateway.name == gateway)).first() or None
+        query = select(Gateway.server_key).where(Gateway.name == gateway)
+        return await self._db.look(lambda session: session.exec(query).first()) or None
 
     async def _keep_wiring(self, copy: Wiring) -> None:
         now_ms = self._clock.now_ms()
@@ -350,8 +350,7 @@ class Link:
                 if self._signer.refresh():
                     for gateway in mine:
                         await self._tell_keys(client, gateway)
-                with self._db.read() as session:
-                    newest = newest_change(session), served
+                newest = await self._db.look(newest_change), served
                 if newest != self._drained:
                     for gateway in mine:
                         await self._update(client, gateway)
@@ -371,13 +370,12 @@ class Link:
 
     async def _books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""
-        await asyncio.to_thread(self._look_at_books)
+        await self._db.look(self._look_at_books)
 
-    def _look_at_books(self) -> None:
-        with self._db.read() as session:
-            mark, broken = chain.follow(session, self._mark)
-            waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
-            metrics.UNPRICED.set(session.exec(waiting).one())
+    def _look_at_books(self, session: Session) -> None:
+        mark, broken = chain.follow(session, self._mark)
+        waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
+        metrics.UNPRICED.set(session.exec(waiting).one())
         if broken:
             log.error("entry %d of the books: %s; run `makerfloor doctor`", broken[0].seq, broken[0].problem)
             metrics.CHAIN_OK.set(0)

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,9 +36,36 @@ class PostgresPeer:
     control: tuple[str, ...]
     tuned: str
 
+    @property
+    def _postmaster(self) -> int:
+        return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+
     def kill(self) -> None:
         """Kill the postmaster; its processes end when they notice."""
-        os.kill(int((self.home / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self._postmaster, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def silent(self, most_s: float) -> Iterator[threading.Timer]:
+        """Stop all of it within the block, as a host that hangs: connections stay, and nobody answers.
+
+        It goes on after `most_s` at the latest, also where whoever asked waits for it: the timer is then over.
+        """
+        children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
+        processes = [self._postmaster, *map(int, children)]
+
+        def signalled(number: signal.Signals) -> None:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, number)
+
+        timer = threading.Timer(most_s, signalled, [signal.SIGCONT])
+        signalled(signal.SIGSTOP)
+        timer.start()
+        try:
+            yield timer
+        finally:
+            timer.cancel()
+            signalled(signal.SIGCONT)
 
     def start(self) -> None:
         """Start it (again), as soon as no process of a killed one is left."""

@@ -20,14 +20,16 @@ from booking_api.clock import Clock
 from booking_api.context import Context
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
-from booking_api.link import Link
+from booking_api.link import OUTBOX_EVERY_S, Link
 from booking_api.live import LiveFloor
 from booking_api.metering.models import JournalHead
 from booking_api.settings import read_settings
 from floor.wire.journal import JournalAck
+from floor.wire.messages import Station, Stations
 from floor.wire.topics import Channel
-from tests.contract.server.test_link import Pi, Server, greet, pi_at
-from tests.kit.server import Floor, Writer, make_floor
+from floor.words import Activity, StationState
+from tests.contract.server.test_link import Pi, Server, greet, pi_at, until
+from tests.kit.server import NOW_MS, Floor, Writer, make_floor
 from tests.peers.postgres import PostgresPeer, run_postgres
 
 SESSIONS, AT_ONCE = 60, 4
@@ -72,6 +74,7 @@ async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
         acked: list[int] = [0]
         feeding = asyncio.create_task(feed(pi, journal, acked))
         await until_acked(acked, 2 * AT_ONCE)
+        await the_link_goes_on_without_it(made, peer, pi)
         peer.kill()
         await says(client, 503)
         told = acked[-1]
@@ -90,6 +93,16 @@ async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
     assert kept(made.floor) == len(journal.entries)
     assert made.floor.entries() == len(made.floor.sessions()) == SESSIONS
     assert doctor.examine(made.floor.db) == []
+
+
+async def the_link_goes_on_without_it(made: Server, peer: PostgresPeer, pi: Pi) -> None:
+    """PostgreSQL hangs: what needs it waits, and the floor is seen and ordered all the same."""
+    with peer.silent(WAIT_S / 4) as patience:
+        await asyncio.sleep(2 * OUTBOX_EVERY_S)
+        shown = Station(machine="laser-1", state=StationState.FREE, activity=Activity.IDLE, since_ms=NOW_MS)
+        await pi.say(Channel.STATIONS, Stations(gateway="gw", at_ms=NOW_MS, stations=[shown]))
+        await until(lambda: made.live.station("laser-1") == shown)
+        assert patience.is_alive(), "the link stood still until PostgreSQL went on"
 
 
 async def feed(pi: Pi, journal: Writer, acked: list[int]) -> None:
