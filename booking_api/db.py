@@ -1,8 +1,8 @@
 """The database: SQLite on one machine, PostgreSQL beyond it; one place that begins and ends transactions.
 
-Writes are transactions that commit before anybody is told that they happened; in an event loop they go through
-`transact`, which runs them one at a time in a thread. Reads go through `look` there: a database whose host does not
-answer keeps who asks it waiting for seconds, and nobody else.
+Writes are transactions that commit before anybody is told that they happened; in an event loop they go
+through `transact`, which runs them one at a time in a thread, and reads through `look`: a database whose host
+does not answer keeps who asks it waiting for seconds, and nobody else.
 """
 
 import asyncio

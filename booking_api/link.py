@@ -29,6 +29,7 @@ from booking_api.gateways.keys import Signer
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.gateways.turns import Turns
+from booking_api.gateways.underway import Underway
 from booking_api.incoming import Incoming, Shared
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
@@ -88,6 +89,7 @@ class Link:
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
+        self._underway = Underway()
         self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained: object = None
         self._turns = Turns(self._db, self._office, clock)
@@ -306,6 +308,7 @@ class Link:
 
     async def _send_roster(self, client: aiomqtt.Client, gateway: str, roster: Roster | RosterDelta) -> None:
         signed = await asyncio.to_thread(self._signer.sign, roster)
+        self._underway.sent(gateway, roster.version, len(signed.body))
         await self._publish(client, gateway, Channel.ROSTER, signed)
 
     def _stations(self, gateway: str, stations: Stations) -> None:
@@ -313,6 +316,8 @@ class Link:
         metrics.LAST_CONTACT.labels(gateway).set(time.time())
         self._present(gateway, True)
         self._live.received(stations, now_ms)
+        if missing := self._underway.missing(gateway, stations.roster):
+            self._quiet.warn("roster", missing)
         news = stations.roster is not None and self._held.get(gateway) != stations.roster
         if news and self._serves(gateway):
             self._queue(gateway, stations)

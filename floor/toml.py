@@ -11,7 +11,6 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-
 LENGTH_MAX = 1 << 20
 """Characters of a text, where its reader knows no other bound."""
 DOTS_MAX = 250

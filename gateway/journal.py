@@ -73,7 +73,7 @@ class Journal:
         return self._seq - self.acknowledged
 
     def known_to(self, place: JournalPlace | None) -> int:
-        """Return up to which entry a roster knows of, whose server had `place` of this journal when it wrote it.
+        """Return up to which entry a roster knows, which the server wrote when it had `place` of this.
 
         What was acknowledged since is in none of its figures. None: an earlier server, which does not say.
         """

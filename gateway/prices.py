@@ -89,9 +89,7 @@ class Prices:
     def roster_came(self, epoch: int, seq: int, *, all_known: bool) -> None:
         """Let go of what the roster counts; see gateway.credit."""
         self._ended = [
-            ended
-            for ended in self._ended
-            if not all_known and (ended.epoch != epoch or ended.seq > seq)
+            ended for ended in self._ended if not all_known and (ended.epoch != epoch or ended.seq > seq)
         ]
         self._histories.clear()
 

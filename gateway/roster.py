@@ -114,7 +114,7 @@ class RosterStore:
 
     @property
     def journal(self) -> JournalPlace | None:
-        """What the server had of this gateway's journal when it wrote the roster; None where it does not say."""
+        """What the server had of the journal when it wrote the roster; None where it does not say."""
         return self._roster.journal if self._roster else None
 
     @property

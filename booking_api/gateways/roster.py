@@ -101,7 +101,7 @@ class Writer:
         )
 
     def _journal(self) -> JournalPlace | None:
-        """Return how far the gateway's newest journal is applied; its row is locked, so no batch is under way."""
+        """Return how far the newest journal is applied; no batch is under way: the gateway is locked."""
         query = select(JournalHead.epoch, JournalHead.seq).where(JournalHead.gateway == self.gateway.name)
         head = self.session.exec(query.order_by(col(JournalHead.epoch).desc())).first()
         return JournalPlace(*head) if head else None

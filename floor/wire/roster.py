@@ -215,8 +215,8 @@ class Roster(Message):
     `budgets` is this gateway's slice of what those who share an account may still spend together, in
     micro-units of the space's currency; a budget that a standing names and that is not here is spent.
     `timezone` is the space's, by which months and days of tariffs begin. `commodity` is the currency of what
-    may be spent; where it is "", a tariff without a `worth` is taken to be in it. `journal` is what the server
-    had of the gateway's newest journal when it wrote this: what was spent later is in none of these figures.
+    may be spent; where it is "", a tariff without a `worth` is taken to be in it. `journal` is what the
+    server had of the gateway's newest journal when it wrote this: what was spent later is in no figure here.
     """
 
     gateway: Name

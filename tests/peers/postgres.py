@@ -48,7 +48,7 @@ class PostgresPeer:
     def silent(self, most_s: float) -> Iterator[threading.Timer]:
         """Stop all of it within the block, as a host that hangs: connections stay, and nobody answers.
 
-        It goes on after `most_s` at the latest, also where whoever asked waits for it: the timer is then over.
+        It goes on after `most_s` at the latest, for a block may wait for it: the timer is over then.
         """
         children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
         processes = [self._postmaster, *map(int, children)]
