@@ -147,7 +147,8 @@ async def submit(
         taken = await take_body(request, incoming)
         id = context.clock.new_id()
         job = await database.transact(lambda session: queue.submit(session, who.member, details, taken, id))
-    return await database.look(lambda session: seen(job, who, queue.quote(session, job)))
+    quote = await database.look(lambda session: queue.quote(session, job))
+    return seen(job, who, quote)
 
 
 @router.get("/v1/prints/{id}")
