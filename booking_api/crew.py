@@ -31,6 +31,8 @@ PARTS = 24
 LOOK_S, SURE_S, CUT_OFF_S, AGAIN_S = 1.0, 5.0, 10, 1.0
 """How often a process looks, how long what it saw counts, and after how long without a word the database
 frees its locks (later, so that two do not lead at a time); how long it waits before it connects again."""
+HOST_S = 2
+"""How long each host of the address may take: the first of several may be the one that died."""
 TELL_S = 0.2
 """How long news wait at most before they are told."""
 TOLD_MAX = 1_000
@@ -169,7 +171,10 @@ class Shared:
             try:
                 async with asyncio.timeout(SURE_S):
                     connection = await psycopg.AsyncConnection.connect(
-                        self._where, autocommit=True, application_name="makerfloor crew"
+                        self._where,
+                        autocommit=True,
+                        application_name="makerfloor crew",
+                        connect_timeout=HOST_S,
                     )
                 async with connection:
                     await self._belong(connection)

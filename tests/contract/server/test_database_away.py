@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, r
 from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.context import Context
+from booking_api.crew import Alone, Crew
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import OUTBOX_EVERY_S, Link
@@ -36,30 +38,36 @@ SESSIONS, AT_ONCE = 60, 4
 AGAIN_S, WAIT_S = 0.5, 60.0
 
 
+@contextlib.asynccontextmanager
+async def serving(floor: Floor, folder: Path, crew: Crew) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
+    """Run a whole server, with a broker, for a floor."""
+    assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
+    identities = (Identity("server", "s", IdentityKind.SERVER), Identity("gw", "g", IdentityKind.GATEWAY))
+    settings = BrokerSettings(folder / "broker", identities, engine=Engine.MOSQUITTO)
+    (folder / "makerfloor.toml").touch()
+    async with run_broker(settings) as broker:
+        live, clock = LiveFloor(), Clock()
+        reach = Reach(broker.host, broker.port, "server", "s", None)
+        office = Office(floor.vault, "EUR")
+        link = Link(reach, floor.db, clock, open_signer(folder), office, live, crew=crew)
+        readings = Readings(floor.db, floor.vault, clock, live)
+        toml = read_settings(folder / "makerfloor.toml", {})
+        app = create_app(Context(toml, floor.db, clock, floor.vault, live, readings, link, crew))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://floor.test") as client,
+        ):
+            yield Server(floor, link, live, broker), client
+    floor.db.close()
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, PostgresPeer, httpx.AsyncClient]]:
     """A whole server on a PostgreSQL of its own."""
-    assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
-    identities = (Identity("server", "s", IdentityKind.SERVER), Identity("gw", "g", IdentityKind.GATEWAY))
-    settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
-    (tmp_path / "makerfloor.toml").touch()
     with run_postgres() as peer:
-        floor = make_floor(peer.name(), tmp_path)
-        async with run_broker(settings) as broker:
-            live, clock = LiveFloor(), Clock()
-            reach = Reach(broker.host, broker.port, "server", "s", None)
-            office = Office(floor.vault, "EUR")
-            link = Link(reach, floor.db, clock, open_signer(tmp_path), office, live)
-            readings = Readings(floor.db, floor.vault, clock, live)
-            toml = read_settings(tmp_path / "makerfloor.toml", {})
-            app = create_app(Context(toml, floor.db, clock, floor.vault, live, readings, link))
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with (
-                app.router.lifespan_context(app),
-                httpx.AsyncClient(transport=transport, base_url="http://floor.test") as client,
-            ):
-                yield Server(floor, link, live, broker), peer, client
-        floor.db.close()
+        async with serving(make_floor(peer.name(), tmp_path), tmp_path, Alone()) as (made, client):
+            yield made, peer, client
 
 
 async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
