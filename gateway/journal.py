@@ -81,12 +81,12 @@ class Journal:
             return self.acknowledged
         return min(place.seq, self.acknowledged) if place.epoch == self.epoch else 0
 
-    def sessions(self, known: int) -> Iterator[SessionRecord]:
+    def sessions(self, known: int | None = None) -> Iterator[SessionRecord]:
         """Yield the sessions that ended after the entry `known`, then those that had no end at the last stop.
 
-        Take them all before anything is appended.
+        None: after what the server has. Take them all before anything is appended.
         """
-        return self._reader.sessions(self.epoch, known)
+        return self._reader.sessions(self.epoch, self.acknowledged if known is None else known)
 
     def lockouts(self) -> dict[str, str]:
         """Return the machines that were out of order at the last stop, with the reason."""
