@@ -35,6 +35,8 @@ frees its locks (later, so that two do not lead at a time); how long it waits be
 DEAF_S = 5.0
 """How long a process keeps its parts without the broker: one that restarts moves none, and they have moved
 before gateways send again what nobody acknowledged (10 s)."""
+HOST_S = 2
+"""How long each host of the address may take: the first of several may be the one that died."""
 TELL_S = 0.2
 """How long news wait at most before they are told."""
 TOLD_MAX = 1_000
@@ -195,7 +197,10 @@ class Shared:
             try:
                 async with asyncio.timeout(SURE_S):
                     connection = await psycopg.AsyncConnection.connect(
-                        self._where, autocommit=True, application_name="makerfloor crew"
+                        self._where,
+                        autocommit=True,
+                        application_name="makerfloor crew",
+                        connect_timeout=HOST_S,
                     )
                 async with connection:
                     await self._belong(connection)

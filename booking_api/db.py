@@ -1,7 +1,8 @@
 """The database: SQLite on one machine, PostgreSQL beyond it; one place that begins and ends transactions.
 
-Reads are short and run where they are asked for. Writes are transactions that commit before anybody is told
-that they happened; in an event loop they go through `transact`, which runs them one at a time in a thread.
+Writes are transactions that commit before anybody is told that they happened; in an event loop they go
+through `transact`, which runs them one at a time in a thread, and reads through `look`: a database whose host
+does not answer keeps who asks it waiting for seconds, and nobody else.
 """
 
 import asyncio
@@ -96,6 +97,14 @@ class Database:
         """Give a session for reading; nothing that it changes is kept."""
         with Session(self.engine, expire_on_commit=False, info={DATA: self.data, ZONE: self.zone}) as session:
             yield session
+
+    async def look(self, work: Callable[[Session], T]) -> T:
+        """Run `work`, which only reads, in a thread."""
+        return await asyncio.to_thread(self._look, work)
+
+    def _look(self, work: Callable[[Session], T]) -> T:
+        with self.read() as session:
+            return work(session)
 
     @contextlib.contextmanager
     def write(self, *, alone: bool = False) -> Iterator[Session]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import aiomqtt
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
 
 from booking_api.broker.client import client_at, visit
 from booking_api.broker.settings import BrokerSettings
@@ -28,6 +28,7 @@ from booking_api.gateways.keys import Signer
 from booking_api.gateways.models import Gateway
 from booking_api.gateways.office import Office
 from booking_api.gateways.turns import Turns
+from booking_api.gateways.underway import Underway
 from booking_api.incoming import Shared
 from booking_api.ledger import chain
 from booking_api.live import LiveFloor
@@ -87,6 +88,7 @@ class Link:
         self._replies: dict[str, tuple[str, asyncio.Future[Reply]]] = {}
         self._online: set[str] = set()
         self._held: dict[str, RosterVersion] = {}
+        self._underway = Underway()
         self._keys_told: dict[str, tuple[str | None, int]] = {}
         self._drained: object = None
         self._turns = Turns(self._db, self._office, clock)
@@ -272,14 +274,14 @@ class Link:
 
     async def _tell_keys(self, client: aiomqtt.Client, gateway: str) -> None:
         """Tell a gateway of the keys that it does not know; it says hello again when it took one."""
-        known = self._keys_told.get(gateway) or (self._known_key(gateway), 0)
+        known = self._keys_told.get(gateway) or (await self._known_key(gateway), 0)
         for statement in self._signer.statements_for(*known):
             await self._publish(client, gateway, Channel.KEYS, statement)
 
-    def _known_key(self, gateway: str) -> str | None:
+    async def _known_key(self, gateway: str) -> str | None:
         """Return the key that a gateway told another process that it knows."""
-        with self._db.read() as session:
-            return session.exec(select(Gateway.server_key).where(Gateway.name == gateway)).first() or None
+        query = select(Gateway.server_key).where(Gateway.name == gateway)
+        return await self._db.look(lambda session: session.exec(query).first()) or None
 
     async def _keep_wiring(self, copy: Wiring) -> None:
         now_ms = self._clock.now_ms()
@@ -295,6 +297,7 @@ class Link:
 
     async def _send_roster(self, client: aiomqtt.Client, gateway: str, roster: Roster | RosterDelta) -> None:
         signed = await asyncio.to_thread(self._signer.sign, roster)
+        self._underway.sent(gateway, roster.version, len(signed.body))
         await self._publish(client, gateway, Channel.ROSTER, signed)
 
     def _stations(self, gateway: str, stations: Stations) -> None:
@@ -302,6 +305,8 @@ class Link:
         metrics.LAST_CONTACT.labels(gateway).set(time.time())
         self._present(gateway, True)
         self._live.received(stations, now_ms)
+        if missing := self._underway.missing(gateway, stations.roster):
+            self._quiet.warn("roster", missing)
         news = stations.roster is not None and self._held.get(gateway) != stations.roster
         if news and self._serves(gateway):
             self._queue(gateway, stations)
@@ -339,8 +344,7 @@ class Link:
                 if self._signer.refresh():
                     for gateway in mine:
                         await self._tell_keys(client, gateway)
-                with self._db.read() as session:
-                    newest = newest_change(session), served
+                newest = await self._db.look(newest_change), served
                 if newest != self._drained:
                     for gateway in mine:
                         await self._update(client, gateway)
@@ -363,13 +367,12 @@ class Link:
 
     async def _books(self) -> None:
         """Keep the figures of the books, and follow the chain as it grows."""
-        await asyncio.to_thread(self._look_at_books)
+        await self._db.look(self._look_at_books)
 
-    def _look_at_books(self) -> None:
-        with self._db.read() as session:
-            mark, broken = chain.follow(session, self._mark)
-            waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
-            metrics.UNPRICED.set(session.exec(waiting).one())
+    def _look_at_books(self, session: Session) -> None:
+        mark, broken = chain.follow(session, self._mark)
+        waiting = select(func.count()).where(MachineSession.state == SessionState.EXCEPTION)
+        metrics.UNPRICED.set(session.exec(waiting).one())
         if broken:
             log.error("entry %d of the books: %s; run `makerfloor doctor`", broken[0].seq, broken[0].problem)
             metrics.CHAIN_OK.set(0)

@@ -29,6 +29,7 @@ class GatewayPresence:
     roster_age_s: int | None = None
     journal_lag: int = 0
     degraded: bool = False
+    stuck: bool = False
     roster: Version | None = None
     vitals: Vitals | None = None
     lead_ms: int | None = None
@@ -106,6 +107,7 @@ class LiveFloor:
             roster_age_s=message.roster_age_s,
             journal_lag=message.journal_lag,
             degraded=message.degraded,
+            stuck=message.stuck,
             roster=message.roster,
             vitals=message.vitals,
             lead_ms=lead_ms,

@@ -62,8 +62,7 @@ class Gateway:
         self.clock = clock
         keepers = {station.machine for station in config.stations if station.keeps}
         self._not_kept = {name for name in keepers if name in wired and not wired[name].keeps}
-        self.metrics = Metrics(SOFTWARE)
-        data = config.data
+        self.metrics, data = Metrics(SOFTWARE), config.data
         # Asked while the metrics are written, off the event loop: a disk may hang.
         self.metrics.disk_free.set_function(lambda: free_ratio(data))
         self.roster = RosterStore(
@@ -101,6 +100,7 @@ class Gateway:
             show=self.shown,
             carry=self.carry,
             roster_changed=self._roster_changed,
+            alarm=self._alarm,
             wiring=WiringCopy(config),
         )
         for reader in (device.reader for device in wired.values()):
@@ -197,10 +197,9 @@ class Gateway:
             self.home.changed()
 
     def _roster_changed(self) -> None:
-        journal = self.journal
-        self.credit.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
-        self.prices.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
-        self.uses.roster_came(journal.epoch, journal.acknowledged, all_known=journal.lag == 0)
+        journal, known = self.journal, self.journal.known_to(self.roster.journal)
+        for counted in (self.credit, self.prices, self.uses):
+            counted.roster_came(journal.epoch, known, all_known=known == journal.next_seq - 1)
         if (self.roster.zone_problem, self.roster.rules.problem) != self._problems:
             self._check_roster()
         self.prints.roster_came()
@@ -215,7 +214,8 @@ class Gateway:
         """Return what the board is told."""
         stations = [station.view.wire() for station in self.stations.values()]
         vitals = self._pulse.vitals(self.clock.error_ms(), self.link.answer_ms)
-        return shown(self.config.name, self.clock.wall_ms(), self.roster, self.journal, stations, vitals)
+        name, now_ms, stuck = self.config.name, self.clock.wall_ms(), self.link.upload.batches.stuck
+        return shown(name, now_ms, self.roster, self.journal, stations, vitals, stuck=stuck)
 
     def _refresh(self) -> None:
         """Bring the gauges up to date before they are read."""

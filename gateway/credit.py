@@ -63,10 +63,10 @@ class Credit:
             above = max(0, price_micro - hold.from_micro)
             self._resize(hold, above if hold is holds[-1] else min(above, hold.amount_micro))
 
-    def roster_came(self, epoch: int, acknowledged: int, *, all_known: bool) -> None:
-        """Let go of what the server knew when it wrote the roster; `all_known`: it has all of the journal."""
+    def roster_came(self, epoch: int, seq: int, *, all_known: bool) -> None:
+        """Let go of what the roster counts: all of `epoch` up to the entry `seq`, or of the whole journal."""
         for session_id, holds in list(self._holds.items()):
-            known = [one for one in holds if all_known or (one.epoch == epoch and one.seq <= acknowledged)]
+            known = [one for one in holds if all_known or (one.epoch == epoch and one.seq <= seq)]
             for hold in known:
                 self._resize(hold, 0)
                 holds.remove(hold)

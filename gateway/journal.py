@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from floor.wire.journal import GENESIS, Fact, JournalEntry, SessionMetered, chained
+from floor.wire.roster import JournalPlace
 from gateway.clock import Clock
 from gateway.journal_sessions import SessionRecord
 from gateway.journal_store import JournalStore, open_store
@@ -71,12 +72,21 @@ class Journal:
         """How many entries the server has not acknowledged."""
         return self._seq - self.acknowledged
 
-    def sessions(self) -> Iterator[SessionRecord]:
-        """Yield the sessions whose end the server had not at the last stop, then those that had no end.
+    def known_to(self, place: JournalPlace | None) -> int:
+        """Return up to which entry a roster knows, which the server wrote when it had `place` of this.
 
-        Take them all before anything is appended.
+        What was acknowledged since is in none of its figures. None: an earlier server, which does not say.
         """
-        return self._reader.sessions(self.epoch, self.acknowledged)
+        if place is None or place.epoch > self.epoch:
+            return self.acknowledged
+        return min(place.seq, self.acknowledged) if place.epoch == self.epoch else 0
+
+    def sessions(self, known: int | None = None) -> Iterator[SessionRecord]:
+        """Yield the sessions that ended after the entry `known`, then those that had no end at the last stop.
+
+        None: after what the server has. Take them all before anything is appended.
+        """
+        return self._reader.sessions(self.epoch, self.acknowledged if known is None else known)
 
     def lockouts(self) -> dict[str, str]:
         """Return the machines that were out of order at the last stop, with the reason."""

@@ -112,12 +112,12 @@ class JournalStore:
         ).fetchall()
         return [JournalEntry.model_validate_json(row[0]) for row in rows]
 
-    def sessions(self, epoch: int, acknowledged: int) -> Iterator[SessionRecord]:
-        """Yield the sessions whose end the server has not, then those without an end; reads all that is kept.
+    def sessions(self, epoch: int, known: int) -> Iterator[SessionRecord]:
+        """Yield the sessions that ended after an entry, then those without an end; reads all that is kept.
 
         No tap pays for a table of them. Append nothing meanwhile.
         """
-        unknown = self._ended_since(epoch, acknowledged)
+        unknown = self._ended_since(epoch, known)
         open_: dict[str, SessionRecord] = {}
         for at, body in self._db.execute(
             f"SELECT epoch, body FROM entries WHERE kind IN {OF_SESSIONS} ORDER BY epoch, seq"
@@ -126,12 +126,12 @@ class JournalStore:
             place = (at, entry.seq)
             match entry.fact:
                 case SessionStarted(session_id=id) as started:
-                    known = open_.setdefault(id, SessionRecord.of(started, entry))
-                    known.pays(started.account, started.limit_micro, place)
+                    record = open_.setdefault(id, SessionRecord.of(started, entry))
+                    record.pays(started.account, started.limit_micro, place)
                 case SessionEnded(session_id=id) as ended if id in open_:
                     if id not in unknown:
                         del open_[id]
-                    elif place > (epoch, acknowledged):
+                    elif place > (epoch, known):
                         yield open_.pop(id).end(ended, place)
                 case (
                     SessionMetered(session_id=id)
@@ -143,11 +143,11 @@ class JournalStore:
                         open_[id].take(entry, place)
         yield from open_.values()
 
-    def _ended_since(self, epoch: int, acknowledged: int) -> set[str]:
-        """Return the sessions whose end is not acknowledged; a new epoch may tell an end again."""
+    def _ended_since(self, epoch: int, known: int) -> set[str]:
+        """Return the sessions that ended after an entry; a new epoch may tell an end again."""
         rows = self._db.execute(
             "SELECT body FROM entries WHERE kind = 'session_ended' AND epoch = ? AND seq > ?",
-            (epoch, acknowledged),
+            (epoch, known),
         )
         facts = (JournalEntry.model_validate_json(body).fact for (body,) in rows)
         return {fact.session_id for fact in facts if isinstance(fact, SessionEnded)}

@@ -1,8 +1,4 @@
-"""The link to the server: journal up, roster and commands down, over MQTT; the floor runs on without it.
-
-The broker's own acknowledgement proves nothing durable, so only the server's JournalAck moves the journal on;
-what it does not acknowledge in time is sent again, and applied once.
-"""
+"""The link to the server: journal up, roster and commands down, over MQTT; the floor runs on without it."""
 
 from __future__ import annotations
 
@@ -15,25 +11,26 @@ import socket
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import aiomqtt
 
 from floor.errors import PeerError
 from floor.wire.base import Message
 from floor.wire.brokers import ANSWER_S, CONNECT_S, next_try, refused
-from floor.wire.journal import BATCH_LIMIT, AlarmRaised, JournalAck, JournalBatch
+from floor.wire.journal import AlarmRaised, JournalAck
 from floor.wire.messages import Alive, Command, Hello, Reply, Stations, Vitals
 from floor.wire.messages import Station as StationShown
 from floor.wire.topics import DELIVERY, Channel, topic
+from gateway import upload
 from gateway.config import BrokerConfig
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.roster import RosterStore
+from gateway.upload import Upload
 from gateway.wiring_copy import WiringCopy
 
 log = logging.getLogger(__name__)
-ACK_DEADLINE_S = 10
-UNACKNOWLEDGED_LIMIT = 2_000
 SHOW_EVERY_S = 5
 HELLO_EVERY_S = 900
 BACKOFF_S = (0.5, 30.0)
@@ -64,6 +61,7 @@ class Link:
         show: Callable[[], Stations],
         carry: Carry,
         roster_changed: Callable[[], None],
+        alarm: Callable[[str, str], None],
         wiring: WiringCopy | None = None,
     ) -> None:
         self._name = name
@@ -78,13 +76,11 @@ class Link:
         self._roster_changed = roster_changed
         self._wiring = wiring
         self._changed = asyncio.Event()
-        self._acknowledged = asyncio.Event()
-        self._sent = 0
-        self._moved_s = 0.0
+        self.upload = Upload(name, journal, alarm)
         self._failures = 0
         self._steady_s = math.inf
         self._ending = False
-        self._greeted = self._answered = False
+        self._answered = False
         self._carried: OrderedDict[str, Reply | None] = OrderedDict()
         self._said: asyncio.Queue[tuple[Channel, Message]] = asyncio.Queue(SAID_LIMIT)
         self.connected = False
@@ -130,7 +126,8 @@ class Link:
         except* (aiomqtt.MqttError, OSError) as lost:
             log.info("broker: %s", "; ".join(str(error) for error in lost.exceptions))
         finally:
-            self.connected = self._greeted = False
+            self.connected = False
+            self.upload.ended()
             if now_s() > self._steady_s:
                 self._failures = 0
             self._metrics.broker_connected.set(0)
@@ -167,7 +164,8 @@ class Link:
         self._metrics.broker_connected.set(1)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(client))
-            tasks.create_task(self._send_journal(client))
+            publish, ask = partial(self._publish, client), partial(self._hello, client)
+            tasks.create_task(self.upload.run(publish, ask))
             tasks.create_task(self._send_stations(client))
             tasks.create_task(self._say_hello_again(client))
             tasks.create_task(self._send_said(client))
@@ -195,52 +193,15 @@ class Link:
     async def _say_hello_again(self, client: aiomqtt.Client) -> None:
         """Ask from time to time, so that an unchanged roster stays fresh; soon while nobody answered."""
         while True:
-            await asyncio.sleep(HELLO_EVERY_S if self._greeted else ACK_DEADLINE_S)
+            greeted = self.upload.greeted
+            await asyncio.sleep(HELLO_EVERY_S if greeted else upload.ACK_DEADLINE_S)
+            if greeted:
+                self.upload.batches.grow()
             await self._hello(client)
 
     async def _send_said(self, client: aiomqtt.Client) -> None:
         while True:
             await self._publish(client, *await self._said.get())
-
-    async def _send_journal(self, client: aiomqtt.Client) -> None:
-        self._sent = self._journal.acknowledged
-        while True:
-            if not self._greeted:
-                await self._acknowledged.wait()
-                self._acknowledged.clear()
-                continue
-            room = self._journal.acknowledged + UNACKNOWLEDGED_LIMIT - self._sent
-            entries = await self._journal.to_send(self._sent, min(BATCH_LIMIT, room))
-            if entries:
-                if self._sent == self._journal.acknowledged:
-                    self._moved_s = asyncio.get_running_loop().time()
-                batch = JournalBatch(gateway=self._name, epoch=self._journal.epoch, entries=entries)
-                await self._publish(client, Channel.JOURNAL, batch)
-                self._sent = entries[-1].seq
-            elif self._sent > self._journal.acknowledged:
-                await self._wait_for_ack()
-            else:
-                await self._journal.grown()
-
-    async def _wait_for_ack(self) -> None:
-        """Wait for the server or for more to send; what it does not acknowledge in time it gets again.
-
-        Time goes on while the journal grows: a broker that was full may have dropped what comes before.
-        """
-        now_s = asyncio.get_running_loop().time
-        left_s = max(0.0, self._moved_s + ACK_DEADLINE_S - now_s())
-        waits = [
-            asyncio.ensure_future(self._acknowledged.wait()),
-            asyncio.ensure_future(self._journal.grown()),
-        ]
-        try:
-            await asyncio.wait(waits, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._acknowledged.clear()
-        if now_s() >= self._moved_s + ACK_DEADLINE_S:
-            self._sent = self._journal.acknowledged
 
     async def _send_stations(self, client: aiomqtt.Client) -> None:
         while True:
@@ -287,17 +248,11 @@ class Link:
                 if not anew:
                     words = f"the server has entries up to {ack.seq} that are not of this journal"
                     journal.append(AlarmRaised(machine=None, code="journal_forked", words=words))
-                self._sent = 0
+                self.upload.again()
                 await self._hello(client)
                 return
-            if ack.seq < journal.acknowledged:
-                self._sent = ack.seq
-            if ack.seq > journal.acknowledged:
-                self._moved_s = asyncio.get_running_loop().time()
-            self._sent = max(self._sent, ack.seq)
-            journal.acknowledge(ack.seq)
-        self._greeted = True
-        self._acknowledged.set()
+            self.upload.acknowledged(ack.seq)
+        self.upload.greet()
         if not self._answered:
             self._answered, self.answer_ms = True, round((time.monotonic() - self._asked_s) * 1000)
             await self._send_wiring(client)
@@ -363,6 +318,8 @@ def shown(
     journal: Journal,
     stations: list[StationShown],
     vitals: Vitals | None = None,
+    *,
+    stuck: bool = False,
 ) -> Stations:
     """Return what the board is told of all stations."""
     return Stations(
@@ -372,6 +329,7 @@ def shown(
         roster_age_s=roster.age_s() if roster.version else None,
         journal_lag=journal.lag,
         degraded=bool(journal.degraded),
+        stuck=stuck,
         vitals=vitals,
         stations=stations,
     )

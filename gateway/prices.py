@@ -86,12 +86,10 @@ class Prices:
             self._histories[visit.account] = priced[1]
         return priced[0] if priced else None
 
-    def roster_came(self, epoch: int, acknowledged: int, *, all_known: bool) -> None:
-        """Let go of what the server had counted when it wrote the roster; see gateway.credit."""
+    def roster_came(self, epoch: int, seq: int, *, all_known: bool) -> None:
+        """Let go of what the roster counts; see gateway.credit."""
         self._ended = [
-            ended
-            for ended in self._ended
-            if not all_known and (ended.epoch != epoch or ended.seq > acknowledged)
+            ended for ended in self._ended if not all_known and (ended.epoch != epoch or ended.seq > seq)
         ]
         self._histories.clear()
 

@@ -8,7 +8,7 @@ from functools import partial
 from floor.access import AccountStanding
 from gateway.credit import Credit
 from gateway.journal import Journal
-from gateway.journal_sessions import SessionRecord
+from gateway.journal_sessions import Place, SessionRecord
 from gateway.metering import Mark, Marks
 from gateway.prices import Prices
 from gateway.roster import RosterStore
@@ -26,8 +26,9 @@ def recall(
     Call it before anything is appended to the journal. `told` hears of each session.
     """
     cut_off: list[SessionRecord] = []
-    for record in journal.sessions():
-        _hold(record, journal, roster, credit)
+    known = journal.known_to(roster.journal)
+    for record in journal.sessions(known):
+        _hold(record, (journal.epoch, known), roster, credit)
         told(record)
         if record.ended is None:
             cut_off.append(record)
@@ -36,11 +37,11 @@ def recall(
     return cut_off
 
 
-def _hold(record: SessionRecord, journal: Journal, roster: RosterStore, credit: Credit) -> None:
+def _hold(record: SessionRecord, known: Place, roster: RosterStore, credit: Credit) -> None:
     lease = record.lease
     account = roster.account(lease.member, lease.account) or AccountStanding(lease.account, "")
     for part, (epoch, seq) in record.holds:
-        if epoch != journal.epoch or seq > journal.acknowledged:
+        if epoch != known[0] or seq > known[1]:
             credit.hold(lease.session_id, account, part, (epoch, seq))
 
 

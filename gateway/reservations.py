@@ -175,7 +175,8 @@ class Reservations:
             until_ms = record.started_ms + (last.elapsed_ms if last else 0)
             self._begun |= begins(self.bookings, member, record.started_ms, until_ms)
         services, (epoch, seq) = self._station.services, record.ended_at
-        lacks = epoch != services.journal.epoch or seq > services.journal.acknowledged
+        journal = services.journal
+        lacks = epoch != journal.epoch or seq > journal.known_to(services.roster.journal)
         if record.ended and lacks and services.roster.rules.count:
             services.uses.began(record.lease)
             ends_ms = record.started_ms + record.ended.elapsed_ms

@@ -21,7 +21,7 @@ from floor.ids import badge_reference
 from floor.tariff import Tariff
 from floor.wire.base import Id, Message, Name
 from floor.wire.messages import Command, ServerKeys
-from floor.wire.roster import Roster, RosterDelta, RosterMachine, RosterVersion, apply
+from floor.wire.roster import JournalPlace, Roster, RosterDelta, RosterMachine, RosterVersion, apply
 from gateway.clock import Clock
 from gateway.memory import give_back
 from gateway.rules import NONE, Rules, read_rules
@@ -111,6 +111,11 @@ class RosterStore:
     def budgets(self) -> Mapping[str, int]:
         """What may be spent here of what several share, in micro-units."""
         return self._roster.budgets if self._roster else {}
+
+    @property
+    def journal(self) -> JournalPlace | None:
+        """What the server had of the journal when it wrote the roster; None where it does not say."""
+        return self._roster.journal if self._roster else None
 
     @property
     def issued_ms(self) -> int:

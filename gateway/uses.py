@@ -48,10 +48,10 @@ class Uses:
         if used := self._used.get(session_id):
             used.ends_ms, used.at = ends_ms, at
 
-    def roster_came(self, epoch: int, acknowledged: int, *, all_known: bool) -> None:
-        """Forget what the server knew when it wrote the roster; `all_known`: it has all of the journal."""
+    def roster_came(self, epoch: int, seq: int, *, all_known: bool) -> None:
+        """Forget what the roster counts; see gateway.credit."""
         for session_id, used in list(self._used.items()):
-            known = all_known or (used.at[0] == epoch and used.at[1] <= acknowledged)
+            known = all_known or (used.at[0] == epoch and used.at[1] <= seq)
             if used.ends_ms and known:
                 del self._used[session_id]
 

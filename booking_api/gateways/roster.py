@@ -23,6 +23,7 @@ from booking_api.members import care
 from booking_api.members.models import Member
 from booking_api.members.service import is_suspended
 from booking_api.memberships.days import day_of
+from booking_api.metering.models import JournalHead
 from booking_api.payments import overdue
 from booking_api.prints.service import for_roster
 from booking_api.tariffs import service as tariffs
@@ -34,7 +35,7 @@ from floor.access import BadgeStanding, MemberStanding
 from floor.badge_keys import PROOF_KEY
 from floor.errors import ConfigError
 from floor.ids import badge_reference
-from floor.wire.roster import JsonTable, Roster, RosterDelta, RosterMachine, RosterVersion
+from floor.wire.roster import JournalPlace, JsonTable, Roster, RosterDelta, RosterMachine, RosterVersion
 from floor.words import BadgeKind, Role
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Writer:
             timezone=str(zone_of(self.session)),
             commodity=self.commodity,
             walk_in=walk_in.rules(self.session, [machine.id for machine in machines], self.now_ms),
+            journal=self._journal(),
         )
 
     def changes(
@@ -95,7 +97,14 @@ class Writer:
             badges=dict(badges),
             machines=self._entries(self._machines(touched & {one.id for one in mine})),
             budgets=purse.budgets,
+            journal=self._journal(),
         )
+
+    def _journal(self) -> JournalPlace | None:
+        """Return how far the newest journal is applied; no batch is under way: the gateway is locked."""
+        query = select(JournalHead.epoch, JournalHead.seq).where(JournalHead.gateway == self.gateway.name)
+        head = self.session.exec(query.order_by(col(JournalHead.epoch).desc())).first()
+        return JournalPlace(*head) if head else None
 
     def _machines(self, ids: Collection[str] | None) -> list[Machine]:
         """Return those of the gateway's machines (None: all)."""

@@ -25,8 +25,7 @@ class Turns:
         """Have gateways told: of a month's whole limits, of who came of age, of what came into sight."""
         now_ms = self._clock.now_ms()
         zone, office = self._db.zone, self._office
-        with self._db.read() as session:
-            reserved = bookings.mark(session, now_ms)
+        reserved = await self._db.look(partial(bookings.mark, now_ms=now_ms))
         for name, mark, turn in (
             ("month", month_at(now_ms, zone), office.turn_month),
             ("day", day_of(now_ms, zone), office.turn_day),

@@ -61,6 +61,7 @@ class GatewayHealth:
     lags: bool
     quarantined: bool
     degraded: bool
+    stuck: bool
     roster_age_s: int | None
     behind: int | None
     journal_lag: int | None
@@ -80,6 +81,7 @@ class GatewayHealth:
             (self.seen_ms is None, Worry.LOOK, "never"),
             (not there and self.seen_ms is not None, Worry.ACT, "offline"),
             (there and self.degraded, Worry.ACT, "degraded"),
+            (there and self.stuck, Worry.ACT, "stuck"),
             (there and (self.roster_age_s or 0) > ROSTER_OLD_S, Worry.ACT, "roster_old"),
             (there and free is not None and free < DISK_LOW_PERMILLE, Worry.ACT, "disk"),
             (there and (self.journal_lag or 0) > LAG_MANY, Worry.LOOK, "lag"),
@@ -123,6 +125,7 @@ def _health(
         lags=lags(row.software),
         quarantined=row.quarantined_ms is not None,
         degraded=live is not None and live.degraded,
+        stuck=live is not None and live.stuck,
         roster_age_s=live.roster_age_s if live else None,
         behind=_behind(row, live),
         journal_lag=live.journal_lag if live else None,

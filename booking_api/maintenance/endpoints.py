@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
@@ -345,8 +346,7 @@ async def add_photo(request: Request, context: Ctx, who: Known, id: str) -> Phot
     check_csrf(who, request.headers.get("x-csrf-token"))
     require(who, Permission.ME_WRITE)
     database, now_ms = context.database, context.clock.now_ms()
-    with database.read() as session:
-        visible(session, who, id)
+    await database.look(partial(visible, who=who, id=id))
     picture = await asyncio.to_thread(pictures.read, await request.body())
     await asyncio.to_thread(pictures.keep, database.data, picture)
     row = await database.transact(

@@ -140,8 +140,7 @@ async def _look(context: Context) -> None:
     async with asyncio.TaskGroup() as orders:
         for machine in locked:
             orders.create_task(machine_orders.tell_locked(context, machine, AUTHOR))
-    with context.database.read() as session:
-        show(session, now_ms)
+    await context.database.look(lambda session: show(session, now_ms))
 
 
 def sweep(context: Context) -> None:

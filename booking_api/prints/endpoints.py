@@ -140,16 +140,15 @@ async def submit(
     require(who, Permission.ME_WRITE)
     bounds, database = context.settings.prints, context.database
     queue = queue_of(context)
-    with database.read() as session:
-        queue.check(session, who.member, details)
+    await database.look(lambda session: queue.check(session, who.member, details))
     if int(request.headers.get("content-length") or 0) > bounds.max_file_bytes:
         raise files.too_large()
     async with uploads_of(request).one(who.id, database.data, bounds.max_file_bytes) as incoming:
         taken = await take_body(request, incoming)
         id = context.clock.new_id()
         job = await database.transact(lambda session: queue.submit(session, who.member, details, taken, id))
-    with database.read() as session:
-        return seen(job, who, queue.quote(session, job))
+    quote = await database.look(lambda session: queue.quote(session, job))
+    return seen(job, who, quote)
 
 
 @router.get("/v1/prints/{id}")

@@ -19,6 +19,8 @@ from booking_api.web.formats import NO_BREAK, Formats
 from booking_api.web.render import Page
 from floor.money import MICRO
 
+PER_CENTS_MOST = 1000
+"""More says only that next to nothing stands on the other side, such as costs that nobody entered."""
 KEY = ("members_served", "machine_hours", "utilisation", "people_trained", "availability", "cost_coverage")
 """What stands at the top."""
 BY_MACHINE = ("sessions", "machine_hours", "utilisation", "availability", "jobs", "filament", "energy",
@@ -55,6 +57,8 @@ class Shown:
             if figure is not None and figure.few:
                 return gettext("fewer than %(number)s") % {"number": self.report.asked.fewest}
             return gettext("not recorded")
+        if _too_much(value, unit):
+            return f">{NO_BREAK}{self.f.number(PER_CENTS_MOST)}{NO_BREAK}%"
         if unit == self.report.asked.currency:
             return self.f.money(round(value, 2) * MICRO, unit)
         digits = 0 if abs(value) >= 1000 or not unit else 1
@@ -65,10 +69,13 @@ class Shown:
         gettext = self.f.texts.gettext
         name = self.part(figure) if figure.part else gettext(NAMES[figure.id])
         before = "" if figure.before is None else self.say(figure.before, figure.unit)
+        meaning = "" if figure.part else gettext(MEANINGS[figure.id])
+        if figure.id == "cost_coverage" and _too_much(figure.total, figure.unit):
+            meaning = gettext("Income by costs, of which hardly any were entered.")
         return Row(
             id=figure.id,
             name=name,
-            meaning="" if figure.part else gettext(MEANINGS[figure.id]),
+            meaning=meaning,
             value=self.say(figure.total, figure.unit, figure),
             before=before,
             change=self.change(figure),
@@ -87,6 +94,8 @@ class Shown:
         """Write how a figure changed since the year before: per cents, or points of per cents."""
         now, before = figure.total, figure.before
         if now is None or before is None or (figure.unit != "%" and before <= 0):
+            return ""
+        if _too_much(now, figure.unit) or _too_much(before, figure.unit):
             return ""
         by = now - before if figure.unit == "%" else 100 * (now - before) / before
         sign = "+" if by > 0 else "−" if by < 0 else "±"
@@ -254,3 +263,7 @@ def index_rows(f: Formats, found: Index) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def _too_much(value: Fraction | None, unit: str) -> bool:
+    return value is not None and unit == "%" and value > PER_CENTS_MOST

@@ -35,7 +35,7 @@ def parse(text: str, file: str, most: int = TEXT_MAX) -> dict[str, Any]:
     if len(text) > most:
         raise ConfigError(file, "", f"is longer than {most} characters", "Shorten it.")
     try:
-        return toml.loads(text, parse_float=Decimal)
+        return toml.loads(text, parse_float=Decimal, length_max=most)
     except tomllib.TOMLDecodeError as error:
         found = TOML_LINE.search(str(error))
         line = int(found[1]) if found else None

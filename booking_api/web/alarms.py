@@ -25,6 +25,7 @@ ALARMS = {
     "journal_late": "The disk was slow once",
     "journal_degraded": "The disk is slow or refuses",
     "journal_forked": "The journal does not fit what the server has",
+    "journal_stuck": "The journal does not pass the broker",
     "journal_torn": "The journal was broken and begun anew",
     "emergency_stop": "Emergency stop pressed",
     "interlock_opened": "Interlock opened",

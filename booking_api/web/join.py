@@ -86,8 +86,7 @@ async def join(request: Request, page: Paged) -> Response:
                 return page.answer("join_confirm.html", values)
     except Refused as refused:
         problem = page.f.texts.gettext(refused.sentence)
-        with context.database.read() as session:
-            values = _form(session, page, given, read, problem)
+        values = await context.database.look(lambda session: _form(session, page, given, read, problem))
         return _private(page.answer("join.html", values, status_of(refused.code)))
     return page.answer("join_sent.html", {"email": given["email"]})
 

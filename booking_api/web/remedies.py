@@ -42,6 +42,7 @@ REMEDIES: dict[str, str] = {
     "rules_unknown": "Update the gateway.",
     "journal_degraded": "Replace the card of this gateway soon. makerfloor-gateway check measures it.",
     "journal_forked": "Does another gateway run from a copied card? Switch it off. Else a disk lost entries.",
+    "journal_stuck": "Raise max_packet_size and message_size_limit of the broker, and reload it.",
     "journal_torn": "Power was cut while it wrote. If it comes again, replace the card and the power supply.",
     "emergency_stop": "Make sure nobody is hurt. Find out why, release the button, then clear the machine.",
     "interlock_opened": "Close the door or the cover, then clear the machine.",

@@ -250,6 +250,7 @@ def _spaced(name: str) -> str:
 
 _SMALL: dict[str, str] = {
     "RosterVersion": "[server epoch, number] (whole numbers, 0 to below 2^62)",
+    "JournalPlace": "[journal epoch, sequence] (whole numbers, 0 to below 2^62)",
     "Tally": "[machine, what, begin, end, when cancelled late] (UTC milliseconds; an end of 0: it runs)",
 } | {
     name: _kind(schema)

@@ -97,7 +97,10 @@ class Station(Wire):
 
 
 class Stations(Message):
-    """All stations of a gateway, sent on each change and every few seconds; losing one loses nothing."""
+    """All stations of a gateway, sent on each change and every few seconds; losing one loses nothing.
+
+    `stuck`: an entry of its journal does not pass the broker even alone, and all that follows waits.
+    """
 
     gateway: Name
     at_ms: Millis
@@ -105,6 +108,7 @@ class Stations(Message):
     roster_age_s: Count | None = None
     journal_lag: Count = 0
     degraded: bool = False
+    stuck: bool = False
     vitals: Vitals | None = None
     stations: Annotated[list[Station], Field(max_length=64)]
 

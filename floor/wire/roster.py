@@ -36,6 +36,13 @@ class RosterVersion(NamedTuple):
     n: Count
 
 
+class JournalPlace(NamedTuple):
+    """How far the server had applied a gateway's journal: all of `epoch` up to `seq` (0: none of it)."""
+
+    epoch: Count
+    seq: Count
+
+
 class QueuedPrint(Wire):
     """A file that waits for its member's tap; its account is charged where they may still charge to it.
 
@@ -199,6 +206,7 @@ def _keyless(badge: BadgeStanding, write: SerializerFunctionWrapHandler) -> dict
 Badge = Annotated[BadgeStanding, AfterValidator(_keyed), WrapSerializer(_keyless)]
 Budget = Annotated[str, Field(min_length=1, max_length=130, pattern=r"^[A-Za-z0-9_.:@/-]+$")]
 Version = Annotated[RosterVersion, Field(description="(server epoch, number)")]
+Place = Annotated[JournalPlace, Field(description="(journal epoch, sequence)")]
 
 
 class Roster(Message):
@@ -207,7 +215,8 @@ class Roster(Message):
     `budgets` is this gateway's slice of what those who share an account may still spend together, in
     micro-units of the space's currency; a budget that a standing names and that is not here is spent.
     `timezone` is the space's, by which months and days of tariffs begin. `commodity` is the currency of what
-    may be spent; where it is "", a tariff without a `worth` is taken to be in it.
+    may be spent; where it is "", a tariff without a `worth` is taken to be in it. `journal` is what the
+    server had of the gateway's newest journal when it wrote this: what was spent later is in no figure here.
     """
 
     gateway: Name
@@ -220,6 +229,7 @@ class Roster(Message):
     timezone: Text = "UTC"
     commodity: Text = ""
     walk_in: WalkInRules = WalkInRules()
+    journal: Place | None = None
 
 
 class RosterDelta(Message):
@@ -241,6 +251,7 @@ class RosterDelta(Message):
     budgets: dict[Budget, Micro | None] = Field(default_factory=dict)
     timezone: Text | None = None
     commodity: Text | None = None
+    journal: Place | None = None
 
 
 def apply(roster: Roster, delta: RosterDelta) -> Roster:
@@ -260,6 +271,7 @@ def apply(roster: Roster, delta: RosterDelta) -> Roster:
             "budgets": _merged(roster.budgets, delta.budgets),
             "timezone": roster.timezone if delta.timezone is None else delta.timezone,
             "commodity": roster.commodity if delta.commodity is None else delta.commodity,
+            "journal": delta.journal,
         }
     )
 

@@ -178,6 +178,7 @@ async def broker_stopped(folder: Path) -> list[Figure]:
         show=lambda: shown("gw", NOW_MS, bench.roster, bench.journal, []),
         carry=lambda command: Reply(id=command.id, gateway="gw", done=True),
         roster_changed=lambda: None,
+        alarm=lambda code, words: None,
     )
     task = asyncio.create_task(link.run())
     async with running(made):

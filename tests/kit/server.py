@@ -79,11 +79,12 @@ class Floor:
 
 
 def make_floor(url: str, data: Path) -> Floor:
-    ada, ben = copied(_made_anew, url, data)
+    ada, ben = copied(made_anew, url, data)
     return Floor(Database(url, data), open_vault(data), ada, ben)
 
 
-def _made_anew(url: str, data: Path) -> tuple[str, str]:
+def made_anew(url: str, data: Path) -> tuple[str, str]:
+    """Furnish an empty database, and return the ids of its two members."""
     db = Database(url, data)
     migrations.upgrade(db.engine)
     with db.write() as session:

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,9 +36,36 @@ class PostgresPeer:
     control: tuple[str, ...]
     tuned: str
 
+    @property
+    def _postmaster(self) -> int:
+        return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+
     def kill(self) -> None:
         """Kill the postmaster; its processes end when they notice."""
-        os.kill(int((self.home / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self._postmaster, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def silent(self, most_s: float) -> Iterator[threading.Timer]:
+        """Stop all of it within the block, as a host that hangs: connections stay, and nobody answers.
+
+        It goes on after `most_s` at the latest, for a block may wait for it: the timer is over then.
+        """
+        children = Path(f"/proc/{self._postmaster}/task/{self._postmaster}/children").read_text().split()
+        processes = [self._postmaster, *map(int, children)]
+
+        def signalled(number: signal.Signals) -> None:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, number)
+
+        timer = threading.Timer(most_s, signalled, [signal.SIGCONT])
+        signalled(signal.SIGSTOP)
+        timer.start()
+        try:
+            yield timer
+        finally:
+            timer.cancel()
+            signalled(signal.SIGCONT)
 
     def start(self) -> None:
         """Start it (again), as soon as no process of a killed one is left."""
@@ -53,7 +81,18 @@ class PostgresPeer:
                 time.sleep(0.2)
 
     def stop(self) -> None:
-        _run([*self.control, "-m", "immediate", "stop"], self.home)
+        """Stop it, unless it was killed."""
+        if subprocess.run([*self.control, "status"], stdout=subprocess.DEVNULL, check=False).returncode != 3:
+            _run([*self.control, "-m", "immediate", "stop"], self.home)
+
+    def promote(self) -> None:
+        """Have a standby take over."""
+        _run([*self.control, "promote"], self.home)
+
+    def order(self, *statements: str) -> None:
+        with psycopg.connect(self.where("postgres"), autocommit=True) as connection:
+            for statement in statements:
+                connection.execute(statement.encode())
 
     def name(self) -> str:
         return f"postgresql+psycopg://floor@127.0.0.1:{self.port}/makerfloor_{secrets.token_hex(6)}"
@@ -64,15 +103,11 @@ class PostgresPeer:
         return url
 
     def create(self, url: str) -> None:
-        self._order(f'CREATE DATABASE "{url.rpartition("/")[2]}"')
+        self.order(f'CREATE DATABASE "{url.rpartition("/")[2]}"')
 
     def drop(self, url: str) -> None:
         """Take a database away, if it is there, and whoever is still connected to it."""
-        self._order(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
-
-    def _order(self, statement: str) -> None:
-        with psycopg.connect(self.where("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        self.order(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def where(self, database: str) -> str:
         """Return how psycopg reaches a database of the server."""
@@ -119,12 +154,27 @@ def run_postgres(durable: Path | None = None) -> Iterator[PostgresPeer]:
     In the folder `durable` it is: as it comes from its makers, with every commit on disk.
     """
     fast = MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
-    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=durable or fast) as folder:
-        home, prefix = Path(folder), _as_somebody(Path(folder))
-        data = home / "data"
-        _run([*prefix, *_initdb(data), "--no-sync"], home)
-        control = (*prefix, program("pg_ctl"), "-D", str(data), "-w", "-t", str(LIMIT_S))
-        peer = PostgresPeer(free_port(), home, control, "" if durable else FAST)
+    with _cluster(durable or fast, [*_initdb(Path("data")), "--no-sync"], "" if durable else FAST) as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def run_standby(primary: PostgresPeer, durable: Path) -> Iterator[PostgresPeer]:
+    """Run a copy that follows a server, in a folder of its own below `durable`."""
+    source = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "floor")
+    copy = [program("pg_basebackup"), *source, "-D", "data", "--write-recovery-conf", "--checkpoint=fast"]
+    with _cluster(durable, copy, "") as peer:
+        yield peer
+
+
+@contextlib.contextmanager
+def _cluster(folder: Path | None, make: list[str], tuned: str) -> Iterator[PostgresPeer]:
+    """Run what a command makes in the directory `data` of where it runs."""
+    with tempfile.TemporaryDirectory(prefix="makerfloor-postgres-", dir=folder) as made:
+        home, prefix = Path(made), _as_somebody(Path(made))
+        _run([*prefix, *make], home)
+        control = (*prefix, program("pg_ctl"), "-D", str(home / "data"), "-w", "-t", str(LIMIT_S))
+        peer = PostgresPeer(free_port(), home, control, tuned)
         peer.start()
         try:
             yield peer

@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 
 from booking_api.members.file_endpoints import read_mapping
-from booking_api.payments import price_list
+from booking_api.payments import bank_csv, levels, price_list
 from booking_api.settings import read_settings
 from booking_api.tariffs import source
 from booking_api.tariffs.usage_file import read_usage
+from firmware_bridge.mapping.mapping import load_mapping
 from floor import toml
 from floor.errors import ConfigError, Refused
 from gateway.config import load as load_gateway
 
+KEY, HUGE = ".".join(["a"] * 30_000) + " = 1", "#" * (toml.LENGTH_MAX + 1)
 DEEP, LONG, FINE = "a = " + "[" * 2_000, "a = " + "9" * 5_000, "a = 1e999999999999999999999"
 
 
-@pytest.mark.parametrize("text", [DEEP, LONG, FINE, "a = ", "\0"])
+@pytest.mark.parametrize("text", [DEEP, LONG, FINE, KEY, f"[{KEY[:-4]}]", HUGE, "a = ", "\0"])
 def test_every_wrong_text_is_one_error(text: str) -> None:
     with pytest.raises(tomllib.TOMLDecodeError):
         toml.loads(text, parse_float=Decimal)
@@ -29,6 +31,26 @@ def test_every_wrong_text_is_one_error(text: str) -> None:
 def test_a_tariff_of_brackets_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="is not TOML"):
         source.read(text, "t.toml")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: load_mapping(str(path), "topic"),
+        load_gateway,
+        lambda path: read_settings(path, {}),
+        lambda path: levels.load(path),
+        lambda path: bank_csv.read_mapping(path.read_text(), path.name),
+    ],
+)
+@pytest.mark.parametrize(("text", "words"), [(KEY, "250 dots"), (HUGE, "longer than 1048576")])
+def test_no_file_keeps_its_reader_busy(
+    read: Callable[[Path], object], text: str, words: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        read(file)
 
 
 def test_a_wrong_file_is_quoted_in_part() -> None:

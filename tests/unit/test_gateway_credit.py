@@ -91,6 +91,20 @@ async def test_a_roster_that_cannot_know_of_the_start_lets_nothing_go(bench):
     assert left(bench) == 500_000
 
 
+@pytest.mark.parametrize(("place", "kept"), [((1, 0), 500_000), ((1, 99), 2_000_000), (None, 2_000_000)])
+async def test_what_was_acknowledged_after_the_roster_was_written_stays_held(bench, place, kept):
+    """The roster was on its way while the acknowledgement overtook it; a restart then changes nothing."""
+    await spend(bench, 90)
+    await bench.facts()
+    bench.journal.acknowledge(bench.journal.next_seq - 1)
+    bench.roster.take(bench.server.delta(2, 3, members={"ada": PREPAID}, journal=place))
+    bench.credit.roster_came(1, bench.journal.known_to(bench.roster.journal), all_known=False)
+    assert left(bench) == kept
+    again = Credit()
+    recall(bench.journal, bench.roster, again, Prices(bench.roster))
+    assert again.left(OWN, {}) == kept
+
+
 def test_unlimited_members_are_left_alone():
     assert Credit().left(AccountStanding("ben", ""), {}) is None
 

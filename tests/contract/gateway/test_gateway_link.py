@@ -98,6 +98,7 @@ def make_link(bench: Bench, port: int, ca: str, carry=None) -> Link:
         show=lambda: shown("gw", bench.clock.wall, bench.roster, bench.journal, [bench.station.view.wire()]),
         carry=carry or (lambda command: Reply(id=command.id, gateway="gw", done=True)),
         roster_changed=lambda: None,
+        alarm=lambda code, words: None,
     )
 
 
@@ -155,7 +156,7 @@ async def test_many_entries_travel_in_order_and_the_ack_moves_the_journal_on(flo
 
 
 async def test_what_a_silent_server_did_not_acknowledge_is_sent_again(floor, monkeypatch):
-    monkeypatch.setattr("gateway.link.ACK_DEADLINE_S", 0.3)
+    monkeypatch.setattr("gateway.upload.ACK_DEADLINE_S", 0.3)
     bench, server = floor
     await bench.journal.append_durably(note(1))
     await server.ack(1, 0)
@@ -260,7 +261,7 @@ async def test_taps_go_on_without_a_broker_and_reach_the_server_when_it_is_there
     tmp_path, identities, certificates, monkeypatch
 ):
     monkeypatch.setattr("gateway.link.BACKOFF_S", (0.05, 0.2))
-    monkeypatch.setattr("gateway.link.ACK_DEADLINE_S", 0.5)
+    monkeypatch.setattr("gateway.upload.ACK_DEADLINE_S", 0.5)
     bench = Bench(tmp_path)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -342,7 +343,7 @@ async def test_a_broker_that_restarts_is_found_again_each_time(
     tmp_path, identities, certificates, monkeypatch
 ):
     monkeypatch.setattr("gateway.link.BACKOFF_S", (0.05, 0.2))
-    monkeypatch.setattr("gateway.link.ACK_DEADLINE_S", 0.5)
+    monkeypatch.setattr("gateway.upload.ACK_DEADLINE_S", 0.5)
     bench = Bench(tmp_path)
     settings = BrokerSettings(tmp_path / "broker", identities, tls=certificates.tls, engine=Engine.MOSQUITTO)
     async with run_broker(settings) as broker, serving(broker.port, certificates) as server:

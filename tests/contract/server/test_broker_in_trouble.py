@@ -48,6 +48,7 @@ class Stand:
     floor: Floor
     to_server: Cable
     port: int
+    alarms: list[str]
 
     def there(self) -> list[int]:
         with self.floor.db.read() as session:
@@ -67,12 +68,19 @@ async def until(true: Callable[[], object], what: str) -> None:
 
 
 @pytest.fixture
-async def stand(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stand]:
+async def stand(
+    floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> AsyncIterator[Stand]:
+    bound: str = getattr(request, "param", TINY)
+
     def small(*args: object, **more: object) -> str:
-        return render_mosquitto(*args, **more) + TINY
+        lines = render_mosquitto(*args, **more).splitlines()  # type: ignore[arg-type] # as it is called
+        others = [line for line in lines if line.split()[0] != bound.split()[0]]
+        return "\n".join([*others, bound])
 
     monkeypatch.setattr(process, "render_mosquitto", small)
-    monkeypatch.setattr("gateway.link.ACK_DEADLINE_S", DEADLINE_S)
+    monkeypatch.setattr("gateway.upload.ACK_DEADLINE_S", DEADLINE_S)
+    monkeypatch.setattr("gateway.link.BACKOFF_S", (0.1, 0.2))
     identities = (Identity("server", "s", IdentityKind.SERVER), Identity("gw", "g", IdentityKind.GATEWAY))
     settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
     (tmp_path / "pi").mkdir()
@@ -80,15 +88,17 @@ async def stand(floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     async with run_broker(settings) as broker, cable(broker.port) as to_server:
         reach, office = Reach("127.0.0.1", to_server.port, "server", "s", None), Office(floor.vault, "EUR")
         server = ServerLink(reach, floor.db, Clock(), open_signer(tmp_path), office, LiveFloor())
-        running = [asyncio.create_task(server.run()), asyncio.create_task(gateway(bench, broker.port).run())]
-        yield Stand(bench, floor, to_server, broker.port)
+        alarms: list[str] = []
+        link = gateway(bench, broker.port, alarms)
+        running = [asyncio.create_task(server.run()), asyncio.create_task(link.run())]
+        yield Stand(bench, floor, to_server, broker.port, alarms)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
     bench.journal.close()
 
 
-def gateway(bench: Bench, port: int) -> Link:
+def gateway(bench: Bench, port: int, alarms: list[str]) -> Link:
     return Link(
         "gw",
         BrokerConfig("127.0.0.1", port, "g", None),
@@ -100,6 +110,7 @@ def gateway(bench: Bench, port: int) -> Link:
         show=lambda: shown("gw", bench.clock.wall, bench.roster, bench.journal, []),
         carry=lambda _: None,
         roster_changed=lambda: None,
+        alarm=lambda code, words: alarms.append(f"{code}: {words}"),
     )
 
 
@@ -129,3 +140,17 @@ async def test_what_a_full_broker_dropped_comes_while_the_journal_still_grows(st
         before = bench.journal.next_seq
         await until(lambda: bench.journal.acknowledged > before, "what was dropped is there")
     await stand.all_there()
+
+
+@pytest.mark.parametrize("stand", ["max_packet_size 2400", "message_size_limit 2400"], indirect=True)
+async def test_a_broker_that_carries_less_than_a_batch_gets_less_at_a_time(stand: Stand) -> None:
+    """By the first the connection ends, by the second the message is acknowledged and dropped."""
+    journal = stand.bench.journal
+    for _ in range(60):
+        journal.append(AlarmRaised(machine=None, code="n"))
+    await stand.all_there()
+    assert not stand.alarms
+    journal.append(AlarmRaised(machine=None, code="long", words="\x01" * 400))
+    await until(lambda: stand.alarms, "what does not pass even alone is told")
+    assert stand.alarms[0].startswith("journal_stuck: Entry 61 does not arrive")
+    assert (journal.acknowledged, len(stand.there()), len(stand.alarms)) == (60, 60, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,46 +19,55 @@ from booking_api.broker.process import BrokerSettings, Engine, find_mosquitto, r
 from booking_api.broker.settings import BrokerSettings as Reach
 from booking_api.clock import Clock
 from booking_api.context import Context
+from booking_api.crew import Alone, Crew
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
-from booking_api.link import Link
+from booking_api.link import OUTBOX_EVERY_S, Link
 from booking_api.live import LiveFloor
 from booking_api.metering.models import JournalHead
 from booking_api.settings import read_settings
 from floor.wire.journal import JournalAck
+from floor.wire.messages import Station, Stations
 from floor.wire.topics import Channel
-from tests.contract.server.test_link import Pi, Server, greet, pi_at
-from tests.kit.server import Floor, Writer, make_floor
+from floor.words import Activity, StationState
+from tests.contract.server.test_link import Pi, Server, greet, pi_at, until
+from tests.kit.server import NOW_MS, Floor, Writer, make_floor
 from tests.peers.postgres import PostgresPeer, run_postgres
 
 SESSIONS, AT_ONCE = 60, 4
 AGAIN_S, WAIT_S = 0.5, 60.0
 
 
+@contextlib.asynccontextmanager
+async def serving(floor: Floor, folder: Path, crew: Crew) -> AsyncIterator[tuple[Server, httpx.AsyncClient]]:
+    """Run a whole server, with a broker, for a floor."""
+    assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
+    identities = (Identity("server", "s", IdentityKind.SERVER), Identity("gw", "g", IdentityKind.GATEWAY))
+    settings = BrokerSettings(folder / "broker", identities, engine=Engine.MOSQUITTO)
+    (folder / "makerfloor.toml").touch()
+    async with run_broker(settings) as broker:
+        live, clock = LiveFloor(), Clock()
+        reach = Reach(broker.host, broker.port, "server", "s", None)
+        office = Office(floor.vault, "EUR")
+        link = Link(reach, floor.db, clock, open_signer(folder), office, live, crew=crew)
+        readings = Readings(floor.db, floor.vault, clock, live)
+        toml = read_settings(folder / "makerfloor.toml", {})
+        app = create_app(Context(toml, floor.db, clock, floor.vault, live, readings, link, crew))
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://floor.test") as client,
+        ):
+            yield Server(floor, link, live, broker), client
+    floor.db.close()
+
+
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[tuple[Server, PostgresPeer, httpx.AsyncClient]]:
     """A whole server on a PostgreSQL of its own."""
-    assert find_mosquitto(), "Mosquitto is missing: apt-get install mosquitto (make setup does, as root)"
-    identities = (Identity("server", "s", IdentityKind.SERVER), Identity("gw", "g", IdentityKind.GATEWAY))
-    settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
-    (tmp_path / "makerfloor.toml").touch()
     with run_postgres() as peer:
-        floor = make_floor(peer.name(), tmp_path)
-        async with run_broker(settings) as broker:
-            live, clock = LiveFloor(), Clock()
-            reach = Reach(broker.host, broker.port, "server", "s", None)
-            office = Office(floor.vault, "EUR")
-            link = Link(reach, floor.db, clock, open_signer(tmp_path), office, live)
-            readings = Readings(floor.db, floor.vault, clock, live)
-            toml = read_settings(tmp_path / "makerfloor.toml", {})
-            app = create_app(Context(toml, floor.db, clock, floor.vault, live, readings, link))
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with (
-                app.router.lifespan_context(app),
-                httpx.AsyncClient(transport=transport, base_url="http://floor.test") as client,
-            ):
-                yield Server(floor, link, live, broker), peer, client
-        floor.db.close()
+        async with serving(make_floor(peer.name(), tmp_path), tmp_path, Alone()) as (made, client):
+            yield made, peer, client
 
 
 async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
@@ -72,6 +82,7 @@ async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
         acked: list[int] = [0]
         feeding = asyncio.create_task(feed(pi, journal, acked))
         await until_acked(acked, 2 * AT_ONCE)
+        await the_link_goes_on_without_it(made, peer, pi)
         peer.kill()
         await says(client, 503)
         told = acked[-1]
@@ -90,6 +101,16 @@ async def test_a_killed_postgresql_is_waited_for_and_nothing_is_lost(
     assert kept(made.floor) == len(journal.entries)
     assert made.floor.entries() == len(made.floor.sessions()) == SESSIONS
     assert doctor.examine(made.floor.db) == []
+
+
+async def the_link_goes_on_without_it(made: Server, peer: PostgresPeer, pi: Pi) -> None:
+    """PostgreSQL hangs: what needs it waits, and the floor is seen and ordered all the same."""
+    with peer.silent(WAIT_S / 4) as patience:
+        await asyncio.sleep(2 * OUTBOX_EVERY_S)
+        shown = Station(machine="laser-1", state=StationState.FREE, activity=Activity.IDLE, since_ms=NOW_MS)
+        await pi.say(Channel.STATIONS, Stations(gateway="gw", at_ms=NOW_MS, stations=[shown]))
+        await until(lambda: made.live.station("laser-1") == shown)
+        assert patience.is_alive(), "the link stood still until PostgreSQL went on"
 
 
 async def feed(pi: Pi, journal: Writer, acked: list[int]) -> None:

@@ -47,6 +47,14 @@ def test_a_roster_says_who_may_do_what_and_what_it_costs(floor: Floor) -> None:
     assert load(laser.tariffs[0], "roster").components[0].price_micro == 333_333
 
 
+def test_a_roster_says_how_much_of_the_journal_it_knows(floor: Floor) -> None:
+    peer, journal = GatewayPeer(floor), Writer()
+    assert peer.hello().journal is None
+    journal.session(floor.ada, 10)
+    floor.apply(journal.batch())
+    assert peer.hello().journal == (1, 2)
+
+
 def test_each_change_is_a_delta_and_no_change_vouches(floor: Floor) -> None:
     id = badge(floor, floor.ada)
     reference = badge_reference(key_of(floor), UID)
