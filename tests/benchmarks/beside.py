@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-import httpx
-
 from tests.benchmarks.memory import MEMBERS, large_roster
 from tests.benchmarks.peers.fabomatic import fabomatic
 from tests.benchmarks.peers.machine_access import machine_access
 from tests.benchmarks.peers.nemo import nemo
 from tests.benchmarks.peers.ours import gateway
+from tests.benchmarks.peers.processes import TROUBLES
 from tests.benchmarks.result import Figure, failed, ms
 
 ROUNDS, WARM_UP = 300, 15
 STARTS, OPEN_S = 5, 3.0
 """So often a gateway is started; and the time in which it opens its other readers."""
 MACHINES = [f"laser-{n}" for n in range(8)]
-TROUBLES = (AssertionError, OSError, httpx.HTTPError, subprocess.SubprocessError)
-"""What a peer can do instead of answering; the others are measured all the same."""
 
 
 class System(Protocol):

@@ -1,9 +1,9 @@
 """Run by the Python of the peer: NEMO with NEMO-billing, accounts, and months of uses to bill.
 
-`nemo_billing_floor.py ACCOUNTS USES MONTH...` gives each account a project and each month that many uses
-of a quarter of an hour, at 24.00 an hour. A project of the member of `nemo_floor` has as many uses behind it,
-and a hard cap that they do not reach. Prints the ids of tool, member and project, and the keys of the browsers
-of the member and of a manager.
+`nemo_billing_floor.py ACCOUNTS USES MONTH...` gives each account a project, and each month that many uses
+of a quarter of an hour at 24.00 an hour. A project of the member of `nemo_floor` has as many uses behind it,
+and a hard cap that they do not reach. Prints the ids of tool, member and project, and the keys of the
+member's and of a manager's browser.
 """
 
 from __future__ import annotations

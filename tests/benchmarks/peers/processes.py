@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import httpx
 
 READY_S, END_S = 120.0, 20.0
+TROUBLES = (AssertionError, OSError, httpx.HTTPError, subprocess.SubprocessError)
+"""What a peer can do instead of answering; the others are measured all the same."""
 
 
 @contextlib.contextmanager
