@@ -68,7 +68,7 @@ def measured(name: str) -> list[Figure]:
         if part.returncode == 0:
             return [Figure(**one) for one in json.loads(Path(file.name).read_text())]
     print(said, file=sys.stderr)
-    return [failed(name, said.strip().rpartition("\n")[2])]
+    return [failed(name, said.strip().rpartition("\n")[2] or f"it ended with {part.returncode}")]
 
 
 def _ended(part: subprocess.Popen[str]) -> str:

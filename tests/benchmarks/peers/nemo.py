@@ -74,7 +74,7 @@ class Bills:
         assert answer.status_code == 302, f"NEMO: {answer.status_code} {answer.text[:200]}"
         year, number = month.split("-")
         shown = self._browser.get(
-            f"/invoices/filter/{int(year)}/{int(number)}/", params={"csv": "1", "page_size": "1000"}
+            f"/invoices/filter/{int(year)}/{int(number)}/", params={"csv": "1", "pp": "0"}
         )
         return took, len(shown.text.splitlines()) - 1
 
