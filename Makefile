@@ -57,7 +57,7 @@ lint: setup ## Check style, types, the house's arrows and the sizes of files
 
 bench: setup ## Measure beside other systems, and print a table and JSON
 	@$(PYTHON) scripts/system.py test
-	@$(VENV)/python scripts/peers.py fabomatic nemo
+	@-$(VENV)/python scripts/peers.py fabomatic nemo-billing machine-access-control
 	@$(VENV)/python -m tests.benchmarks $(ARGS)
 
 screenshots: setup ## Make the pictures of the README, and one of every page with a year of data in build/pages

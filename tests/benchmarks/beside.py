@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from tests.benchmarks.memory import MEMBERS, large_roster
 from tests.benchmarks.peers.fabomatic import fabomatic
+from tests.benchmarks.peers.machine_access import machine_access
 from tests.benchmarks.peers.nemo import nemo
 from tests.benchmarks.peers.ours import gateway
-from tests.benchmarks.result import Figure, ms
+from tests.benchmarks.peers.processes import TROUBLES
+from tests.benchmarks.result import Figure, failed, ms
 
-ROUNDS, WARM_UP = 150, 15
-STARTS = 5
-SYSTEMS = ("Makerfloor's gateway", "Fab-O-Matic's backend", "NEMO")
+ROUNDS, WARM_UP = 300, 15
+STARTS, OPEN_S = 5, 3.0
+"""So often a gateway is started; and the time in which it opens its other readers."""
+MACHINES = [f"laser-{n}" for n in range(8)]
 
 
 class System(Protocol):
@@ -25,33 +31,64 @@ class System(Protocol):
     def end(self) -> None: ...
 
 
+@contextlib.contextmanager
+def _ours(folder: Path) -> Iterator[System]:
+    with gateway(folder / "gateway", large_roster(MACHINES)) as ours:
+        ours.start()
+        time.sleep(OPEN_S)
+        yield ours
+
+
+SYSTEMS: dict[str, Callable[[Path], AbstractContextManager[System]]] = {
+    "Makerfloor's gateway": _ours,
+    "Fab-O-Matic's backend": fabomatic,
+    "machine-access-control": machine_access,
+    "NEMO": nemo,
+}
+
+
 async def taps(folder: Path) -> list[Figure]:
     """Tap at each system in turn, so that a noisy machine is noisy for all of them."""
+    figures: dict[str, list[Figure]] = {}
     with contextlib.ExitStack() as stack:
-        ours = stack.enter_context(gateway(folder / "gateway", large_roster(["laser"])))
-        ours.start()
-        ours.end()
-        others: list[System] = [stack.enter_context(fabomatic(folder)), stack.enter_context(nemo(folder))]
-        systems: list[System] = [ours, *others]
-        took: list[list[tuple[float, float]]] = [[] for _ in systems]
+        systems: dict[str, System] = {}
+        for name, begin in SYSTEMS.items():
+            try:
+                systems[name] = stack.enter_context(begin(folder))
+            except TROUBLES as error:
+                figures[name] = [failed(f"{name}: tap", error)]
+        took: dict[str, list[tuple[float, float]]] = {name: [] for name in systems}
         for _ in range(ROUNDS + WARM_UP):
-            for system, samples in zip(systems, took, strict=True):
-                samples.append(system.tap())
-                system.end()
-    figures: list[Figure] = []
-    for name, samples in zip(SYSTEMS, took, strict=True):
-        for n, what in enumerate(("allowed", "recorded")):
-            times = [sample[n] for sample in samples[WARM_UP:]]
-            figures += [
-                Figure(f"{name}: tap → {what}, median", ms(times, 0.5), "ms"),
-                Figure(f"{name}: tap → {what}, p99", ms(times, 0.99), "ms"),
-            ]
-    return figures
+            for step in (_tap, _end):
+                for name in [*systems]:
+                    try:
+                        step(systems[name], took[name])
+                    except TROUBLES as error:
+                        del systems[name]
+                        figures[name] = [failed(f"{name}: tap", error)]
+    figures |= {name: _figures(name, took[name][WARM_UP:]) for name in systems}
+    return [one for name in SYSTEMS for one in figures[name]]
+
+
+def _tap(system: System, took: list[tuple[float, float]]) -> None:
+    took.append(system.tap())
+
+
+def _end(system: System, took: list[tuple[float, float]]) -> None:
+    system.end()
+
+
+def _figures(name: str, took: list[tuple[float, float]]) -> list[Figure]:
+    return [
+        Figure(f"{name}: tap → {what}, {part}", ms([one[n] for one in took], of), "ms")
+        for n, what in enumerate(("allowed", "recorded"))
+        for part, of in (("median", 0.5), ("p99", 0.99))
+    ]
 
 
 async def start(folder: Path) -> list[Figure]:
     """Start a gateway that has a roster on disk, again and again; its first tap is waiting."""
-    roster = large_roster(["laser"])
+    roster = large_roster(MACHINES[:1])
     took: list[float] = []
     for n in range(STARTS):
         with gateway(folder / str(n), roster) as one:

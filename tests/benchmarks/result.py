@@ -11,21 +11,32 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+LONGEST = 200
+"""So many characters of an error stand in the table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One measured figure; `floor` is what the same machine did in the same run with the bare minimum."""
 
     what: str
-    value: float
+    value: float | None
     unit: str
     floor: float | None = None
     goal: str = ""
     held: bool | None = None
+    said: str = ""
+    """Why there is no value: "failed: …" or "not run: …"."""
 
     @property
     def ratio(self) -> float | None:
-        return self.value / self.floor if self.floor else None
+        return self.value / self.floor if self.floor and self.value is not None else None
+
+
+def failed(what: str, error: BaseException | str) -> Figure:
+    """Return the row of what was not measured; an error says "not run: …" itself where that is the reason."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return Figure(what, None, "", said=words if words.startswith("not run") else f"failed: {words}"[:LONGEST])
 
 
 def quantile(samples: Sequence[float], part: float) -> float:
@@ -67,7 +78,8 @@ def table(figures: Sequence[Figure]) -> str:
         floor = f"{figure.floor:g} {figure.unit}" if figure.floor is not None else "–"
         ratio = f"{figure.ratio:.2f} ×" if figure.ratio else "–"
         held = {True: "yes", False: "**no**", None: "–"}[figure.held]
-        value = f"{figure.value:g} {figure.unit}"
+        value = figure.said if figure.value is None else f"{figure.value:g} {figure.unit}"
+        value = value.replace("|", "¦")
         lines.append(f"| {figure.what} | {value} | {floor} | {ratio} | {figure.goal or '–'} | {held} |")
     return "\n".join(lines)
 

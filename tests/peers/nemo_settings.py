@@ -1,4 +1,7 @@
-"""Settings by which NEMO runs as a peer of benchmarks: SQLite below NEMO_FLOOR, and no letters."""
+"""Settings by which NEMO runs as a peer of benchmarks: SQLite below NEMO_FLOOR, and no letters.
+
+With NEMO_BILLING set, its plugin NEMO-billing is switched on: rates, invoices and hard caps.
+"""
 
 import os
 from pathlib import Path
@@ -20,7 +23,9 @@ STATIC_ROOT, MEDIA_ROOT = str(FLOOR / "static"), str(FLOOR / "media")
 LOGIN_URL = LOGIN_REDIRECT_URL = "landing"
 TIME_ZONE, USE_TZ, USE_I18N = "UTC", True, False
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(FLOOR / "nemo.db")}}
+BILLING = ["NEMO_billing", "NEMO_billing.rates", "NEMO_billing.invoices"]
 INSTALLED_APPS = [
+    *(BILLING if os.environ.get("NEMO_BILLING") else []),
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",

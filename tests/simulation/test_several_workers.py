@@ -9,13 +9,12 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -23,22 +22,20 @@ import aiomqtt
 import httpx
 import pytest
 from sqlalchemy import func
-from sqlmodel import Session, select
+from sqlmodel import select
 
 from booking_api.crew import part_of
 from booking_api.db import Database
-from booking_api.gateways import enrol
 from booking_api.ledger.models import LedgerEntry
-from booking_api.machines import service as machines
 from booking_api.metering.models import JournalHead, JournalRecord, Quarantined
 from booking_api.sessions.models import MachineSession, SessionState
-from floor.wire.journal import JournalAck
-from floor.wire.messages import Alive, Hello, Station, Stations
-from floor.wire.topics import DELIVERY, Channel, topic
+from floor.wire.messages import Station, Stations
+from floor.wire.topics import Channel, topic
 from floor.words import Activity, StationState
 from tests.kit.cable import Cable, cable
 from tests.kit.mosquitto import Mosquitto, mosquitto
-from tests.kit.server import NOW_MS, Writer, make_floor
+from tests.kit.senders import SETTINGS, Pi, free_ports, furnish
+from tests.kit.server import NOW_MS, make_floor
 from tests.peers.postgres import PostgresPeer, run_postgres
 
 KEPT, FAR, WORKERS = 2, 3, 3
@@ -52,64 +49,6 @@ AGAIN_S = 3.0
 PATIENCE_S = 90
 TAKES_OVER_S = 20.0
 """A worker that was killed frees its locks at once; the rest is a busy machine's time."""
-SETTINGS = """
-[server]
-data = "data"
-port = {port}
-[database]
-url = "{url}"
-[broker]
-port = {broker}
-"""
-
-
-@dataclass
-class Pi:
-    """A gateway that sends its journal batch by batch, and again what is not acknowledged."""
-
-    name: str
-    member: str
-    acknowledged: int = 0
-    sent: int = 0
-    writer: Writer = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.writer = Writer(gateway=self.name, start_ms=NOW_MS + GATEWAYS.index(self.name))
-        for _ in range(SESSIONS):
-            self.writer.session(self.member, 10, machine=f"saw-{self.name}")
-
-    @property
-    def done(self) -> bool:
-        return self.acknowledged == len(self.writer.entries)
-
-    async def run(self, port: int) -> None:
-        async with aiomqtt.Client("127.0.0.1", port) as client:
-            await client.subscribe(f"mf/{self.name}/down/ack", qos=1)
-            await self._say(client, Channel.ALIVE, Alive(gateway=self.name, online=True).encode())
-            hello = Hello(gateway=self.name, boot_id="b", software="1", journal_epoch=1, next_seq=1)
-            await self._say(client, Channel.HELLO, hello.encode())
-            while not self.done:
-                last = min(self.acknowledged + BATCH, len(self.writer.entries))
-                for _ in range(2):  # a broker may deliver it twice
-                    batch = self.writer.batch(self.acknowledged + 1, last)
-                    await self._say(client, Channel.JOURNAL, batch.encode())
-                await self._hear(client, last)
-
-    async def _hear(self, client: aiomqtt.Client, last: int) -> None:
-        """Wait until all of it is acknowledged, or for as long as a gateway has patience."""
-        ends_s = time.monotonic() + AGAIN_S
-        while self.acknowledged < last and (left_s := ends_s - time.monotonic()) > 0:
-            try:
-                message = await asyncio.wait_for(anext(client.messages), left_s)
-            except TimeoutError:
-                return
-            payload = message.payload
-            assert isinstance(payload, bytes)
-            self.acknowledged = JournalAck.decode(payload, DELIVERY[Channel.ACK].limit_bytes).seq
-
-    async def _say(self, client: aiomqtt.Client, channel: Channel, payload: bytes) -> None:
-        how = DELIVERY[channel]
-        await client.publish(topic(self.name, channel), payload, qos=how.qos, retain=how.retained)
 
 
 @dataclass
@@ -165,29 +104,6 @@ class Server:
         return [int(found[1]) if (found := re.search(pattern, text)) else 0 for text in said]
 
 
-def free_ports() -> int:
-    """Return the first of enough free ports in a row."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        try:
-            for port in range(first, first + WORKERS + 1):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-
-
-def furnish(session: Session, vault: object) -> None:
-    for name in GATEWAYS:
-        enrol.enrol(session, vault, name, NOW_MS)  # type: ignore[arg-type] # the floor's own
-        session.flush()
-        details = machines.MachineDetails(id=f"saw-{name}", name=name, gateway=name, tariff="laser")
-        machines.add(session, details, NOW_MS)
-
-
 @contextmanager
 def serving(folder: Path, name: str, settings: str, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     file = folder / f"{name}.toml"
@@ -211,10 +127,10 @@ def postgres() -> Iterator[PostgresPeer]:
 
 @pytest.fixture
 def server(tmp_path: Path, postgres: PostgresPeer) -> Iterator[Server]:
-    url, port = postgres.name(), free_ports()
+    url, port = postgres.name(), free_ports(WORKERS)
     floor = make_floor(url, tmp_path / "data")
     with floor.db.write() as session:
-        furnish(session, floor.vault)
+        furnish(session, floor.vault, GATEWAYS)
     with mosquitto(tmp_path) as broker:
         settings = SETTINGS.format(port=port, url=url, broker=broker.port)
         with serving(tmp_path, "near", settings, "--workers", str(KEPT)) as process:
@@ -253,7 +169,10 @@ async def show_a_use(client: aiomqtt.Client) -> None:
 
 @pytest.mark.timeout(300)
 async def test_workers_are_lost_under_load_and_each_entry_is_applied_once(server: Server) -> None:
-    pis = [Pi(name, server.member) for name in GATEWAYS]
+    pis = [
+        Pi(name, server.member, NOW_MS + n, SESSIONS, BATCH, AGAIN_S, copies=2)
+        for n, name in enumerate(GATEWAYS)
+    ]
     async with httpx.AsyncClient(timeout=10) as client, cable(server.broker.port) as line:
         await until(lambda: server.leader(client))
         with server.far(line.port):
