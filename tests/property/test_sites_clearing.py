@@ -66,6 +66,8 @@ def test_books_agree_whatever_happens(steps: list[tuple[str, Pair, int]]) -> Non
         net.courier.sites = whole
         net.look()
         net.look()
+        for host, home in PAIRS:  # as the next `settle` begins
+            net.courier.complete(host, home, net.now_ms)
         assert net.courier.compare() == []
         stands = {pair: [micro for id, micro in posted[pair] if id not in undone] for pair in PAIRS}
         for pair in PAIRS:
