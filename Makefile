@@ -48,6 +48,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.simulation.broker_troubles
 	@$(VENV)/python -m pytest tests/contract/broker_cluster.py
 	@$(VENV)/python -m tests.simulation.week
+	@$(VENV)/python -m tests.simulation.day
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 
