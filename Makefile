@@ -49,6 +49,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.contract.broker_cluster
 	@$(VENV)/python -m pytest -s tests/contract/postgres_failover.py
 	@$(VENV)/python -m tests.simulation.week
+	@$(VENV)/python -m tests.simulation.day
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
 	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -14,6 +16,18 @@ STATES = ("busy", "powered_idle", "reserved_unused", "locked_out", "offline", "f
 # A second series for each would say when it began, which nothing here asks.
 disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus_client has no type here
 BUCKETS_S = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is counted of one machine each second, looked up once; `states` by their names."""
+
+    observed: Counter
+    states: Mapping[str, Counter]
+    powered_without_session: Counter
+    reachable: Gauge
+    mismatch: Gauge
+    roster_ages: Gauge
 
 
 class Metrics:
@@ -80,6 +94,17 @@ class Metrics:
             self.taps.labels(machine, outcome)
         for stop_type in StopType:
             self.sessions.labels(machine, stop_type)
+
+    def watched(self, machine: str) -> Watched:
+        """Return what is counted of a machine each second; its gauges are shown from now on."""
+        return Watched(
+            self.observed.labels(machine),
+            {state: self.states.labels(machine, state) for state in STATES},
+            self.powered_without_session.labels(machine),
+            self.reachable.labels(machine),
+            self.mismatch.labels(machine),
+            self.roster_ages.labels(machine),
+        )
 
     def exposition(self) -> bytes:
         """Return all metrics as text; takes milliseconds, so call it off the event loop."""

@@ -192,8 +192,10 @@ class RosterStore:
         known_age = self._clock.wall_ms() - message.issued_ms if self._clock.known() else 0
         self._age_when_taken_ms = max(0, known_age)
 
-    @staticmethod
-    def _machine(entry: RosterMachine) -> Machine:
+    def _machine(self, entry: RosterMachine) -> Machine:
+        held = self.machines.get(entry.id)
+        if held and held.entry is entry:  # most deltas are of members
+            return held
         try:
             return Machine(entry, tuple(tariff.load(table, entry.id) for table in entry.tariffs))
         except ConfigError as error:

@@ -29,7 +29,7 @@ class RosterAge:
         most_s = station.policy.max_roster_age_s
         left_s = most_s - roster.age_s()
         before, self.ages = self.ages, bool(roster.version) and left_s <= warn_s(most_s)
-        station.services.metrics.roster_ages.labels(station.machine).set(self.ages)
+        station.view.gauges.roster_ages.set(self.ages)
         if not self.ages:
             self._told_ms = None
         elif self._told_ms is None or at_ms - self._told_ms >= DAY_S * 1000:

@@ -291,7 +291,7 @@ class Station:
 
     async def _check_relay(self, at_ms: int, since: float) -> None:
         words = self.contact.disobeys(at_ms)
-        self.services.metrics.mismatch.labels(self.machine).set(bool(words))
+        self.view.gauges.mismatch.set(bool(words))
         if words and not isinstance(self.state, LockedOut):
             self.alarm("relay_mismatch", words)
             await self._step(session_events.Faulted(StopType.FAULT, words, at_ms), since)

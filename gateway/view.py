@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from firmware_bridge.gauges import GAUGES_MAX, Shows
@@ -12,6 +12,7 @@ from floor.access import AccountStanding, Lease
 from floor.session_states import Free, Holding, LockedOut, Proving, Running, RunOn, Waiting
 from floor.wire import messages
 from floor.words import Activity, DenialReason, Purpose, StationState, StopType
+from gateway.metrics import Watched
 from gateway.prices import Price
 from hardware.ports import Follows, Lamp, Screen, Sound
 
@@ -73,6 +74,15 @@ class View:
         self._noted_ms: int | None = None
         self._since_ms = 0
         self._shown_state = StationState.FREE
+        # A protocol is asked for by name, method by method: too long for what happens each second.
+        panel, driver = station.devices.panel, station.devices.driver
+        self._follows = panel if isinstance(panel, Follows) else None
+        self._shows = driver if isinstance(driver, Shows) else None
+
+    @cached_property
+    def gauges(self) -> Watched:
+        """What Prometheus reads of the station from its first second on."""
+        return self._station.services.metrics.watched(self._station.machine)
 
     @property
     def state(self) -> StationState:
@@ -162,8 +172,8 @@ class View:
 
     def follow(self, at_ms: int) -> None:
         """Keep a panel that follows the session up to date: price, time left, no note for ever."""
-        panel, lease = self._station.devices.panel, self._lease
-        if not isinstance(panel, Follows):
+        panel, lease = self._follows, self._lease
+        if panel is None:
             return
         if self._noted_ms is not None and at_ms - self._noted_ms >= NOTE_MS:
             self.refresh()
@@ -278,8 +288,8 @@ class View:
 
     def _readings(self) -> list[messages.Reading]:
         """Return what the machine's gauges show, where its driver can tell and the machine is in reach."""
-        driver = self._station.devices.driver
-        if not isinstance(driver, Shows) or not self._station.side.reachable:
+        driver = self._shows
+        if driver is None or not self._station.side.reachable:
             return []
         return [
             messages.Reading(name=one.name, value=one.value, target=one.target, unit=one.unit)
@@ -296,16 +306,14 @@ class View:
 
     def count(self, elapsed_s: float) -> None:
         """Add the seconds since the last tick to what Prometheus reads."""
-        station, metrics = self._station, self._station.services.metrics
+        station, gauges = self._station, self.gauges
         left = station.adoption.session_id is not None  # it may be somebody's: that is about to be proven
         in_session = isinstance(station.state, Running | Holding) or left
-        metrics.observed.labels(station.machine).inc(elapsed_s)
-        metrics.states.labels(station.machine, self._use(in_session)).inc(elapsed_s)
-        metrics.reachable.labels(station.machine).set(station.side.reachable)
-        powered = station.contact.powered
-        metrics.powered_without_session.labels(station.machine).inc(
-            elapsed_s if powered and not in_session else 0
-        )
+        gauges.observed.inc(elapsed_s)
+        gauges.states[self._use(in_session)].inc(elapsed_s)
+        gauges.reachable.set(station.side.reachable)
+        if not in_session and station.contact.powered:
+            gauges.powered_without_session.inc(elapsed_s)
 
     def _use(self, in_session: bool) -> str:
         station = self._station

@@ -248,8 +248,10 @@ def account_name(first: str, last: str) -> str:
 
 def next_number(session: Session) -> str:
     """Return the number after the greatest that is all digits."""
-    numbers = [int(number) for number in session.exec(select(Member.number)) if number.isdecimal()]
-    return str(max(numbers, default=0) + 1)
+    number = func.ltrim(Member.number, "0")  # of those, the longest is the greatest
+    digits = select(number).where(func.ltrim(Member.number, "0123456789") == "")
+    greatest = session.exec(digits.order_by(func.length(number).desc(), number.desc()).limit(1)).first()
+    return str(int(greatest or 0) + 1)
 
 
 def _check_free(session: Session, id: str | None, number: str | None, email: str | None) -> None:

@@ -41,8 +41,9 @@ _COLUMNS = tuple(MachineSession.model_fields)
 class Gathered:
     """What a batch changes, by table. `lockouts` are in order: (machine, reason or None, by, recorded_ms).
 
-    `left` are the accounts that no longer pay for a session, because its member chose another; `prints` the
-    facts that may concern the print queue, in order.
+    `holding` are sessions that began, or may spend another amount or from another account; `left` are the
+    accounts that no longer pay for a session, because its member chose another; `prints` the facts that may
+    concern the print queue, in order.
     """
 
     sessions: dict[str, Row] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Gathered:
     alarms: list[Row] = field(default_factory=list)
     clocks: dict[str, Row] = field(default_factory=dict)
     lockouts: list[tuple[str, str | None, str, int]] = field(default_factory=list)
+    holding: set[str] = field(default_factory=set)
     left: set[str] = field(default_factory=set)
     prints: list[Fact] = field(default_factory=list)
     software: str | None = None
@@ -232,6 +234,7 @@ class Gatherer:
             "state": SessionState.OPEN,
             "exception": "",
         }
+        self.gathered.holding.add(fact.session_id)
         repair_time(row, self._boots.get(entry.boot_id))
         if row["stop_type"] is not None:
             self.gathered.ended.add(fact.session_id)
@@ -245,6 +248,7 @@ class Gatherer:
                 self._chosen(entry, row, fact)
             case HoldRaised(limit_micro=limit) if row["limit_micro"] is not None:
                 row["limit_micro"] = limit
+                self.gathered.holding.add(fact.session_id)
 
     def _chosen(self, entry: JournalEntry, row: Row, fact: AccountChosen) -> None:
         if fact.account == row["account"]:  # told again, as above
@@ -254,6 +258,7 @@ class Gatherer:
             self._alarm(entry, row["machine"] or None, "account_refused", words)
             return
         self.gathered.left.add(choices.apply(row, fact))
+        self.gathered.holding.add(fact.session_id)
 
     def _metered(self, entry: JournalEntry, fact: SessionMetered) -> None:
         row = self._row(entry, fact.session_id)

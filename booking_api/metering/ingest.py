@@ -159,9 +159,10 @@ def _write_facts(session: Session, gathered: Gathered, now_ms: int) -> None:
     touched = {id: gathered.sessions[id] for id in gathered.touched}
     insert_rows(session, MachineSession, [row for id, row in touched.items() if id not in gathered.known])
     insert_rows(session, MachineSession, [row for id, row in touched.items() if id in gathered.known], _PUT)
-    # A session takes what it may spend while it runs; what an ended one cost is told when it is posted.
-    holding = {row["account"] for row in touched.values() if row["limit_micro"]}
-    credit_changed(session, holding | gathered.left, now_ms)
+    # A session takes what it may spend while it runs, and a checkpoint changes nothing of that; what an
+    # ended one cost is told when it is posted.
+    held = [touched[id] for id in gathered.holding | gathered.ended]
+    credit_changed(session, {row["account"] for row in held if row["limit_micro"]} | gathered.left, now_ms)
     ended = [gathered.sessions[id] for id in gathered.ended]
     used.moved(session, ended, now_ms)
     use.moved(session, ended)

@@ -37,6 +37,7 @@ class Lived:
     sessions: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
     hours: float = 0.0
+    entries: int = 0
     contradictions: list[str] = field(default_factory=list)
 
 
@@ -59,6 +60,7 @@ def _sum_up(world: World) -> Lived:
         ends=Counter(use.how for use in world.uses),
         sessions=Counter(str(row.state) for row in rows),
         happened=world.happened,
+        entries=world.entries(),
         hours=(world.loop.now_s - 1_000) / 3_600,
         contradictions=judge(world),
     )

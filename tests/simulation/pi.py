@@ -139,10 +139,12 @@ class Pi:
         machines: list[str],
         name: str = "gw",
         label: str = "gw",
+        checkpoint_s: int = CHECKPOINT_S,
     ) -> None:
         self.loop: VirtualLoop = asyncio.get_running_loop()  # type: ignore[assignment]
         self.folder, self.hub, self.random, self.base_ms = folder, hub, random, base_ms
         self.keys, self.name, self.label = keys, name, label
+        self.checkpoint_s = checkpoint_s
         self.queue = StepQueue()
         self.lives = self.boots = 0
         self.dead, self.stopping = True, False
@@ -230,7 +232,7 @@ class Pi:
             stations=(),
             http_port=0,
             http_stations="off",
-            checkpoint_s=CHECKPOINT_S,
+            checkpoint_s=self.checkpoint_s,
         )
         self.gateway = Gateway(config, wired, PiClock(self))
         self.queue = QUEUES.made.pop()

@@ -27,8 +27,10 @@ class Troubles:
         ]  # fmt: skip
         if self.world.plan.leaps:
             kinds.append(self._server_clock_jumps)
+        if self.world.plan.human:
+            kinds.append(self._storm)
         while True:
-            await asyncio.sleep(self.random.uniform(2, 70) * self.world.plan.pace)
+            await asyncio.sleep(self.random.uniform(2, 70) * self.world.plan.pace * self.world.plan.seldom)
             kind = self.random.choice(kinds)
             self.pi.happened[kind.__name__.strip("_").replace("_", " ")] += 1
             await kind()
@@ -110,6 +112,9 @@ class Troubles:
         self.world.hub.sever(identifier)
         for_s = self.random.choice((self.random.uniform(1, 20), self.random.uniform(20, 1_500)))
         self.loop.call_later(for_s, self.world.hub.cut.discard, identifier)
+
+    async def _storm(self) -> None:
+        self.world.storm(self.random.uniform(60, 1_800))
 
     async def _broker_dies(self) -> None:
         self.world.hub.restart()

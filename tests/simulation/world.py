@@ -18,24 +18,31 @@ from pathlib import Path
 from random import Random
 from typing import TypeVar
 from unittest import mock
-from zoneinfo import ZoneInfo
 
-from booking_api.accounts import service as accounts
-from booking_api.badges import service as badges
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+from booking_api.accounts.models import Account
+from booking_api.badges.models import Badge
 from booking_api.broker.settings import BrokerSettings
 from booking_api.clock import Clock
 from booking_api.db import Database
 from booking_api.gateways import enrol
+from booking_api.gateways.changes import Subject, changed
 from booking_api.gateways.keys import open_signer
 from booking_api.gateways.office import Office
 from booking_api.link import Link
 from booking_api.live import LiveFloor
 from booking_api.machines import service as machines
-from booking_api.members import service as members
+from booking_api.members.models import Member
+from booking_api.metering.models import JournalRecord
 from floor.words import BadgeKind
+from gateway.app import TICK_S
+from gateway.link import SHOW_EVERY_S
 from tests.kit.engine import url_in
 from tests.kit.server import NOW_MS, Floor, make_floor
-from tests.simulation.pi import QUEUES, Pi, PiClock, Use
+from tests.simulation.people import ADA, BEN, BERLIN, People
+from tests.simulation.pi import CHECKPOINT_S, QUEUES, Pi, PiClock, Use
 from tests.simulation.troubles import Troubles
 from tests.simulation.virtual import TimeModule, VirtualLoop
 from tests.simulation.wire import STORMY, Hub, Weather
@@ -47,10 +54,10 @@ POLICIES: dict[str, dict[str, object]] = {
 }
 BASES_MS = {"autumn": 1_792_882_800_000, "spring": 1_806_192_000_000}
 """An hour before Berlin's clocks change: 25 October 2026 and 28 March 2027, 00:00 UTC."""
-ADA, BEN, STRANGER = b"\x62\xe3\x08\x6c\xed", b"\x01\x02\x03\x04\x05", b"\x09\x09\x09\x09\x09"
 ENOUGH = 50
 """Of problems: the rest would be the same."""
 SETTLE_S = 6_000.0
+TIDY_EVERY_S = 600
 HAUNTED_S = 950.0
 T = TypeVar("T")
 
@@ -60,9 +67,12 @@ class Plan:
     """What to simulate; `faults` False is a calm day.
 
     It lasts until there were so many `sessions`, or so many `hours` where they are given. `pace` is how many
-    times as long as usual people wait and machines may be used. Every second one of the `people` may owe
-    `limit_micro`, where it is given; `twins` are computers with a copy of a gateway's card. With `leaps`
-    clocks go far off too, and the server's own.
+    times as long as usual people wait and machines may be used. Of the `people` every second, or every one of
+    `limited_each`, may owe `limit_micro`, where it is given; `twins` are computers with a copy of a gateway's
+    card. With `leaps` clocks go far off too, and the server's own. `seldom` is how many times as seldom as
+    usual something goes wrong. On a `human` day few come by night and most in the evening, regulars more
+    often than others, and the network is in order but for storms. `coarse` is how many times as seldom as
+    usual stations tick, boards are told, checkpoints are made and the server looks whether rosters changed.
     """
 
     seed: int
@@ -76,6 +86,15 @@ class Plan:
     limit_micro: int | None = None
     twins: int = 0
     leaps: bool = False
+    seldom: int = 1
+    human: bool = False
+    coarse: int = 1
+    limited_each: int = 2
+
+    @property
+    def longest_s(self) -> int:
+        """For how long a machine can be used at most."""
+        return self.pace * max(int(str(policy["max_duration_s"])) for policy in POLICIES.values())
 
     def policies(self, gateway: int) -> dict[str, dict[str, object]]:
         """Return the machines of one gateway, from 0 on, with their policies."""
@@ -104,7 +123,10 @@ class World:
         self.machines = {name: plan.policies(n) for n, name in enumerate(self.names)}
         self.limits: dict[str, int] = {}
         self.members: dict[bytes, str] = {}
+        self.storms = 0
         self.floor = self._floor(folder / "server")
+        self.uids = list(self.members)
+        self.badge_of = {member: uid for uid, member in self.members.items()}
         self.signer = open_signer(folder / "server")
         self.pis = [self._pi(name, name) for name in self.names]
         self.problems: list[str] = []
@@ -113,16 +135,15 @@ class World:
     def _pi(self, name: str, label: str) -> Pi:
         with self.floor.db.read() as session:
             badge_key = enrol.recall(session, self.floor.vault, name).badge_key
-        keys = badge_key, b64decode(self.signer.public_key)
-        return Pi(
-            self.folder, self.hub, self.random, self.base_ms, keys, list(self.machines[name]), name, label
-        )
+        keys, machines = (badge_key, b64decode(self.signer.public_key)), list(self.machines[name])
+        every_s = self.plan.coarse * CHECKPOINT_S
+        return Pi(self.folder, self.hub, self.random, self.base_ms, keys, machines, name, label, every_s)
 
     def _floor(self, data: Path) -> Floor:
         data.mkdir(parents=True)
         made = make_floor(url_in(data), data)
         made.db.close()
-        floor = Floor(Database(made.db.url, data, ZoneInfo("Europe/Berlin")), made.vault, made.ada, made.ben)
+        floor = Floor(Database(made.db.url, data, BERLIN), made.vault, made.ada, made.ben)
         with floor.db.write() as session:
             for name, policies in self.machines.items():
                 if name != "gw":
@@ -139,15 +160,28 @@ class World:
                     machines.add(session, details, NOW_MS)
             self.members = {ADA: floor.ada, BEN: floor.ben}
             for n in range(2, self.plan.people):
-                member = members.add(session, members.MemberDetails(first_name=f"Member {n}"), NOW_MS)
-                self.members[b"\x0a" + n.to_bytes(4, "big")] = member.id
-            for n, (uid, member_id) in enumerate(self.members.items()):
-                badges.enrol(session, floor.vault, member_id, uid, BadgeKind.UID_125KHZ, "", NOW_MS)
-                if self.plan.limit_micro is not None and n % 2:
-                    self.limits[member_id] = self.plan.limit_micro
-                    limit = {"credit_limit_micro": self.plan.limit_micro}
-                    accounts.set_limits(session, member_id, limit, NOW_MS)
+                self.members[b"\x0a" + n.to_bytes(4, "big")] = f"member-{n}"
+            if self.plan.limit_micro is not None:
+                limited = list(self.members.values())[1 :: self.plan.limited_each]
+                self.limits = dict.fromkeys(limited, self.plan.limit_micro)
+            self._admit(session, floor)
         return floor
+
+    def _admit(self, session: Session, floor: Floor) -> None:
+        """Write the members as rows, all at once: to admit thousands one by one takes minutes."""
+        for n, id in enumerate(self.members.values()):
+            if id not in (floor.ada, floor.ben):
+                names = {"first_name": f"Member {n}", "last_name": "", "shown_name": f"Member {n}"}
+                session.add(Account(id=id, name=id, created_ms=NOW_MS))
+                session.add(Member(id=id, number=f"{100 + n}", account=id, created_ms=NOW_MS, **names))
+        session.flush()
+        for id, limit_micro in self.limits.items():
+            session.get_one(Account, id).credit_limit_micro = limit_micro
+        seal, look_up, kind = floor.vault.seal, floor.vault.lookup, BadgeKind.UID_125KHZ
+        for n, (uid, id) in enumerate(self.members.items()):
+            sealed = {"uid_sealed": seal(uid), "uid_lookup": look_up(uid)}
+            session.add(Badge(id=f"badge-{n}", member=id, kind=kind, enrolled_ms=NOW_MS, **sealed))
+        changed(session, Subject.FLOOR, "members", NOW_MS)
 
     # The server
 
@@ -181,6 +215,18 @@ class World:
         for pi in self.pis:
             pi.lied.add(pi.boot_id)
 
+    def storm(self, for_s: float) -> None:
+        """Let the network lose, repeat and delay messages for a while."""
+        self.storms += 1
+        self.hub.weather = STORMY
+
+        def pass_by() -> None:
+            self.storms -= 1
+            if not self.storms:
+                self.hub.weather = Weather()
+
+        self.loop.call_later(for_s, pass_by)
+
     def server_ms(self) -> int:
         """Return what the server's clock shows."""
         return self.pis[0].true_ms() + self.server_offset_ms
@@ -191,6 +237,11 @@ class World:
     def uses(self) -> list[Use]:
         """The truth: every time for which a machine had power."""
         return [use for pi in self.pis for contact in pi.contacts.values() for use in contact.uses]
+
+    def entries(self) -> int:
+        """Return how many journal entries the server has."""
+        with self.floor.db.read() as session:
+            return session.exec(select(func.count()).select_from(JournalRecord)).one()
 
     def pi_of(self, boot_id: str) -> Pi:
         """Return whose boot this was."""
@@ -207,10 +258,12 @@ class World:
             pi.start()
         await asyncio.sleep(5)
         acting = [task for pi in self.pis for task in self._visited(pi)]
+        if self.plan.hours:
+            acting.append(asyncio.create_task(self._tidy()))
         watching = asyncio.create_task(self._watch())
         if self.plan.faults:
             acting += [asyncio.create_task(Troubles(self, pi).go_on()) for pi in self.pis]
-        self.hub.weather = STORMY if self.plan.faults else Weather()
+        self.hub.weather = STORMY if self.plan.faults and not self.plan.human else Weather()
         for n in range(self.plan.twins):
             await asyncio.sleep(120 * self.plan.pace)
             twin = await self._clone(self.pis[n])
@@ -260,7 +313,7 @@ class World:
     async def _settle(self) -> None:
         """Wait until nobody uses anything, the server has all, and no old message comes again."""
         quiet_s = self.loop.now_s + (HAUNTED_S if self.plan.faults else 30)
-        until_s = quiet_s + SETTLE_S
+        until_s = quiet_s + max(SETTLE_S, self.plan.longest_s + 1_000)
         while self.loop.now_s < until_s:
             await asyncio.sleep(20)
             behind = [pi.label for pi in self.pis if pi.gateway is None or pi.gateway.journal.lag]
@@ -270,38 +323,15 @@ class World:
         self.problems.append(f"the journal of {behind} did not reach the server after all was mended")
 
     def _visited(self, pi: Pi) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self._people(pi, machine)) for machine in pi.contacts]
+        return [asyncio.create_task(People(self, pi).use(machine)) for machine in pi.contacts]
 
-    async def _people(self, pi: Pi, machine: str) -> None:
-        random, pace = self.random, self.plan.pace
-        stays = "card_must_stay" in self.machines[pi.name][machine]
+    async def _tidy(self) -> None:
+        """Let the journals find, as each does in a quiet minute, that their write-ahead log has grown."""
         while True:
-            waits_s = random.choice((random.uniform(1.5, 6), random.uniform(5, 60), random.uniform(20, 300)))
-            await asyncio.sleep(waits_s * pace)
-            reader = pi.readers.get(machine)
-            if reader is None or pi.dead:
-                continue
-            uid = self._somebody(pi, machine)
-            pi.taps[machine] = self.loop.now_s, self.members.get(uid, "nobody")
-            with contextlib.suppress(asyncio.QueueFull):
-                await reader.tap(uid)
-                lies_s = random.uniform(5, 120) * pace if stays and random.random() < 0.7 else 0.3
-                await asyncio.sleep(lies_s)
-                if not pi.dead:
-                    await reader.remove(uid)
-
-    def _somebody(self, pi: Pi, machine: str) -> bytes:
-        """Return whose badge comes next: of many people, mostly that of whoever uses the machine."""
-        if self.plan.people == 2:
-            return self.random.choices((ADA, BEN, STRANGER), (6, 4, 1))[0]
-        roll = self.random.random()
-        if roll < 0.05:
-            return STRANGER
-        contact = pi.contacts[machine]
-        if roll < 0.7 and contact.closed:
-            user = contact.uses[-1].member
-            return next(uid for uid, member in self.members.items() if member == user)
-        return self.random.choice(list(self.members))
+            await asyncio.sleep(TIDY_EVERY_S)
+            for pi in self.pis:
+                if not pi.dead and pi.slow_since_s is None:
+                    pi.queue.poke()
 
     async def _watch(self) -> None:
         """Look at every machine twice a second: power without a session, and power that nobody takes."""
@@ -340,7 +370,9 @@ async def lived(plan: Plan, folder: Path) -> AsyncIterator[World]:
             "gateway.journal.queue": QUEUES,
             "booking_api.clock.time": its_server,
             "aiomqtt.Client": world.hub.client,
-            "booking_api.link.OUTBOX_EVERY_S": 20.0,
+            "booking_api.link.OUTBOX_EVERY_S": plan.coarse * 20.0,
+            "gateway.app.TICK_S": plan.coarse * TICK_S,
+            "gateway.link.SHOW_EVERY_S": plan.coarse * SHOW_EVERY_S,
             "booking_api.link.BOOKS_EVERY_S": 3_600.0,
         }.items():
             stack.enter_context(mock.patch(target, value))

@@ -170,6 +170,13 @@ def test_very_many_members_come_in_at_once_and_rosters_are_told_once(floor: Floo
         assert page == sorted(page, key=lambda one: one.sort)
 
 
+def test_a_new_number_follows_the_greatest_that_is_all_digits(floor: Floor) -> None:
+    with floor.db.read() as session:
+        for number in ("0042", "9", "x99", "4-3"):
+            members.add(session, members.MemberDetails(first_name="Eve", number=number), NOW_MS)
+        assert members.add(session, members.MemberDetails(first_name="Li"), NOW_MS).number == "43"
+
+
 def test_chinese_names_are_sorted_by_pinyin_and_found_in_both_orders(floor: Floor) -> None:
     bring_in(floor, "number,name\n1,张伟\n2,Zoë Ångström\n3,陈静\n4,王芳\n5,anna Zebra\n")
     with floor.db.read() as session:

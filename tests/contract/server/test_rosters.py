@@ -21,6 +21,7 @@ from booking_api.members.models import Member
 from floor.errors import PeerError, Refused
 from floor.ids import badge_reference
 from floor.tariff import load
+from floor.wire.journal import SessionMetered
 from floor.wire.messages import Signed
 from floor.wire.roster import Roster, RosterDelta, RosterVersion
 from floor.words import BadgeKind, Role, StopType
@@ -163,6 +164,9 @@ def test_slices_never_sum_above_what_is_available(floor: Floor) -> None:
     floor.apply(journal.batch())
     one.update()
     assert one.spendable(floor.ada) == 0, "the other may still spend its 50, and this session its own"
+    journal.write(SessionMetered(session_id="s1", elapsed_ms=60_000, counters={}))
+    floor.apply(journal.batch())
+    assert one.update() is None, "a checkpoint changes nothing of what may be spent"
     journal.write(ended("s1", 90 * 60_000).model_copy(update={"stop_type": StopType.CREDIT_SPENT}))
     floor.apply(journal.batch())
     one.update()
