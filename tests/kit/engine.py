@@ -21,6 +21,7 @@ OF_SQLITE: dict[str, str] = {
     "tests/unit/test_demo_folder.py": "the demonstration's folder, which is always of SQLite",
     "tests/simulation/test_demo_floor.py": "the demonstration, which is always on SQLite",
     "tests/simulation/test_power_cuts.py": "the gateway's journal, which is always of SQLite",
+    "tests/contract/server/test_backup_commands.py::test_it_takes_everything": "a copy of a SQLite file",
     "tests/contract/server/test_server_command_line.py::test_a_full_disk": "a SQLite file that may not grow",
     "tests/docs/test_settings_documented.py": "the address of the database where none is set",
     "tests/browser": "pages in a browser, which no database changes",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.kit.engine import IS_POSTGRESQL, empty_in, url_in
 from tests.simulation.kills import Fight
 from tests.simulation.kills_oracle import contradictions, has_all, read
 from tests.simulation.processes import LAID_S, Space, until
@@ -79,6 +80,17 @@ def use(space: Space) -> None:
     space.tap_until(closed=False)
 
 
+def restore(space: Space, *arguments: str) -> None:
+    """Restore into the same folder; of PostgreSQL into another database, which the settings then name."""
+    if not IS_POSTGRESQL:
+        space.type_in("restore", *arguments)
+        return
+    said = space.type_in("restore", *arguments, "--database", empty_in(space.folder, "anew"))
+    assert "leads elsewhere. Write the database that you named." in said
+    settings = space.folder / "space" / "makerfloor.toml"
+    settings.write_text(settings.read_text().replace(url_in(space.folder), url_in(space.folder, "anew")))
+
+
 @pytest.mark.timeout(300)
 def test_a_server_that_is_restored_gets_again_what_came_after_its_backup(space: Space) -> None:
     use(space)
@@ -93,7 +105,7 @@ def test_a_server_that_is_restored_gets_again_what_came_after_its_backup(space: 
     shutil.rmtree(space.folder / "space")
     use(space)  # while there is no server
 
-    space.type_in("restore", "yesterday", "--to", "space", "--key-file", "backup.key")
+    restore(space, "yesterday", "--to", "space", "--key-file", "backup.key")
     assert len(read(space).sessions) == len(space.rig.uses) - 2
     space.start("server")
     check_bills(space)
