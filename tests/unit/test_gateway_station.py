@@ -160,6 +160,18 @@ async def test_a_welded_relay_locks_the_machine_out(bench):
     assert 'powered_without_session_seconds_total{machine="laser"} 3.0' in text
 
 
+async def test_a_contact_that_was_seen_while_it_moved_keeps_nobody_out_once_it_is_there(bench):
+    await bench.tap()
+    bench.relay.weld()
+    await bench.tap()
+    await bench.pass_s(1)
+    await bench.tap()
+    assert (await bench.facts())[-1].reason is DenialReason.MACHINE_NOT_SAFE
+    bench.relay.repair()
+    await bench.tap()
+    assert bench.relay.is_on
+
+
 async def test_a_dead_contactor_ends_the_session(bench):
     bench.relay.stick_open()
     await bench.tap()
