@@ -15,36 +15,55 @@ gc.set_threshold(50_000, 20, 50)
 
 LONG = (
     "tests/contract/test_first_machine.py",
-    "tests/simulation",
+    "tests/browser/test_every_page_browser.py",
+    "tests/simulation/test_kills.py",
     "tests/browser/test_days_browser.py",
     "tests/fuzz",
+    "tests/simulation/test_several_workers.py",
     "tests/contract/server/test_api_schema.py",
-    "tests/contract/firmware/test_firmware_octoprint.py",
-    "tests/contract/firmware/test_firmware_moonraker.py",
-    "tests/browser/test_every_page_browser.py",
-    "tests/browser/test_web_browser.py",
+    "tests/simulation/test_demo_floor.py",
     "tests/model/test_session_walk.py",
+    "tests/contract/test_broker_cluster.py",
+    "tests/simulation/test_oracle.py",
+    "tests/contract/gateway/test_gateway_life.py",
+    "tests/model/test_mutate_safety.py",
+    "tests/contract/firmware/test_firmware_octoprint.py",
     "tests/property/test_billing_history.py",
-    "tests/property/test_server_exactly_once.py",
-    "tests/contract/dashboards",
-    "tests/contract/gateway",
 )
-"""What takes longest goes first: begun last, one worker would be left with it alone."""
+"""What takes longest goes first, work beside waiting: begun last, one worker would be left with it alone."""
+WAITING = (
+    "tests/contract/gateway",
+    "tests/contract/firmware",
+    "tests/contract/dashboards",
+    "tests/contract/deploy",
+)
+"""What waits for other processes most of its time; among the rest, so that processors have work meanwhile."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    ranks = {place: rank for rank, place in enumerate(LONG)}
-
-    def rank(item: pytest.Item) -> int:
-        return min((ranks[place] for place in LONG if item.nodeid.startswith(place)), default=len(LONG))
-
     if engine.IS_POSTGRESQL:
         of_sqlite = tuple(engine.OF_SQLITE)
         config.hook.pytest_deselected(items=[one for one in items if one.nodeid.startswith(of_sqlite)])
         items[:] = [one for one in items if not one.nodeid.startswith(of_sqlite)]
-    items.sort(key=rank)
+    ranks = _ranks(list(dict.fromkeys(_file(one) for one in items)))
+    items.sort(key=lambda one: ranks[_file(one)])
     gc.collect()
     gc.freeze()
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _ranks(files: list[str]) -> dict[str, float]:
+    """Place LONG first, in its order; then the rest, with what waits spread over two thirds of it."""
+    long = {place: rank - len(LONG) for rank, place in enumerate(LONG)}
+    ranks = {file: float(rank) for place, rank in long.items() for file in files if file.startswith(place)}
+    rest = [file for file in files if file not in ranks]
+    waiting = [file for file in rest if file.startswith(WAITING)]
+    others = [file for file in rest if not file.startswith(WAITING)]
+    ranks |= {file: float(n) for n, file in enumerate(others)}
+    return ranks | {file: n * len(others) / (1.5 * len(waiting)) for n, file in enumerate(waiting)}
 
 
 def pytest_runtest_logfinish() -> None:
