@@ -51,6 +51,7 @@ campaign: setup ## Simulate thousands of sessions in which everything fails (ARG
 	@$(VENV)/python -m tests.simulation.week
 	@$(VENV)/python -m tests.simulation.day
 	@$(VENV)/python -m tests.simulation.campaign $(ARGS)
+	@MAKERFLOOR_TEST_WHOLE=1 $(MAKE) --no-print-directory test ARGS=
 	@MAKERFLOOR_TEST_ENGINE=postgresql $(MAKE) --no-print-directory test ARGS=
 
 lint: setup ## Check style, types, the house's arrows and the sizes of files

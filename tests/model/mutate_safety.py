@@ -2,7 +2,7 @@
 
 A mutation is a piece of source and what stands in its place. It is made in a copy of the package, which an
 interpreter of its own finds first; there the walk over known kinds of machines and the table of denials run.
-A mutant that they let pass is a rule that no test holds. `make test` takes every twelfth, with the one that
+A mutant that they let pass is a rule that no test holds. `make test` takes every 24th, with the one that
 changes nothing; `make campaign` takes all. By itself: python tests/model/mutate_safety.py
 """
 
