@@ -248,9 +248,11 @@ class Shared:
         if not self._leader and _LEADER not in taken:
             self._leader = await self._try(connection, _LEADER)
         share, held = await self._share(connection, taken.get(_HEARS, 0)), set(self._held)
-        for part in sorted(held)[share:]:
+        given = sorted(held)[share:]
+        held.difference_update(given)
+        self._held = frozenset(held)  # before the locks are free: another may serve them from then on
+        for part in given:
             await connection.execute("SELECT pg_advisory_unlock(%s, %s)", (_CLASS, _FIRST + part))
-            held.discard(part)
         for part in range(PARTS):
             if len(held) >= share:
                 break
