@@ -163,7 +163,7 @@ class Space:
         self.rig = Rig(folder / "rig")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.deaths: list[Death] = []
-        self._environment = os.environ | {"PATH": f"{BIN}:/usr/sbin:{os.environ['PATH']}"}
+        self.environment = os.environ | {"PATH": f"{BIN}:/usr/sbin:{os.environ['PATH']}"}
         self.commands = {"database": database.command} if database else {}
         if database:
             self.start("database")
@@ -192,12 +192,7 @@ class Space:
             ada=ADA.hex().upper(),
             ben=BEN.hex().upper(),
         )
-        done = subprocess.run(
-            ["bash", "-eu", "-c", script],
-            cwd=folder, env=self._environment | ({URL: url} if url else {}),
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done
+        self.shell(script, **({URL: url} if url else {}))
         if url:
             with (folder / "space/makerfloor.toml").open("a") as file:
                 file.write(f'[database]\nurl = "{url}"\n')
@@ -206,10 +201,20 @@ class Space:
             for machine, (_, slave) in self.readers.items():
                 file.write(STATION.format(machine=machine, tty=os.ttyname(slave), socket=folder / "rig"))
 
+    def shell(self, script: str, **more: str) -> None:
+        """Run commands in the folder, as somebody types them, with more variables set."""
+        done = subprocess.run(
+            ["bash", "-eu", "-c", script],
+            cwd=self.folder, env=self.environment | more, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done
+
     def type_in(self, *arguments: str) -> str:
         """Run a command of the server; return what it said."""
         command = [*self.commands["server"][:-1], *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done
         return done.stdout
 
@@ -225,7 +230,7 @@ class Space:
     def start(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                self.commands[name], cwd=self.folder, stdout=log, stderr=log
+                self.commands[name], cwd=self.folder, env=self.environment, stdout=log, stderr=log
             )
 
     def kill(self, name: str) -> None:
