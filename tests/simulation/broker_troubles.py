@@ -196,7 +196,7 @@ def _lived(folder: Path, rounds: int, seed: int) -> list[str]:
             )
             said = Counter(re.findall(r": (.*)", (folder / "broker.log").read_text()))
             print(*(f"the broker said {count} times: {what}" for what, count in said.items()), sep="\n")
-            return [*floor.late, *contradictions(space, [], books)]
+            return [*floor.late, *contradictions(space)]
         finally:
             space.end()
             laid.end()
