@@ -62,18 +62,18 @@ class Gateway:
         self.clock = clock
         keepers = {station.machine for station in config.stations if station.keeps}
         self._not_kept = {name for name in keepers if name in wired and not wired[name].keeps}
-        self.metrics, data = Metrics(SOFTWARE), config.data
+        self.metrics = Metrics(SOFTWARE)
         # Asked while the metrics are written, off the event loop: a disk may hang.
-        self.metrics.disk_free.set_function(lambda: free_ratio(data))
+        self.metrics.disk_free.set_function(lambda: free_ratio(config.data))
         self.roster = RosterStore(
-            data / "roster.jsonl", config.name, config.badge_key, config.server_key, clock
+            config.data / "roster.jsonl", config.name, config.badge_key, config.server_key, clock
         )
         roster_problem = self.roster.load()
-        self.journal = Journal(data / "journal.db", clock, self._degraded)
+        self.journal = Journal(config.data / "journal.db", clock, self._degraded)
         self.journal.append_seconds = self.metrics.journal_append.observe
         self.credit, self.prices, self.uses = Credit(), Prices(self.roster), Uses()
         self._problems = ("", "")
-        self.prints = PrintFiles(data, config.server, self.roster, self.metrics)
+        self.prints = PrintFiles(config.data, config.server, self.roster, self.metrics)
         services = Services(
             clock=clock,
             journal=self.journal,
@@ -115,7 +115,7 @@ class Gateway:
         )
         self.house = House(self.stations, self._alarm)
         self._orders = Orders(config.name, config.badge_key, self.house, self.codes, self.link.say)
-        self._heart, self._pulse = Heartbeat(), Pulse(data)
+        self._heart, self._pulse = Heartbeat(), Pulse(config.data)
         self._recover(roster_problem)
 
     def _recover(self, roster_problem: str | None) -> None:

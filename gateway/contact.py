@@ -15,13 +15,14 @@ class Contact:
         self._relay = relay
         self._off_since_ms: int | None = None
 
-    @property
     def obeys(self) -> bool:
-        """Whether the last look found the contact where it was told to be, or it is there by now.
+        """Return whether the contact is where it was told to be, by the last look or one now.
 
         A look may come while the contact moves, and the next a second later.
         """
-        return self._off_since_ms is None or self._is_as_told()
+        if self._off_since_ms is not None:
+            self.disobeys(self._off_since_ms)
+        return self._off_since_ms is None
 
     @property
     def powered(self) -> bool:
@@ -32,22 +33,13 @@ class Contact:
             contact = None
         return self._relay.is_on if contact is None else contact
 
-    def _is_as_told(self) -> bool:
-        try:
-            return self._fits(self._relay.feedback())
-        except MachineFault:
-            return False
-
-    def _fits(self, contact: bool | None) -> bool:
-        return contact is None or contact == self._relay.is_on
-
     def disobeys(self, at_ms: int) -> str:
         """Look at the contact; returns what is wrong once it has been wrong for a second, else ""."""
         try:
             contact = self._relay.feedback()
         except MachineFault as error:
             return str(error)
-        if self._fits(contact):
+        if contact is None or contact == self._relay.is_on:
             self._off_since_ms = None
             return ""
         if self._off_since_ms is None:

@@ -183,7 +183,7 @@ class Taps:
             clock_known=services.clock.known(),
             roster_age_s=services.roster.age_s(),
             machine_reachable=station.side.reachable,
-            power_proven_off=station.contact.obeys and station.box.fit(station.policy),
+            power_proven_off=station.contact.obeys() and station.box.fit(station.policy),
             out_of_order=repairs and station.inputs.latched in REPAIRABLE,
             closing=station.inputs.closing,
             reserved=terms.refuses,
