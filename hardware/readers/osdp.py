@@ -80,13 +80,21 @@ class Osdp:
         """Run until the line is closed; raises OSError."""
         device = self._open_device()
         try:
+            try:
+                self._attempt(device, line)
+            except _Unkeyed:  # so it is too after an answer that came late: once proves no other key
+                self._attempt(device, line)
+        finally:
+            device.close()
+
+    def _attempt(self, device: Device, line: Line) -> None:
+        try:
             self._channel.connect(device)
             self._begin(line)
             self._talk(line)
         finally:
             self._panel.disable_pd(0)
             self._channel.connect(None)
-            device.close()
 
     def _begin(self, line: Line) -> None:
         """Let libosdp notice that the reader was disabled, then enable it."""
@@ -117,9 +125,9 @@ class Osdp:
             elif alive_s is not None:
                 raise ReaderSilent("the secure channel broke")
             elif offline or now_s - begun_s >= _BEGIN_S:
-                raise ReaderSilent(_refused(channel.heard))
+                raise _refused(channel.heard)
             if now_s - channel.heard_s >= _SILENT_S:
-                raise ReaderSilent(_refused(channel.heard) if alive_s is None else "it no longer answers")
+                raise _refused(channel.heard) if alive_s is None else ReaderSilent("it no longer answers")
             line.wait(_REFRESH_S)
 
     def _happened(self, _: int, event: dict[str, Any]) -> int:
@@ -140,10 +148,14 @@ class Osdp:
         return offline
 
 
-def _refused(heard: bool) -> str:
+class _Unkeyed(ReaderSilent):
+    """Somebody answers, and the secure channel does not come to stand."""
+
+
+def _refused(heard: bool) -> ReaderSilent:
     if heard:
-        return "it answers, but not to this key: no secure channel"
-    return "nobody answers at this address and speed"
+        return _Unkeyed("it answers, but not to this key: no secure channel")
+    return ReaderSilent("nobody answers at this address and speed")
 
 
 class _Channel:
