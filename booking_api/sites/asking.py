@@ -44,7 +44,7 @@ def grant(
     if host.way is None:
         raise Refused("site_closed", "The network has no agreement by which members use this site.")
     check_traveller(session, member, now_ms)
-    most_micro = min(host.limit_micro, host.limit_micro if limit_micro is None else limit_micro)
+    most_micro = host.limit_micro if limit_micro is None else min(host.limit_micro, limit_micro)
     return passes.give(session, member, site, host.commodity, most_micro, by, now_ms)
 
 
@@ -82,11 +82,12 @@ def may_take(host: SiteKnown, kept: SitePass | None) -> bool:
     return host.way is Way.TAKE and (kept is None or kept.ended_by == kept.member)
 
 
-def refuse(session: Session, member: str, site: str) -> None:
-    """Say no to who asked, or take the question back; raises Refused where nobody asked."""
+def end(session: Session, member: str, site: str, by: str, now_ms: int) -> None:
+    """End a pass, or say no to who asked for one; raises Refused where there is neither."""
     asked = session.get(SitePass, (member, site))
     if asked is None or asked.asked_ms is None:
-        raise Refused("pass_not_found", "The member has no pass to this site.")
+        passes.end(session, member, site, by, now_ms)
+        return
     if asked.given_ms:
         asked.asked_ms = None
         session.add(asked)

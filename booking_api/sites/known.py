@@ -15,6 +15,8 @@ def others(network: Network, home: str) -> list[SiteKnown]:
     """Return all other sites of a network, as one of them is to know them."""
     found = []
     for id, site in network.sites.items():
+        if id == home:
+            continue
         terms = network.agreement(home, id)
         one = SiteKnown(
             site=id,
@@ -25,8 +27,7 @@ def others(network: Network, home: str) -> list[SiteKnown]:
         if terms is not None:
             one.way, one.limit_micro, one.fee = terms.way, terms.limit_micro, str(terms.fee)
             one.hours = terms.lease_ms // HOUR_MS
-        if id != home:
-            found.append(one)
+        found.append(one)
     return found
 
 
