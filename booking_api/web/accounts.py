@@ -25,6 +25,7 @@ from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.web.me import MonthText
 from booking_api.web.pages import Paged
+from booking_api.web.paging import ROWS, At, around
 from booking_api.web.statement import month_of, read_account
 from floor import money
 from floor.errors import Refused
@@ -35,7 +36,6 @@ Keeps = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Amount = Annotated[str, Form(max_length=20)]
 Short = Annotated[str, Form(max_length=64)]
 Named = Annotated[str, Form(max_length=100)]
-ROWS = 50
 
 
 @router.get("/accounts")
@@ -44,18 +44,19 @@ def account_list(
     who: Looks,
     page: Paged,
     text: Annotated[str, Query(max_length=100)] = "",
-    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    at: At = 0,
 ) -> Response:
     """Show teams, and people's accounts with a limit or a balance; a search asks for these rows only."""
     code, now_ms = page.context.settings.currency.code, page.context.clock.now_ms()
     with page.context.database.read() as session:
         accounts = _noteworthy(session, code, text, at)
+        before, after = around(at, len(accounts))
         values: dict[str, object] = {
             "code": code,
             "text": text,
             "accounts": accounts[:ROWS],
-            "before": max(0, at - ROWS) if at else None,
-            "after": at + ROWS if len(accounts) > ROWS else None,
+            "before": before,
+            "after": after,
         }
         if request.headers.get("hx-request"):
             return page.answer("part_accounts.html", values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Query
+from fastapi import Depends, Form
 from sqlmodel import Session, select
 from starlette.responses import RedirectResponse, Response
 
@@ -23,19 +23,17 @@ from booking_api.disputes.service import WORDS_MAX, Standing
 from booking_api.idempotency import once
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
+from booking_api.web.paging import ROWS, At
 from booking_api.web.render import Page
 from booking_api.web.statement import Booked, Names, machine_names, metered_words, receipt
+from booking_api.web.typed import Amount, Key, read_amount
 from booking_api.web.vocabulary import KINDS
-from floor import money
-from floor.errors import Refused
 from floor.ledger import EntryKind
 
 router = Router(prefix="/disputes", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 Decides = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 Words = Annotated[str, Form(max_length=WORDS_MAX)]
-Key = Annotated[str, Form(min_length=8, max_length=100)]
-ROWS = 50
 
 
 @router.get("")
@@ -44,7 +42,7 @@ def waiting(
     session: Reading,
     page: Paged,
     state: DisputeState = DisputeState.OPEN,
-    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    at: At = 0,
 ) -> Response:
     """List the disputes of a state."""
     found = service.listed(session, state, ROWS + 1, at)
@@ -75,14 +73,10 @@ def one(who: SignedIn, session: Reading, page: Paged, id: str) -> Response:
 
 @router.post("/{id}/adjust")
 def adjust(
-    who: Decides, session: Writing, page: Paged, id: str, amount: Annotated[str, Form(max_length=20)],
-    words: Words, key: Key,
-) -> Response:  # fmt: skip
+    who: Decides, session: Writing, page: Paged, id: str, amount: Amount, words: Words, key: Key
+) -> Response:
     """Give a part back."""
-    try:
-        amount_micro = money.parse(amount.strip().replace(",", "."))
-    except ValueError:
-        raise Refused("amount_malformed", "Write the amount like 12.50.") from None
+    amount_micro = read_amount(amount)
 
     def act() -> DisputeSeen:
         now_ms = page.context.clock.now_ms()

@@ -27,9 +27,9 @@ from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import Held, held, of_member
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
+from booking_api.web.typed import read_amount
 from floor import money
 from floor.costing.model import written
-from floor.errors import Refused
 from floor.membership import Cycle, Plan, last_day, next_period
 
 router = Router(include_in_schema=False)
@@ -268,13 +268,8 @@ def _month(page: Page, bill: MembershipBill) -> str:
 
 
 def _amount(text: str) -> int | None:
-    """Read a price that somebody chose; a comma counts as the decimal point."""
-    if not text.strip():
-        return None
-    try:
-        return money.parse(text.strip().replace(",", "."))
-    except ValueError:
-        raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.") from None
+    """Read a price that somebody chose, if they did."""
+    return read_amount(text) if text.strip() else None
 
 
 def _back(who: Who, member: str) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from starlette.responses import Response
 
 from booking_api.api.routes import Router
@@ -16,10 +16,9 @@ from booking_api.exports import sheet
 from booking_api.sites import known, paper, uses
 from booking_api.web.formats import Formats
 from booking_api.web.pages import Paged
+from booking_api.web.paging import ROWS, At, around
 
 router = Router(prefix="/settlements", include_in_schema=False)
-At = Annotated[int, Query(ge=0, le=1_000_000)]
-ROWS = 50
 Reads = Annotated[Who, Depends(holds(Permission.LEDGER_READ))]
 
 
@@ -29,7 +28,7 @@ def listed(who: Reads, session: Reading, page: Paged, at: At = 0) -> Response:
     found = uses.settlements(session, ROWS + 1, at)
     values = {
         "rows": [(uses.month_of(row), row) for row in found[:ROWS]],
-        "pages": (max(0, at - ROWS) if at else None, at + ROWS if len(found) > ROWS else None),
+        "pages": around(at, len(found)),
         "open": uses.waiting(session),
         "names": {one.site: one.name for one in known.listed(session)},
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-from fastapi import Depends, Form, Query
+from fastapi import Depends, Form
 from sqlmodel import Session, col, func, select
 from starlette.responses import RedirectResponse, Response
 
@@ -19,21 +19,18 @@ from booking_api.ledger.models import LedgerEntry
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.sites import asking, known, passes
+from booking_api.sites import asking, known
 from booking_api.sites.asking import Standing
 from booking_api.sites.models import SiteBill, SiteKnown, SitePass, Visitor
 from booking_api.web.formats import Formats
 from booking_api.web.pages import Paged
+from booking_api.web.paging import ROWS, At, around
 from booking_api.web.render import Page
 from booking_api.web.statement import machine_names
-from floor import money
-from floor.errors import Refused
+from booking_api.web.typed import Amount, read_amount
 
 router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
-At = Annotated[int, Query(ge=0, le=1_000_000)]
-ROWS = 50
-Limit = Annotated[str, Form(max_length=20)]
 STANDING: dict[Standing, tuple[str, str]] = {
     Standing.ASKED: ("accent", "asked for"),
     Standing.GIVEN: ("good", "you may go"),
@@ -118,7 +115,7 @@ def ask(who: SignedIn, session: Writing, page: Paged, site: str) -> Response:
 def give_back(who: SignedIn, session: Writing, page: Paged, site: str) -> Response:
     """Give a pass back, or take back what was asked."""
     require(who, Permission.ME_WRITE)
-    _end(session, page, who.id, site, who.id)
+    asking.end(session, who.id, site, who.id, page.context.clock.now_ms())
     return RedirectResponse("/me/sites?notice=pass_back", 303)
 
 
@@ -133,10 +130,10 @@ def overview(who: Keeps, session: Reading, page: Paged, at: At = 0, guest: At = 
             (Going(known.named(session, one.site), one, asking.standing(session, one, now_ms)), member)
             for one, member in found[:ROWS]
         ],
-        "pages": _pages(at, len(found)),
+        "pages": around(at, len(found)),
         "last": _last_used(session, [one.member for one, _ in found]),
         "guests": guests[:ROWS],
-        "guest_pages": _pages(guest, len(guests)),
+        "guest_pages": around(guest, len(guests)),
         "open": [one for one in sites if one.way is not None],
         "names": _names(session),
         "standing": STAFF_STANDING,
@@ -152,48 +149,24 @@ def grant(
     page: Paged,
     site: Annotated[str, Form(max_length=16)],
     member: Annotated[str, Form(max_length=254)],
-    limit: Limit = "",
+    limit: Amount = "",
 ) -> Response:
     """Give a member a pass to another site, asked for or not."""
     found = members.find(session, member.strip())
-    asking.grant(session, found, site, _limit(limit), who.id, page.context.clock.now_ms())
+    limit_micro = read_amount(limit) if limit.strip() else None
+    asking.grant(session, found, site, limit_micro, who.id, page.context.clock.now_ms())
     return RedirectResponse("/sites?notice=pass_given", 303)
 
 
 @router.post("/sites/{site}/passes/{member}/end")
 def withdraw(who: Keeps, session: Writing, page: Paged, site: str, member: str) -> Response:
     """Take a pass away, or say no to who asked for one."""
-    _end(session, page, member, site, who.id)
+    asking.end(session, member, site, who.id, page.context.clock.now_ms())
     return RedirectResponse("/sites?notice=pass_ended", 303)
-
-
-def _end(session: Session, page: Page, member: str, site: str, by: str) -> None:
-    asked = session.get(SitePass, (member, site))
-    if asked is not None and asked.asked_ms is not None:
-        asking.refuse(session, member, site)
-    else:
-        passes.end(session, member, site, by, page.context.clock.now_ms())
-
-
-def _limit(typed: str) -> int | None:
-    if not typed.strip():
-        return None
-    try:
-        limit_micro = money.parse(typed.strip().replace(",", "."))
-    except ValueError:
-        limit_micro = 0
-    if limit_micro <= 0:
-        raise Refused("amount_malformed", "Write the amount like 12.50.")
-    return limit_micro
 
 
 def _names(session: Session) -> dict[str, str]:
     return {one.site: one.name for one in known.listed(session)}
-
-
-def _pages(at: int, found: int) -> tuple[int | None, int | None]:
-    """Return where the rows before and after begin, None where there are none."""
-    return max(0, at - ROWS) if at else None, at + ROWS if found > ROWS else None
 
 
 def _last_used(session: Session, people: list[str]) -> dict[tuple[str, str], int]:

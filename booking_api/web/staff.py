@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Form, Query, Request
+from fastapi import Depends, Query, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
@@ -22,20 +22,20 @@ from booking_api.machines import service as machines
 from booking_api.members import care
 from booking_api.members import service as members
 from booking_api.members.models import Member
+from booking_api.payments.books import check_amount
 from booking_api.sites import known
 from booking_api.web.me import MonthText, account_values
 from booking_api.web.pages import Paged
+from booking_api.web.paging import ROWS, At, around
 from booking_api.web.render import Page
 from booking_api.web.training_words import skill_choices
-from floor import money
+from booking_api.web.typed import Amount, Key, Memo, read_amount
 from floor.errors import Refused
 
 router = Router(prefix="/members", include_in_schema=False)
 Reads = Annotated[Who, Depends(holds(Permission.MEMBERS_READ))]
 Cashier = Annotated[Who, Depends(holds(Permission.LEDGER_WRITE))]
 BadgeKeeper = Annotated[Who, Depends(holds(Permission.BADGES_WRITE))]
-ROWS = 50
-PAYMENT_MAX_MICRO = 100_000 * money.MICRO
 
 
 @router.get("")
@@ -44,19 +44,14 @@ def member_list(
     who: Reads,
     page: Paged,
     text: Annotated[str, Query(max_length=100)] = "",
-    at: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    at: At = 0,
 ) -> Response:
     """List members; a search as one types asks for the rows only."""
     with page.context.database.read() as session:
         rows = members.listed(session, text, ROWS + 1, at)
         sites = bool(known.listed(session))
-    values = {
-        "sites": sites,
-        "rows": rows[:ROWS],
-        "text": text,
-        "before": max(0, at - ROWS) if at else None,
-        "after": at + ROWS if len(rows) > ROWS else None,
-    }
+    before, after = around(at, len(rows))
+    values = {"sites": sites, "rows": rows[:ROWS], "text": text, "before": before, "after": after}
     if request.headers.get("hx-request"):
         return page.answer("part_members.html", values)
     return page.answer("members.html", values)
@@ -86,13 +81,14 @@ def take_payment(
     session: Writing,
     page: Paged,
     id: str,
-    amount: Annotated[str, Form(max_length=20)],
-    key: Annotated[str, Form(min_length=8, max_length=100)],
-    memo: Annotated[str, Form(max_length=200)] = "",
+    amount: Amount,
+    key: Key,
+    memo: Memo = "",
 ) -> Response:
     """Post a payment in cash; the form's key makes a second click post nothing."""
     member, context = members.get(session, id), page.context
-    paid_micro, code = _amount(amount, page), context.settings.currency.code
+    paid_micro, code = read_amount(amount), context.settings.currency.code
+    check_amount(paid_micro, context.settings.currency)
 
     def pay() -> Posted:
         now_ms = context.clock.now_ms()
@@ -123,15 +119,3 @@ def _without_account(session: Session, page: Page, member: Member) -> dict[str, 
         "certifications": certifications.holdings(session, member.id, page.context.clock.now_ms()),
         "now_ms": page.context.clock.now_ms(),
     }
-
-
-def _amount(text: str, page: Page) -> int:
-    """Read what an operator typed; a comma counts as the decimal point."""
-    try:
-        amount_micro = money.parse(text.strip().replace(",", "."))
-    except ValueError:
-        amount_micro = 0
-    unit = page.context.settings.currency.minor_micro
-    if not 0 < amount_micro <= PAYMENT_MAX_MICRO or amount_micro % unit:
-        raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.")
-    return amount_micro

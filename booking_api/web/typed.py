@@ -23,7 +23,7 @@ def read_amount(text: str) -> int:
     except ValueError:
         amount_micro = -1
     if amount_micro < 0:
-        raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.")
+        raise Refused("amount_malformed", "Write the amount like 12.50.")
     return amount_micro
 
 

@@ -87,7 +87,7 @@ async def test_an_operator_records_a_payment_once(web: WebFloor) -> None:
     assert "€2.46" in (await browser.get(path)).text
     wrong = await browser.post(f"{path}/payments", data=form | {"amount": "a lot", "key": "another-key"})
     assert wrong.status_code == 422
-    assert "Write an amount of more than 0" in wrong.text
+    assert "Write the amount like 12.50." in wrong.text
 
 
 async def test_an_instructor_certifies_and_revokes(web: WebFloor) -> None:
