@@ -90,16 +90,19 @@ def main() -> int:
     plans = [replace(one, seed=seed) for seed in range(given.first, given.first + given.seeds)]
     began_s, whole = time.monotonic(), Lived(given.first)
     with ProcessPoolExecutor(given.jobs) as pool:
-        for one in pool.map(live, plans):
-            print(f"seed {one.seed}: {one.uses} uses, {len(one.contradictions)} contradictions", flush=True)
-            for words in one.contradictions[:SHOWN]:
+        for lived in pool.map(live, plans):
+            print(
+                f"seed {lived.seed}: {lived.uses} uses, {len(lived.contradictions)} contradictions",
+                flush=True,
+            )
+            for words in lived.contradictions[:SHOWN]:
                 print(f"    {words}")
-            whole.uses += one.uses
-            whole.hours += one.hours
-            whole.ends += one.ends
-            whole.sessions += one.sessions
-            whole.happened += one.happened
-            whole.contradictions += [f"seed {one.seed}: {words}" for words in one.contradictions]
+            whole.uses += lived.uses
+            whole.hours += lived.hours
+            whole.ends += lived.ends
+            whole.sessions += lived.sessions
+            whole.happened += lived.happened
+            whole.contradictions += [f"seed {lived.seed}: {words}" for words in lived.contradictions]
     print(f"\n{given.seeds} seeds, {whole.uses} uses in {whole.hours:.0f} hours of a floor", end=", ")
     print(f"simulated in {time.monotonic() - began_s:.0f} s")
     for name, counts in (("ends", whole.ends), ("sessions", whole.sessions), ("happened", whole.happened)):

@@ -23,6 +23,7 @@ from booking_api.db import Database
 from booking_api.members.models import Member
 from booking_api.metering.models import JournalHead, JournalRecord
 from booking_api.sessions.models import MachineSession, SessionState
+from floor.wire.journal import SessionStarted
 from gateway.journal_store import JournalStore
 from tests.kit.server import Writer
 from tests.simulation.processes import ADA, BIN, LAID_S, PATIENCE_S, PRICE_MICRO_MS, WIRED, Space, until
@@ -115,7 +116,8 @@ class Week:
             rows = session.exec(select(MachineSession).where(col(MachineSession.machine).like("old-%"))).all()
         if list(seqs) != [entry.seq for entry in self.journal.entries]:
             yield f"{len(seqs)} entries of {len(self.journal.entries)} are there"
-        starts = {entry.fact.session_id for entry in self.journal.entries if hasattr(entry.fact, "member")}
+        facts = [entry.fact for entry in self.journal.entries]
+        starts = {fact.session_id for fact in facts if isinstance(fact, SessionStarted)}
         if {row.id for row in rows} != starts:
             yield f"{len(rows)} sessions, not {len(starts)}"
         cost = MINUTES * MINUTE_MS * PRICE_MICRO_MS
