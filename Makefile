@@ -64,7 +64,7 @@ bench: setup ## Measure beside other systems, and print a table and JSON
 
 screenshots: setup ## Make the pictures of the README, and one of every page with a year of data in build/pages
 	@$(PYTHON) scripts/system.py test
-	@$(VENV)/python scripts/screenshots.py $(ARGS)
+	@$(VENV)/python -m scripts.screenshots
 	@$(VENV)/python -m scripts.page_pictures
 
 docs: setup ## Write the generated pages of docs/ and Grafana's dashboards anew

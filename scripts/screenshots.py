@@ -1,19 +1,18 @@
 """Make the pictures of README and docs: a demonstration of its own, seen in Chromium after some life."""
 
-import shutil
 import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from booking_api.demo.floor import DemoFloor, DemoSettings, demo_floor_in_background
+from tests.kit.served import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 LIFE_S = 45
 SPEED = 10
-ARGUMENTS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
 
 
 def sign_in(browser: Browser, floor: DemoFloor, name: str, width: int, height: int, scheme: str) -> Page:
@@ -51,17 +50,12 @@ def take(browser: Browser, floor: DemoFloor) -> None:
 
 def main() -> None:
     """Run the demonstration on data of its own, so that nobody's is lost, and take the pictures."""
-    chromium = shutil.which("chromium-headless-shell")
-    if chromium is None:
-        raise SystemExit("screenshots: Chromium is missing; apt-get install chromium-headless-shell")
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as data:
         settings = DemoSettings(data=Path(data) / "demo", speed=SPEED, seed=7)
-        with demo_floor_in_background(settings) as floor, sync_playwright() as playwright:
+        with demo_floor_in_background(settings) as floor, chromium() as browser:
             time.sleep(LIFE_S)
-            browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS.split())
             take(browser, floor)
-            browser.close()
 
 
 if __name__ == "__main__":
