@@ -24,7 +24,7 @@ from booking_api.billing.months import freeze_histories, round_statements, thaw_
 from booking_api.billing.past import splits_of
 from booking_api.billing.settle import settle
 from booking_api.billing.splits import Wanted, parse_shares, split, split_of, undo_split
-from booking_api.billing.visits import since_of
+from booking_api.billing.visits import since_admitted, since_of
 from booking_api.tariffs import service as tariffs
 from floor.tariff.standing import concerned, drawn, held_key
 
@@ -49,6 +49,7 @@ __all__ = [
     "reverse_entry",
     "round_statements",
     "settle",
+    "since_admitted",
     "since_of",
     "split",
     "split_of",

@@ -145,13 +145,18 @@ def readings_of(session: Session, ids: Collection[str]) -> dict[str, list[Readin
 def since_of(session: Session, members: Collection[str], zone: tzinfo) -> dict[str, date]:
     """Return the first day of each member's membership: of the earliest plan, else of their admission."""
     admitted = select(Member.id, Member.created_ms).where(one_of(Member.id, members))
+    return since_admitted(session, dict(session.exec(admitted).all()), zone)
+
+
+def since_admitted(session: Session, admitted: Mapping[str, int], zone: tzinfo) -> dict[str, date]:
+    """Return `since_of` of members whose admission (UTC, ms) is known."""
     days = {
-        id: datetime.fromtimestamp(created_ms / 1000, UTC).astimezone(zone).date()
-        for id, created_ms in session.exec(admitted)
+        id: datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
+        for id, at_ms in admitted.items()
     }
     plans = (
         select(Membership.member, func.min(Membership.first))
-        .where(one_of(Membership.member, members), col(Membership.accepted_ms).is_not(None))
+        .where(one_of(Membership.member, admitted), col(Membership.accepted_ms).is_not(None))
         .group_by(Membership.member)
     )
     return days | dict(session.exec(plans).all())

@@ -1,5 +1,6 @@
 """Answers gateways: where their journal stands, and rosters when something changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func
@@ -86,11 +87,10 @@ class Office:
             credit.confirm(session, gateway.name, n, now_ms)
 
     def _update(self, session: Session, gateway: Gateway, now_ms: int) -> Roster | RosterDelta:
-        query = select(RosterChange).where(col(RosterChange.id) > gateway.roster_change).limit(DELTA_MAX + 1)
+        query = select(RosterChange).where(col(RosterChange.id) > gateway.roster_change)
         base, version = _given(gateway), versions.next_version(session)
-        pending = session.exec(query).all()
-        oldest = session.exec(select(func.min(RosterChange.id))).one() or 0
-        missed = oldest > gateway.roster_change + 1 or version.epoch != base.epoch
+        pending = session.exec(query.order_by(col(RosterChange.id)).limit(DELTA_MAX + 1)).all()
+        missed = version.epoch != base.epoch or _has_gap(session, pending, gateway.roster_change)
         if missed or len(pending) > DELTA_MAX or any(c.subject == Subject.FLOOR for c in pending):
             return self._write_whole(session, gateway, version, now_ms)
         members = {change.ref for change in pending if change.subject == Subject.MEMBER}
@@ -98,7 +98,8 @@ class Office:
         teams = {change.ref for change in pending if change.subject == Subject.ACCOUNT}
         writer = Writer(session, self.vault, self.commodity, gateway, now_ms)
         delta = writer.changes(members, machines, teams, base, version)
-        self._gave(session, gateway, version)
+        newest = max((change.id or 0 for change in pending), default=gateway.roster_change)
+        self._gave(session, gateway, version, newest)
         return delta
 
     def _whole(self, session: Session, gateway: Gateway, now_ms: int) -> Roster:
@@ -106,15 +107,22 @@ class Office:
 
     def _write_whole(self, session: Session, gateway: Gateway, version: RosterVersion, now_ms: int) -> Roster:
         roster = Writer(session, self.vault, self.commodity, gateway, now_ms).whole(version)
-        self._gave(session, gateway, version)
+        self._gave(session, gateway, version, newest_change(session))
         return roster
 
-    def _gave(self, session: Session, gateway: Gateway, version: RosterVersion) -> None:
+    def _gave(self, session: Session, gateway: Gateway, version: RosterVersion, newest: int) -> None:
         """Record what the gateway was given; taking a version locked the rosters till the end."""
-        newest = newest_change(session)
         gateway.roster_epoch, gateway.roster_n, gateway.roster_change = version.epoch, version.n, newest
         session.add(gateway)
         session.exec(delete(RosterChange).where(col(RosterChange.id) <= newest - KEPT_MAX))
+
+
+def _has_gap(session: Session, pending: Sequence[RosterChange], known: int) -> bool:
+    """Return whether changes after the `known` one are kept no more. Numbers that follow on need no look."""
+    if pending and pending[0].id == known + 1:
+        return False
+    oldest = session.exec(select(func.min(RosterChange.id))).one() or 0
+    return oldest > known + 1
 
 
 def _given(gateway: Gateway) -> RosterVersion:

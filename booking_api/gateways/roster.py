@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from booking_api.auth.models import Credential
 from booking_api.auth.permissions import GRANTS, Permission
 from booking_api.badges.models import Badge
-from booking_api.billing.service import since_of
+from booking_api.billing.service import since_admitted
 from booking_api.certifications import standing
 from booking_api.db import zone_of
 from booking_api.gateways import bookings, walk_in
@@ -218,7 +218,7 @@ def standings(
     allowed = standing.allowed(session, told, machines, now_ms)
     open_to_all = {machine.id: 0 for machine in machines if not machine.requires_certification}
     late = overdue.blocked(session, None, now_ms)
-    since = since_of(session, [member.id for member in members], zone)
+    since = since_admitted(session, {member.id: member.created_ms for member in members}, zone)
     today = day_of(now_ms, zone)
     minors = care.minors(session, told, today)
     unsigned = waivers.unsigned(session, told, today)
