@@ -52,7 +52,7 @@ port = {port}
 
 [broker]
 host = "127.0.0.1"
-port = 1883
+port = {broker_port}
 username = "server"
 password = {password}
 # ca = "ca.pem"
@@ -68,6 +68,7 @@ def init(
     ] = None,
     currency: Annotated[str | None, typer.Option(help="What it bills in; else EUR.")] = None,
     port: Annotated[int, typer.Option(help="Where the pages are served.")] = 8080,
+    broker_port: Annotated[int, typer.Option(help="Where the MQTT broker listens.")] = 1883,
     preset: Annotated[
         str | None, typer.Option(help="A kind of space to begin from; --list shows them.")
     ] = None,
@@ -102,7 +103,7 @@ def init(
         "currency": kind.currency if preset else currency or kind.currency,
         "password": secrets.token_urlsafe(24),
     }
-    file = _write_settings(directory, port, texts)
+    file = _write_settings(directory, (port, broker_port), texts)
     written = library.write(preset, directory) if preset else []
     password = _first_administrator(file)
     print(f"Settings:  {file}")
@@ -114,10 +115,11 @@ def init(
     print(f"Start:     makerfloor --config {file} serve")
 
 
-def _write_settings(directory: Path, port: int, texts: dict[str, str]) -> Path:
+def _write_settings(directory: Path, ports: tuple[int, int], texts: dict[str, str]) -> Path:
+    port, broker_port = ports
     quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in texts.items()}
     file = directory / FILE
-    write_secret(file, TEMPLATE.format(port=port, **quoted))
+    write_secret(file, TEMPLATE.format(port=port, broker_port=broker_port, **quoted))
     try:
         read_settings(file)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""What no two sites of a network may share: their settings, data, database, port and address."""
+"""What no two sites of a network may share: their settings, data, database, port, address and broker."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ def clash(sites: Mapping[str, Settings], board: tuple[str, int]) -> tuple[str, s
             return _said("port", "server.port", where, one, other, theirs)
         if mine.address == theirs.address:
             return _said("address", "server.address", theirs.address, one, other, theirs)
+        if met := _brokers(mine) & _brokers(theirs):  # its topics name gateways, and not sites
+            return _said("broker", "broker.port", min(met), one, other, theirs)
     for id, settings in sites.items():
         if _meet(board, (settings.host, settings.port)):
             problem = f"is {board[1]}, where {id} is served too"
@@ -62,6 +64,10 @@ _OWN: tuple[tuple[str, str, Callable[[Settings], str]], ...] = (
     ("data folder", "server.data", lambda one: str(one.data.resolve())),
     ("database", "database.url", _database),
 )
+
+
+def _brokers(one: Settings) -> set[str]:
+    return {f"{_HERE.get(host, host)}:{port}" for host, port in one.broker.nodes}
 
 
 def _meet(one: tuple[str, int], other: tuple[str, int]) -> bool:

@@ -39,7 +39,9 @@ language = "{language}"
 currency = "{currency}"
 [server]
 data = "data"
-port = {port}
+port = 1808{n}
+[broker]
+port = 1888{n}
 [database]
 url = "{url}"
 """
@@ -147,9 +149,7 @@ def two_sites(folder: Path, url: str = "", *, third: bool = False) -> Iterator[T
         data = folder / id / "data"
         data.mkdir(parents=True)
         where = url if url and id == "shanghai" else f"sqlite:///{data / 'makerfloor.db'}"
-        text = SETTINGS.format(
-            name=name, zone=zone, language=language, currency=currency, url=where, port=18080 + n
-        )
+        text = SETTINGS.format(name=name, zone=zone, language=language, currency=currency, url=where, n=n)
         (folder / id / "makerfloor.toml").write_text(text, encoding="utf-8")
         made[id] = copied(MAKERS[id], where, data)
     file = folder / "network.toml"

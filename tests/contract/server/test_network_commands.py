@@ -115,6 +115,11 @@ def test_no_two_sites_share_what_each_needs_alone(run: Run, two: Two) -> None:
         ),
         ('[server]\naddress = "http://127.0.0.1:18081"', "names the address http://127.0.0.1:18081"),
         ("[server]\nport = 8070", "network.toml: port: is 8070, where third is served too"),
+        (
+            "[broker]\nport = 18881",
+            "the broker localhost:18881, which 'shanghai' has already. Write another broker.port",
+        ),
+        ('[broker]\nothers = ["[::1]:18880"]', "the broker localhost:18880, which 'berlin' has already"),
         ('[server]\nhost = "::"\nport = 8070', "or another server.port in third/makerfloor.toml"),
     ):
         file.write_text(text)

@@ -50,7 +50,7 @@ def silent_third(two: Two, waits_s: int) -> Iterator[None]:
         url = f"postgresql+psycopg://x@127.0.0.1:{port}/x?connect_timeout={waits_s}"
         folder = two.file.parent / "far"
         folder.mkdir()
-        facts = {"name": "Far", "zone": "UTC", "language": "en", "currency": "EUR", "url": url, "port": 18090}
+        facts = {"name": "Far", "zone": "UTC", "language": "en", "currency": "EUR", "url": url, "n": 9}
         (folder / "makerfloor.toml").write_text(SETTINGS.format(**facts))
         two.file.write_text(two.file.read_text() + FAR)
         yield
