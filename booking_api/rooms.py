@@ -43,6 +43,7 @@ from booking_api.reservations import endpoints as reservations
 from booking_api.reservations import line_endpoints
 from booking_api.reservations import rounds as reservation_rounds
 from booking_api.sessions import endpoints as sessions
+from booking_api.sites import endpoints as sites
 from booking_api.spaceapi import endpoints as spaceapi
 from booking_api.tariffs import endpoints as tariffs
 from booking_api.waivers import endpoints as waivers
@@ -102,7 +103,7 @@ from booking_api.web import waivers as waiver_pages
 from booking_api.webhooks import endpoints as webhooks
 
 PEOPLE = (tokens, sign_ins, members, badges, certifications, quiz_endpoints, accounts, memberships, courses)
-PERSONS = (member_files, households, registrations, waivers, privacy)
+PERSONS = (member_files, households, registrations, waivers, privacy, sites)
 FLOOR = (machines, sessions, tariffs, gateways, prints, reservations, line_endpoints, maintenance)
 BOOKS = (ledger, billing, split_endpoints, costing, documents, disputes, exports)
 PAYMENTS = (payments, bank_endpoints, item_endpoints, online_endpoints)

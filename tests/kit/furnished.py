@@ -71,6 +71,7 @@ async def furnish(web: WebFloor, client: httpx.AsyncClient) -> dict[str, list[st
         "instructor": [web.people["ines"]],
         "gateway": [GATEWAY],
         "month": ["2026-05", "2026-04"],
+        "site": ["harbour", "pier"],
         "from_ms": ["0", str(NOW_MS - 10**9)],
         "to_ms": [str(NOW_MS + 10**9)],
         "cursor": [""],
