@@ -7,12 +7,13 @@ import zlib
 import pytest
 from hypothesis import settings
 
-from tests.kit import engine
+from tests.kit import compiled, engine
 
 WHOLE = "MAKERFLOOR_TEST_WHOLE" in os.environ
 """Whether nothing is left to `make campaign`."""
 settings.register_profile("makerfloor", deadline=None, max_examples=100 if WHOLE else 50)
 settings.load_profile("makerfloor")
+compiled.share()
 # Thousands of tests stay in memory: looking through them for garbage again and again took a part of each.
 gc.set_threshold(50_000, 20, 50)
 
