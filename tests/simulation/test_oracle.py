@@ -28,7 +28,7 @@ from tests.simulation.world import Plan
 
 COUNTERS, WALL_MS, CLOSE = SessionMeter.counters, SystemClock.wall_ms, Tab.close
 DECIDE, STEP = access.decide, session.step
-CALM = Plan(1, 15, faults=False)
+CALM = Plan(1, 6, faults=False)
 STRANGERS = Plan(2, 30, faults=False)
 """Some tap where nobody is before them."""
 
@@ -90,8 +90,8 @@ def a_minute_late(self: SystemClock) -> int:
     return WALL_MS(self) + 60_000
 
 
-STORM = Plan(3, 25)
-LIMITED = Plan(3, 12, faults=False, gateways=3, people=6, limit_micro=500_000)
+STORM = Plan(3, 10)
+LIMITED = Plan(3, 6, faults=False, gateways=3, people=6, limit_micro=500_000)
 BREAKS = [
     Break("a start is recorded", "gateway.tab.Tab.open", start_nothing, "every_use_is_one_session"),
     Break("an end is recorded", "gateway.tab.Tab.close", nothing, "every_session_is_billed_once"),
@@ -117,14 +117,14 @@ BREAKS = [
         "gateway.tab.Tab.mark",
         nothing,
         "no_session_is_longer_or_shorter",
-        Plan(4, 25),
+        Plan(4, 15),
     ),
     Break(
         "a session lasts by the monotonic clock",
         "gateway.tab.Tab.close",
         lasts_by_the_wall_clock,
         "no_session_is_longer_or_shorter",
-        Plan(8, 25),
+        Plan(8, 10),
     ),
     Break(
         "an entry is dated once",
@@ -137,7 +137,7 @@ BREAKS = [
         "gateway.clock.SystemClock.error_ms",
         lambda self: 50,
         "sessions_are_dated_within_their_error",
-        Plan(6, 25),
+        Plan(6, 12),
     ),
 ]
 
