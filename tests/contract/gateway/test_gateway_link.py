@@ -360,3 +360,29 @@ async def test_a_broker_that_restarts_is_found_again_each_time(
     await asyncio.wait([task], timeout=PATIENCE_S)
     assert task.cancelled()
     bench.journal.close()
+
+
+async def test_a_broker_that_refuses_a_subscription_is_left_and_asked_again(
+    tmp_path, identities, monkeypatch, caplog
+):
+    """It says no in its SUBACK (MQTT 3.1.1, section 3.9): who overlooks that is connected, and deaf."""
+    monkeypatch.setattr("gateway.link.BACKOFF_S", (0.05, 0.2))
+    caplog.set_level("INFO", logger="gateway.link")
+    bench, answers = Bench(tmp_path), 0
+
+    def refusing(data: bytes) -> bytes:
+        nonlocal answers
+        if data[:2] == b"\x90\x03" and len(data) == 5:
+            answers += 1
+            return data[:4] + b"\x80" if answers in (1, 4) else data  # of acknowledgements; then of commands
+        return data
+
+    settings = BrokerSettings(tmp_path / "broker", identities, engine=Engine.MOSQUITTO)
+    async with run_broker(settings) as broker, cable(broker.port) as line:
+        line.edit = refusing
+        link = make_link(bench, line.port, "")
+        async with running(link):
+            await until(lambda: link.connected, "the third time it refuses nothing")
+    told = [f"it refuses to tell of {channel}" for channel in (Channel.ACK, Channel.COMMAND)]
+    assert [words for words in told if words in caplog.text] == told
+    bench.journal.close()
