@@ -53,6 +53,18 @@ class Profiles:
         return {}
 
 
+def goes_on(printer: Any) -> None:
+    """Have M24 go on after M25, as Marlin does: OctoPrint 1.11.8's ends its print a move later."""
+    begin = printer._startSdPrint
+
+    def start() -> None:
+        if printer._sdPrinter is None:
+            begin()
+        printer._sdPrintingSemaphore.set()
+
+    printer._startSdPrint = start
+
+
 class Bench:
     """A printer, and a line to it that can be pulled out."""
 
@@ -75,6 +87,7 @@ class Bench:
 
     def power_up(self) -> None:
         self.printer = self.make()
+        goes_on(self.printer)
         threading.Thread(target=self.speak, args=(self.printer,), daemon=True).start()
         self.plug_in()
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".peers" / "octoprint" / "bin" / "python"
 PRINTCORE = ROOT / ".peers" / "printrun" / "bin" / "printcore.py"
+ANSWER_S = 30.0
 
 
 class Peer:
@@ -33,6 +35,8 @@ class Peer:
     def tell(self, order: str) -> Any:
         self._stdin.write(f"{order}\n")
         self._stdin.flush()
+        ready, _, _ = select.select([self._stdout], [], [], ANSWER_S)
+        assert ready, f"the peer says nothing to {order!r} for {ANSWER_S:.0f} s"
         return json.loads(self._stdout.readline())
 
 
