@@ -75,6 +75,7 @@ def is_too_wide(page: Page, width: int) -> bool:
     return bool(page.evaluate(TOO_WIDE))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_page_fits_every_screen_and_keeps_nobody_out(
     browser: Browser, everything: Everything, language: str

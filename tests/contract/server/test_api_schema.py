@@ -29,6 +29,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFloor]:
     made.context.database.close()
 
 
+@pytest.mark.timeout(300)
 def test_no_answer_is_a_failure_or_a_surprise(web: WebFloor, caplog: pytest.LogCaptureFixture) -> None:
     """Each request is made by nobody, then by who may do all."""
     caplog.set_level(logging.CRITICAL)
