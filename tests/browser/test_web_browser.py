@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -151,6 +152,24 @@ def test_a_file_that_is_too_large_is_refused_on_a_page(browser: Browser, served:
             page.get_by_role("button", name="Send, and see the price").click()
         assert answer.value.status == 422
         expect(page.locator("main")).to_contain_text("larger than the space takes")
+
+
+@pytest.mark.parametrize("script", ["**/hx-sse.min.js", "**/app.js"])
+def test_live_news_open_at_once_though_a_script_comes_late(
+    browser: Browser, served: Served, script: str
+) -> None:
+    def late(route: Route) -> None:
+        time.sleep(0.3)
+        route.continue_()
+
+    page, visits = browser.new_page(), []
+    page.on("domcontentloaded", lambda loaded: visits.append(loaded.url))
+    page.route(script, late)
+    for path in ("/", "/wall"):
+        page.goto(f"{served.url}{path}")
+        expect(page.locator("body[data-live=yes]")).to_be_attached(timeout=40_000)
+    assert len(visits) == 2, "a page that heard nothing was asked for anew"
+    page.close()
 
 
 def test_a_board_whose_stream_never_opened_asks_for_the_page_anew(browser: Browser, served: Served) -> None:
