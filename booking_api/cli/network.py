@@ -152,9 +152,10 @@ def settle(
     """Clear what sites owe each other until the end of a month, in both books."""
     with opened(read_network(file)) as courier:
         for one, other, row in courier.settle(month, Clock().now_ms()):
-            net = row.receivable_micro - row.payable_micro
-            owes, gets = (other, one) if net >= 0 else (one, other)
-            print(f"{row.id}: {owes} pays {gets} {plain(abs(net), _currency(courier, row.commodity))}")
+            owes, gets = (other, one) if row.net_micro >= 0 else (one, other)
+            print(
+                f"{row.id}: {owes} pays {gets} {plain(abs(row.net_micro), _currency(courier, row.commodity))}"
+            )
             if out is not None:
                 rows = _rows(courier, row.id)
                 _write(out / f"{row.id.replace(':', '-')}.csv", rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from sqlmodel import Session, col, select
@@ -24,13 +25,13 @@ class Standing(StrEnum):
     ENDED = "ended"
 
 
-def standing(session: Session, given: SitePass, now_ms: int) -> Standing:
-    """Return how a pass stands."""
+def standing(given: SitePass, able: Collection[str]) -> Standing:
+    """Return how a pass stands; `able` are those who may travel now (passes.able)."""
     if given.asked_ms is not None:
         return Standing.ASKED
     if given.ended_ms is not None:
         return Standing.ENDED
-    return Standing.GIVEN if passes.is_active(session, given, now_ms) else Standing.PAUSED
+    return Standing.GIVEN if given.member in able else Standing.PAUSED
 
 
 def grant(
@@ -38,8 +39,10 @@ def grant(
 ) -> SitePass:
     """Give a pass, for as much at a time as the sites agreed on (None) or less.
 
-    Raises Refused for a site that members may not use, and for a member who may not travel.
+    Raises Refused for nothing, for a site that members may not use, and for a member who may not travel.
     """
+    if limit_micro is not None and limit_micro <= 0:
+        raise Refused("amount_malformed", "Write an amount of more than 0, like 12.50.")
     host = known.get(session, site)
     if host.way is None:
         raise Refused("site_closed", "The network has no agreement by which members use this site.")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from collections.abc import Collection
+from typing import Annotated
 
 from fastapi import Depends
-from pydantic import BaseModel, ConfigDict, Field
-from sqlmodel import Session
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from booking_api.api.routes import Router
-from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, holds, own_or, require
+from booking_api.auth.guards import Ctx, Reading, SignedIn, Writing, acts_for, holds, own_or, require
 from booking_api.auth.permissions import Permission
 from booking_api.auth.who import Who
 from booking_api.members import service as members
 from booking_api.paging import LISTED_MAX
-from booking_api.sites import asking, known, uses
+from booking_api.sites import asking, known, passes, uses
 from booking_api.sites.asking import Standing
 from booking_api.sites.models import SitePass, Way
 from floor.errors import Refused
@@ -74,19 +73,23 @@ class UseSeen(BaseModel):
     host's), without what home adds; null where home has told no rate.
     """
 
+    model_config = ConfigDict(from_attributes=True)
+
     ours: bool
     at_ms: int
     what: str
     who: str
     amount_micro: int
     commodity: str
-    rate: str | None
+    rate: Annotated[str, BeforeValidator(str)] | None
     home_micro: int | None
     home_commodity: str
 
 
 class SettlementSeen(BaseModel):
     """What was cleared with a site in one currency. `net_micro` is paid to us; less than 0: by us."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: str
     site: str
@@ -114,73 +117,61 @@ def list_sites(who: SignedIn, session: Reading) -> list[SiteSeen]:
 @router.get("/passes")
 def list_passes(who: Keeps, session: Reading, context: Ctx) -> list[PassSeen]:
     """List the passes that are in force or asked for, the asked first."""
-    now_ms = context.clock.now_ms()
-    return [_pass(session, one, now_ms) for one, _ in asking.current(session, LISTED_MAX, 0)]
+    found = asking.current(session, LISTED_MAX, 0)
+    able = passes.able(session, [member for _, member in found], context.clock.now_ms())
+    return [_seen(one, able) for one, _ in found]
 
 
 @router.get("/members/{member}/passes")
 def list_own(who: SignedIn, session: Reading, context: Ctx, member: str) -> list[PassSeen]:
     """List a member's passes, by site; those too that are over."""
     own_or(who, member, Permission.MEMBERS_READ)
-    found, now_ms = asking.of_member(session, members.get(session, member).id), context.clock.now_ms()
-    return [_pass(session, found[site], now_ms) for site in sorted(found)]
+    able = passes.able(session, [members.get(session, member)], context.clock.now_ms())
+    return [_seen(one, able) for _, one in sorted(asking.of_member(session, member).items())]
 
 
 @router.post("/members/{member}/passes/{site}")
 def grant(who: Keeps, session: Writing, context: Ctx, member: str, site: str, details: Granting) -> PassSeen:
     """Give a member a pass, asked for or not."""
-    now_ms = context.clock.now_ms()
-    found = members.get(session, member)
-    return _pass(session, asking.grant(session, found, site, details.limit_micro, who.id, now_ms), now_ms)
+    found, now_ms = members.get(session, member), context.clock.now_ms()
+    given = asking.grant(session, found, site, details.limit_micro, who.id, now_ms)
+    return _seen(given, passes.able(session, [found], now_ms))
 
 
 @router.post("/members/{member}/passes/{site}/ask")
 def ask(who: SignedIn, session: Writing, context: Ctx, member: str, site: str) -> PassSeen:
     """Ask for a pass of one's own, or take one where the sites agreed on that."""
-    _check_own(who, member)
-    now_ms = context.clock.now_ms()
-    return _pass(session, asking.ask(session, members.get(session, member), site, now_ms), now_ms)
+    require(who, Permission.ME_WRITE)
+    if who.id != member:
+        raise Refused("forbidden", "This is another member's.")
+    found, now_ms = members.get(session, member), context.clock.now_ms()
+    return _seen(asking.ask(session, found, site, now_ms), passes.able(session, [found], now_ms))
 
 
 @router.post("/members/{member}/passes/{site}/end", status_code=204)
 def end(who: SignedIn, session: Writing, context: Ctx, member: str, site: str) -> None:
     """Give one's own pass back, or take back what was asked; staff end anybody's, and say no."""
-    if not who.may(Permission.MEMBERS_WRITE):
-        _check_own(who, member)
+    acts_for(who, member, Permission.MEMBERS_WRITE)
     asking.end(session, member, site, who.id, context.clock.now_ms())
 
 
 @router.get("/settlements")
 def list_settlements(who: Reads, session: Reading) -> list[SettlementSeen]:
     """List what was settled with other sites, the newest month first."""
-    return [
-        SettlementSeen(**_settled(uses.Settled(row, ()))) for row in uses.settlements(session, LISTED_MAX, 0)
-    ]
+    return [SettlementSeen.model_validate(row) for row in uses.settlements(session, LISTED_MAX, 0)]
 
 
 @router.get("/settlements/{site}/{month}")
 def get_settlements(who: Reads, session: Reading, site: str, month: str) -> list[SettlementWhole]:
     """Return what was settled with a site for a month (YYYY-MM), one a currency and each late one."""
     return [
-        SettlementWhole(**_settled(one), uses=[_use(use) for use in one.uses])
+        SettlementWhole(
+            **SettlementSeen.model_validate(one.row).model_dump(),
+            uses=[UseSeen.model_validate(use) for use in one.uses],
+        )
         for one in uses.of_month(session, site, month)
     ]
 
 
-def _check_own(who: Who, member: str) -> None:
-    require(who, Permission.ME_WRITE)
-    if who.id != member:
-        raise Refused("forbidden", "This is another member's.")
-
-
-def _pass(session: Session, given: SitePass, now_ms: int) -> PassSeen:
-    return PassSeen(**given.model_dump(), standing=asking.standing(session, given, now_ms))
-
-
-def _settled(one: uses.Settled) -> dict[str, Any]:
-    return one.row.model_dump() | {"month": uses.month_of(one.row), "net_micro": one.net_micro}
-
-
-def _use(one: uses.Use) -> UseSeen:
-    rate = None if one.rate is None else str(one.rate)
-    return UseSeen(**(asdict(one) | {"rate": rate}))
+def _seen(given: SitePass, able: Collection[str]) -> PassSeen:
+    return PassSeen(**given.model_dump(), standing=asking.standing(given, able))

@@ -155,6 +155,16 @@ class SiteSettlement(SQLModel, table=True):
     at_ms: int = Field(sa_type=BigInteger)
     paid: str | None = Field(default=None, foreign_key="ledger_entry.id", max_length=64)
 
+    @property
+    def month(self) -> str:
+        """The month (YYYY-MM) that it is of: the id begins with it."""
+        return self.id.partition(":")[0]
+
+    @property
+    def net_micro(self) -> int:
+        """What the other site pays us; less than 0: what we pay it."""
+        return self.receivable_micro - self.payable_micro
+
 
 class SiteMark(SQLModel, table=True):
     """At the host: how far the book was looked through for what visitors used. One row a book."""

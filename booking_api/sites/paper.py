@@ -27,7 +27,7 @@ def settlement_paper(
     gettext, seller = f.texts.gettext, settings.invoice
     names = {"site": other.name}
     ids = ", ".join(one.row.id for one in found)
-    net = " · ".join(f.money(one.net_micro, one.row.commodity) for one in found)
+    net = " · ".join(f.money(one.row.net_micro, one.row.commodity) for one in found)
     issuer = Party(name=seller.name, lines=seller.lines, country=seller.country, vat_id=seller.vat_id)
     return Paper(
         language=f.language,
@@ -98,7 +98,7 @@ def _paid(found: Sequence[Settled], f: Formats) -> Iterable[Pair]:
     gettext = f.texts.gettext
     for one in found:
         if one.row.paid is not None:
-            yield gettext("Paid by bank"), f.money(one.net_micro, one.row.commodity)
+            yield gettext("Paid by bank"), f.money(one.row.net_micro, one.row.commodity)
 
 
 def sheet(found: Sequence[Settled], f: Formats) -> list[tuple[str, ...]]:
@@ -117,7 +117,7 @@ def sheet(found: Sequence[Settled], f: Formats) -> list[tuple[str, ...]]:
         for words, micro in (
             ("owed to us", row.receivable_micro),
             ("owed by us", row.payable_micro),
-            ("balance", one.net_micro),
+            ("balance", one.row.net_micro),
         ):
             rows.append((id, words, "", "", "", _plain(micro), code, "", "", ""))
     return rows

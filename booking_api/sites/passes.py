@@ -102,14 +102,24 @@ def touched(session: Session, after: int) -> set[str] | None:
     return {ref for subject, ref in rows if subject == Subject.MEMBER}
 
 
+def able(session: Session, people: Collection[Member], now_ms: int) -> set[str]:
+    """Return who of these may travel now: who may use machines at home, and no minor."""
+    late = overdue.blocked(session, {member.account for member in people}, now_ms)
+    minors = care.minors(session, {member.id for member in people}, day_of(now_ms, zone_of(session)))
+    return {
+        member.id
+        for member in people
+        if member.erased_ms is None
+        and (member.valid_until_ms is None or member.valid_until_ms > now_ms)
+        and not members.is_suspended(member, now_ms)
+        and member.account not in late
+        and member.id not in minors
+    }
+
+
 def is_active(session: Session, given: SitePass, now_ms: int) -> bool:
-    """Whether a member may use another site now: as they may their own, and who is a minor not at all."""
-    member = members.get(session, given.member)
-    ended = given.ended_ms is not None or member.erased_ms is not None
-    over = member.valid_until_ms is not None and member.valid_until_ms <= now_ms
-    stopped = members.is_suspended(member, now_ms) or bool(overdue.blocked(session, [member.account], now_ms))
-    today = day_of(now_ms, zone_of(session))
-    return not (ended or over or stopped or care.is_minor(session, member.id, today))
+    """Whether a member may use another site now."""
+    return given.ended_ms is None and bool(able(session, [members.get(session, given.member)], now_ms))
 
 
 def tell(session: Session, vault: Vault, given: SitePass, skills: Collection[str], now_ms: int) -> Person:

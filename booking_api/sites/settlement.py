@@ -104,7 +104,7 @@ def pay(
     """
     ledger.hold(session)
     row = session.get(SiteSettlement, id)
-    net = row.receivable_micro - row.payable_micro if row else 0
+    net = row.net_micro if row else 0
     if row is None or not net:
         raise Refused("settlement_not_found", "There is no settlement of this name that is to be paid.")
     if row.paid is not None:

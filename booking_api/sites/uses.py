@@ -43,19 +43,9 @@ class Settled:
     row: SiteSettlement
     uses: tuple[Use, ...]
 
-    @property
-    def net_micro(self) -> int:
-        """What the other site pays us; less than 0: what we pay it."""
-        return self.row.receivable_micro - self.row.payable_micro
-
     def side(self, *, ours: bool) -> list[Use]:
         """Return what our members used at the other site, or what theirs used here."""
         return [one for one in self.uses if one.ours is ours]
-
-
-def month_of(row: SiteSettlement) -> str:
-    """Return the month (YYYY-MM) that a settlement is of."""
-    return row.id.partition(":")[0]
 
 
 def settlements(session: Session, limit: int, at: int) -> list[SiteSettlement]:

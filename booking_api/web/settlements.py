@@ -27,7 +27,7 @@ def listed(who: Reads, session: Reading, page: Paged, at: At = 0) -> Response:
     """List what was settled, the newest month first, and what waits to be."""
     found = uses.settlements(session, ROWS + 1, at)
     values = {
-        "rows": [(uses.month_of(row), row) for row in found[:ROWS]],
+        "rows": found[:ROWS],
         "pages": around(at, len(found)),
         "open": uses.waiting(session),
         "names": {one.site: one.name for one in known.listed(session)},

@@ -19,7 +19,7 @@ from booking_api.ledger.models import LedgerEntry
 from booking_api.members import service as members
 from booking_api.members.models import Member
 from booking_api.sessions.models import MachineSession, SessionState
-from booking_api.sites import asking, known
+from booking_api.sites import asking, known, passes
 from booking_api.sites.asking import Standing
 from booking_api.sites.models import SiteBill, SiteKnown, SitePass, Visitor
 from booking_api.web.formats import Formats
@@ -27,7 +27,7 @@ from booking_api.web.pages import Paged
 from booking_api.web.paging import ROWS, At, around
 from booking_api.web.render import Page
 from booking_api.web.statement import machine_names
-from booking_api.web.typed import Amount, read_amount
+from booking_api.web.typed import Amount, read_optional_amount
 
 router = Router(include_in_schema=False)
 Keeps = Annotated[Who, Depends(holds(Permission.MEMBERS_WRITE))]
@@ -85,19 +85,20 @@ class Guest:
 def my_sites(who: SignedIn, session: Reading, page: Paged) -> Response:
     """Show the reader which other sites they may use, and for how much."""
     require(who, Permission.ME_READ)
-    now_ms, given = page.context.clock.now_ms(), asking.of_member(session, who.id)
+    reader, given = members.get(session, who.id), asking.of_member(session, who.id)
+    able = passes.able(session, [reader], page.context.clock.now_ms())
     visitor, names = session.get(Visitor, who.id), _names(session)
     rows = []
     for site in known.listed(session):
         mine = given.get(site.site)
         if site.way is not None or mine is not None:
-            rows.append(Going(site, mine, asking.standing(session, mine, now_ms) if mine else None))
+            rows.append(Going(site, mine, asking.standing(mine, able) if mine else None))
     values = {
         "rows": [] if visitor else rows,
         "home": names.get(visitor.site, visitor.site) if visitor else "",
         "standing": STANDING,
         "code": page.context.settings.currency.code,
-        "ends_ms": members.get(session, who.id).valid_until_ms,
+        "ends_ms": reader.valid_until_ms,
     }
     return page.answer("me_sites.html", values)
 
@@ -124,10 +125,11 @@ def overview(who: Keeps, session: Reading, page: Paged, at: At = 0, guest: At = 
     """Show who of ours may use other sites, and who of others visits here."""
     now_ms, sites = page.context.clock.now_ms(), known.listed(session)
     found = asking.current(session, ROWS + 1, at)
+    able = passes.able(session, [member for _, member in found], now_ms)
     guests = _guests(session, page, now_ms, guest)
     values = {
         "rows": [
-            (Going(known.named(session, one.site), one, asking.standing(session, one, now_ms)), member)
+            (Going(known.named(session, one.site), one, asking.standing(one, able)), member)
             for one, member in found[:ROWS]
         ],
         "pages": around(at, len(found)),
@@ -153,7 +155,7 @@ def grant(
 ) -> Response:
     """Give a member a pass to another site, asked for or not."""
     found = members.find(session, member.strip())
-    limit_micro = read_amount(limit) if limit.strip() else None
+    limit_micro = read_optional_amount(limit)
     asking.grant(session, found, site, limit_micro, who.id, page.context.clock.now_ms())
     return RedirectResponse("/sites?notice=pass_given", 303)
 

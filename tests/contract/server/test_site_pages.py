@@ -91,6 +91,8 @@ async def test_a_member_asks_staff_answer_and_the_badge_travels(net: Two) -> Non
         assert "you may go" in page
         form = {"site": "shanghai", "member": net.ada, "limit": "nothing"}
         assert "Write the amount like 12.50." in (await staff.post("/sites/passes", data=form)).text
+        nothing = await staff.post("/sites/passes", data=form | {"limit": "0"})
+        assert "Write an amount of more than 0, like 12.50." in nothing.text
         assert (await ada.post("/me/sites/lisbon/back")).status_code == 303
         assert (await ada.post("/me/sites/lisbon/back")).status_code == 404
     net.look()
