@@ -96,14 +96,16 @@ def init(
         raise ConfigError(str(directory), "", problem, "Name another directory.") from error
     if preset:
         library.check(preset, directory)
-    texts = {
+    values: dict[str, str | int] = {
         "name": name or kind.space,
         "timezone": timezone or kind.timezone,
         "language": kind.language,
         "currency": kind.currency if preset else currency or kind.currency,
+        "port": port,
+        "broker_port": broker_port,
         "password": secrets.token_urlsafe(24),
     }
-    file = _write_settings(directory, (port, broker_port), texts)
+    file = _write_settings(directory, values)
     written = library.write(preset, directory) if preset else []
     password = _first_administrator(file)
     print(f"Settings:  {file}")
@@ -115,11 +117,10 @@ def init(
     print(f"Start:     makerfloor --config {file} serve")
 
 
-def _write_settings(directory: Path, ports: tuple[int, int], texts: dict[str, str]) -> Path:
-    port, broker_port = ports
-    quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in texts.items()}
+def _write_settings(directory: Path, values: dict[str, str | int]) -> Path:
+    quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
     file = directory / FILE
-    write_secret(file, TEMPLATE.format(port=port, broker_port=broker_port, **quoted))
+    write_secret(file, TEMPLATE.format(**quoted))
     try:
         read_settings(file)
     except ConfigError:
