@@ -24,7 +24,7 @@ from booking_api.web.closing_charts import month_charts
 from booking_api.web.moments import instant
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.typed import read_amount
+from booking_api.web.typed import read_amount, read_optional_amount
 from floor.costing import Actual, CostKind
 from floor.costing.study import Purpose
 from floor.errors import Refused
@@ -172,7 +172,7 @@ def enter_invoice(
         number=number.strip(),
         dated_ms=instant(day, page.f),
         lines=(line,),
-        tax_micro=read_amount(tax) if tax.strip() else 0,
+        tax_micro=read_optional_amount(tax) or 0,
         memo=memo,
     )
     invoices.enter(session, details, who.id, page.context.clock.now_ms())

@@ -23,7 +23,7 @@ from booking_api.disputes.service import WORDS_MAX, Standing
 from booking_api.idempotency import once
 from booking_api.web.board import names_of
 from booking_api.web.pages import Paged
-from booking_api.web.paging import ROWS, At
+from booking_api.web.paging import ROWS, At, around
 from booking_api.web.render import Page
 from booking_api.web.statement import Booked, Names, machine_names, metered_words, receipt
 from booking_api.web.typed import Amount, Key, read_amount
@@ -47,7 +47,7 @@ def waiting(
     """List the disputes of a state."""
     found = service.listed(session, state, ROWS + 1, at)
     people = names_of(session, {one.dispute.member for one in found}, staff=True)
-    values = {"rows": found[:ROWS], "more": len(found) > ROWS, "at": at, "state": state, "people": people}
+    values = {"rows": found[:ROWS], "pages": around(at, len(found)), "state": state, "people": people}
     values["states"] = list(DisputeState)
     return page.answer("disputes.html", values)
 

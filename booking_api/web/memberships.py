@@ -27,7 +27,7 @@ from booking_api.memberships.service import By, Wish
 from booking_api.memberships.standing import Held, held, of_member
 from booking_api.web.pages import Paged
 from booking_api.web.render import Page
-from booking_api.web.typed import read_amount
+from booking_api.web.typed import read_optional_amount
 from floor import money
 from floor.costing.model import written
 from floor.membership import Cycle, Plan, last_day, next_period
@@ -88,7 +88,7 @@ def join(
 ) -> Response:
     """Take a plan, or ask staff for it."""
     require(who, Permission.ME_WRITE)
-    wish = Wish(plan=plan, group=group, price_micro=_amount(price), account=team, days=days)
+    wish = Wish(plan=plan, group=group, price_micro=read_optional_amount(price), account=team, days=days)
     asking = By(who.id, page.context.clock.now_ms(), is_staff=False)
     row = service.join(session, who.id, wish, asking)
     return RedirectResponse(f"/membership?notice={'joined' if row.accepted_ms else 'asked'}", 303)
@@ -102,7 +102,11 @@ def change(
     row = mine(session, who, id)
     group = row.group if plan == row.plan else ""
     wish = Wish(
-        plan=plan, group=group, price_micro=_amount(price), quantity=row.quantity, first=read_day(day)
+        plan=plan,
+        group=group,
+        price_micro=read_optional_amount(price),
+        quantity=row.quantity,
+        first=read_day(day),
     )
     service.change(session, id, wish, by(who, page.context))
     return _back(who, row.member)
@@ -265,11 +269,6 @@ def _month(page: Page, bill: MembershipBill) -> str:
     first = read_day(f"{bill.month}-01")
     assert first is not None, "a month has a first day"
     return page.f.month(begin_ms(first, page.f.zone))
-
-
-def _amount(text: str) -> int | None:
-    """Read a price that somebody chose, if they did."""
-    return read_amount(text) if text.strip() else None
 
 
 def _back(who: Who, member: str) -> Response:

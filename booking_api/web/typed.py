@@ -27,6 +27,11 @@ def read_amount(text: str) -> int:
     return amount_micro
 
 
+def read_optional_amount(text: str) -> int | None:
+    """Return micro-units as `read_amount` does, None where nothing was typed."""
+    return read_amount(text) if text.strip() else None
+
+
 def read_means(text: str) -> Means:
     """Return how it is paid; raises Refused."""
     try:
