@@ -1,7 +1,9 @@
 """Style, types and the arrows of the house, as `make lint` sees them."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,11 @@ def test_it_finds_nothing(root: Path, command: str) -> None:
         [TOOLS / program, *arguments], cwd=root, capture_output=True, text=True, check=False, timeout=590
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
+
+
+def test_what_campaigns_run_is_type_checked(root: Path) -> None:
+    """No test imports it: a call that changed would break it unseen."""
+    run = set(re.findall(r"python -m (tests\.(?!benchmarks\b)[\w.]+)", (root / "Makefile").read_text()))
+    files = re.findall(r"pytest -s (tests/[\w/]+)\.py", (root / "Makefile").read_text())
+    settings = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["mypy"]
+    assert run | {file.replace("/", ".") for file in files} <= set(settings["modules"])

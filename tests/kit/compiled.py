@@ -29,4 +29,4 @@ def shared_engine(url: URL, **more: Any) -> Engine:
 
 def share() -> None:
     """Have the product's databases take such engines, from now on."""
-    db.create_engine = shared_engine  # type: ignore[attr-defined]
+    db.create_engine = shared_engine
