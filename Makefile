@@ -4,7 +4,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 ARGS ?=
-JOBS ?= 8
+JOBS ?= 6
 UV := build/uv/bin/uv
 VENV := .venv/bin
 STAMPS := build/stamps
